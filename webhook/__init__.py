@@ -1,0 +1,1 @@
+"""An admission webhook that decides which OpenShift image stream tag may point where."""

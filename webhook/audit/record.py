@@ -1,0 +1,135 @@
+"""A decision becomes one JSON line that can be judged again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from webhook.model import Decision, Finding, Mode, Review, TagChange, TagReference
+from webhook.policy import Policy
+from webhook.review import operation
+from webhook.text import cut, printable
+
+LEVELS: Final = ("metadata", "request")
+_LONGEST_ANNOTATION: Final = 1_024  # bytes of one audit annotation
+_CONFIGS: Final = ("Config", "ContainerConfig", "config", "container_config")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a record says beside the review and the decision.
+
+    Attributes:
+        webhook: `validate` or `mutate`.
+        version: of this package.
+        level: `metadata`, or `request` for the whole request too.
+    """
+
+    webhook: str
+    version: str
+    level: str = "metadata"
+
+
+def record(
+    review: Review, decision: Decision, policy: Policy, context: Context, *, time: datetime, seconds: float
+) -> bytes:
+    """Return the record of `decision`, one line of JSON without its newline.
+
+    Args:
+        review: the question.
+        decision: the answer.
+        policy: what it was judged by.
+        context: which webhook, version and level.
+        time: when the review came, aware.
+        seconds: how long the decision took.
+    """
+    line: dict[str, Any] = {
+        "time": time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "webhook": context.webhook,
+        "uid": printable(review.uid),
+        "door": review.door,
+        "operation": review.operation,
+        "namespace": printable(review.namespace),
+        "name": printable(review.name),
+        "user": printable(review.user.name),
+        "groups": [printable(group) for group in review.user.groups],
+        "dryRun": review.dry_run,
+        "verdict": decision.verdict,
+        "allowed": decision.allowed,
+        "tags": [_tag(change) for change in decision.changes],
+        "findings": [_finding(finding) for finding in decision.findings],
+        "patch": [operation(op) for op in decision.patch],
+        "exemption": None,
+        "policy": {"name": policy.name, "digest": policy.digest},
+        "version": context.version,
+        "duration": round(seconds, 6),
+    }
+    if decision.exemption is not None:
+        line["exemption"] = {"name": decision.exemption.name, "reason": printable(decision.exemption.reason)}
+    if context.level == "request":
+        line["request"] = without_secrets(review.request)
+    return json.dumps(line, separators=(",", ":")).encode()
+
+
+def annotations(decision: Decision, policy: Policy) -> dict[str, str]:
+    """Return the annotations for the API server's audit log: who pointed which tag from where to where, and why not."""
+    found = {"policy": str(policy)}
+    if decision.changes:
+        found["tag"] = ", ".join(map(str, decision.changes))
+        found["from"] = ", ".join(_source(change.old) for change in decision.changes)
+        found["to"] = ", ".join(_source(change.new) for change in decision.changes)
+    if decision.exemption is not None:
+        found["exemption"] = f"{decision.exemption.name}: {decision.exemption.reason}".rstrip(": ")
+    for mode in (Mode.ENFORCE, Mode.WARN, Mode.AUDIT):
+        if findings := decision.in_mode(mode):
+            found[str(mode)] = "; ".join(map(str, findings))
+    return {key: cut(printable(value), _LONGEST_ANNOTATION) for key, value in found.items()}
+
+
+def _tag(change: TagChange) -> dict[str, Any]:
+    return {
+        "path": change.path,
+        "tag": printable(str(change)),
+        "from": _source(change.old) if change.old else None,
+        "to": _source(change.new) if change.new else None,
+    }
+
+
+def _source(tag: TagReference | None) -> str:
+    return printable(str(tag.source)) if tag is not None and tag.source is not None else ""
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "mode": finding.mode,
+        "field": finding.field,
+        "message": finding.message,
+        "existing": finding.existing,
+    }
+
+
+def without_secrets(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `request` without what may be secret and no rule reads: the user's `extra`, an image's environment."""
+    user = {key: value for key, value in request["userInfo"].items() if key != "extra"}
+    return {
+        **request,
+        "userInfo": user,
+        **{key: _bare(request[key]) for key in ("object", "oldObject") if isinstance(request.get(key), dict)},
+    }
+
+
+def _bare(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object whose image says which environment variables it sets, and not to what."""
+    image = document.get("image")
+    metadata = image.get("dockerImageMetadata") if isinstance(image, dict) else None
+    if not isinstance(image, dict) or not isinstance(metadata, dict):
+        return dict(document)
+    bare = {
+        key: {**metadata[key], "Env": [str(each).partition("=")[0] for each in metadata[key]["Env"]]}
+        for key in _CONFIGS
+        if isinstance(metadata.get(key), dict) and isinstance(metadata[key].get("Env"), list)
+    }
+    hidden = {key: "" for key in ("dockerImageConfig",) if image.get(key)}
+    return {**document, "image": {**image, **hidden, "dockerImageMetadata": {**metadata, **bare}}}

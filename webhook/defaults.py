@@ -1,0 +1,156 @@
+"""What we complete: fields that are unset, or that stand at the API server's own default."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from webhook.model import NOTHING, PatchOp, SourceKind, TagChange, TagReference
+from webhook.parameters import Bool, Choice, Record, TextMap
+
+KEEP: Final = "istag-webhook/keep"
+# What the API server fills in before it calls us, so that "unset" is never seen for these two.
+_LEGACY: Final = "Legacy"
+_SOURCE: Final = "Source"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The fields that a default sets; None, and no annotations, where it leaves them."""
+
+    import_mode: str | None = None
+    scheduled: bool | None = None
+    insecure: bool | None = None
+    reference_policy: str | None = None
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+def _completion(
+    importPolicy: Mapping[str, Any] = NOTHING,  # noqa: N803 - the policy's name
+    referencePolicy: str | None = None,  # noqa: N803 - the policy's name
+    annotations: tuple[tuple[str, str], ...] = (),
+) -> Completion:
+    return Completion(
+        importPolicy.get("importMode"),
+        importPolicy.get("scheduled"),
+        importPolicy.get("insecure"),
+        referencePolicy,
+        annotations,
+    )
+
+
+COMPLETION: Final = Record(
+    {
+        "importPolicy": Record(
+            {"importMode": Choice(_LEGACY, "PreserveOriginal"), "scheduled": Bool(), "insecure": Bool()},
+            dict,
+            docs={
+                "importMode": "how a manifest list is imported; only where a tag has it unset or Legacy",
+                "scheduled": "whether it is imported again and again; only for a DockerImage without a digest",
+                "insecure": "whether the registry may be spoken to without a verified certificate",
+            },
+            needs=("importMode", "scheduled", "insecure"),
+        ),
+        "referencePolicy": Record({"type": Choice(_SOURCE, "Local", required=True)}, lambda type: type),  # noqa: A006 - the API's name
+        "annotations": TextMap(),
+    },
+    _completion,
+    needs=("importPolicy", "referencePolicy", "annotations"),
+    required=True,
+)
+
+
+def complete(change: TagChange, document: Mapping[str, Any], completions: Iterable[Completion]) -> tuple[PatchOp, ...]:
+    """Return what completes the tag of `change` in `document`: the fewest operations, none where nothing is to do.
+
+    Only a tag that points somewhere new is completed, only where the API server takes it as it is, and the first of
+    `completions` that sets a field wins it.
+    """
+    tag = change.new
+    if tag is None or tag.source is None or not change.moved or change.faults:
+        return ()
+    sent = _at(document, change.pointer)
+    homes = {home: _at(document, home) for home in change.homes}
+    kept = {
+        word.strip()
+        for home in homes.values()
+        for word in str(home.get(KEEP) or "").split(",")
+    }  # fmt: skip
+    chosen = list(completions)
+    return (
+        *_policy(change.pointer, "importPolicy", sent, dict(_import_policy(tag, chosen, kept))),
+        *_policy(change.pointer, "referencePolicy", sent, dict(_reference_policy(tag, chosen, kept))),
+        *_annotations(homes, _missing(chosen, homes, kept)),
+    )
+
+
+def _import_policy(tag: TagReference, chosen: Iterable[Completion], kept: set[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of `importPolicy` that are to be set, in the API's order."""
+    source = tag.source
+    if source is None or source.kind != SourceKind.DOCKER_IMAGE:
+        return
+    insecure = _first(completion.insecure for completion in chosen)
+    if insecure and not tag.insecure and "insecure" not in kept:
+        yield "insecure", True
+    scheduled = _first(completion.scheduled for completion in chosen)
+    # A schedule needs a reference that can move, and one that is imported at all.
+    movable = source.reference is not None and not source.reference.digest and not tag.reference
+    if scheduled and movable and not tag.scheduled and "scheduled" not in kept:
+        yield "scheduled", True
+    mode = _first(completion.import_mode for completion in chosen)
+    if mode and tag.import_mode in ("", _LEGACY) and tag.import_mode != mode and "importMode" not in kept:
+        yield "importMode", mode
+
+
+def _reference_policy(tag: TagReference, chosen: Iterable[Completion], kept: set[str]) -> Iterator[tuple[str, Any]]:
+    wanted = _first(completion.reference_policy for completion in chosen)
+    found = tag.reference_policy
+    if wanted and found in ("", _SOURCE) and found != wanted and "referencePolicy" not in kept:
+        yield "type", wanted
+
+
+def _first(values: Iterable[Any]) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _missing(chosen: Iterable[Completion], homes: Mapping[str, Mapping[str, Any]], kept: set[str]) -> dict[str, str]:
+    """Return the annotations that no home of the tag has."""
+    wanted: dict[str, str] = {}
+    for completion in chosen:
+        for name, value in completion.annotations:
+            if "annotations" not in kept and not any(name in home for home in homes.values()):
+                wanted.setdefault(name, value)
+    return wanted
+
+
+def _policy(pointer: str, name: str, sent: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[PatchOp]:
+    """Yield operations that set `wanted` in the policy `name`, which may not be there at all."""
+    if wanted and not isinstance(sent.get(name), dict):
+        yield PatchOp("add", f"{pointer}/{name}", dict(wanted))
+        return
+    for field, value in wanted.items():
+        yield PatchOp("add", f"{pointer}/{name}/{field}", value)
+
+
+def _annotations(homes: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, str]) -> Iterator[PatchOp]:
+    """Yield operations that write `wanted` to every home alike: a tag that is created must have them all twice."""
+    if not wanted:
+        return
+    stored = next((found for found in homes.values() if found), NOTHING)
+    for position, (home, found) in enumerate(homes.items()):
+        if found:
+            for name, value in wanted.items():
+                yield PatchOp("add", f"{home}/{name.replace('~', '~0').replace('/', '~1')}", value)
+        else:
+            # The first home is the object's own: what update stores. It takes nothing over from the others.
+            yield PatchOp("add", home, {**(stored if position else {}), **wanted})
+
+
+def _at(document: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
+    """Return the object at a JSON Pointer (RFC 6901), an empty one where there is none."""
+    found: Any = document
+    for token in pointer.split("/")[1:]:
+        if isinstance(found, list):
+            found = found[int(token)] if token.isdecimal() and int(token) < len(found) else None
+        else:
+            found = found.get(token) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else NOTHING

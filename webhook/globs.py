@@ -1,0 +1,159 @@
+"""Globs: `*` within a segment, `**` for whole segments; matched in linear time, without regular expressions."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from webhook.errors import MalformedGlob
+from webhook.reference import DOCKER_HUB, ImageReference
+from webhook.text import quoted
+
+_MANY: Final = "**"
+
+
+def _segment_matches(pattern: str, text: str) -> bool:
+    """Whether `text` is `pattern`, whose every `*` stands for any characters."""
+    if pattern == "*" or pattern == text:  # noqa: PLR1714 - the first is the frequent one
+        return True
+    if "*" not in pattern:
+        return False
+    first, *middle, last = pattern.split("*")
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    position, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, position, end)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return True
+
+
+def _matches(pattern: tuple[str, ...], text: list[str]) -> bool:
+    """Whether the segments of `text` are those of `pattern`, whose every `**` stands for one segment or more.
+
+    Greedy, with one place to come back to, as for `*` in a segment: the last `**` alone need ever take more.
+    """
+    at, here, star, mark = 0, 0, -1, 0
+    while here < len(text):
+        if at < len(pattern) and pattern[at] == _MANY:
+            star, mark = at, here + 1
+            at, here = at + 1, here + 1
+        elif at < len(pattern) and _segment_matches(pattern[at], text[here]):
+            at, here = at + 1, here + 1
+        elif star >= 0:
+            mark += 1
+            at, here = star + 1, mark
+        else:
+            return False
+    return at == len(pattern) and here == len(text)
+
+
+def _segments(pattern: str, separator: str) -> tuple[str, ...]:
+    segments = tuple(pattern.split(separator)) if separator else (pattern,)
+    for segment in segments:
+        if not segment:
+            raise MalformedGlob(f"{quoted(pattern)} has an empty segment")
+        if _MANY in segment and segment != _MANY:
+            raise MalformedGlob(f"{quoted(pattern)}: ** must be a whole segment")
+    if not separator and pattern == _MANY:
+        raise MalformedGlob(f"{quoted(pattern)}: there are no segments here, write *")
+    return segments
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """A glob over the segments of a text."""
+
+    pattern: str
+    separator: str
+    segments: tuple[str, ...]
+
+    @classmethod
+    def compile(cls, pattern: str, separator: str = "/") -> "Glob":
+        """Make a glob; with the separator "" the whole text is one segment.
+
+        Raises:
+            MalformedGlob: the sentence says what was expected.
+        """
+        if not pattern:
+            raise MalformedGlob("expected a glob, got an empty string")
+        return cls(pattern, separator, _segments(pattern, separator))
+
+    def matches(self, text: str) -> bool:
+        """Whether the glob matches the whole of `text`."""
+        if len(self.segments) == 1 and self.segments[0] != _MANY:
+            return (not self.separator or self.separator not in text) and _segment_matches(self.pattern, text)
+        return _matches(self.segments, text.split(self.separator))
+
+    def __str__(self) -> str:
+        return self.pattern
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceGlob:
+    """A glob over image references: host, port and path are matched apart.
+
+    Attributes:
+        host: the labels of the host, () for any host with any port or none.
+        port: "" for none, "*" for any that is given.
+        path: the segments of the repository, () for any.
+    """
+
+    pattern: str
+    host: tuple[str, ...]
+    port: str
+    path: tuple[str, ...]
+
+    @classmethod
+    def compile(cls, pattern: str) -> "ReferenceGlob":
+        """Make a glob of `registry` or `registry/path`.
+
+        Raises:
+            MalformedGlob: the sentence says what was expected.
+        """
+        first, slash, path = pattern.partition("/")
+        if "://" in pattern or "@" in pattern:
+            raise MalformedGlob(f"{quoted(pattern)}: expected a registry and a path, without scheme, user or digest")
+        if first != "localhost" and {".", ":", "*"}.isdisjoint(first):
+            raise MalformedGlob(f"{quoted(pattern)}: expected a registry first, such as {DOCKER_HUB}/library/busybox")
+        if (slash and not path) or ":" in path:
+            raise MalformedGlob(f"{quoted(pattern)}: expected a repository after the registry, without a tag")
+        if path.lower() != path:
+            raise MalformedGlob(f"{quoted(pattern)}: expected a path in lower case, as every repository is")
+        host, port = _host(pattern, first.lower())
+        return cls(pattern, host, port, _segments(path, "/") if slash else ())
+
+    def matches(self, reference: ImageReference) -> bool:
+        """Whether the glob matches the registry and the repository of `reference`."""
+        if self.host:
+            host, port = _split_port(reference.registry)
+            if port != self.port and not (self.port == "*" and port):
+                return False
+            if not _matches(self.host, _labels(host)):
+                return False
+        return not self.path or _matches(self.path, reference.repository.split("/"))
+
+    def __str__(self) -> str:
+        return self.pattern
+
+
+def _split_port(registry: str) -> tuple[str, str]:
+    if registry.endswith("]") or ":" not in registry:
+        return registry, ""
+    host, _, port = registry.rpartition(":")
+    return host, port
+
+
+def _labels(host: str) -> list[str]:
+    return [host] if host.startswith("[") else host.split(".")
+
+
+def _host(pattern: str, first: str) -> tuple[tuple[str, ...], str]:
+    if first == "*":
+        return (), ""
+    host, port = _split_port(first)
+    if ":" in first and port != "*" and not (port.isdecimal() and port.isascii()) and not first.endswith("]"):
+        raise MalformedGlob(f"{quoted(pattern)}: expected a port of digits, or * for any")
+    if host == f"index.{DOCKER_HUB}":
+        host = DOCKER_HUB
+    return (host,) if host.startswith("[") else _segments(host, "."), port

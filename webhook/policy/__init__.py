@@ -1,0 +1,162 @@
+"""Policy documents become a frozen Policy, or every fault with its file, line and path."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+from marshmallow import ValidationError
+
+from webhook.errors import Fault, PolicyRefused
+from webhook.model import Mode
+from webhook.policy.document import Document, read
+from webhook.policy.entries import POLICY, SPEC, DefaultEntry, ExemptionEntry, RuleEntry
+from webhook.rules import Schema
+
+SHIPPED: Final = "default.yaml"
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+_LARGEST: Final = 8 * 2**20  # bytes; a ConfigMap holds one MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a platform team decided.
+
+    Attributes:
+        name: the names of its documents.
+        digest: SHA-256 of its canonical form, `sha256:` and 64 hexadecimal digits.
+    """
+
+    name: str
+    digest: str
+    exemptions: tuple[ExemptionEntry, ...]
+    defaults: tuple[DefaultEntry, ...]
+    rules: tuple[RuleEntry, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.digest[:19]}"
+
+
+def load(*paths: Path) -> Policy:
+    """Load the policy in files and directories (their .yaml, .yml and .json files), the shipped one where none is given.
+
+    Raises:
+        PolicyRefused: with every fault.
+    """
+    texts, faults = _texts(paths) if paths else ([(SHIPPED, shipped())], [])
+    read_all = [read(where, text) for where, text in texts]
+    documents = [document for found, _ in read_all for document in found]
+    faults = [*faults, *chain.from_iterable(wrong for _, wrong in read_all)]
+    parsed: list[tuple[Document, str, dict[str, Any]]] = []
+    for document in documents:
+        try:
+            name, spec = POLICY.read(document.value)
+            parsed.append((document, name, spec))
+        except ValidationError as error:
+            faults.extend(document.fault(path, message) for path, message in _flat("", error.messages))
+    if not documents and not faults:
+        faults.append(Fault(", ".join(map(str, paths)), "", "expected an ImageTagPolicy document, got none"))
+    faults.extend(_twice(documents))
+    if faults:
+        raise PolicyRefused(tuple(faults))
+    entries = {part: tuple(chain.from_iterable(spec.get(part, ()) for _, _, spec in parsed)) for part in SPEC}
+    rules = entries["rules"]
+    if not any(isinstance(entry.rule, Schema) for entry in rules):
+        rules = (RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT), *rules)
+    return Policy(
+        ",".join(dict.fromkeys(name for _, name, _ in parsed)),
+        _digest([document.value for document in documents]),
+        entries["exemptions"],
+        entries["defaults"],
+        rules,
+    )
+
+
+def shipped() -> str:
+    """Return the text of the policy that comes with the package."""
+    return (files("webhook.policy") / SHIPPED).read_text()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a policy document."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://istag-webhook/v1/ImageTagPolicy.json",
+        "title": "ImageTagPolicy",
+        **POLICY.schema(),
+    }
+
+
+def sources(*paths: Path) -> list[Path]:
+    """Return the files that `load` would read, in their order."""
+    return [
+        file
+        for path in paths
+        for file in (
+            sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and not each.name.startswith("."))
+            if path.is_dir()
+            else [path]
+        )
+    ]
+
+
+def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
+    texts: list[tuple[str, str]] = []
+    faults: list[Fault] = []
+    for path in paths:
+        try:
+            found = sources(path)
+            if not found:
+                faults.append(Fault(str(path), "", f"expected a file with one of {', '.join(_SUFFIXES)}, got none"))
+            for file in found:
+                if file.stat().st_size > _LARGEST:
+                    faults.append(Fault(str(file), "", f"expected {_LARGEST} bytes at most"))
+                    continue
+                texts.append((str(file), file.read_text(encoding="utf-8")))
+        except UnicodeDecodeError as error:
+            faults.append(Fault(str(path), "", f"expected UTF-8: byte {error.start} is not"))
+        except OSError as error:
+            faults.append(Fault(str(error.filename or path), "", f"cannot be read: {error.strerror}"))
+    return texts, faults
+
+
+def _flat(path: str, errors: Any) -> list[tuple[str, str]]:
+    """Turn marshmallow's nested errors into paths and messages."""
+    if isinstance(errors, dict):
+        return [
+            found
+            for key, below in errors.items()
+            for found in _flat(
+                f"{path}[{key}]" if isinstance(key, int) else path if key == "_schema" else f"{path}.{key}" if path else str(key),
+                below,
+            )
+        ]
+    return [(path, str(message)) for message in errors]
+
+
+def _twice(documents: list[Document]) -> list[Fault]:
+    """Return a fault for each name that two entries have: names stand alone in messages, metrics and records."""
+    seen: dict[str, Fault] = {}
+    faults: list[Fault] = []
+    for document in documents:
+        spec = document.value.get("spec") if isinstance(document.value, dict) else None
+        for part in SPEC:
+            entries = spec.get(part) if isinstance(spec, dict) else None
+            for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+                name = entry.get("name") if isinstance(entry, dict) else None
+                if not isinstance(name, str):
+                    continue
+                fault = document.fault(f"spec.{part}[{index}].name", "")
+                if name in seen:
+                    first = seen[name]
+                    faults.append(Fault(fault.where, fault.path, f'the name "{name}" is taken by {first.path} in {first.where}'))
+                seen.setdefault(name, fault)
+    return faults
+
+
+def _digest(values: list[Any]) -> str:
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+    return f"sha256:{sha256(canonical.encode()).hexdigest()}"

@@ -1,0 +1,135 @@
+"""The entries of a policy document: rules, defaults, exemptions; how each is read and described."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from marshmallow import ValidationError
+
+from webhook.defaults import COMPLETION, Completion
+from webhook.globs import Glob
+from webhook.model import Mode
+from webhook.parameters import Choice, Items, Parameter, Record, Schema, Sentence, globs
+from webhook.policy.match import MATCH, Match
+from webhook.rules import KINDS
+from webhook.rules.base import Rule
+
+API_VERSION: Final = "istag-webhook/v1"
+KIND: Final = "ImageTagPolicy"
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_BY_KIND: Final[Mapping[str, type[Rule]]] = {kind.kind: kind for kind in KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEntry:
+    """A rule of the policy: what must be, of which changes, and what happens where it is not."""
+
+    name: str
+    rule: Rule
+    mode: Mode = Mode.ENFORCE
+    existing: Mode = Mode.AUDIT
+    match: Match = Match()
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultEntry:
+    """A default of the policy: what is completed, of which changes."""
+
+    name: str
+    set: Completion
+    match: Match = Match()
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptionEntry:
+    """An exemption of the policy: whose changes are let through, and the annotation that must give the reason."""
+
+    name: str
+    users: tuple[Glob, ...] = ()
+    groups: tuple[Glob, ...] = ()
+    annotation: str = ""
+    match: Match = Match()
+
+
+class Name(Parameter):
+    """The name of an entry (an RFC 1123 label, as it stands in metrics and audit annotations)."""
+
+    expected = "a name of lower-case letters, digits and '-', of 63 characters at most"
+
+    def read(self, value: Any) -> str:
+        """Return the name."""
+        if not isinstance(value, str) or not _NAME.fullmatch(value):
+            raise self.wrong(value)
+        return value
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {"type": "string", "pattern": f"^{_NAME.pattern}$"}
+
+
+def _rule_record(kind: type[Rule]) -> Record:
+    keys = {each.name: each.metadata["parameter"] for each in kind.parameters()}
+    return Record(keys, kind, docs={each.name: each.metadata["doc"] for each in kind.parameters()}, needs=kind.needs)
+
+
+def _rule_entry(
+    name: str, mode: str = Mode.ENFORCE, existing: str = Mode.AUDIT, match: Match | None = None, **kinds: Rule
+) -> RuleEntry:
+    rule = next(iter(kinds.values()))
+    wanted = match or Match()
+    if wanted.only.doors and rule.doors.isdisjoint(wanted.only.doors):
+        can = ", ".join(sorted(rule.doors))
+        raise ValidationError({"match": {"doors": [f"{rule.kind} judges nothing there, so it can never match; expected {can}"]}})
+    return RuleEntry(name, rule, Mode(mode), Mode(existing), wanted)
+
+
+def _exemption(name: str, match: Match | None = None, **given: Any) -> ExemptionEntry:
+    return ExemptionEntry(name, match=match or Match(), **given)
+
+
+RULE: Final = Record(
+    {
+        "name": Name(required=True),
+        "mode": Choice(Mode.ENFORCE, Mode.WARN, Mode.AUDIT),
+        "existing": Choice(*Mode),
+        "match": MATCH,
+        **{kind: _rule_record(cls) for kind, cls in _BY_KIND.items()},
+    },
+    _rule_entry,
+    docs={
+        "name": "what messages, metrics and records call it",
+        "mode": "what a finding does: refuse, warn the client, or only record",
+        "existing": "the same for what a change leaves as it was",
+        "match": "the changes it judges, all where absent",
+        **{kind: cls.__doc__ or "" for kind, cls in _BY_KIND.items()},
+    },
+    one_of=tuple(_BY_KIND),
+)
+DEFAULT: Final = Record(
+    {"name": Name(required=True), "match": MATCH, "set": COMPLETION},
+    lambda name, set, match=Match(): DefaultEntry(name, set, match),  # noqa: A006 - the policy's name
+    docs={"name": "what records call it", "match": "the tags it completes, all where absent", "set": "what it sets"},
+)
+EXEMPTION: Final = Record(
+    {"name": Name(required=True), "users": globs(""), "groups": globs(""), "annotation": Sentence(), "match": MATCH},
+    _exemption,
+    docs={
+        "name": "what records call it",
+        "users": "users who are exempt",
+        "groups": "groups whose members are exempt",
+        "annotation": "an annotation that must be set on the tag; its value is recorded as the reason",
+        "match": "the changes that are exempt, all where absent",
+    },
+    needs=("users", "groups"),
+)
+SPEC: Final = {"exemptions": Items(EXEMPTION), "defaults": Items(DEFAULT), "rules": Items(RULE)}
+POLICY: Final = Record(
+    {
+        "apiVersion": Choice(API_VERSION, required=True),
+        "kind": Choice(KIND, required=True),
+        "metadata": Record({"name": Name(required=True)}, lambda name: name, required=True),
+        "spec": Record(SPEC, dict, needs=tuple(SPEC), required=True),
+    },
+    lambda metadata, spec, **_: (metadata, spec),
+)

@@ -1,0 +1,165 @@
+"""The AdmissionReview codec: bytes to a Review, a Decision to bytes."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Collection, Mapping
+from math import isfinite
+from typing import Any, Final, NoReturn
+
+from webhook.errors import MalformedReview
+from webhook.model import Decision, Finding, Mode, PatchOp, Review, User
+from webhook.schemas.document import shown
+from webhook.schemas.review import AdmissionReview
+from webhook.text import cut, printable
+
+GROUP: Final = "image.openshift.io"
+VERSION: Final = "v1"
+LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver cuts a warning there, and drops one with a newline
+_LONGEST_MESSAGE: Final = 16_384  # bytes of one refusal; etcd and terminals thank us
+_INVALID: Final = 422
+_REVIEW: Final = AdmissionReview()
+
+
+def decode(body: bytes, doors: Collection[str]) -> Review:
+    """Read the AdmissionReview in `body`.
+
+    Args:
+        body: what was posted, JSON in UTF-8.
+        doors: the resources of image.openshift.io/v1 that are known, subresources after a slash.
+
+    Raises:
+        MalformedReview: `body` is not an AdmissionReview of a known resource.
+    """
+    document = _parse(body)
+    if not _REVIEW.accepts(document):
+        wrong = "; ".join(f"{fault.field or 'body'}: {fault.message}" for fault in _REVIEW.faults(document)[:8])
+        raise MalformedReview(f"expected an AdmissionReview: {wrong}", uid=_uid(document))
+    request: Mapping[str, Any] = document["request"]
+    return Review(
+        version=document["apiVersion"],
+        uid=request["uid"],
+        door=_door(request, doors),
+        kind=request["kind"].get("kind") or "",
+        operation=request["operation"],
+        namespace=request.get("namespace") or "",
+        name=request.get("name") or "",
+        user=_user(request["userInfo"]),
+        dry_run=request.get("dryRun") is True,
+        request=request,
+    )
+
+
+def _door(request: Mapping[str, Any], doors: Collection[str]) -> str:
+    resource = request["resource"]
+    name, subresource = resource.get("resource") or "", request.get("subResource") or ""
+    door = f"{name}/{subresource}" if subresource else name
+    if resource.get("group") != GROUP or resource.get("version") != VERSION or door not in doors:
+        known, got = ", ".join(sorted(doors)), f"{door} of {resource.get('group') or 'core'}/{resource.get('version')}"
+        raise MalformedReview(
+            f"request.resource: expected {known} of {GROUP}/{VERSION}, got {printable(got)}", uid=request["uid"]
+        )
+    return door
+
+
+def _user(info: Mapping[str, Any]) -> User:
+    return User(info.get("username") or "", info.get("uid") or "", tuple(info.get("groups") or ()))
+
+
+def _uid(document: Any) -> str:
+    """Return the uid of something that is not a review, "" where it has none."""
+    request = document.get("request") if isinstance(document, dict) else None
+    uid = request.get("uid") if isinstance(request, dict) else None
+    return printable(uid[:64]) if isinstance(uid, str) else ""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of `pairs`: two parsers may read a repeated key differently, so it is refused."""
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {shown(twice)} stands twice in one object")
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits[:32]} is too large a number")
+    return number
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _parse(body: bytes) -> Any:
+    """Read JSON (RFC 8259) strictly: what two parsers could read differently is refused.
+
+    That is: anything but UTF-8, a byte order mark, a repeated key, NaN and infinities, a lone surrogate.
+    """
+    try:
+        text = body.decode()
+        document = _DECODER.decode(text)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise MalformedReview(f"expected JSON in UTF-8: byte {error.start} is not") from None
+    except UnicodeEncodeError:
+        raise MalformedReview("expected JSON: a string holds a lone surrogate") from None
+    except RecursionError:
+        raise MalformedReview("expected an AdmissionReview: the JSON is nested too deeply") from None
+    except ValueError as error:
+        raise MalformedReview(f"expected JSON: {printable(str(error))}") from None
+    return document
+
+
+def encode(review: Review, decision: Decision, annotations: Mapping[str, str]) -> bytes:
+    """Write the answer to `review`: its own apiVersion and uid, and what `decision` says.
+
+    Args:
+        review: the question.
+        decision: the answer.
+        annotations: audit annotations, short keys to values.
+    """
+    response: dict[str, Any] = {"uid": review.uid, "allowed": decision.allowed}
+    if not decision.allowed:
+        response["status"] = _status(review, decision.in_mode(Mode.ENFORCE))
+    elif warnings := decision.in_mode(Mode.WARN):
+        response["warnings"] = list(dict.fromkeys(cut(str(finding), LONGEST_WARNING) for finding in warnings))
+    if decision.patch:
+        response["patchType"] = "JSONPatch"
+        response["patch"] = b64encode(json.dumps([operation(op) for op in decision.patch]).encode()).decode()
+    if annotations:
+        response["auditAnnotations"] = dict(annotations)
+    return json.dumps(
+        {"kind": "AdmissionReview", "apiVersion": review.version, "response": response}, separators=(",", ":")
+    ).encode()
+
+
+def operation(op: PatchOp) -> dict[str, Any]:
+    """Return a patch operation as RFC 6902 writes it."""
+    return {"op": op.op, "path": op.path, "value": op.value}
+
+
+def _status(review: Review, refusals: tuple[Finding, ...]) -> dict[str, Any]:
+    """Return the Status (meta/v1) of a refusal: 422 Invalid, because `oc tag` answers a 403 by trying another door."""
+    return {
+        "status": "Failure",
+        "code": _INVALID,
+        "reason": "Invalid",
+        "message": cut("\n".join(map(str, refusals)), _LONGEST_MESSAGE),
+        "details": {
+            "name": review.name,
+            "group": GROUP,
+            "kind": review.kind,
+            "causes": [
+                {"field": finding.field, "message": finding.message, "reason": finding.reason} for finding in refusals
+            ],
+        },
+    }

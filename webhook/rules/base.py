@@ -1,0 +1,78 @@
+"""What a rule kind is: a frozen class with its parameters, its documentation and one pure check."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar, Final
+
+from webhook.model import Reason, Review, SourceKind, TagChange
+from webhook.reference import ImageReference
+from webhook.parameters import Parameter
+from webhook.text import quoted
+
+TAG_DOORS: Final = frozenset({"imagestreamtags", "imagetags", "imagestreams", "imagestreamimports"})
+IMAGE_DOORS: Final = frozenset({"imagestreammappings"})
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that a rule does not like.
+
+    Attributes:
+        message: one sentence: what is wrong, the value, what is allowed.
+        field: the JSON path in the object that the user sent.
+        reason: the reason of the Status cause.
+    """
+
+    message: str
+    field: str
+    reason: Reason = Reason.INVALID
+
+
+def parameter(kind: Parameter, doc: str, default: Any = ()) -> Any:
+    """Declare a parameter of a rule: how it is read, what it means, and what it is where the policy leaves it out."""
+    return field(default=default, metadata={"parameter": kind, "doc": doc})
+
+
+class Rule(ABC):
+    """One rule of a policy; a subclass is a rule kind, and its docstring is the kind's documentation.
+
+    Attributes:
+        kind: the key of the kind in a policy's entry.
+        doors: the resources whose reviews hold what the kind reads.
+        scans: whether a scan of the cluster holds what the kind reads.
+        judges_removal: whether the kind has something to say of a tag that is removed.
+        needs: the parameters of which one at least must be given, () where none need be.
+    """
+
+    __slots__ = ()
+
+    kind: ClassVar[str]
+    doors: ClassVar[frozenset[str]] = TAG_DOORS
+    scans: ClassVar[bool] = True
+    judges_removal: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield what is wrong with `change`, which `review` carried; `change.new` is there, but see `judges_removal`."""
+
+    @classmethod
+    def parameters(cls) -> tuple[Field[Any], ...]:
+        """Return the fields that a policy may set."""
+        return tuple(each for each in fields(cls) if "parameter" in each.metadata)  # type: ignore[arg-type]
+
+
+def docker_image(change: TagChange) -> ImageReference | Violation | None:
+    """Return the image that the tag points at: None where it points at no DockerImage, a Violation where none can tell."""
+    source = change.new.source if change.new else None
+    if source is None or source.kind != SourceKind.DOCKER_IMAGE:
+        return None
+    if source.reference is None:
+        return Violation(f"{quoted(source.name)} cannot be judged: {source.fault}", change.field("from.name"))
+    return source.reference
+
+
+def listed(values: Any) -> str:
+    """Return what is allowed (or denied) for the end of a sentence."""
+    return ", ".join(map(str, values))

@@ -1,0 +1,45 @@
+"""Rules about what the API server and the cluster say themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from webhook.globs import Glob
+from webhook.model import Review, TagChange
+from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, parameter
+from webhook.parameters import globs
+from webhook.text import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Schema(Rule):
+    """The resource's required fields and enumerations, as the API server itself holds them; always there in `enforce`."""
+
+    kind: ClassVar[str] = "schema"
+    doors: ClassVar[frozenset[str]] = TAG_DOORS | IMAGE_DOORS
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation for each field that is not as the API server wants it."""
+        del review
+        for fault in change.faults:
+            yield Violation(fault.message, fault.field, fault.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions(Rule):
+    """Conditions of a tag that may not be False: `ImportSuccess` is, where its last import failed."""
+
+    kind: ClassVar[str] = "conditions"
+    doors: ClassVar[frozenset[str]] = frozenset({"imagestreamtags"})
+    needs: ClassVar[tuple[str, ...]] = ("deny",)
+    deny: tuple[Glob, ...] = parameter(globs(), "types of conditions that may not be False, such as ImportSuccess")
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation for each such condition, of a tag that still points where it did."""
+        del review
+        if change.moved and change.old is not None:
+            return
+        for index, condition in enumerate(change.conditions):
+            if condition.status == "False" and any(glob.matches(condition.type) for glob in self.deny):
+                why = ": ".join(part for part in (condition.reason, condition.message) if part) or "no reason given"
+                yield Violation(f"condition {quoted(condition.type)} is False: {quoted(why)}", f"conditions[{index}]")

@@ -1,0 +1,161 @@
+"""A rule written in CEL, as a ValidatingAdmissionPolicy writes its validations; the one room that knows the engine."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+import cel
+from cel import stdlib
+from marshmallow import ValidationError
+
+from webhook.model import Review, TagChange
+from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, parameter
+from webhook.parameters import Items, Parameter, Record, Schema, Sentence
+from webhook.text import quoted
+
+_VARIABLES: Final = ("object", "oldObject", "request", "tag")
+# The standard functions and macros of the language (cel-spec, doc/langdef.md); the package's stdlib module adds more.
+_FUNCTIONS: Final = frozenset(
+    "size contains startsWith endsWith matches string bytes int uint double bool duration timestamp type dyn has all "
+    "exists exists_one map filter getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMilliseconds "
+    "getMinutes getMonth getSeconds max min".split()
+)
+_ADDED: Final[Mapping[str, Callable[..., Any]]] = stdlib.STDLIB_FUNCTIONS
+_BOUND: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
+_LONGEST: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """One expression and the sentence for those it refuses (admissionregistration.k8s.io/v1, Validation)."""
+
+    expression: str
+    message: str
+    program: cel.Program = field(repr=False, compare=False)
+    variables: tuple[str, ...] = field(repr=False, compare=False)
+    added: bool = field(repr=False, compare=False)
+
+    def holds(self, variables: Mapping[str, Callable[[], Any]]) -> Any:
+        """Evaluate the expression; whatever the engine raises comes out."""
+        values = {name: variables[name]() for name in self.variables}
+        if not self.added:
+            return self.program.execute(values)
+        context = cel.Context(values)
+        stdlib.add_stdlib_to_context(context)
+        return self.program.execute(context)
+
+
+class Cel(Parameter):
+    """A CEL expression, compiled."""
+
+    expected = "a CEL expression"
+
+    def read(self, value: Any) -> tuple[str, cel.Program]:
+        """Return the expression and its program; a name that nothing declares is an error here, not in production."""
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(value)
+        if len(value) > _LONGEST:
+            raise ValidationError(f"expected {_LONGEST} characters of CEL at most, got {len(value)}")
+        try:
+            program = cel.compile(value)
+        except ValueError as error:
+            first = str(error).partition("\n")[0].rpartition("ERROR: ")[2]
+            raise ValidationError(f"expected a CEL expression: {first}") from None
+        added = {part for name in _ADDED for part in name.split(".")}
+        unknown = set(program.variables()) - {*_VARIABLES, *_BOUND.findall(value), *added}
+        if unknown:
+            raise ValidationError(f"unknown name {', '.join(sorted(unknown))}; expected {', '.join(_VARIABLES)}")
+        words = {name for name in program.functions() if name[0].isalpha()}
+        if missing := words - _FUNCTIONS - added:
+            raise ValidationError(f"unknown function {', '.join(sorted(missing))}")
+        return value, program
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {"type": "string", "minLength": 1, "maxLength": _LONGEST}
+
+
+def _validation(expression: tuple[str, cel.Program], message: str = "") -> Validation:
+    source, program = expression
+    extended = {part for name in _ADDED for part in name.split(".")}
+    return Validation(
+        source,
+        message or f"failed expression: {source}",
+        program,
+        tuple(name for name in _VARIABLES if name in program.variables()),
+        added=not extended.isdisjoint(set(program.functions()) - _FUNCTIONS) or "math" in program.variables(),
+    )
+
+
+_VALIDATION: Final = Record(
+    {"expression": Cel(required=True), "message": Sentence()},
+    _validation,
+    docs={"expression": "CEL that is true of what is allowed", "message": "the sentence that a refused user reads"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression(Rule):
+    """What CEL says: `object`, `oldObject`, `request` as in a ValidatingAdmissionPolicy, and `tag`, the tag that is judged."""
+
+    kind: ClassVar[str] = "expression"
+    doors: ClassVar[frozenset[str]] = TAG_DOORS | IMAGE_DOORS
+    needs: ClassVar[tuple[str, ...]] = ("validations",)
+    validations: tuple[Validation, ...] = parameter(
+        Items(_VALIDATION), "what must be true: each an `expression`, and the `message` for those it refuses"
+    )
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation for each expression that is not true, or that cannot be evaluated."""
+        variables: Mapping[str, Callable[[], Any]] = {
+            "object": lambda: review.object,
+            "oldObject": lambda: review.old_object,
+            "request": lambda: review.request,
+            "tag": lambda: as_variable(change),
+        }
+        for validation in self.validations:
+            try:
+                result = validation.holds(variables)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer
+                said = f"{type(error).__name__}: {error}"
+                yield Violation(
+                    f"{quoted(validation.expression)} could not be evaluated: {quoted(said)}", change.path
+                )
+                continue
+            if result is not True:
+                wrong = validation.message
+                if result is not False:
+                    wrong = f"{quoted(validation.expression)} is no boolean but {quoted(str(result))}"
+                yield Violation(wrong, change.path)
+
+
+def as_variable(change: TagChange) -> dict[str, Any]:
+    """Return the CEL variable `tag`: what is judged, whichever resource carried it."""
+    new = change.new
+    source = new.source if new else None
+    image = source.reference if source else None
+    return {
+        "door": change.door,
+        "namespace": change.namespace,
+        "stream": change.stream,
+        "name": change.tag,
+        "isNew": change.old is None,
+        "moved": change.moved,
+        "from": {
+            "kind": source.kind if source else "",
+            "name": source.name if source else "",
+            "namespace": source.namespace if source else "",
+            "registry": image.registry if image else "",
+            "repository": image.repository if image else "",
+            "tag": image.effective_tag if image else "",
+            "digest": image.digest if image else "",
+        },
+        "insecure": bool(new and new.insecure),
+        "scheduled": bool(new and new.scheduled),
+        "importMode": new.import_mode if new else "",
+        "referencePolicy": new.reference_policy if new else "",
+        "annotations": dict(new.annotations) if new else {},
+    }

@@ -1,0 +1,117 @@
+"""Rules about a tag's importPolicy, referencePolicy and lookupPolicy."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from webhook.globs import ReferenceGlob
+from webhook.model import Reason, Review, SourceKind, TagChange
+from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
+from webhook.parameters import Bool, Choice, Items, reference_globs
+from webhook.text import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPolicy(Rule):
+    """How a tag may be imported; the annotation `openshift.io/image.insecureRepository` counts as `insecure`."""
+
+    kind: ClassVar[str] = "importPolicy"
+    needs: ClassVar[tuple[str, ...]] = ("insecure", "scheduled", "scheduledFrom", "importMode")
+    insecure: bool | None = parameter(Bool(), "what `insecure` must be", default=None)
+    scheduled: bool | None = parameter(Bool(), "what `scheduled` must be for a DockerImage without a digest", default=None)
+    scheduledFrom: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
+        reference_globs(), "the only registries and repositories that may be imported on a schedule"
+    )
+    importMode: tuple[str, ...] = parameter(  # noqa: N815 - the policy's name
+        Items(Choice("Legacy", "PreserveOriginal")), "the import modes that a DockerImage may have"
+    )
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation for each part of the import policy that is not as it must be."""
+        del review
+        tag = change.new
+        if tag is None:
+            return
+        if self.insecure is not None and tag.insecure is not self.insecure:
+            said = "an insecure import is not allowed" if tag.insecure else "the import must be insecure"
+            yield Violation(
+                f"{said}; expected insecure: {_word(self.insecure)}",
+                tag.insecure_field or change.field("importPolicy.insecure"),
+                Reason.FORBIDDEN,
+            )
+        if tag.source is None or tag.source.kind != SourceKind.DOCKER_IMAGE:
+            return
+        yield from self._schedule(change, scheduled=tag.scheduled)
+        mode = tag.import_mode or "Legacy"
+        if self.importMode and mode not in self.importMode:
+            yield Violation(
+                f"import mode {quoted(mode)} is not allowed; allowed: {listed(self.importMode)}",
+                change.field("importPolicy.importMode"),
+                Reason.NOT_SUPPORTED,
+            )
+
+    def _schedule(self, change: TagChange, *, scheduled: bool) -> Iterator[Violation]:
+        image = docker_image(change)
+        if isinstance(image, Violation):
+            if self.scheduledFrom:
+                yield image
+            return
+        where = change.field("importPolicy.scheduled")
+        if image is None or (image.digest and not scheduled):
+            return
+        if self.scheduled is not None and scheduled is not self.scheduled and not image.digest:
+            said = "a scheduled import is not allowed" if scheduled else "the import must be scheduled"
+            yield Violation(f"{said}; expected scheduled: {_word(self.scheduled)}", where)
+        allowed = self.scheduledFrom
+        if scheduled and not image.digest and allowed and not any(glob.matches(image) for glob in allowed):
+            yield Violation(
+                f"{quoted(image.name)} may not be imported on a schedule; allowed: {listed(allowed)}",
+                where,
+                Reason.FORBIDDEN,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencePolicy(Rule):
+    """How those who use the tag may be given its image: from its Source, or from the Local registry."""
+
+    kind: ClassVar[str] = "referencePolicy"
+    needs: ClassVar[tuple[str, ...]] = ("allow",)
+    allow: tuple[str, ...] = parameter(Items(Choice("Source", "Local")), "the types that are allowed")
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation where a tag with a source has a type that is not allowed."""
+        del review
+        if change.new is None or change.new.source is None:
+            return
+        found = change.new.reference_policy or "Source"
+        if found not in self.allow:
+            yield Violation(
+                f"reference policy {quoted(found)} is not allowed; allowed: {listed(self.allow)}",
+                change.field("referencePolicy.type"),
+                Reason.NOT_SUPPORTED,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class LookupPolicy(Rule):
+    """Whether the stream's tags may be named by pods directly; decided on imagestreams, the only place that stores it."""
+
+    kind: ClassVar[str] = "lookupPolicy"
+    doors: ClassVar[frozenset[str]] = frozenset({"imagestreams"})
+    needs: ClassVar[tuple[str, ...]] = ("local",)
+    local: bool | None = parameter(Bool(), "what `lookupPolicy.local` must be", default=None)
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation where the stream's lookup is not as it must be."""
+        del review
+        if change.lookup_local is not None and change.lookup_local is not self.local:
+            yield Violation(
+                f"local lookup is {_word(change.lookup_local)}; expected {_word(self.local is True)}",
+                "spec.lookupPolicy.local",
+                Reason.FORBIDDEN,
+            )
+
+
+def _word(value: bool) -> str:  # noqa: FBT001 - it is the word for it
+    return "true" if value else "false"

@@ -1,0 +1,133 @@
+"""Rules about what a tag points at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from webhook.globs import Glob, ReferenceGlob
+from webhook.model import Reason, Review, SourceKind, TagChange
+from webhook.reference import ImageReference, StreamReference
+from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
+from webhook.parameters import Bool, Choice, Items, globs, reference_globs
+from webhook.text import quoted
+
+_INTERNAL: Final = (
+    ReferenceGlob.compile("image-registry.openshift-image-registry.svc:*"),
+    ReferenceGlob.compile("image-registry.openshift-image-registry.svc.cluster.local:*"),
+    ReferenceGlob.compile("docker-registry.default.svc:*"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKinds(Rule):
+    """What kinds of source a tag may point at."""
+
+    kind: ClassVar[str] = "sourceKinds"
+    needs: ClassVar[tuple[str, ...]] = ("allow",)
+    allow: tuple[str, ...] = parameter(Items(Choice(*SourceKind)), "the kinds that are allowed")
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation where the source is of another kind."""
+        del review
+        source = change.new.source if change.new else None
+        if source is not None and source.kind not in self.allow:
+            yield Violation(
+                f"a source of kind {quoted(source.kind)} is not allowed; allowed: {listed(self.allow)}",
+                change.field("from.kind"),
+                Reason.NOT_SUPPORTED,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Registries(Rule):
+    """Which registries and repositories a DockerImage may come from; references are parsed, host and path matched apart."""
+
+    kind: ClassVar[str] = "registries"
+    needs: ClassVar[tuple[str, ...]] = ("allow", "deny")
+    allow: tuple[ReferenceGlob, ...] = parameter(
+        reference_globs(), "registries (`quay.io`) or repositories (`quay.io/acme/**`) that are allowed, all where absent"
+    )
+    deny: tuple[ReferenceGlob, ...] = parameter(reference_globs(), "those that are denied, whatever is allowed")
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation where the image comes from elsewhere."""
+        del review
+        image = docker_image(change)
+        if isinstance(image, Violation):
+            yield image
+        elif image is not None:
+            where, name = change.field("from.name"), quoted(image.name)
+            if denied := [glob for glob in self.deny if glob.matches(image)]:
+                yield Violation(f"{name} is a denied repository; denied: {listed(denied)}", where, Reason.FORBIDDEN)
+            elif self.allow and not any(glob.matches(image) for glob in self.allow):
+                yield Violation(
+                    f"{name} is not an allowed repository; allowed: {listed(self.allow)}", where, Reason.FORBIDDEN
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Pin(Rule):
+    """Sources that cannot move under the tag: by digest, or at least not by certain tags."""
+
+    kind: ClassVar[str] = "pin"
+    needs: ClassVar[tuple[str, ...]] = ("digest", "denyTags")
+    digest: bool = parameter(Bool(), "whether a source must be a digest or an ImageStreamImage", default=False)
+    denyTags: tuple[Glob, ...] = parameter(globs(), "tags that a source may not have; no tag at all is `latest`")  # noqa: N815 - the policy's name
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation where the source can move."""
+        del review
+        source = change.new.source if change.new else None
+        image = docker_image(change)
+        where = change.field("from.name")
+        if isinstance(image, Violation):
+            yield image
+            return
+        if source is None or (image is None and source.kind != SourceKind.IMAGE_STREAM_TAG):
+            return
+        if self.digest and (image is None or not image.digest):
+            wanted = "an ImageStreamImage" if image is None else "name@sha256:…"
+            yield Violation(f"{quoted(source.name)} has no digest; expected {wanted}", where)
+        tag = _source_tag(source.name, image)
+        if tag and any(glob.matches(tag) for glob in self.denyTags):
+            yield Violation(f"{quoted(source.name)} has the tag {quoted(tag)}; denied: {listed(self.denyTags)}", where)
+
+
+def _source_tag(name: str, image: ImageReference | None) -> str:
+    """Return the tag that a source is named by, "" where it is named by a digest."""
+    if image is not None:
+        return "" if image.digest else image.effective_tag
+    return name.rpartition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossNamespace(Rule):
+    """From which other namespaces of the cluster a tag may take its image, through the internal registry too."""
+
+    kind: ClassVar[str] = "crossNamespace"
+    allow: tuple[Glob, ...] = parameter(globs(), "namespaces that are allowed beside the tag's own")
+    internalRegistries: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
+        reference_globs(), "what else the internal registry is called, beside its service names"
+    )
+
+    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation where the source is in a namespace that is not allowed."""
+        del review
+        image = docker_image(change)
+        if isinstance(image, Violation):
+            yield image
+            return
+        source = change.new.source if change.new else None
+        if source is None:
+            return
+        namespace, field = source.namespace, "from.namespace"
+        if image is not None:
+            inside = any(glob.matches(image) for glob in (*_INTERNAL, *self.internalRegistries))
+            namespace, field = image.repository.partition("/")[0] if inside else "", "from.name"
+        if namespace and namespace != change.namespace and not any(glob.matches(namespace) for glob in self.allow):
+            allowed = listed(("the tag's own namespace", *self.allow))
+            yield Violation(
+                f"{quoted(source.name)} is in namespace {quoted(namespace)}; allowed: {allowed}",
+                change.field(field),
+                Reason.FORBIDDEN,
+            )

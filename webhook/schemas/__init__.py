@@ -1,0 +1,1 @@
+"""marshmallow schemas: wire documents are checked here, and only here."""

@@ -1,0 +1,100 @@
+"""The objects inside an image (image.openshift.io/v1): Image, its layers, manifests and signatures."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from webhook.schemas.document import AnyObject, Count, Document, Flag, Part, Parts, Strings, Text, Texts
+
+
+class ObjectMeta(Document):
+    """Metadata (meta/v1, ObjectMeta): only what we read or the API server requires of every object."""
+
+    name = Text()
+    generateName = Text()
+    namespace = Text()
+    annotations = Strings()
+    labels = Strings()
+    creationTimestamp = Text()
+
+
+class ImageLayer(Document):
+    """A layer (image.openshift.io/v1, ImageLayer)."""
+
+    name = Text(required=True)
+    size = Count(required=True)
+    mediaType = Text(required=True)
+
+
+class ImageManifest(Document):
+    """A sub-manifest of a manifest list (image.openshift.io/v1, ImageManifest)."""
+
+    digest = Text(required=True)
+    mediaType = Text(required=True)
+    manifestSize = Count(required=True)
+    architecture = Text(required=True)
+    os = Text(required=True)
+    variant = Text()
+
+
+class SignatureCondition(Document):
+    """A condition of a signature (image.openshift.io/v1, SignatureCondition)."""
+
+    type = Text(required=True)
+    status = Text(required=True)
+
+
+class SignatureSubject(Document):
+    """Who a signature was issued to (image.openshift.io/v1, SignatureSubject)."""
+
+    publicKeyID = Text(required=True)
+
+
+class SignatureIssuer(Document):
+    """Who issued a signature (image.openshift.io/v1, SignatureIssuer)."""
+
+    organization = Text()
+    commonName = Text()
+
+
+class ImageSignature(Document):
+    """A signature (image.openshift.io/v1, ImageSignature)."""
+
+    metadata = Part(ObjectMeta())
+    type = Text(required=True)
+    content = Text(required=True)
+    conditions = Parts(SignatureCondition())
+    issuedBy = Part(SignatureIssuer())
+    issuedTo = Part(SignatureSubject())
+    imageIdentity = Text()
+    signedClaims = Strings()
+    created = Text()
+
+
+class Image(Document):
+    """An image (image.openshift.io/v1, Image)."""
+
+    metadata = Part(ObjectMeta())
+    dockerImageReference = Text()
+    dockerImageMetadata = AnyObject()
+    dockerImageMetadataVersion = Text()
+    dockerImageManifest = Text()
+    dockerImageManifestMediaType = Text()
+    dockerImageConfig = Text()
+    dockerImageLayers = Parts(ImageLayer())
+    dockerImageManifests = Parts(ImageManifest())
+    dockerImageSignatures = Texts()
+    signatures = Parts(ImageSignature())
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """A manifest list has sub-manifests and no layers; an image of one platform has layers and no sub-manifests."""
+        if document.get("dockerImageLayers") and document.get("dockerImageManifests"):
+            yield (
+                "dockerImageLayers",
+                "Forbidden: an image with dockerImageManifests has no dockerImageLayers of its own",
+            )
+
+
+class StreamLookupPolicy(Document):
+    """How a stream's tags are looked up (image.openshift.io/v1, ImageLookupPolicy)."""
+
+    local = Flag(required=True)

@@ -1,0 +1,154 @@
+"""A tag and what it points at (image.openshift.io/v1): TagReference, its policies, ImageStreamTag."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from webhook.errors import MalformedReference
+from webhook.model import SourceKind
+from webhook.reference import ImageReference, StreamReference
+from webhook.schemas.document import (
+    REQUIRED,
+    Choice,
+    Count,
+    Document,
+    Flag,
+    Part,
+    Parts,
+    Strings,
+    Text,
+    shown,
+)
+from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
+from webhook.text import quoted
+
+_STREAM: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_LONGEST_STREAM: Final = 255  # of namespace/name: a repository's longest name (distribution specification)
+_KINDS: Final = ", ".join(f"'{kind}'" for kind in SourceKind)
+_SCHEDULED: Final = "only tags pointing to Docker repositories may be scheduled for background import"
+_CREATED: Final = "tag annotations must not be provided or must be equal to the object meta annotations"
+
+
+class Source(Document):
+    """What a tag points at (core/v1, ObjectReference): kinds and names that image streams take."""
+
+    kind = Text()
+    name = Text()
+    namespace = Text()
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The kind is one of three, the name is there, and it has that kind's form."""
+        kind, name = document.get("kind") or "", document.get("name") or ""
+        if not name:
+            yield "name", REQUIRED
+        if kind not in SourceKind._value2member_map_:
+            got = f"{shown(kind)}: " if kind else ""
+            yield "kind", f"{'Unsupported value: ' + got if got else REQUIRED + ': '}valid values are {_KINDS}"
+        elif name:
+            try:
+                parse_source(kind, name)
+            except MalformedReference as error:
+                yield "name", f"Invalid value: {error}"
+
+
+def parse_source(kind: str, name: str) -> ImageReference | StreamReference:
+    """Parse the name of a source of one of the three kinds.
+
+    Raises:
+        MalformedReference: `name` has not the form that `kind` asks for.
+    """
+    if kind == SourceKind.DOCKER_IMAGE:
+        return ImageReference.parse(name)
+    if kind == SourceKind.IMAGE_STREAM_TAG:
+        return StreamReference.parse_tag(name)
+    return StreamReference.parse_image(name)
+
+
+class TagImportPolicy(Document):
+    """How a tag is imported (image.openshift.io/v1, TagImportPolicy)."""
+
+    insecure = Flag()
+    scheduled = Flag()
+    importMode = Choice("Legacy", "PreserveOriginal")
+
+
+class TagReferencePolicy(Document):
+    """How a tag's image is referenced by those who use it (image.openshift.io/v1, TagReferencePolicy)."""
+
+    type = Choice("Source", "Local", required=True)
+
+
+class TagReference(Document):
+    """A tag (image.openshift.io/v1, TagReference); an empty object is an unset one."""
+
+    name = Text()
+    annotations = Strings()
+    from_ = Part(Source(), data_key="from")
+    reference = Flag()
+    generation = Count()
+    importPolicy = Part(TagImportPolicy())
+    referencePolicy = Part(TagReferencePolicy())
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """A tag that is there has a name, and only a DockerImage can be scheduled."""
+        if document and "name" not in document:
+            yield "name", f"{REQUIRED}: the key is not there"
+        source = document.get("from")
+        if source and source.get("kind") != SourceKind.DOCKER_IMAGE:
+            policy = document.get("importPolicy")
+            if policy and policy.get("scheduled"):
+                yield "importPolicy.scheduled", f"Invalid value: true: {_SCHEDULED}"
+
+
+class TagEventCondition(Document):
+    """What the cluster says of a tag's imports (image.openshift.io/v1, TagEventCondition)."""
+
+    type = Text(required=True)
+    status = Text(required=True)
+    generation = Count(required=True)
+    reason = Text()
+    message = Text()
+
+
+class ImageStreamTag(Document):
+    """A tag of an image stream (image.openshift.io/v1, ImageStreamTag)."""
+
+    metadata = Part(ObjectMeta())
+    tag = Part(TagReference(), required=True)
+    generation = Count(required=True)
+    lookupPolicy = Part(StreamLookupPolicy(), required=True)
+    image = Part(Image(), required=True)
+    conditions = Parts(TagEventCondition())
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The name is one that a stream and a URL can have."""
+        metadata = document.get("metadata") or {}
+        name = metadata.get("name") or ""
+        if name and (sentence := _misnamed(name, metadata.get("namespace") or "")):
+            yield "metadata.name", sentence
+
+
+class NewImageStreamTag(ImageStreamTag):
+    """An ImageStreamTag that is not there yet: its annotations have two homes, and both must say the same."""
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """As every ImageStreamTag, and the tag's own annotations are the object's or none."""
+        yield from super().contradictions(document)
+        own = (document.get("tag") or {}).get("annotations")
+        if own and own != ((document.get("metadata") or {}).get("annotations") or {}):
+            yield "tag.annotations", f"Invalid value: {shown(own)}: {_CREATED}"
+
+
+def _misnamed(name: str, namespace: str) -> str:
+    """Return what the API server says of the name of an image stream tag, "" where it says nothing."""
+    for forbidden in "/%":
+        if forbidden in name:
+            return f"Invalid value: {quoted(name)}: may not contain '{forbidden}'"
+    stream = name.partition(":")[0]
+    if not stream:
+        return f"Invalid value: {quoted(name)}: must be of the form <stream_name>:<tag>"
+    if not _STREAM.fullmatch(stream):
+        return f'Invalid value: {quoted(stream)}: must match "{_STREAM.pattern}"'
+    if len(namespace) + 1 + len(stream) > _LONGEST_STREAM:
+        return f"Invalid value: {quoted(stream)}: 'namespace/name' cannot be longer than {_LONGEST_STREAM} characters"
+    return ""

@@ -1,0 +1,94 @@
+"""What can be set: by flag, by environment, else by default; one frozen value, checked as a whole."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from webhook.audit.record import LEVELS
+from webhook.errors import Fault, SettingsRefused
+
+PREFIX: Final = "ISTAG_WEBHOOK_"
+_PORTS: Final = range(65_536)
+
+
+def setting(default: Any, text: str) -> Any:
+    """Declare a setting: its default, and the sentence that `--help` shows."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the service runs."""
+
+    host: str = setting("0.0.0.0", "Address to listen on.")  # noqa: S104 - a pod listens on its only address
+    port: int = setting(8443, "TLS port of the admission endpoints, 0 for any.")
+    management_port: int = setting(8080, "Plain port of /livez, /readyz and /metrics, 0 for any.")
+    policy: tuple[Path, ...] = setting((), "Policy file or directory; may be repeated. Default: the shipped policy.")
+    cert: Path = setting(Path("certs/tls.crt"), "Serving certificate with its chain, PEM.")
+    key: Path = setting(Path("certs/tls.key"), "Key of the serving certificate, PEM.")
+    client_ca: Path | None = setting(None, "CA bundle that callers' certificates must verify against, PEM. Default: any caller.")
+    workers: int = setting(2, "Worker processes.")
+    record: str = setting("-", "File that decisions are recorded in, - for standard output.")
+    record_level: str = setting("metadata", "What a record holds: metadata, or request for the whole request too.")
+    audit: str = setting("required", "required: no answer without its record; best-effort: answer all the same.")
+    log_level: str = setting("info", "Least severity that is logged: debug, info, warning, error.")
+    keepalive: int = setting(120, "Seconds that an idle connection is kept; the API server keeps its own for 90.")
+    drain: float = setting(5.0, "Seconds to go on answering after SIGTERM, until no more requests are sent here.")
+    grace: int = setting(10, "Seconds that requests under way may take after that.")
+
+
+def documented() -> tuple[Field[Any], ...]:
+    """Return every setting, in the order of `--help`."""
+    return fields(Settings)
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def resolve(given: Mapping[str, Any]) -> Settings:
+    """Return the settings that `given` makes, the rest by default.
+
+    Args:
+        given: settings by name, already of their types.
+
+    Raises:
+        SettingsRefused: with every fault.
+    """
+    settings = Settings(**given)
+    checks = (
+        ("port", settings.port in _PORTS, "expected a port from 0 to 65535"),
+        ("management_port", settings.management_port in _PORTS, "expected a port from 0 to 65535"),
+        (
+            "management_port",
+            settings.management_port == 0 or settings.management_port != settings.port,
+            "expected another port than the admission endpoints'",
+        ),
+        ("workers", 1 <= settings.workers <= 64, "expected 1 to 64 workers"),  # noqa: PLR2004 - stands in the sentence
+        ("record_level", settings.record_level in LEVELS, f"expected {' or '.join(LEVELS)}"),
+        ("audit", settings.audit in ("required", "best-effort"), "expected required or best-effort"),
+        (
+            "log_level",
+            settings.log_level in ("debug", "info", "warning", "error"),
+            "expected debug, info, warning or error",
+        ),
+        ("keepalive", settings.keepalive > 90, "expected more than 90 seconds, which the API server keeps a connection"),  # noqa: PLR2004 - stands in the sentence
+        ("drain", settings.drain >= 0, "expected 0 seconds or more"),
+        ("grace", settings.grace >= 1, "expected 1 second or more"),
+    )
+    if faults := tuple(
+        Fault(f"--{name.replace('_', '-')}", "", f"{expected}, got {getattr(settings, name)}")
+        for name, holds, expected in checks
+        if not holds
+    ):
+        raise SettingsRefused(faults)
+    return settings
+
+
+def unknown(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the variables that look like settings and are none."""
+    known = {variable(each.name) for each in documented()}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)

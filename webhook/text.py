@@ -1,0 +1,37 @@
+"""Text that users sent, made fit for a message, a warning, a log line or a record."""
+
+import re
+
+_UNPRINTABLE = re.compile(
+    # C0, DEL, C1; line and paragraph separators; zero-width and bidirectional controls; lone surrogates.
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+# What stands before an "@" with a ":" in it is a user and a password, unless a digest follows: name:tag@sha256:….
+_CREDENTIALS = re.compile(r'[^\s/@"]*:[^\s/@"]*@(?![A-Za-z0-9+._-]+:[0-9a-fA-F]{32})')
+_LONGEST = 160
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - two digits hold a byte
+
+
+def printable(value: str) -> str:
+    """Return `value` without credentials, and with every control, zero-width and bidirectional character escaped."""
+    shown = _CREDENTIALS.sub("…@", value) if "@" in value else value
+    return _UNPRINTABLE.sub(_escape, shown)
+
+
+def quoted(value: str, longest: int = _LONGEST) -> str:
+    """Return `value` printable, in double quotes, and cut at `longest` characters."""
+    shown = value if len(value) <= longest else value[: longest - 1] + "…"
+    return f'"{printable(shown)}"'
+
+
+def cut(value: str, size: int) -> str:
+    """Return `value` in at most `size` bytes of UTF-8, ending in an ellipsis where it was cut."""
+    encoded = value.encode()
+    if len(encoded) <= size:
+        return value
+    ellipsis = "…"
+    return encoded[: size - len(ellipsis.encode())].decode(errors="ignore") + ellipsis
