@@ -128,8 +128,12 @@ def _body() -> bytes:
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if request.mimetype != _JSON or encoding != "identity":
-        got = " ".join(part for part in (request.mimetype or "none", encoding if encoding != "identity" else "") if part)
-        raise MalformedReview(f"expected Content-Type {_JSON}, got {printable(got)[:100]}", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        got = " ".join(
+            part for part in (request.mimetype or "none", encoding if encoding != "identity" else "") if part
+        )
+        raise MalformedReview(
+            f"expected Content-Type {_JSON}, got {printable(got)[:100]}", HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        )
     try:
         return request.get_data(cache=False)
     except RequestEntityTooLarge:

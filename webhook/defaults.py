@@ -1,6 +1,7 @@
 """What we complete: fields that are unset, or that stand at the API server's own default."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -154,3 +155,15 @@ def _at(document: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
         else:
             found = found.get(token) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else NOTHING
+
+
+def patched_document(document: Mapping[str, Any], patch: Iterable[PatchOp]) -> dict[str, Any]:
+    """Return `document` with `patch` applied, as the API server applies it; `document` itself stays as it is."""
+    result: dict[str, Any] = deepcopy(dict(document))
+    for operation in patch:
+        *parents, last = (token.replace("~1", "/").replace("~0", "~") for token in operation.path.split("/")[1:])
+        at: Any = result
+        for token in parents:
+            at = at[int(token)] if isinstance(at, list) else at[token]
+        at[last] = operation.value
+    return result

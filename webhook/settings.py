@@ -28,7 +28,9 @@ class Settings:
     policy: tuple[Path, ...] = setting((), "Policy file or directory; may be repeated. Default: the shipped policy.")
     cert: Path = setting(Path("certs/tls.crt"), "Serving certificate with its chain, PEM.")
     key: Path = setting(Path("certs/tls.key"), "Key of the serving certificate, PEM.")
-    client_ca: Path | None = setting(None, "CA bundle that callers' certificates must verify against, PEM. Default: any caller.")
+    client_ca: Path | None = setting(
+        None, "CA bundle that callers' certificates must verify against, PEM. Default: any caller."
+    )
     workers: int = setting(2, "Worker processes.")
     record: str = setting("-", "File that decisions are recorded in, - for standard output.")
     record_level: str = setting("metadata", "What a record holds: metadata, or request for the whole request too.")
@@ -75,7 +77,11 @@ def resolve(given: Mapping[str, Any]) -> Settings:
             settings.log_level in ("debug", "info", "warning", "error"),
             "expected debug, info, warning or error",
         ),
-        ("keepalive", settings.keepalive > 90, "expected more than 90 seconds, which the API server keeps a connection"),  # noqa: PLR2004 - stands in the sentence
+        (
+            "keepalive",
+            settings.keepalive > 90,
+            "expected more than 90 seconds, which the API server keeps a connection",
+        ),  # noqa: PLR2004 - stands in the sentence
         ("drain", settings.drain >= 0, "expected 0 seconds or more"),
         ("grace", settings.grace >= 1, "expected 1 second or more"),
     )

@@ -130,7 +130,13 @@ def _flat(path: str, errors: Any) -> list[tuple[str, str]]:
             found
             for key, below in errors.items()
             for found in _flat(
-                f"{path}[{key}]" if isinstance(key, int) else path if key == "_schema" else f"{path}.{key}" if path else str(key),
+                f"{path}[{key}]"
+                if isinstance(key, int)
+                else path
+                if key == "_schema"
+                else f"{path}.{key}"
+                if path
+                else str(key),
                 below,
             )
         ]
@@ -152,7 +158,9 @@ def _twice(documents: list[Document]) -> list[Fault]:
                 fault = document.fault(f"spec.{part}[{index}].name", "")
                 if name in seen:
                     first = seen[name]
-                    faults.append(Fault(fault.where, fault.path, f'the name "{name}" is taken by {first.path} in {first.where}'))
+                    faults.append(
+                        Fault(fault.where, fault.path, f'the name "{name}" is taken by {first.path} in {first.where}')
+                    )
                 seen.setdefault(name, fault)
     return faults
 

@@ -58,7 +58,9 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
                 documents.append(Document(where, value, reader.lines))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        faults.append(Fault(f"{where}:{mark.line + 1 if mark else 1}", "", f"expected YAML: {printable(str(error.problem))}"))
+        faults.append(
+            Fault(f"{where}:{mark.line + 1 if mark else 1}", "", f"expected YAML: {printable(str(error.problem))}")
+        )
     except (yaml.YAMLError, ValueError) as error:
         faults.append(Fault(f"{where}:1", "", f"expected YAML: {printable(str(error))}"))
     except RecursionError:

@@ -80,7 +80,9 @@ def _rule_entry(
     wanted = match or Match()
     if wanted.only.doors and rule.doors.isdisjoint(wanted.only.doors):
         can = ", ".join(sorted(rule.doors))
-        raise ValidationError({"match": {"doors": [f"{rule.kind} judges nothing there, so it can never match; expected {can}"]}})
+        raise ValidationError(
+            {"match": {"doors": [f"{rule.kind} judges nothing there, so it can never match; expected {can}"]}}
+        )
     return RuleEntry(name, rule, Mode(mode), Mode(existing), wanted)
 
 

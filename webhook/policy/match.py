@@ -61,9 +61,7 @@ class Match:
 
     def selects(self, change: TagChange, user: User) -> bool:
         """Whether the entry speaks of `change`, asked for by `user`."""
-        return self.only.selects(change, user) and not (
-            self.exclude is not None and self.exclude.selects(change, user)
-        )
+        return self.only.selects(change, user) and not (self.exclude is not None and self.exclude.selects(change, user))
 
 
 def _match(*, exclude: Selector | None = None, **only: tuple[Glob, ...]) -> Match:

@@ -121,9 +121,7 @@ class Expression(Rule):
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer
                 said = f"{type(error).__name__}: {error}"
-                yield Violation(
-                    f"{quoted(validation.expression)} could not be evaluated: {quoted(said)}", change.path
-                )
+                yield Violation(f"{quoted(validation.expression)} could not be evaluated: {quoted(said)}", change.path)
                 continue
             if result is not True:
                 wrong = validation.message

@@ -70,7 +70,9 @@ class Annotations(Rule):
     kind: ClassVar[str] = "annotations"
     doors: ClassVar[frozenset[str]] = TAG_DOORS - {"imagestreamimports"}
     needs: ClassVar[tuple[str, ...]] = ("require", "deny")
-    require: tuple[tuple[str, Glob], ...] = parameter(GlobMap(), "annotations that must be there, and what they must match")
+    require: tuple[tuple[str, Glob], ...] = parameter(
+        GlobMap(), "annotations that must be there, and what they must match"
+    )
     deny: tuple[Glob, ...] = parameter(globs(""), "annotations that may not be there")
 
     def check(self, change: TagChange, review: Review) -> Iterator[Violation]:

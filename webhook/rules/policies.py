@@ -18,7 +18,9 @@ class ImportPolicy(Rule):
     kind: ClassVar[str] = "importPolicy"
     needs: ClassVar[tuple[str, ...]] = ("insecure", "scheduled", "scheduledFrom", "importMode")
     insecure: bool | None = parameter(Bool(), "what `insecure` must be", default=None)
-    scheduled: bool | None = parameter(Bool(), "what `scheduled` must be for a DockerImage without a digest", default=None)
+    scheduled: bool | None = parameter(
+        Bool(), "what `scheduled` must be for a DockerImage without a digest", default=None
+    )
     scheduledFrom: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
         reference_globs(), "the only registries and repositories that may be imported on a schedule"
     )

@@ -45,7 +45,8 @@ class Registries(Rule):
     kind: ClassVar[str] = "registries"
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny")
     allow: tuple[ReferenceGlob, ...] = parameter(
-        reference_globs(), "registries (`quay.io`) or repositories (`quay.io/acme/**`) that are allowed, all where absent"
+        reference_globs(),
+        "registries (`quay.io`) or repositories (`quay.io/acme/**`) that are allowed, all where absent",
     )
     deny: tuple[ReferenceGlob, ...] = parameter(reference_globs(), "those that are denied, whatever is allowed")
 

@@ -1,0 +1,44 @@
+"""The command: each subcommand is read when it is called, so that a check does not wait for a server."""
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+_COMMANDS: Final = {
+    "serve": "webhook.cli.serve:serve",
+    "check": "webhook.cli.check:check",
+    "policy": "webhook.cli.policy:policy",
+    "certs": "webhook.cli.certs:certs",
+    "version": "webhook.cli.version:version",
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of `--help`."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one command, None where there is none."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Decide which OpenShift image stream tag may point where."""
+
+
+def fail(message: str) -> None:
+    """Print what is wrong and end with 2: the input cannot be used."""
+    click.echo(message, err=True)
+    sys.exit(2)

@@ -1,0 +1,183 @@
+"""`istag-webhook serve`: everything is checked before any worker starts."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+
+from webhook import logs, tls
+from webhook.audit.journal import Journal, Turn
+from webhook.cli import fail
+from webhook.cli.version import DISTRIBUTION
+from webhook.errors import CertificateRefused, PolicyRefused, RecordFailed, Refused, SettingsRefused
+from webhook.policy.source import PolicySource
+from webhook.settings import Settings, documented, resolve, unknown, variable
+
+_DEVELOPMENT: Final = ("localhost", "127.0.0.1", "::1")
+_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
+_TYPES: Final[dict[Any, Any]] = {
+    int: click.INT,
+    float: click.FLOAT,
+    str: click.STRING,
+    Path: click.Path(path_type=Path),
+    Path | None: click.Path(path_type=Path),
+    tuple[Path, ...]: click.Path(path_type=Path),
+}
+
+
+def _settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` an option for each setting."""
+    for each in reversed(documented()):
+        repeated = each.type == tuple[Path, ...]
+        command = click.option(
+            f"--{each.name.replace('_', '-')}",
+            each.name,
+            type=_TYPES[each.type],
+            multiple=repeated,
+            default=each.default,
+            envvar=variable(each.name),
+            show_default=each.default not in (None, ()),
+            show_envvar=True,
+            help=each.metadata["help"],
+        )(command)
+    return command
+
+
+@click.command()
+@_settings
+@click.option(
+    "--dev", is_flag=True, help="Development: on loopback, with certificates made in certs/ where there are none."
+)
+@click.pass_context
+def serve(ctx: click.Context, *, dev: bool, **given: Any) -> None:
+    """Serve the admission endpoints over TLS."""
+    try:
+        settings = resolve(given)
+    except SettingsRefused as error:
+        fail(str(error))
+        return
+    logs.configure(settings.log_level)
+    if dev:
+        settings = _development(ctx, settings)
+    policy, serving, turn = _checked(settings)
+    _serve(settings, policy, serving, turn)
+
+
+def _development(ctx: click.Context, settings: Settings) -> Settings:
+    """Return the settings for development: loopback unless said otherwise, and certificates."""
+    if ctx.get_parameter_source("host") is ParameterSource.DEFAULT:
+        settings = replace(settings, host="127.0.0.1", drain=0.0)
+    if not settings.cert.exists() and not settings.key.exists():
+        try:
+            issued = tls.issue(settings.cert.parent, _DEVELOPMENT)
+        except CertificateRefused as error:
+            fail(str(error))
+        else:
+            click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
+    return settings
+
+
+def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, Turn]:
+    """Return what the workers share; what cannot be used is said all at once, and no worker starts."""
+    faults: list[str] = [f"{name}: no such setting" for name in unknown()]
+    policy = serving = None
+    turn = Turn.make()
+    try:
+        policy = PolicySource(*settings.policy)
+    except PolicyRefused as error:
+        faults.append(str(error))
+    try:
+        serving = tls.Serving(settings.cert, settings.key, settings.client_ca)
+    except CertificateRefused as error:
+        faults.append(str(error))
+    try:
+        Journal(settings.record, turn).close()
+    except RecordFailed as error:
+        faults.append(str(error))
+    if faults or policy is None or serving is None:
+        fail("\n".join(faults))
+        raise SystemExit(2)
+    return policy, serving, turn
+
+
+def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn: Turn) -> None:
+    """Run the workers; metrics and server are imported here, for they read the environment when they are."""
+    with tempfile.TemporaryDirectory(prefix="istag-webhook-") as directory:
+        os.environ[_METRICS] = directory
+        from webhook import server  # noqa: PLC0415 - see above
+        from webhook.metrics import forget  # noqa: PLC0415 - see above
+
+        listen = server.Listen(
+            settings.host,
+            settings.port,
+            settings.management_port,
+            settings.workers,
+            settings.keepalive,
+            settings.drain,
+            settings.grace,
+            _largest(),
+        )
+        server.run(listen, lambda: _worker(settings, policy, serving, turn), worker_ended=forget)
+
+
+def _largest() -> int:
+    from webhook.app import LARGEST  # noqa: PLC0415 - as in _serve
+
+    return LARGEST
+
+
+def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn: Turn) -> Any:
+    """Return what one worker serves."""
+    import logging  # noqa: PLC0415
+
+    from webhook.app import Service, create_app, create_management_app  # noqa: PLC0415 - as in _serve
+    from webhook.metrics import Metrics  # noqa: PLC0415 - as in _serve
+    from webhook.server import Served  # noqa: PLC0415 - as in _serve
+
+    log = logging.getLogger("webhook.serve")
+    metrics = Metrics()
+    metrics.policy_loaded(policy.current, time.time())
+    metrics.certificate(serving.expires.timestamp())
+    draining: list[str] = []
+
+    def tick() -> None:
+        try:
+            if policy.refresh():
+                metrics.policy_loaded(policy.current, time.time())
+                log.info("policy loaded", extra={"policy": str(policy.current)})
+        except PolicyRefused as error:
+            metrics.policy_refused()
+            _refused(log, "the new policy is refused, the last good one stays", error)
+        try:
+            if serving.refresh():
+                metrics.certificate(serving.expires.timestamp())
+                log.info("certificate loaded", extra={"expires": serving.expires.isoformat()})
+        except CertificateRefused as error:
+            _refused(log, "the new certificate is refused, the last good one stays", error)
+
+    service = Service(
+        policy=lambda: policy.current,
+        journal=Journal(settings.record, turn),
+        metrics=metrics,
+        version=version(DISTRIBUTION),
+        level=settings.record_level,
+        best_effort=settings.audit == "best-effort",
+    )
+    return Served(
+        admission=create_app(service).wsgi_app,
+        management=create_management_app(lambda: draining[0] if draining else "", metrics).wsgi_app,
+        context=serving.context,
+        tick=tick,
+        drain=lambda: draining.append("draining"),
+    )
+
+
+def _refused(log: Any, sentence: str, error: Refused) -> None:
+    log.error(sentence, extra={"faults": [str(fault) for fault in error.faults]})

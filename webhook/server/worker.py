@@ -1,0 +1,199 @@
+"""gunicorn's asgi worker with two sockets: admission over TLS, management in plain; and a drain that ends.
+
+`_serve` and the protocol's hooks are gunicorn's own and private, which is why gunicorn is pinned to one major version;
+the tests of this room prove what it relies on.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from mmap import mmap
+from ssl import SSLContext
+from typing import Any, Final
+from wsgiref.types import WSGIApplication
+
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers.gasgi import ASGIWorker
+
+from webhook.server.inline import Asgi, inline
+
+# A head is a few hundred bytes, and its sender is in the same cluster: who takes longer only holds a connection.
+HEAD_SECONDS: Final = 10.0
+_HANDSHAKE_SECONDS: Final = 10.0
+_BEAT_SECONDS: Final = 1.0
+_STEP_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What one worker serves; made in the worker, after the fork.
+
+    Attributes:
+        admission: the app of the TLS port.
+        management: the app of the plain port.
+        context: the TLS port's; a renewed certificate is its own business.
+        tick: called about once a second in a thread, never twice at once; what it raises is logged.
+        drain: called when the server stops, so that readiness can say so.
+    """
+
+    admission: WSGIApplication
+    management: WSGIApplication
+    context: SSLContext
+    tick: Callable[[], None]
+    drain: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a worker ends and what it takes.
+
+    Attributes:
+        drain: seconds to go on answering when the server stops.
+        grace: seconds for requests under way after that.
+        largest: bytes of a request's body.
+        stopping: one byte, not zero when the server stops (and does not only replace its workers).
+    """
+
+    drain: float
+    grace: float
+    largest: int
+    stopping: mmap
+
+
+class Connection(ASGIProtocol):  # type: ignore[misc]
+    """A connection of one of the two ports, which knows whether it is idle."""
+
+    def __init__(self, worker: "Worker", app: Asgi) -> None:
+        super().__init__(worker)
+        self.app = app
+        self._head: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way: no request, nor a part of a head."""
+        return self._awaiting_request and self._head is None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the connection; its first head has its time too."""
+        super().connection_made(transport)
+        self.worker.connections.add(self)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Give the rest of a head that has begun its time."""
+        if self._head is None and self._current_request is None:
+            self._expect_head()
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._head_came()
+        self.worker.connections.discard(self)
+        super().connection_lost(exc)
+
+    def close(self) -> None:
+        """Close the connection, and wake whoever waits for its next request."""
+        self._close_transport()
+        if self._request_ready is not None:
+            self._request_ready.set()
+
+    def _on_headers_complete(self) -> Any:
+        self._head_came()
+        return super()._on_headers_complete()
+
+    def _expect_head(self) -> None:
+        self._head = self.worker.loop.call_later(HEAD_SECONDS, self.close)
+
+    def _head_came(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+
+class Worker(ASGIWorker):  # type: ignore[misc]
+    """Serves both ports on one event loop."""
+
+    connections: set[Connection]
+
+    def handle_exit_signal(self) -> None:
+        """Begin to end, at SIGTERM."""
+        self._ending.set()
+
+    def handle_quit_signal(self) -> None:
+        """End at once, at SIGINT and SIGQUIT."""
+        super().handle_quit_signal()
+        self._ending.set()
+
+    def init_process(self) -> None:
+        """Begin; the signals come after this."""
+        self.connections = set()
+        self._ending = asyncio.Event()
+        super().init_process()
+
+    async def _serve(self) -> None:
+        served: Served = self.asgi
+        terms: Terms = self.app.terms
+        admission, management = inline(served.admission, terms.largest), inline(served.management, terms.largest)
+        tls, plain = self.sockets
+        self.servers = [
+            await self.loop.create_server(
+                lambda: Connection(self, admission),
+                sock=tls.sock,
+                ssl=served.context,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            ),
+            await self.loop.create_server(lambda: Connection(self, management), sock=plain.sock),
+        ]
+        ticking = self.loop.create_task(self._tick(served.tick))
+        while not self._ending.is_set() and self.ppid == os.getppid():
+            self.notify()
+            await self._pause(_BEAT_SECONDS)
+        await self._end(served, terms)
+        ticking.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for `seconds`, or for the end."""
+        try:
+            await asyncio.wait_for(self._ending.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _tick(self, tick: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            try:
+                await self.loop.run_in_executor(None, tick)
+            except Exception:
+                self.log.exception("the periodic check failed")
+
+    async def _end(self, served: Served, terms: Terms) -> None:
+        """Answer on for the drain where the server stops, close what is idle, finish what is under way."""
+        admission, management = self.servers
+        stopping = terms.stopping[0] != 0
+        self.alive = False  # from now on every answer closes its connection
+        if stopping and not self._quick_shutdown:
+            served.drain()
+            await self._until(self.loop.time() + terms.drain, lambda: self._quick_shutdown)
+        else:
+            # Others go on answering for us, and they are ready.
+            management.close()
+        admission.close()
+        deadline = self.loop.time() + (0.0 if self._quick_shutdown else terms.grace)
+        await self._until(deadline, self._idle_closed)
+        management.close()
+        for connection in tuple(self.connections):
+            connection.transport.abort()
+
+    def _idle_closed(self) -> bool:
+        """Close every idle connection; whether none is left."""
+        for connection in tuple(self.connections):
+            if connection.idle:
+                connection.close()
+        return not self.connections
+
+    async def _until(self, deadline: float, done: Callable[[], bool]) -> None:
+        """Wait until `done`, or until `deadline` on the loop's clock; the arbiter hears that we live."""
+        while not done() and self.loop.time() < deadline:
+            self.notify()
+            await asyncio.sleep(_STEP_SECONDS)
