@@ -69,7 +69,7 @@ def _findings(entry: RuleEntry, change: TagChange, review: Review) -> Iterator[F
 
 
 def _before(entry: RuleEntry, change: TagChange, review: Review) -> frozenset[Violation]:
-    """Return what the rule says of the tag as it was; nothing of a tag that now points elsewhere, for that is judged anew."""
+    """Return what the rule says of the tag as it was; nothing of one that points elsewhere now: it is judged anew."""
     if change.moved or change.old is None:
         return frozenset()
     return frozenset(entry.rule.check(change.as_it_was(), review.as_it_was()))

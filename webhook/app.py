@@ -67,40 +67,16 @@ def create_app(service: Service) -> Flask:
     """Return the app of the TLS port: `/validate` and `/mutate`."""
     app = Flask("webhook", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
-    contexts = {name: Context(name, service.version, service.level) for name in ("validate", "mutate")}
+    validating = Context("validate", service.version, service.level)
+    mutating = Context("mutate", service.version, service.level)
 
     @app.post("/validate")
     def validate() -> Response:
-        return answer(contexts["validate"], admission.validate)
+        return _answer(service, validating, admission.validate)
 
     @app.post("/mutate")
     def mutate() -> Response:
-        return answer(contexts["mutate"], admission.mutate)
-
-    def answer(context: Context, decide: Decide) -> Response:
-        time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
-        review = decode(_body(), doors.DOORS)
-        try:
-            decision = decide(review, policy)
-            keep(record(review, decision, policy, context, time=time, seconds=perf_counter() - started), review)
-            body = encode(review, decision, annotations(decision, policy))
-        except Exception:
-            service.metrics.fault()
-            _log.exception("the review could not be answered", extra={"uid": printable(review.uid)})
-            return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to judge the review; its log says why")
-        service.metrics.answered(context.webhook, review, decision, perf_counter() - started)
-        return Response(body, content_type=_JSON)
-
-    def keep(line: bytes, review: Review) -> None:
-        """Write the record before the answer leaves."""
-        try:
-            service.journal.write(line)
-            service.metrics.recorded(written=True)
-        except RecordFailed as error:
-            service.metrics.recorded(written=False)
-            if not service.best_effort:
-                raise
-            _log.error("the record is lost: %s", error, extra={"uid": printable(review.uid)})  # noqa: TRY400 - the sentence says it all
+        return _answer(service, mutating, admission.mutate)
 
     @app.errorhandler(MalformedReview)
     def malformed(error: MalformedReview) -> Response:
@@ -118,6 +94,35 @@ def create_app(service: Service) -> Flask:
         return response
 
     return app
+
+
+def _answer(service: Service, context: Context, decide: Decide) -> Response:
+    """Decode, decide, encode, record: the record is written last, and before the answer leaves, so that they agree."""
+    time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
+    review = decode(_body(), doors.DOORS)
+    try:
+        decision = decide(review, policy)
+        body = encode(review, decision, annotations(decision, policy))
+        line = record(review, decision, policy, context, time=time, seconds=perf_counter() - started)
+        _keep(service, line, review.uid)
+    except Exception:
+        service.metrics.fault()
+        _log.exception("the review could not be answered", extra={"uid": printable(review.uid)})
+        return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to judge the review; its log says why")
+    service.metrics.answered(context.webhook, review, decision, perf_counter() - started)
+    return Response(body, content_type=_JSON)
+
+
+def _keep(service: Service, line: bytes, uid: str) -> None:
+    """Write the record; one that is lost is a fault of ours, unless the settings say otherwise."""
+    try:
+        service.journal.write(line)
+        service.metrics.recorded(written=True)
+    except RecordFailed as error:
+        service.metrics.recorded(written=False)
+        if not service.best_effort:
+            raise
+        _log.warning("the record is lost: %s", error, extra={"uid": printable(uid)})
 
 
 def _body() -> bytes:

@@ -7,7 +7,7 @@ from webhook.model import User
 from webhook.review import GROUP, VERSION
 
 _TAG: Final = {"name": "", "annotations": None, "generation": None}
-_IMAGE: Final = {"metadata": {}, "dockerImageMetadata": None, "dockerImageMetadataVersion": "1.0"}
+_IMAGE: Final[Mapping[str, Any]] = {"metadata": {}, "dockerImageMetadata": None, "dockerImageMetadataVersion": "1.0"}
 _RESOURCES: Final = {"ImageStreamTag": "imagestreamtags"}
 
 

@@ -1,4 +1,4 @@
-"""The tally: what was asked, what was answered, and how the service itself fares. Labels are bounded: no names, no users."""
+"""The tally: what was asked and answered, and how the service fares. Labels are bounded: no names, no users."""
 
 import os
 from typing import Final

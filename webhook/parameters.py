@@ -162,18 +162,23 @@ class Items(Parameter):
             raise self.wrong(value)
         errors: dict[int, Any] = {}
         read: list[Any] = []
-        for index, item in enumerate(value):
+        for index in range(len(value)):
             try:
-                if item is None:
-                    raise self._item.wrong(item)
-                if item in value[:index]:
-                    raise ValidationError(f"{shown(item)} stands twice in the list")
-                read.append(self._item.read(item))
+                read.append(self._once(value, index))
             except ValidationError as error:
                 errors[index] = error.messages
         if errors:
-            raise ValidationError(errors)  # type: ignore[arg-type]
+            raise ValidationError(errors)
         return tuple(read)
+
+    def _once(self, values: list[Any], index: int) -> Any:
+        """Return the element at `index`, which no element before it may be."""
+        item = values[index]
+        if item is None:
+            raise self._item.wrong(item)
+        if item in values[:index]:
+            raise ValidationError(f"{shown(item)} stands twice in the list")
+        return self._item.read(item)
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""

@@ -11,6 +11,8 @@ from webhook.errors import Fault, SettingsRefused
 
 PREFIX: Final = "ISTAG_WEBHOOK_"
 _PORTS: Final = range(65_536)
+_WORKERS: Final = range(1, 65)
+_API_SERVER_IDLE: Final = 90  # seconds (client-go's transport, IdleConnTimeout)
 
 
 def setting(default: Any, text: str) -> Any:
@@ -69,7 +71,7 @@ def resolve(given: Mapping[str, Any]) -> Settings:
             settings.management_port == 0 or settings.management_port != settings.port,
             "expected another port than the admission endpoints'",
         ),
-        ("workers", 1 <= settings.workers <= 64, "expected 1 to 64 workers"),  # noqa: PLR2004 - stands in the sentence
+        ("workers", settings.workers in _WORKERS, "expected 1 to 64 workers"),
         ("record_level", settings.record_level in LEVELS, f"expected {' or '.join(LEVELS)}"),
         ("audit", settings.audit in ("required", "best-effort"), "expected required or best-effort"),
         (
@@ -79,9 +81,9 @@ def resolve(given: Mapping[str, Any]) -> Settings:
         ),
         (
             "keepalive",
-            settings.keepalive > 90,
-            "expected more than 90 seconds, which the API server keeps a connection",
-        ),  # noqa: PLR2004 - stands in the sentence
+            settings.keepalive > _API_SERVER_IDLE,
+            f"expected more than the {_API_SERVER_IDLE} seconds that the API server keeps a connection",
+        ),
         ("drain", settings.drain >= 0, "expected 0 seconds or more"),
         ("grace", settings.grace >= 1, "expected 1 second or more"),
     )

@@ -110,7 +110,7 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-def _certificate(  # noqa: PLR0913 - a certificate has as many parts
+def _certificate(
     common_name: str,
     key: ec.EllipticCurvePrivateKey,
     issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None,

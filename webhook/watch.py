@@ -1,4 +1,4 @@
-"""Tells when files have changed, by asking: a mounted ConfigMap or Secret is swapped under its symlink without an event."""
+"""Tells when files have changed, by asking: a mounted ConfigMap or Secret is swapped under its symlink."""
 
 import os
 from collections.abc import Iterable

@@ -150,7 +150,7 @@ class Journal:
         if self._target == STANDARD_OUTPUT:
             return
         try:
-            found = os.stat(self._target)
+            found = os.stat(self._target)  # noqa: PTH116 - on the path of every review
             same = (found.st_dev, found.st_ino) == self._identity
         except FileNotFoundError:
             same = False

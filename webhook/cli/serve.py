@@ -56,7 +56,7 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
     "--dev", is_flag=True, help="Development: on loopback, with certificates made in certs/ where there are none."
 )
 @click.pass_context
-def serve(ctx: click.Context, *, dev: bool, **given: Any) -> None:
+def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
     """Serve the admission endpoints over TLS."""
     try:
         settings = resolve(given)

@@ -14,7 +14,7 @@ from webhook.errors import Fault, PolicyRefused
 from webhook.model import Mode
 from webhook.policy.document import Document, read
 from webhook.policy.entries import POLICY, SPEC, DefaultEntry, ExemptionEntry, RuleEntry
-from webhook.rules import Schema
+from webhook.rules.cluster import Schema
 
 SHIPPED: Final = "default.yaml"
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -41,7 +41,7 @@ class Policy:
 
 
 def load(*paths: Path) -> Policy:
-    """Load the policy in files and directories (their .yaml, .yml and .json files), the shipped one where none is given.
+    """Load the policy in files and directories (.yaml, .yml, .json); the shipped one where none is given.
 
     Raises:
         PolicyRefused: with every fault.

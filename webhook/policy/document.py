@@ -1,4 +1,4 @@
-"""YAML (1.1, as Kubernetes reads it) into plain values that remember their lines; the one room that knows the library."""
+"""YAML into plain values that remember their lines; the one room that knows the library."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ class _Reader:
             # A date or a binary is a string to everybody who reads JSON.
             return str(node.value)
         try:
-            return self._constructor.construct_object(node)  # type: ignore[no-untyped-call]
+            return self._constructor.construct_object(node)
         except (ValueError, yaml.YAMLError):
             self._fault(node, path, f"expected a value, got {printable(str(node.value))}")
             return None

@@ -6,8 +6,8 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, Final
 
 from webhook.model import Reason, Review, SourceKind, TagChange
-from webhook.reference import ImageReference
 from webhook.parameters import Parameter
+from webhook.reference import ImageReference
 from webhook.text import quoted
 
 TAG_DOORS: Final = frozenset({"imagestreamtags", "imagetags", "imagestreams", "imagestreamimports"})
@@ -55,7 +55,7 @@ class Rule(ABC):
 
     @abstractmethod
     def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
-        """Yield what is wrong with `change`, which `review` carried; `change.new` is there, but see `judges_removal`."""
+        """Yield what is wrong with `change`, carried by `review`; `change.new` is there, but see `judges_removal`."""
 
     @classmethod
     def parameters(cls) -> tuple[Field[Any], ...]:
@@ -64,7 +64,7 @@ class Rule(ABC):
 
 
 def docker_image(change: TagChange) -> ImageReference | Violation | None:
-    """Return the image that the tag points at: None where it points at no DockerImage, a Violation where none can tell."""
+    """Return the image that a tag points at; None where it is no DockerImage, a Violation where none can tell."""
     source = change.new.source if change.new else None
     if source is None or source.kind != SourceKind.DOCKER_IMAGE:
         return None

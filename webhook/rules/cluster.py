@@ -6,14 +6,14 @@ from typing import ClassVar
 
 from webhook.globs import Glob
 from webhook.model import Review, TagChange
-from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, parameter
 from webhook.parameters import globs
+from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, parameter
 from webhook.text import quoted
 
 
 @dataclass(frozen=True, slots=True)
 class Schema(Rule):
-    """The resource's required fields and enumerations, as the API server itself holds them; always there in `enforce`."""
+    """The resource's required fields and enumerations, as the API server holds them; always there in `enforce`."""
 
     kind: ClassVar[str] = "schema"
     doors: ClassVar[frozenset[str]] = TAG_DOORS | IMAGE_DOORS

@@ -10,16 +10,48 @@ from cel import stdlib
 from marshmallow import ValidationError
 
 from webhook.model import Review, TagChange
-from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, parameter
 from webhook.parameters import Items, Parameter, Record, Schema, Sentence
+from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, parameter
 from webhook.text import quoted
 
 _VARIABLES: Final = ("object", "oldObject", "request", "tag")
 # The standard functions and macros of the language (cel-spec, doc/langdef.md); the package's stdlib module adds more.
 _FUNCTIONS: Final = frozenset(
-    "size contains startsWith endsWith matches string bytes int uint double bool duration timestamp type dyn has all "
-    "exists exists_one map filter getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMilliseconds "
-    "getMinutes getMonth getSeconds max min".split()
+    [
+        "size",
+        "contains",
+        "startsWith",
+        "endsWith",
+        "matches",
+        "string",
+        "bytes",
+        "int",
+        "uint",
+        "double",
+        "bool",
+        "duration",
+        "timestamp",
+        "type",
+        "dyn",
+        "has",
+        "all",
+        "exists",
+        "exists_one",
+        "map",
+        "filter",
+        "getDate",
+        "getDayOfMonth",
+        "getDayOfWeek",
+        "getDayOfYear",
+        "getFullYear",
+        "getHours",
+        "getMilliseconds",
+        "getMinutes",
+        "getMonth",
+        "getSeconds",
+        "max",
+        "min",
+    ]
 )
 _ADDED: Final[Mapping[str, Callable[..., Any]]] = stdlib.STDLIB_FUNCTIONS
 _BOUND: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
@@ -97,7 +129,7 @@ _VALIDATION: Final = Record(
 
 @dataclass(frozen=True, slots=True)
 class Expression(Rule):
-    """What CEL says: `object`, `oldObject`, `request` as in a ValidatingAdmissionPolicy, and `tag`, the tag that is judged."""
+    """What CEL says of `object`, `oldObject` and `request`, as in ValidatingAdmissionPolicy, and of `tag`."""
 
     kind: ClassVar[str] = "expression"
     doors: ClassVar[frozenset[str]] = TAG_DOORS | IMAGE_DOORS

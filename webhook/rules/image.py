@@ -1,4 +1,4 @@
-"""Rules about the image itself, judged where a whole image is to be had: a push to the internal registry, and a scan."""
+"""Rules about the image, judged where a whole one is to be had: a push to the internal registry, and a scan."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from webhook.globs import Glob
 from webhook.model import Reason, Review, TagChange
-from webhook.rules.base import IMAGE_DOORS, Rule, Violation, listed, parameter
 from webhook.parameters import Bool, Count, GlobMap, Quantity, globs
+from webhook.rules.base import IMAGE_DOORS, Rule, Violation, listed, parameter
 from webhook.text import quoted
 
 

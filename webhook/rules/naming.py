@@ -7,8 +7,8 @@ from typing import ClassVar, Final
 
 from webhook.globs import Glob
 from webhook.model import Reason, Review, TagChange
-from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, listed, parameter
 from webhook.parameters import Bool, GlobMap, globs
+from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, listed, parameter
 from webhook.text import quoted
 
 # The distribution specification's grammar of a tag.

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from webhook.globs import ReferenceGlob
 from webhook.model import Reason, Review, SourceKind, TagChange
-from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.parameters import Bool, Choice, Items, reference_globs
+from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.text import quoted
 
 
@@ -97,7 +97,7 @@ class ReferencePolicy(Rule):
 
 @dataclass(frozen=True, slots=True)
 class LookupPolicy(Rule):
-    """Whether the stream's tags may be named by pods directly; decided on imagestreams, the only place that stores it."""
+    """Whether pods may name the stream's tags directly; decided on imagestreams, the only place that stores it."""
 
     kind: ClassVar[str] = "lookupPolicy"
     doors: ClassVar[frozenset[str]] = frozenset({"imagestreams"})

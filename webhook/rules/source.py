@@ -6,9 +6,9 @@ from typing import ClassVar, Final
 
 from webhook.globs import Glob, ReferenceGlob
 from webhook.model import Reason, Review, SourceKind, TagChange
-from webhook.reference import ImageReference, StreamReference
-from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs
+from webhook.reference import ImageReference
+from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.text import quoted
 
 _INTERNAL: Final = (
@@ -40,7 +40,7 @@ class SourceKinds(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Registries(Rule):
-    """Which registries and repositories a DockerImage may come from; references are parsed, host and path matched apart."""
+    """Which registries and repositories a DockerImage may come from; references are parsed, never prefix-matched."""
 
     kind: ClassVar[str] = "registries"
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny")

@@ -115,9 +115,7 @@ def _where(address: tuple[str, int]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def run(
-    listen: Listen, build: Callable[[], Served], *, worker_ended: Callable[[int], None] | None = None
-) -> NoReturn:
+def run(listen: Listen, build: Callable[[], Served], *, worker_ended: Callable[[int], None] | None = None) -> NoReturn:
     """Serve until SIGTERM or SIGINT, and end the process with gunicorn's exit code.
 
     Args:

@@ -33,7 +33,9 @@ def inline(app: WSGIApplication, largest: int) -> Asgi:
         started: list[Any] = []
         written: list[bytes] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], object]:
             del exc_info
             started[:] = (int(status[:3]), headers)
             return written.append
