@@ -105,7 +105,7 @@ def _answer(service: Service, context: Context, decide: Decide) -> Response:
         body = encode(review, decision, annotations(decision, policy))
         line = record(review, decision, policy, context, time=time, seconds=perf_counter() - started)
         _keep(service, line, review.uid)
-    except Exception:
+    except Exception:  # noqa: BLE001 - logged with its traceback, and answered
         service.metrics.fault()
         _log.exception("the review could not be answered", extra={"uid": printable(review.uid)})
         return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to judge the review; its log says why")

@@ -1,0 +1,123 @@
+"""Builders of reviews and policies for the tests."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from webhook import doors
+from webhook.model import Review
+from webhook.policy import Policy, load
+from webhook.review import decode
+
+REVIEWS = Path(__file__).parent / "reviews"
+HEAD = "apiVersion: istag-webhook/v1\nkind: ImageTagPolicy\nmetadata: {name: test}\n"
+
+
+class Lines:
+    """A journal in memory."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        """Keep one line."""
+        self.lines.append(line)
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The newest line, read."""
+        found: dict[str, Any] = json.loads(self.lines[-1])
+        return found
+
+
+def policy_of(text: str) -> Policy:
+    """Load a policy from the text of its spec."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "policy.yaml"
+        path.write_text(HEAD + text)
+        return load(path)
+
+
+def tag_of(source: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
+    """Return a tag as the API server sends it."""
+    return {
+        "name": "live",
+        "annotations": None,
+        **({"from": source} if source is not None else {}),
+        "generation": 0,
+        "importPolicy": {"importMode": "Legacy"},
+        "referencePolicy": {"type": "Source"},
+        **fields,
+    }
+
+
+def istag_of(tag: dict[str, Any] | None, name: str = "app:live", **fields: Any) -> dict[str, Any]:
+    """Return an ImageStreamTag as the API server sends it."""
+    return {
+        "kind": "ImageStreamTag",
+        "apiVersion": "image.openshift.io/v1",
+        "metadata": {"name": name, "namespace": "app"},
+        "tag": tag,
+        "generation": 0,
+        "lookupPolicy": {"local": False},
+        "image": {
+            "metadata": {},
+            "dockerImageMetadata": {"kind": "DockerImage", "Created": None, "ContainerConfig": {}},
+            "dockerImageMetadataVersion": "1.0",
+        },
+        **fields,
+    }
+
+
+def review_of(
+    source: dict[str, Any] | None,
+    *,
+    old: dict[str, Any] | None = None,
+    tag: dict[str, Any] | None = None,
+    **request: Any,
+) -> dict[str, Any]:
+    """Return an AdmissionReview that points app/app:live at `source`.
+
+    Args:
+        source: the tag's `from`.
+        old: the `from` that the tag had, None where it is new.
+        tag: other fields of the tag.
+        request: other fields of the request.
+    """
+    return {
+        "kind": "AdmissionReview",
+        "apiVersion": "admission.k8s.io/v1",
+        "request": {
+            "uid": "11111111-2222-3333-4444-555555555555",
+            "kind": {"group": "image.openshift.io", "version": "v1", "kind": "ImageStreamTag"},
+            "resource": {"group": "image.openshift.io", "version": "v1", "resource": "imagestreamtags"},
+            "name": "app:live",
+            "namespace": "app",
+            "operation": "UPDATE",
+            "userInfo": {"username": "alice", "groups": ["system:authenticated"]},
+            "object": istag_of(tag_of(source, **(tag or {}))),
+            "oldObject": istag_of(tag_of(old)) if old else None,
+            "dryRun": False,
+            "options": None,
+            **request,
+        },
+    }
+
+
+def decoded(document: dict[str, Any]) -> Review:
+    """Decode a review."""
+    return decode(json.dumps(document).encode(), doors.DOORS)
+
+
+def docker(name: str) -> dict[str, Any]:
+    """Return a source of kind DockerImage."""
+    return {"kind": "DockerImage", "name": name}
+
+
+def stream_tag(name: str, namespace: str = "") -> dict[str, Any]:
+    """Return a source of kind ImageStreamTag."""
+    return {"kind": "ImageStreamTag", "name": name, **({"namespace": namespace} if namespace else {})}
+
+
+DIGEST = "sha256:" + "a" * 64

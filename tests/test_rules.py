@@ -1,0 +1,373 @@
+"""Every rule kind: what passes, what is refused, and the exact sentence that the user reads."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+from support import DIGEST, decoded, docker, policy_of, review_of, stream_tag
+
+from webhook import admission, doors
+from webhook.model import Condition, Image, Signature, TagChange, TagReference
+from webhook.rules import KINDS
+
+_IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
+_APP = docker("quay.io/acme/app:1")
+
+
+class Row(NamedTuple):
+    """A case of a rule kind.
+
+    Attributes:
+        kind: the rule kind, with its parameters as a policy writes them.
+        source: the tag's source, as the review has it.
+        findings: what the rule says, `field: message`, nothing where it passes.
+        tag: other fields of the tag.
+        old: the source that the tag had.
+        request: other fields of the request.
+        change: fields of the TagChange that no review of an imagestreamtag carries.
+    """
+
+    kind: str
+    source: dict[str, Any] | None
+    findings: tuple[str, ...] = ()
+    tag: dict[str, Any] = {}  # noqa: RUF012 - never written
+    old: dict[str, Any] | None = None
+    request: dict[str, Any] = {}  # noqa: RUF012 - never written
+    change: dict[str, Any] = {}  # noqa: RUF012 - never written
+
+
+_PUSH = {"door": "imagestreammappings"}
+_AMD = Image(labels={"team": "pay", "tmp": "1"}, platforms=("linux/amd64",), size=3 * 2**20, layers=3)
+_SIGNED = Image(signatures=(Signature("AtomicImageV1", trusted=True), Signature("cosign")))
+_FAILED = (Condition("ImportSuccess", "False", "NotFound", "no\nsuch"),)
+
+ROWS: dict[str, Row] = {
+    # schema
+    "schema-passes": Row("schema: {}", _APP),
+    "schema-enumeration": Row(
+        "schema: {}", _APP,
+        ('tag.referencePolicy.type: Unsupported value: "Remote": supported values: "Source", "Local"',),
+        tag={"referencePolicy": {"type": "Remote"}},
+    ),
+    # sourceKinds
+    "kind-allowed": Row("sourceKinds: {allow: [DockerImage]}", _APP),
+    "kind-none": Row("sourceKinds: {allow: [DockerImage]}", None),
+    "kind-other": Row(
+        "sourceKinds: {allow: [DockerImage, ImageStreamImage]}", stream_tag("base:1"),
+        ('tag.from.kind: a source of kind "ImageStreamTag" is not allowed; allowed: DockerImage, ImageStreamImage',),
+    ),
+    # registries
+    "registry-allowed": Row("registries: {allow: [quay.io]}", _APP),
+    "registry-path-allowed": Row('registries: {allow: ["quay.io/acme/**"]}', _APP),
+    "registry-hub-by-default": Row("registries: {allow: [docker.io/library/busybox]}", docker("busybox")),
+    "registry-of-a-stream": Row("registries: {allow: [quay.io]}", stream_tag("base:1")),
+    "registry-prefix-is-no-match": Row(
+        "registries: {allow: [quay.io]}", docker("quay.io.evil/acme/app"),
+        ('tag.from.name: "quay.io.evil/acme/app" is not an allowed repository; allowed: quay.io',),
+    ),
+    "registry-path-prefix-is-no-match": Row(
+        'registries: {allow: ["quay.io/acme/**"]}', docker("quay.io/acme-evil/app"),
+        ('tag.from.name: "quay.io/acme-evil/app" is not an allowed repository; allowed: quay.io/acme/**',),
+    ),
+    "registry-port-counts": Row(
+        "registries: {allow: [quay.io]}", docker("quay.io:5000/acme/app"),
+        ('tag.from.name: "quay.io:5000/acme/app" is not an allowed repository; allowed: quay.io',),
+    ),
+    "registry-denied": Row(
+        'registries: {deny: ["docker.io/**"]}', docker("nginx"),
+        ('tag.from.name: "docker.io/library/nginx" is a denied repository; denied: docker.io/**',),
+    ),
+    "registry-denied-although-allowed": Row(
+        'registries: {allow: [quay.io], deny: ["quay.io/acme/**"]}', _APP,
+        ('tag.from.name: "quay.io/acme/app" is a denied repository; denied: quay.io/acme/**',),
+    ),
+    "registry-unparsable": Row(
+        "registries: {allow: [quay.io]}", docker("quay.io/Acme"),
+        (
+            'tag.from.name: "quay.io/Acme" cannot be judged: '
+            '"quay.io/Acme" is not an image reference: repository name must be lowercase',
+        ),
+    ),
+    # pin
+    "pin-digest": Row("pin: {digest: true}", docker(f"quay.io/acme/app@{DIGEST}")),
+    "pin-image": Row("pin: {digest: true}", _IMAGE),
+    "pin-none": Row("pin: {digest: true}", None),
+    "pin-tag-and-digest": Row("pin: {denyTags: [latest]}", docker(f"quay.io/acme/app:latest@{DIGEST}")),
+    "pin-no-digest": Row(
+        "pin: {digest: true}", _APP, ('tag.from.name: "quay.io/acme/app:1" has no digest; expected name@sha256:…',)
+    ),
+    "pin-stream-tag": Row(
+        "pin: {digest: true}", stream_tag("base:1"),
+        ('tag.from.name: "base:1" has no digest; expected an ImageStreamImage',),
+    ),
+    "pin-latest-unsaid": Row(
+        "pin: {denyTags: [latest]}", docker("nginx"),
+        ('tag.from.name: "nginx" has the tag "latest"; denied: latest',),
+    ),
+    "pin-latest-of-a-stream": Row(
+        'pin: {denyTags: [latest, "*-SNAPSHOT"]}', stream_tag("base:1-SNAPSHOT"),
+        ('tag.from.name: "base:1-SNAPSHOT" has the tag "1-SNAPSHOT"; denied: latest, *-SNAPSHOT',),
+    ),
+    # crossNamespace
+    "own-namespace": Row("crossNamespace: {}", stream_tag("base:1", "app")),
+    "own-namespace-unsaid": Row("crossNamespace: {}", stream_tag("base:1")),
+    "namespace-allowed": Row('crossNamespace: {allow: ["shared-*"]}', stream_tag("base:1", "shared-eu")),
+    "namespace-of-another-registry": Row("crossNamespace: {}", docker("quay.io/shared/app")),
+    "namespace-other": Row(
+        "crossNamespace: {}", stream_tag("base:1", "shared"),
+        ('tag.from.namespace: "base:1" is in namespace "shared"; allowed: the tag\'s own namespace',),
+    ),
+    "namespace-by-the-internal-registry": Row(
+        "crossNamespace: {allow: [openshift]}",
+        docker("image-registry.openshift-image-registry.svc:5000/shared/app:1"),
+        (
+            'tag.from.name: "image-registry.openshift-image-registry.svc:5000/shared/app:1" is in namespace "shared"; '
+            "allowed: the tag's own namespace, openshift",
+        ),
+    ),
+    # importPolicy
+    "insecure-not": Row("importPolicy: {insecure: false}", _APP),
+    "insecure": Row(
+        "importPolicy: {insecure: false}", _APP,
+        ("tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false",),
+        tag={"importPolicy": {"insecure": True}},
+    ),
+    "insecure-by-annotation": Row(
+        "importPolicy: {insecure: false}", _APP,
+        (
+            'tag.annotations["openshift.io/image.insecureRepository"]: '
+            "an insecure import is not allowed; expected insecure: false",
+        ),
+        tag={"annotations": {"openshift.io/image.insecureRepository": "true"}},
+        old=docker("quay.io/acme/app:0"),
+    ),
+    "insecure-wanted": Row(
+        "importPolicy: {insecure: true}", _APP,
+        ("tag.importPolicy.insecure: the import must be insecure; expected insecure: true",),
+    ),
+    "scheduled-not": Row("importPolicy: {scheduled: false}", _APP),
+    "scheduled": Row(
+        "importPolicy: {scheduled: false}", _APP,
+        ("tag.importPolicy.scheduled: a scheduled import is not allowed; expected scheduled: false",),
+        tag={"importPolicy": {"scheduled": True}},
+    ),
+    "scheduled-wanted": Row(
+        "importPolicy: {scheduled: true}", _APP,
+        ("tag.importPolicy.scheduled: the import must be scheduled; expected scheduled: true",),
+    ),
+    "scheduled-wanted-of-a-digest": Row("importPolicy: {scheduled: true}", docker(f"quay.io/acme/app@{DIGEST}")),
+    "scheduled-wanted-of-a-stream": Row("importPolicy: {scheduled: true}", stream_tag("base:1")),
+    "scheduled-from": Row(
+        "importPolicy: {scheduledFrom: [quay.io]}", _APP, tag={"importPolicy": {"scheduled": True}}
+    ),
+    "scheduled-from-elsewhere": Row(
+        "importPolicy: {scheduledFrom: [quay.io]}", docker("nginx:1"),
+        ('tag.importPolicy.scheduled: "docker.io/library/nginx" may not be imported on a schedule; allowed: quay.io',),
+        tag={"importPolicy": {"scheduled": True}},
+    ),
+    "import-mode": Row("importPolicy: {importMode: [Legacy]}", _APP),
+    "import-mode-unset-is-legacy": Row(
+        "importPolicy: {importMode: [PreserveOriginal]}", _APP,
+        ('tag.importPolicy.importMode: import mode "Legacy" is not allowed; allowed: PreserveOriginal',),
+        tag={"importPolicy": {"importMode": ""}},
+    ),
+    "import-mode-of-a-stream": Row("importPolicy: {importMode: [PreserveOriginal]}", stream_tag("base:1")),
+    # referencePolicy
+    "reference-policy": Row("referencePolicy: {allow: [Local]}", _APP, tag={"referencePolicy": {"type": "Local"}}),
+    "reference-policy-of-nothing": Row("referencePolicy: {allow: [Local]}", None),
+    "reference-policy-other": Row(
+        "referencePolicy: {allow: [Local]}", _APP,
+        ('tag.referencePolicy.type: reference policy "Source" is not allowed; allowed: Local',),
+    ),
+    # lookupPolicy
+    "lookup": Row("lookupPolicy: {local: false}", None, change={"door": "imagestreams", "lookup_local": False}),
+    "lookup-not-decided-here": Row("lookupPolicy: {local: false}", _APP),
+    "lookup-other": Row(
+        "lookupPolicy: {local: false}", None,
+        ("spec.lookupPolicy.local: local lookup is true; expected false",),
+        change={"door": "imagestreams", "lookup_local": True},
+    ),
+    # tagName
+    "name": Row('tagName: {grammar: true, allow: ["l*"]}', _APP),
+    "name-not-allowed": Row(
+        'tagName: {allow: ["v*", stable]}', _APP,
+        ('metadata.name: a tag may not be named "live"; allowed: v*, stable',),
+    ),
+    "name-denied": Row(
+        'tagName: {allow: ["*"], deny: ["li*"]}', _APP,
+        ('metadata.name: a tag may not be named "live"; denied: li*',),
+    ),
+    "name-no-registry-can-serve": Row(
+        "tagName: {grammar: true}", _APP,
+        (
+            'metadata.name: no registry can serve a tag named "a:b\\x0ac"; '
+            "expected [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}",
+        ),
+        request={"name": "app:a:b\nc"},
+    ),
+    # immutable
+    "immutable-new": Row("immutable: {}", _APP),
+    "immutable-same": Row("immutable: {}", _APP, old=_APP, tag={"importPolicy": {"scheduled": True}}),
+    "immutable-moved": Row(
+        "immutable: {}", _APP,
+        (
+            'tag.from.name: "live" points at "DockerImage quay.io/acme/app:0" '
+            'and may not be pointed at "DockerImage quay.io/acme/app:1"',
+        ),
+        old=docker("quay.io/acme/app:0"),
+    ),
+    "immutable-emptied": Row(
+        "immutable: {}", None,
+        ('tag.from.name: "live" points at "DockerImage quay.io/acme/app:1" and may not be pointed at nothing',),
+        old=_APP,
+    ),
+    "immutable-removed": Row(
+        "immutable: {}", _APP,
+        ('tag: "live" points at "DockerImage quay.io/acme/app:1" and may not be removed',),
+        old=_APP, change={"new": None},
+    ),
+    # annotations
+    "annotation": Row(
+        'annotations: {require: {owner: "team-*"}}', _APP, tag={"annotations": {"owner": "team-pay"}},
+        request={"oldObject": None}, change={},
+    ),
+    "annotation-missing": Row(
+        'annotations: {require: {owner: "team-*"}}', _APP,
+        ('tag.annotations["owner"]: annotation "owner" is missing; expected team-*',),
+    ),
+    "annotation-wrong": Row(
+        'annotations: {require: {owner: "team-*"}}', _APP,
+        ('tag.annotations["owner"]: annotation "owner" is "bob"; expected team-*',),
+        tag={"annotations": {"owner": "bob"}},
+    ),
+    "annotation-denied": Row(
+        'annotations: {deny: ["example.com/*"]}', _APP,
+        ('tag.annotations: annotation "example.com/x" is not allowed; denied: example.com/*',),
+        tag={"annotations": {"example.com/x": "1"}},
+    ),
+    # labels
+    "label": Row('labels: {require: {team: "*"}}', None, change={**_PUSH, "image": _AMD}),
+    "label-no-image": Row('labels: {require: {team: "*"}}', None, change=_PUSH),
+    "label-missing": Row(
+        'labels: {require: {owner: "*"}}', None,
+        ('image.dockerImageMetadata.Config.Labels: label "owner" is missing; expected *',),
+        change={**_PUSH, "image": _AMD},
+    ),
+    "label-wrong": Row(
+        "labels: {require: {team: ops}}", None,
+        ('image.dockerImageMetadata.Config.Labels: label "team" is "pay"; expected ops',),
+        change={**_PUSH, "image": _AMD},
+    ),
+    "label-denied": Row(
+        "labels: {deny: [tmp]}", None,
+        ('image.dockerImageMetadata.Config.Labels: label "tmp" is not allowed; denied: tmp',),
+        change={**_PUSH, "image": _AMD},
+    ),
+    # platforms
+    "platform": Row("platforms: {require: [linux/amd64]}", None, change={**_PUSH, "image": _AMD}),
+    "platform-missing": Row(
+        "platforms: {require: [linux/amd64, linux/arm64]}", None,
+        ('image: the image is not there for linux/arm64; it is there for "linux/amd64"',),
+        change={**_PUSH, "image": _AMD},
+    ),
+    # imageSize
+    "size": Row("imageSize: {max: 3Mi, maxLayers: 3}", None, change={**_PUSH, "image": _AMD}),
+    "size-unknown": Row("imageSize: {max: 1Ki, maxLayers: 1}", None, change={**_PUSH, "image": Image()}),
+    "size-larger": Row(
+        "imageSize: {max: 2Mi}", None, ("image: the image has 3145728 bytes; allowed: 2097152",),
+        change={**_PUSH, "image": _AMD},
+    ),
+    "size-layers": Row(
+        "imageSize: {maxLayers: 2}", None, ("image.dockerImageLayers: the image has 3 layers; allowed: 2",),
+        change={**_PUSH, "image": _AMD},
+    ),
+    # signatures
+    "signed": Row("signatures: {minimum: 2}", None, change={**_PUSH, "image": _SIGNED}),
+    "signed-too-few": Row(
+        "signatures: {}", None, ("image.signatures: the image has 0 signatures; expected 1 at least",),
+        change={**_PUSH, "image": _AMD},
+    ),
+    "signed-not-trusted": Row(
+        'signatures: {minimum: 2, trusted: true, types: ["Atomic*"]}', None,
+        ("image.signatures: the image has 1 trusted signatures of type Atomic*; expected 2 at least",),
+        change={**_PUSH, "image": _SIGNED},
+    ),
+    # conditions
+    "condition": Row("conditions: {deny: [ImportSuccess]}", _APP, old=_APP),
+    "condition-of-what-it-was": Row(
+        "conditions: {deny: [ImportSuccess]}", _APP, old=docker("quay.io/acme/app:0"), change={"conditions": _FAILED}
+    ),
+    "condition-false": Row(
+        "conditions: {deny: [ImportSuccess]}", _APP,
+        ('conditions[0]: condition "ImportSuccess" is False: "NotFound: no\\x0asuch"',),
+        old=_APP, change={"conditions": _FAILED},
+    ),
+    # expression
+    "expression": Row(
+        """expression: {validations: [{expression: 'tag.from.registry == "quay.io" && oldObject == null'}]}""", _APP
+    ),
+    "expression-of-the-request": Row(
+        """expression: {validations: [{expression: 'request.userInfo.username == "alice"'}]}""", _APP
+    ),
+    "expression-with-added-functions": Row(
+        """expression: {validations: [{expression: 'object.metadata.name.upperAscii() == "APP:LIVE"'}]}""", _APP
+    ),
+    "expression-false": Row(
+        """expression: {validations: [{expression: 'tag.name != "live"', message: not live}]}""", _APP, ("tag: not live",)
+    ),
+    "expression-false-unsaid": Row(
+        "expression: {validations: [{expression: tag.scheduled}]}", _APP, ("tag: failed expression: tag.scheduled",)
+    ),
+    "expression-that-fails": Row(
+        "expression: {validations: [{expression: object.nothing == 1, message: never}]}", _APP,
+        ('tag: "object.nothing == 1" could not be evaluated: "KeyError: \'nothing\'"',),
+    ),
+    "expression-of-no-boolean": Row(
+        "expression: {validations: [{expression: tag.name}]}", _APP, ('tag: "tag.name" is no boolean but "live"',)
+    ),
+}  # fmt: skip
+
+
+def _kind(row: Row) -> str:
+    return row.kind.partition(":")[0]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ROWS.items()])
+def test_rule(row: Row) -> None:
+    """The rule says of the tag exactly these sentences."""
+    policy = policy_of(f"spec: {{rules: [{{name: the-rule, {row.kind}}}]}}\n")
+    document = review_of(row.source, old=row.old, tag=row.tag, **row.request)
+    istag = document["request"]["object"]
+    if document["request"]["oldObject"] is None and row.tag.get("annotations"):
+        istag["metadata"]["annotations"] = row.tag["annotations"]
+    elif row.tag.get("annotations"):
+        istag["metadata"]["annotations"] = {}
+    review = decoded(document)
+    (change,) = doors.tags(review) or (TagChange("", "tag", "app", "app", "live", TagReference()),)
+    findings = admission.judge(replace(change, **row.change), review, policy)
+    assert tuple(f"{each.field}: {each.message}" for each in findings if each.rule == "the-rule") == row.findings
+
+
+def test_every_kind_has_rows_that_pass_and_rows_that_are_refused() -> None:
+    """No kind is without a case of each sort, and no case is of an unknown kind."""
+    kinds = {kind.kind for kind in KINDS}
+    assert {_kind(row) for row in ROWS.values() if not row.findings} == kinds
+    assert {_kind(row) for row in ROWS.values() if row.findings} == kinds
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_every_kind_is_documented(kind: Any) -> None:
+    """A kind has one sentence for itself and one for each parameter, and says where it judges."""
+    assert kind.__doc__ and "\n" not in kind.__doc__
+    assert kind.doors
+    assert all(each.metadata["doc"] for each in kind.parameters())
+    assert set(kind.needs) <= {each.name for each in kind.parameters()}
+
+
+def test_each_finding_ends_with_its_rule() -> None:
+    """The line that the user reads is field, sentence and rule."""
+    policy = policy_of("spec: {rules: [{name: trusted, registries: {allow: [quay.io]}}]}\n")
+    decision = admission.validate(decoded(review_of(docker("nginx"))), policy)
+    assert [str(finding) for finding in decision.findings] == [
+        'tag.from.name: "docker.io/library/nginx" is not an allowed repository; allowed: quay.io (rule trusted)'
+    ]

@@ -1,0 +1,254 @@
+"""The schemas against what OpenShift's API server really sends, takes and refuses."""
+
+import json
+import re
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import DIGEST, REVIEWS, docker, istag_of, stream_tag, tag_of
+
+from webhook.manifests import as_stored
+from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
+
+_SCHEMA, _NEW = ImageStreamTag(), NewImageStreamTag()
+_RECORDED = sorted(path for path in REVIEWS.glob("*.json") if not path.name.endswith(".expected.json"))
+_VERDICTS = json.loads((Path(__file__).parent / "api-server-verdicts.json").read_text())
+_LAYER = {"name": DIGEST, "size": 1, "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"}
+_MANIFEST = {
+    "digest": DIGEST, "mediaType": "application/vnd.oci.image.manifest.v1+json", "manifestSize": 1,
+    "architecture": "amd64", "os": "linux",
+}  # fmt: skip
+_SIGNATURE = {
+    "type": "AtomicImageV1", "content": "c2ln",
+    "conditions": [{"type": "Trusted", "status": "True"}], "issuedTo": {"publicKeyID": "k"},
+}  # fmt: skip
+_CONDITION = {"type": "ImportSuccess", "status": "False", "generation": 2}
+
+
+def _full() -> dict[str, Any]:
+    """Return an ImageStreamTag with every object that the API reference names."""
+    image = {
+        "metadata": {"name": DIGEST},
+        "dockerImageMetadata": {"kind": "DockerImage"},
+        "dockerImageLayers": [dict(_LAYER)],
+        "signatures": [deepcopy(_SIGNATURE)],
+    }
+    return istag_of(tag_of(docker("docker.io/acme/app:1")), image=image, conditions=[dict(_CONDITION)])
+
+
+@pytest.mark.parametrize("path", _RECORDED, ids=lambda path: path.stem)
+def test_recorded_reviews_pass(path: Path) -> None:
+    """Every object of a recorded review, new and old, passes the schema."""
+    request = json.loads(path.read_text())["request"]
+    created = request["oldObject"] is None
+    assert (_NEW if created else _SCHEMA).faults(request["object"]) == ()
+    if not created:
+        assert _SCHEMA.faults(request["oldObject"]) == ()
+
+
+# Requests that the API server refuses for what stands elsewhere in the cluster: no schema can know it.
+_ELSEWHERE = {
+    "isimage ref nonexisting": "the image is not in the cluster",
+    "istag cross-ns forbidden": "the user may not pull from that namespace",
+    "istag cross-ns nonexisting ns": "that namespace is not there",
+}
+# Where the API server's field belongs to the stream that it writes inside, ours is the one that the user sent.
+_FIELDS = {"spec.tags[ne3].from.name": "tag.from.name"}
+
+
+_PATH = re.compile(r"(?:spec\.|tag\.|metadata\.)[\w.\[\]]+(?=: )")
+
+
+@pytest.mark.parametrize("verdict", [pytest.param(each, id=each["label"]) for each in _VERDICTS if each["code"] == 422])
+def test_what_the_api_server_refuses(verdict: dict[str, Any]) -> None:
+    """What the API server refused with 422 for something in the tag is a fault at the same field."""
+    faults = _NEW.faults(as_stored(verdict["body"]))
+    if verdict["label"] in _ELSEWHERE:
+        assert faults == ()
+        return
+    expected = {_FIELDS.get(name, name) for name in _PATH.findall(verdict["message"])}
+    assert expected
+    assert {fault.field for fault in faults} == expected
+
+
+def test_the_exceptions_are_real() -> None:
+    """No exception stands in the table without its verdict."""
+    assert set(_ELSEWHERE) <= {verdict["label"] for verdict in _VERDICTS if verdict["code"] == 422}
+
+
+@pytest.mark.parametrize(
+    "verdict", [pytest.param(each, id=each["label"]) for each in _VERDICTS if 200 <= each["code"] < 300]
+)
+def test_what_the_api_server_accepts(verdict: dict[str, Any]) -> None:
+    """What the API server accepted passes, once what its decoder fills in is filled in."""
+    body = {"metadata": {"name": "v:x"}, **verdict["body"]}
+    schema = _SCHEMA if verdict["method"] in ("PUT", "PATCH") else _NEW
+    assert schema.faults(as_stored(body)) == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"tag": None}, id="tag-null"),
+        pytest.param({"tag": {}}, id="tag-empty"),
+        pytest.param({"tag": tag_of(None)}, id="tag-without-from"),
+        pytest.param({"tag": tag_of(docker("nginx"), name="")}, id="tag-name-empty"),
+        pytest.param({"tag": tag_of(docker("nginx"), name="other")}, id="tag-name-differs"),
+        pytest.param({"tag": tag_of(docker("nginx"), generation=None)}, id="generation-null"),
+        pytest.param({"tag": tag_of(docker("nginx"), generation=-5)}, id="generation-negative"),
+        pytest.param({"tag": tag_of(docker("nginx"), importPolicy={"importMode": ""})}, id="import-mode-empty"),
+        pytest.param({"tag": tag_of(docker("nginx"), importPolicy=None)}, id="import-policy-null"),
+        pytest.param({"metadata": {"name": "a:b", "creationTimestamp": None}}, id="creation-timestamp-null"),
+        pytest.param({"metadata": {"generateName": "a:b-"}}, id="generate-name"),
+        pytest.param({"metadata": {"name": "a:b:c"}}, id="two-colons"),
+        pytest.param({"metadata": {"name": "a:"}}, id="no-tag"),
+        pytest.param({"image": {"dockerImageLayers": None}}, id="layers-null"),
+        pytest.param({"image": {"dockerImageLayers": None, "dockerImageManifests": [_MANIFEST]}}, id="manifest-list"),
+        pytest.param({"image": {"dockerImageMetadata": {"Created": None}}}, id="created-null"),
+        pytest.param({"spec": {"new": ["field"]}, "image": {"sbom": {}}}, id="unknown-fields"),
+    ],
+)
+def test_what_a_strict_check_would_wrongly_refuse(change: dict[str, Any]) -> None:
+    """What real objects hold passes: a required key may hold null or nothing, and new fields are taken."""
+    assert _SCHEMA.faults({**_full(), **change}) == ()
+
+
+_REQUIRED = [
+    ("tag",), ("generation",), ("lookupPolicy",), ("image",), ("lookupPolicy", "local"),
+    ("tag", "name"), ("tag", "referencePolicy", "type"),
+    *(("conditions", 0, key) for key in ("type", "status", "generation")),
+    *(("image", "dockerImageLayers", 0, key) for key in ("name", "size", "mediaType")),
+    *(("image", "dockerImageManifests", 0, key) for key in ("digest", "mediaType", "manifestSize", "architecture", "os")),
+    *(("image", "signatures", 0, key) for key in ("type", "content")),
+    *(("image", "signatures", 0, "conditions", 0, key) for key in ("type", "status")),
+    ("image", "signatures", 0, "issuedTo", "publicKeyID"),
+]  # fmt: skip
+
+
+def _path(parts: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)[1:]
+
+
+def _at(document: Any, parts: tuple[str | int, ...]) -> Any:
+    for part in parts:
+        document = document[part]
+    return document
+
+
+def _with_manifests() -> dict[str, Any]:
+    document = _full()
+    document["image"] = {"dockerImageManifests": [dict(_MANIFEST)], "signatures": [deepcopy(_SIGNATURE)]}
+    return document
+
+
+@pytest.mark.parametrize("parts", _REQUIRED, ids=_path)
+def test_required_fields(parts: tuple[str | int, ...]) -> None:
+    """Every field that the API reference requires is missed, at its path."""
+    document = _with_manifests() if "dockerImageManifests" in parts else _full()
+    assert _SCHEMA.faults(document) == ()
+    del _at(document, parts[:-1])[parts[-1]]
+    (fault,) = _SCHEMA.faults(document)
+    assert (fault.field, fault.message, fault.reason) == (
+        _path(parts), "Required value: the key is not there", "FieldValueRequired",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parts", "value", "message"),
+    [
+        (("tag", "referencePolicy", "type"), "Remote", 'Unsupported value: "Remote": supported values: "Source", "Local"'),
+        (
+            ("tag", "importPolicy", "importMode"), "All",
+            'Unsupported value: "All": supported values: "Legacy", "PreserveOriginal"',
+        ),
+        (("tag", "importPolicy", "insecure"), "yes", 'Invalid value: "yes": expected true or false'),
+        (("tag", "importPolicy", "scheduled"), 1, "Invalid value: 1: expected true or false"),
+        (("tag", "importPolicy"), [], "Invalid value: []: expected an object"),
+        (("tag", "generation"), True, "Invalid value: true: expected a 64-bit integer"),
+        (("tag", "generation"), 2**63, f"Invalid value: {2**63}: expected a 64-bit integer"),
+        (("tag", "annotations"), {"a": 1}, 'Invalid value: {"a": 1}: expected a map of strings to strings'),
+        (("tag", "from", "name"), "", "Required value"),
+        (("tag", "from", "name"), 3, "Invalid value: 3: expected a string"),
+        (
+            ("tag", "from", "kind"), "ImageStream",
+            "Unsupported value: \"ImageStream\": valid values are 'DockerImage', 'ImageStreamTag', 'ImageStreamImage'",
+        ),
+        (
+            ("tag", "from", "kind"), "",
+            "Required value: valid values are 'DockerImage', 'ImageStreamTag', 'ImageStreamImage'",
+        ),
+        (("lookupPolicy", "local"), "true", 'Invalid value: "true": expected true or false'),
+        (("image", "dockerImageLayers", 0), 7, "Invalid value: 7: expected an object"),
+        (("image", "dockerImageLayers"), {}, "Invalid value: {}: expected a list of objects"),
+        (("metadata", "name"), "a/b:c", "Invalid value: \"a/b:c\": may not contain '/'"),
+        (("metadata", "name"), ":x", 'Invalid value: ":x": must be of the form <stream_name>:<tag>'),
+        (("metadata", "name"), "A:x", 'Invalid value: "A": must match "[a-z0-9]+(?:[._-][a-z0-9]+)*"'),
+    ],
+)  # fmt: skip
+def test_wrong_values(parts: tuple[str | int, ...], value: Any, message: str) -> None:
+    """A value of another type, or outside its enumeration, is a fault at its path that says what was expected."""
+    document = _full()
+    _at(document, parts[:-1])[parts[-1]] = value
+    (fault,) = _SCHEMA.faults(document)
+    assert (fault.field, fault.message) == (_path(parts), message)
+
+
+@pytest.mark.parametrize(
+    ("image", "faults"),
+    [
+        ({"dockerImageLayers": [_LAYER]}, 0),
+        ({"dockerImageManifests": [_MANIFEST]}, 0),
+        ({"dockerImageLayers": [], "dockerImageManifests": [_MANIFEST]}, 0),
+        ({"dockerImageLayers": [_LAYER], "dockerImageManifests": [_MANIFEST]}, 1),
+    ],
+    ids=["layers", "manifests", "no-layers", "both"],
+)
+def test_layers_and_manifests_exclude_each_other(image: dict[str, Any], faults: int) -> None:
+    """An image has layers or sub-manifests, never both."""
+    found = _SCHEMA.faults({**_full(), "image": image})
+    assert [fault.field for fault in found] == ["image.dockerImageLayers"] * faults
+
+
+def test_only_a_docker_image_is_scheduled() -> None:
+    """`scheduled` on another kind of source is a fault, as the API server has it."""
+    tag = tag_of(stream_tag("base:latest"), importPolicy={"scheduled": True})
+    (fault,) = _SCHEMA.faults(istag_of(tag))
+    assert fault.field == "tag.importPolicy.scheduled"
+
+
+def test_new_annotations_have_two_homes() -> None:
+    """A tag that is created has the object's annotations or none; one that is updated may have others."""
+    document = istag_of(tag_of(docker("nginx"), annotations={"a": "b"}))
+    assert [fault.field for fault in _NEW.faults(document)] == ["tag.annotations"]
+    assert _SCHEMA.faults(document) == ()
+    document["metadata"]["annotations"] = {"a": "b"}
+    assert _NEW.faults(document) == ()
+
+
+_VALUES = st.sampled_from(
+    [None, True, False, 0, 2**70, 1.5, "", "x", "a:b", "Local", "Legacy", "DockerImage", [], [None], [{}], {}, {"a": 1}, {"a": "b"}]
+)
+
+
+@given(st.data())
+def test_the_two_ways_agree(data: st.DataObject) -> None:
+    """`accepts` says yes exactly where marshmallow has no error, whatever is changed in an object."""
+    document = data.draw(st.sampled_from([_full(), _with_manifests()]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at: Any = document
+        while True:
+            keys: list[Any] = list(at) if isinstance(at, dict) else list(range(len(at)))
+            if not keys:
+                break
+            key = data.draw(st.sampled_from(keys))
+            if isinstance(at[key], (dict, list)) and at[key] and data.draw(st.booleans()):
+                at = at[key]
+                continue
+            at[key] = deepcopy(data.draw(_VALUES))
+            break
+    for schema in (_SCHEMA, _NEW):
+        assert schema.accepts(document) == (not schema.validate(document))
