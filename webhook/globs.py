@@ -48,14 +48,15 @@ def _matches(pattern: tuple[str, ...], text: list[str]) -> bool:
     return at == len(pattern) and here == len(text)
 
 
-def _segments(pattern: str, separator: str) -> tuple[str, ...]:
-    segments = tuple(pattern.split(separator)) if separator else (pattern,)
+def _segments(part: str, separator: str, pattern: str) -> tuple[str, ...]:
+    """Split `part` of a pattern, and check each segment."""
+    segments = tuple(part.split(separator)) if separator else (part,)
     for segment in segments:
         if not segment:
             raise MalformedGlob(f"{quoted(pattern)} has an empty segment")
         if _MANY in segment and segment != _MANY:
             raise MalformedGlob(f"{quoted(pattern)}: ** must be a whole segment")
-    if not separator and pattern == _MANY:
+    if not separator and part == _MANY:
         raise MalformedGlob(f"{quoted(pattern)}: there are no segments here, write *")
     return segments
 
@@ -77,7 +78,7 @@ class Glob:
         """
         if not pattern:
             raise MalformedGlob("expected a glob, got an empty string")
-        return cls(pattern, separator, _segments(pattern, separator))
+        return cls(pattern, separator, _segments(pattern, separator, pattern))
 
     def matches(self, text: str) -> bool:
         """Whether the glob matches the whole of `text`."""
@@ -121,7 +122,7 @@ class ReferenceGlob:
         if path.lower() != path:
             raise MalformedGlob(f"{quoted(pattern)}: expected a path in lower case, as every repository is")
         host, port = _host(pattern, first.lower())
-        return cls(pattern, host, port, _segments(path, "/") if slash else ())
+        return cls(pattern, host, port, _segments(path, "/", pattern) if slash else ())
 
     def matches(self, reference: ImageReference) -> bool:
         """Whether the glob matches the registry and the repository of `reference`."""
@@ -156,4 +157,4 @@ def _host(pattern: str, first: str) -> tuple[tuple[str, ...], str]:
         raise MalformedGlob(f"{quoted(pattern)}: expected a port of digits, or * for any")
     if host == f"index.{DOCKER_HUB}":
         host = DOCKER_HUB
-    return (host,) if host.startswith("[") else _segments(host, "."), port
+    return (host,) if host.startswith("[") else _segments(host, ".", pattern), port

@@ -176,7 +176,7 @@ class Items(Parameter):
         item = values[index]
         if item is None:
             raise self._item.wrong(item)
-        if item in values[:index]:
+        if not isinstance(item, dict) and item in values[:index]:
             raise ValidationError(f"{shown(item)} stands twice in the list")
         return self._item.read(item)
 

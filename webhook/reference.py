@@ -64,12 +64,13 @@ class ImageReference:
 
     @property
     def familiar(self) -> str:
-        """The reference as Docker shows it: without docker.io and library."""
-        name = self.name
-        if self.registry == DOCKER_HUB:
-            name = self.repository
-            if name.startswith("library/") and name.count("/") == 1:
-                name = name.removeprefix("library/")
+        """The reference as Docker shows it, without docker.io and library, wherever that means the same."""
+        if self.registry != DOCKER_HUB:
+            return str(self)
+        first, slash, rest = self.repository.partition("/")
+        name = rest if first == "library" and "/" not in rest else self.repository
+        if slash and _is_registry(name.partition("/")[0]) or _IDENTIFIER.fullmatch(name):
+            name = self.name
         return name + self._suffix
 
     @property
@@ -98,12 +99,17 @@ def _check_digest(text: str, digest: str) -> None:
         raise _wrong(text, f"a {algorithm} digest has {wanted} lower-case hexadecimal digits")
 
 
+def _is_registry(segment: str) -> bool:
+    """Whether the first of several segments names a registry, as Docker tells it from a namespace of its own."""
+    return "." in segment or ":" in segment or segment == "localhost"
+
+
 def _split(text: str, path: str) -> tuple[str, str]:
     """Split a name into registry and repository, both checked."""
     first, slash, rest = path.partition("/")
     if not slash and _IDENTIFIER.fullmatch(first):
         raise _wrong(text, "64 hexadecimal digits are an image's identifier")
-    if slash and (not {".", ":"}.isdisjoint(first) or first == "localhost" or first.lower() != first):
+    if slash and _is_registry(first):
         if not _HOST.fullmatch(first):
             raise _wrong(text, f"{quoted(first)} is not a registry's host name")
         registry, repository = first.lower(), rest

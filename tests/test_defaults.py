@@ -1,0 +1,193 @@
+"""Defaults: what is completed, what is left alone, and that the patch does only that."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import jsonpatch
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import DIGEST, decoded, docker, policy_of, review_of, stream_tag
+
+from webhook import admission
+from webhook.defaults import patched_document
+from webhook.model import PatchOp
+from webhook.policy import Policy
+from webhook.review import operation
+from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
+
+_APP = docker("quay.io/acme/app:1")
+_MODE = "{importPolicy: {importMode: PreserveOriginal}}"
+_SCHEDULED = "{importPolicy: {scheduled: true}}"
+_LOCAL = "{referencePolicy: {type: Local}}"
+_OWNER = "{annotations: {owner: platform}}"
+_ALL = (
+    "{importPolicy: {importMode: PreserveOriginal, scheduled: true, insecure: true}, referencePolicy: {type: Local},"
+    " annotations: {example.com/a~b: x, owner: platform}}"
+)
+
+
+def _policy(*sets: str) -> Policy:
+    entries = ", ".join(f"{{name: d{index}, set: {each}}}" for index, each in enumerate(sets))
+    return policy_of(f"spec: {{defaults: [{entries}]}}\n")
+
+
+def _patch(document: dict[str, Any], policy: Policy) -> list[tuple[str, str, Any]]:
+    return [(op.op, op.path, op.value) for op in admission.mutate(decoded(document), policy).patch]
+
+
+@pytest.mark.parametrize(
+    ("sets", "review", "patch"),
+    [
+        pytest.param(_MODE, review_of(_APP), [("add", "/tag/importPolicy/importMode", "PreserveOriginal")], id="over-legacy"),
+        pytest.param(
+            _MODE, review_of(_APP, tag={"importPolicy": None}),
+            [("add", "/tag/importPolicy", {"importMode": "PreserveOriginal"})], id="no-import-policy",
+        ),
+        pytest.param(_MODE, review_of(_APP, tag={"importPolicy": {"importMode": "PreserveOriginal"}}), [], id="already"),
+        pytest.param(_MODE, review_of(stream_tag("base:1")), [], id="no-docker-image"),
+        pytest.param(_MODE, review_of(None), [], id="no-source"),
+        pytest.param(_MODE, review_of(_APP, old=_APP), [], id="as-it-was"),
+        pytest.param(
+            _MODE, review_of(_APP, old=docker("quay.io/acme/app:0")),
+            [("add", "/tag/importPolicy/importMode", "PreserveOriginal")], id="moved",
+        ),
+        pytest.param(_MODE, review_of(docker("Not/A reference")), [], id="what-the-api-server-refuses"),
+        pytest.param(
+            _MODE, review_of(_APP, tag={"annotations": {"istag-webhook/keep": "scheduled, importMode"}}, oldObject=review_of(None)["request"]["object"]),
+            [], id="kept",
+        ),
+        pytest.param("{importPolicy: {importMode: Legacy}}", review_of(_APP, tag={"importPolicy": {"importMode": "PreserveOriginal"}}),
+                     [], id="never-back-to-legacy"),
+        pytest.param(_SCHEDULED, review_of(_APP), [("add", "/tag/importPolicy/scheduled", True)], id="scheduled"),
+        pytest.param(_SCHEDULED, review_of(docker(f"quay.io/acme/app@{DIGEST}")), [], id="scheduled-digest"),
+        pytest.param(_SCHEDULED, review_of(stream_tag("base:1")), [], id="scheduled-stream"),
+        pytest.param(_SCHEDULED, review_of(_APP, tag={"reference": True}), [], id="scheduled-reference-only"),
+        pytest.param("{importPolicy: {scheduled: false}}", review_of(_APP, tag={"importPolicy": {"scheduled": True}}), [],
+                     id="never-unscheduled"),
+        pytest.param("{importPolicy: {insecure: true}}", review_of(_APP), [("add", "/tag/importPolicy/insecure", True)], id="insecure"),
+        pytest.param(_LOCAL, review_of(stream_tag("base:1")), [("add", "/tag/referencePolicy/type", "Local")], id="over-source"),
+        pytest.param("{referencePolicy: {type: Source}}", review_of(_APP, tag={"referencePolicy": {"type": "Local"}}), [],
+                     id="never-back-to-source"),
+        pytest.param(
+            _OWNER, review_of(_APP),
+            [("add", "/metadata/annotations", {"owner": "platform"}), ("add", "/tag/annotations", {"owner": "platform"})],
+            id="both-homes",
+        ),
+        pytest.param(_OWNER, review_of(_APP, tag={"annotations": {"owner": "me"}}), [], id="annotation-there"),
+    ],
+)  # fmt: skip
+def test_completes(sets: str, review: dict[str, Any], patch: list[Any]) -> None:
+    """A default sets what is unset or stands at the API server's own default, of a tag that points somewhere new."""
+    assert _patch(review, _policy(sets)) == patch
+
+
+def test_annotations_that_the_object_has_are_written_to_the_tag_too() -> None:
+    """A tag that is created must have all annotations of the object, or the API server refuses it."""
+    document = review_of(_APP)
+    document["request"]["object"]["metadata"]["annotations"] = {"a/b": "c"}
+    assert _patch(document, _policy(_OWNER)) == [
+        ("add", "/metadata/annotations/owner", "platform"),
+        ("add", "/tag/annotations", {"a/b": "c", "owner": "platform"}),
+    ]
+
+
+def test_the_first_default_wins_a_field() -> None:
+    """Of two defaults for one field the first is taken; fields of others are completed beside it."""
+    assert _patch(review_of(_APP), _policy("{annotations: {owner: a}}", "{annotations: {owner: b, team: c}}")) == [
+        ("add", "/metadata/annotations", {"owner": "a", "team": "c"}),
+        ("add", "/tag/annotations", {"owner": "a", "team": "c"}),
+    ]
+
+
+def test_only_what_matches_is_completed() -> None:
+    """A default speaks of the tags that it matches."""
+    policy = policy_of(f"spec: {{defaults: [{{name: a, match: {{namespaces: [other]}}, set: {_MODE}}}]}}")
+    assert _patch(review_of(_APP), policy) == []
+
+
+def test_an_exempt_user_is_left_alone() -> None:
+    """Nothing is completed for whom the policy exempts."""
+    policy = policy_of(f"spec: {{exemptions: [{{name: x, users: [alice]}}], defaults: [{{name: a, set: {_MODE}}}]}}")
+    assert _patch(review_of(_APP), policy) == []
+
+
+_SOURCES = st.sampled_from(
+    [None, _APP, docker("nginx"), docker(f"quay.io/acme/app@{DIGEST}"), docker("No"), stream_tag("base:1"), {"kind": "?"}]
+)
+_ANNOTATIONS = st.none() | st.dictionaries(
+    st.sampled_from(["owner", "a/b", "x~y", "istag-webhook/keep"]),
+    st.sampled_from(["", "v", "importMode", "annotations,scheduled"]),
+)
+_POLICIES = [_policy(each) for each in (_MODE, _SCHEDULED, _LOCAL, _OWNER, _ALL)]
+
+
+@st.composite
+def _documents(draw: st.DrawFn) -> dict[str, Any]:
+    tag: dict[str, Any] = {"annotations": draw(_ANNOTATIONS)}
+    tag["importPolicy"] = draw(
+        st.none()
+        | st.fixed_dictionaries(
+            {"importMode": st.sampled_from(["", "Legacy", "PreserveOriginal"])},
+            optional={"scheduled": st.booleans(), "insecure": st.booleans()},
+        )
+    )
+    tag["referencePolicy"] = draw(st.none() | st.fixed_dictionaries({"type": st.sampled_from(["", "Source", "Local"])}))
+    if draw(st.booleans()):
+        tag["reference"] = draw(st.booleans())
+    document = review_of(draw(_SOURCES), old=draw(st.none() | st.just(docker("quay.io/acme/app:0"))), tag=tag)
+    annotations = draw(_ANNOTATIONS | st.just(tag["annotations"]))
+    if annotations is not None or draw(st.booleans()):
+        document["request"]["object"]["metadata"]["annotations"] = deepcopy(annotations)
+    return document
+
+
+def _settled(document: dict[str, Any]) -> dict[str, Any]:
+    """Return an object without what defaults may set."""
+    bare = deepcopy(document)
+    bare["metadata"].pop("annotations", None)
+    for key in ("annotations", "importPolicy", "referencePolicy"):
+        (bare["tag"] or {}).pop(key, None)
+    return bare
+
+
+@given(_documents(), st.sampled_from(_POLICIES))
+def test_the_patch(document: dict[str, Any], policy: Policy) -> None:
+    """The patch applies, mutating twice changes nothing more, the result passes the schema, and nothing else changed."""
+    before = document["request"]["object"]
+    schema = NewImageStreamTag() if document["request"]["oldObject"] is None else ImageStreamTag()
+    sound = schema.accepts(before)
+    patch = admission.mutate(decoded(document), policy).patch
+    after = jsonpatch.apply_patch(before, [operation(op) for op in patch])
+    assert patched_document(before, patch) == after
+    assert _settled(after) == _settled(before)
+    for op in patch:
+        assert op.op == "add"
+    if sound:
+        assert schema.faults(after) == ()
+    else:
+        assert patch == ()
+    document["request"]["object"] = after
+    assert admission.mutate(decoded(document), policy).patch == ()
+
+
+@given(_documents(), st.sampled_from(_POLICIES))
+def test_what_was_set_stays(document: dict[str, Any], policy: Policy) -> None:
+    """No value that a user chose is taken away: only unset fields and the API server's own defaults are overwritten."""
+    before = document["request"]["object"]["tag"]
+    patch = admission.mutate(decoded(document), policy).patch
+    after = patched_document(document["request"]["object"], patch)["tag"]
+    for name, unset in (("importPolicy", ("", "Legacy", False)), ("referencePolicy", ("", "Source"))):
+        for field, value in (before[name] or {}).items():
+            assert after[name][field] == value or value in unset
+    for name, value in (before["annotations"] or {}).items():
+        assert after["annotations"][name] == value
+
+
+def test_the_document_itself_stays_as_it_is() -> None:
+    """Applying a patch gives another document."""
+    document: dict[str, Any] = {"a": {}, "l": [{}]}
+    frozen = json.dumps(document)
+    patched = patched_document(document, [PatchOp("add", "/a/x~1y", 1), PatchOp("add", "/l/0/z", 2)])
+    assert (patched, json.dumps(document)) == ({"a": {"x/y": 1}, "l": [{"z": 2}]}, frozen)
