@@ -1,0 +1,292 @@
+"""The table of answers: HTTP status speaks of the question, `allowed` of the answer."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from support import Lines, docker, review_of
+
+from webhook.app import LARGEST
+from webhook.errors import RecordFailed
+
+Make = Callable[..., FlaskClient]
+_BAD = docker("docker.io/evil/x:1")
+_RULE = 'registries: {allow: ["quay.io/acme/**"]}'
+_SENTENCE = '"docker.io/evil/x" is not an allowed repository; allowed: quay.io/acme/**'
+
+
+def _policy(mode: str = "enforce", existing: str = "audit", more: str = "") -> str:
+    return f"spec: {{{more} rules: [{{name: trusted, mode: {mode}, existing: {existing}, {_RULE}}}]}}\n"
+
+
+def _post(client: FlaskClient, document: dict[str, Any] | bytes, path: str = "/validate", **kwargs: Any) -> Any:
+    data = document if isinstance(document, bytes) else json.dumps(document)
+    return client.post(path, data=data, **{"content_type": "application/json", **kwargs})
+
+
+def _answer(client: FlaskClient, document: dict[str, Any], path: str = "/validate") -> dict[str, Any]:
+    answer = _post(client, document, path)
+    assert answer.status_code == 200
+    assert answer.content_type == "application/json"
+    assert answer.json["response"]["uid"] == document["request"]["uid"]
+    response: dict[str, Any] = answer.json["response"]
+    return response
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kwargs", "status", "sentence"),
+    [
+        ("GET", "/validate", {}, 405, "expected POST, got GET"),
+        ("PUT", "/mutate", {}, 405, "expected POST, got PUT"),
+        ("POST", "/", {}, 404, "expected /validate or /mutate, got /"),
+        ("POST", "/livez", {}, 404, "expected /validate or /mutate, got /livez"),
+        (
+            "POST", "/validate", {"data": "x", "content_type": "text/plain"}, 415,
+            "expected Content-Type application/json, got text/plain",
+        ),
+        ("POST", "/validate", {"data": "x"}, 415, "expected Content-Type application/json, got none"),
+        (
+            "POST", "/validate",
+            {"data": "x", "content_type": "application/json", "headers": {"Content-Encoding": "gzip"}}, 415,
+            "expected Content-Type application/json, got application/json gzip",
+        ),
+        (
+            "POST", "/validate", {"data": b" " * (LARGEST + 1), "content_type": "application/json"}, 413,
+            "expected a body of 7340032 bytes at most",
+        ),
+        (
+            "POST", "/validate", {"data": "{}", "content_type": "application/json; charset=utf-8"}, 400,
+            "expected an AdmissionReview: apiVersion: Required value: the key is not there; "
+            "kind: Required value: the key is not there; request: Required value: the key is not there",
+        ),
+    ],
+    ids=["get", "put", "root", "livez", "text", "no-type", "gzip", "large", "no-review"],
+)  # fmt: skip
+def test_improper_questions(
+    client: Make, method: str, path: str, kwargs: dict[str, Any], status: int, sentence: str
+) -> None:
+    """An improper question is answered with an HTTP status and a Status that says what was expected."""
+    answer = client("").open(path, method=method, **kwargs)
+    assert answer.status_code == status
+    assert answer.json is not None
+    assert (answer.json["kind"], answer.json["code"], answer.json["message"]) == ("Status", status, sentence)
+
+
+def test_the_largest_body_is_read(client: Make, body: bytes) -> None:
+    """A body of exactly the limit is judged."""
+    padded = body + b" " * (LARGEST - len(body))
+    assert _post(client(""), padded).status_code == 200
+
+
+def test_timeout_is_tolerated(client: Make, body: bytes) -> None:
+    """The API server's `?timeout=` does not disturb."""
+    assert _post(client(""), body, "/validate?timeout=10s").status_code == 200
+
+
+def test_no_tag(client: Make) -> None:
+    """A review without a tag is allowed, and nothing more is said."""
+    document = review_of(None, operation="DELETE", object=None)
+    assert _answer(client(_policy()), document)["allowed"] is True
+
+
+def test_allowed(client: Make) -> None:
+    """A change that no rule minds is allowed, without status or warnings."""
+    response = _answer(client(_policy()), review_of(docker("quay.io/acme/app:1")))
+    assert response["allowed"] is True
+    assert {"status", "warnings", "patch"}.isdisjoint(response)
+
+
+def test_audit(client: Make) -> None:
+    """Findings in `audit` are audit annotations and nothing else."""
+    response = _answer(client(_policy("audit")), review_of(_BAD))
+    assert response["allowed"] is True
+    assert {"status", "warnings"}.isdisjoint(response)
+    assert response["auditAnnotations"]["audit"] == f"tag.from.name: {_SENTENCE} (rule trusted)"
+    assert response["auditAnnotations"]["to"] == "DockerImage docker.io/evil/x:1"
+
+
+def test_warn(client: Make) -> None:
+    """Findings in `warn` are warnings of at most 256 bytes in one line."""
+    response = _answer(client(_policy("warn")), review_of(_BAD))
+    assert response["allowed"] is True
+    assert response["warnings"] == [f"tag.from.name: {_SENTENCE} (rule trusted)"]
+    many = ", ".join(f"registry-{number}.example" for number in range(40))
+    policy = f"spec: {{rules: [{{name: trusted, mode: warn, registries: {{allow: [{many}]}}}}]}}\n"
+    (long,) = _answer(client(policy), review_of(_BAD))["warnings"]
+    assert len(long.encode()) <= 256
+    assert long.endswith("…")
+    assert "\n" not in long
+
+
+def test_enforce(client: Make) -> None:
+    """Findings in `enforce` refuse with 422 Invalid: all of them in one message, and a cause for each."""
+    policy = (
+        "spec: {rules: ["
+        f"{{name: trusted, {_RULE}}}, {{name: secure, importPolicy: {{insecure: false}}}},"
+        " {name: quiet, mode: warn, pin: {digest: true}}]}\n"
+    )
+    response = _answer(client(policy), review_of(_BAD, tag={"importPolicy": {"insecure": True}}))
+    insecure = "an insecure import is not allowed; expected insecure: false"
+    assert response["allowed"] is False
+    assert response["status"] == {
+        "status": "Failure",
+        "code": 422,
+        "reason": "Invalid",
+        "message": f"tag.from.name: {_SENTENCE} (rule trusted)\ntag.importPolicy.insecure: {insecure} (rule secure)",
+        "details": {
+            "name": "app:live",
+            "group": "image.openshift.io",
+            "kind": "ImageStreamTag",
+            "causes": [
+                {"field": "tag.from.name", "message": _SENTENCE, "reason": "FieldValueForbidden"},
+                {"field": "tag.importPolicy.insecure", "message": insecure, "reason": "FieldValueForbidden"},
+            ],
+        },
+    }
+    assert "warnings" not in response
+
+
+@pytest.mark.parametrize("operation", ["CREATE", "UPDATE"])
+@pytest.mark.parametrize("old", [None, docker("quay.io/acme/app:0")], ids=["new", "moved"])
+def test_the_operation_decides_nothing(client: Make, operation: str, old: dict[str, Any] | None) -> None:
+    """New is compared with old: the two calls of one `oc tag` disagree about the operation, and get one answer."""
+    response = _answer(client(_policy()), review_of(_BAD, old=old, operation=operation))
+    assert response["allowed"] is False
+
+
+@pytest.mark.parametrize(
+    ("existing", "allowed", "said"),
+    [("enforce", False, "enforce"), ("warn", True, "warn"), ("audit", True, "audit"), ("ignore", True, None)],
+)
+def test_existing(client: Make, existing: str, allowed: bool, said: str | None) -> None:
+    """What a change leaves as it was is judged in the mode `existing`."""
+    response = _answer(client(_policy(existing=existing)), review_of(_BAD, old=_BAD, tag={"generation": 7}))
+    assert response["allowed"] is allowed
+    assert {"enforce", "warn", "audit"} & response["auditAnnotations"].keys() == ({said} if said else set())
+
+
+def test_what_a_change_makes_worse_is_not_existing(client: Make) -> None:
+    """A tag that points where it did, but is made insecure, is judged anew for that."""
+    policy = "spec: {rules: [{name: secure, existing: ignore, importPolicy: {insecure: false}}]}\n"
+    document = review_of(_BAD, old=_BAD, tag={"importPolicy": {"insecure": True}})
+    assert _answer(client(policy), document)["allowed"] is False
+    document["request"]["oldObject"]["tag"]["importPolicy"] = {"insecure": True}
+    assert _answer(client(policy), document)["allowed"] is True
+
+
+def test_a_schema_fault_that_a_change_brings_is_not_existing(client: Make) -> None:
+    """The schema judges what is new in an old tag in `enforce`."""
+    document = review_of(_BAD, old=_BAD, tag={"importPolicy": {"importMode": "All"}})
+    assert _answer(client(_policy(existing="ignore")), document)["allowed"] is False
+
+
+_BREAK_GLASS = "exemptions: [{name: break-glass, groups: [sre], annotation: istag-webhook/reason}],"
+
+
+def _by_sre(reason: str | None) -> dict[str, Any]:
+    annotations = {"istag-webhook/reason": reason} if reason is not None else None
+    document = review_of(
+        _BAD, old=docker("quay.io/acme/app:0"), userInfo={"username": "carol", "groups": ["sre"]}, tag={"annotations": annotations}
+    )
+    document["request"]["object"]["metadata"]["annotations"] = annotations
+    return document
+
+
+@pytest.mark.parametrize(("reason", "allowed"), [("outage 17", True), ("", False), ("  ", False), (None, False)])
+def test_exemption(client: Make, lines: Lines, reason: str | None, allowed: bool) -> None:
+    """An exemption that asks for a reason lets through only who gives one, and records it with what was found."""
+    response = _answer(client(_policy(more=_BREAK_GLASS)), _by_sre(reason))
+    assert response["allowed"] is allowed
+    if allowed:
+        assert response["auditAnnotations"]["exemption"] == "break-glass: outage 17"
+        assert response["auditAnnotations"]["audit"] == f"tag.from.name: {_SENTENCE} (rule trusted)"
+        assert lines.last["exemption"] == {"name": "break-glass", "reason": "outage 17"}
+        assert [(each["rule"], each["mode"]) for each in lines.last["findings"]] == [("trusted", "audit")]
+
+
+def test_an_exemption_of_others_helps_nobody(client: Make) -> None:
+    """Who is in no exempt group is judged, whatever the annotation says."""
+    document = _by_sre("please")
+    document["request"]["userInfo"] = {"username": "mallory", "groups": ["sre-friends"]}
+    assert _answer(client(_policy(more=_BREAK_GLASS)), document)["allowed"] is False
+
+
+def test_mutate(client: Make) -> None:
+    """A default that applies is a JSONPatch, and never a refusal, whatever the rules would say."""
+    policy = _policy(more="defaults: [{name: m, set: {importPolicy: {importMode: PreserveOriginal}}}],")
+    response = _answer(client(policy), review_of(_BAD), "/mutate")
+    assert response["allowed"] is True
+    assert response["patchType"] == "JSONPatch"
+    assert "status" not in response
+    response = _answer(client(_policy()), review_of(_BAD), "/mutate")
+    assert {"patch", "patchType"}.isdisjoint(response)
+
+
+def test_validate_never_patches(client: Make) -> None:
+    """A validating answer carries no patch: the API server would call it a failure."""
+    policy = "spec: {defaults: [{name: m, set: {importPolicy: {importMode: PreserveOriginal}}}]}\n"
+    assert {"patch", "patchType"}.isdisjoint(_answer(client(policy), review_of(_BAD)))
+
+
+class _Broken:
+    def write(self, line: bytes) -> None:
+        """Fail as a full disk does."""
+        raise RecordFailed(f"records.jsonl: No space left on device ({len(line)} bytes)")
+
+
+def test_a_lost_record_is_a_fault_of_ours(client: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """No answer leaves without its record, and the log says why, with the uid."""
+    answer = _post(client(_policy(), journal=_Broken()), review_of(_BAD))
+    assert answer.status_code == 500
+    assert answer.json["message"] == "the webhook failed to judge the review; its log says why"
+    (entry,) = caplog.records
+    assert entry.__dict__["uid"] == "11111111-2222-3333-4444-555555555555"
+    assert entry.exc_info is not None
+
+
+def test_best_effort(client: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the settings say so, an answer goes out without its record, and the log says that it is lost."""
+    response = _answer(client(_policy(), journal=_Broken(), best_effort=True), review_of(_BAD))
+    assert response["allowed"] is False
+    assert "the record is lost" in caplog.text
+
+
+_HOSTILE = "a\nb\x1b[31m\u2028\u202e\x7f"
+
+
+@pytest.mark.parametrize("field", ["from", "name", "user", "kind", "annotation"])
+def test_control_characters_never_come_out(client: Make, lines: Lines, caplog: pytest.LogCaptureFixture, field: str) -> None:
+    """What users send reaches no message, warning, annotation, record or log raw."""
+    policy = (
+        "spec: {rules: ["
+        f"{{name: trusted, {_RULE}}}, {{name: names, mode: warn, tagName: {{grammar: true}}}},"
+        " {name: kinds, sourceKinds: {allow: [DockerImage]}},"
+        ' {name: owned, annotations: {require: {owner: "x"}}}]}\n'
+    )
+    document = review_of(docker(f"docker.io/x{_HOSTILE}" if field == "from" else "docker.io/evil/x:1"))
+    request = document["request"]
+    if field == "name":
+        request["name"] = request["object"]["metadata"]["name"] = f"app:{_HOSTILE}"
+    if field == "user":
+        request["userInfo"]["username"] = _HOSTILE
+    if field == "kind":
+        request["object"]["tag"]["from"]["kind"] = _HOSTILE
+    if field == "annotation":
+        for home in ("metadata", "tag"):
+            request["object"][home]["annotations"] = {"owner": _HOSTILE}
+    answer = _post(client(policy), document)
+    response = answer.json["response"]
+    said = [response["status"]["message"].replace("\n", ""), *response["auditAnnotations"].values()]
+    said += [cause["message"] for cause in response["status"]["details"]["causes"]]
+    said += [finding["message"] for finding in lines.last["findings"]] + [lines.last["user"], lines.last["name"]]
+    said += [caplog.text]
+    assert [text for text in said if not text.isprintable()] == []
+
+
+def test_audit_annotation_keys_are_short(client: Make) -> None:
+    """Keys are names that the API server can put its own before."""
+    response = _answer(client(_policy(more=_BREAK_GLASS)), _by_sre("outage"))
+    assert all(key.isalpha() and len(key) <= 10 for key in response["auditAnnotations"])
+    assert set(response["auditAnnotations"]) == {"policy", "tag", "from", "to", "exemption", "audit"}
