@@ -5,18 +5,24 @@ import fcntl
 import os
 import select
 import stat
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from webhook.errors import RecordFailed
+from webhook.text import printable
 
 STANDARD_OUTPUT: Final = "-"
+_STANDARD_OUTPUT_DESCRIPTOR: Final = 1
+_MODE: Final = 0o640
+_FLAGS: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _TORN: Final = b"\x01"
 _WHOLE: Final = b"\x00"
-_PAUSE: Final = 0.002  # seconds between two tries to get the turn
+_SHORTEST_PAUSE: Final = 0.00002  # seconds between two tries to get the turn: a line takes about as long,
+_LONGEST_PAUSE: Final = 0.001  # unless it waits for its reader
 
 
 class Turn:
@@ -38,38 +44,50 @@ class Turn:
 
     @contextmanager
     def taken(self, deadline: float) -> Iterator[None]:
-        """Hold the turn.
+        """Hold the turn: no other writer of any process has it.
 
         Raises:
-            TimeoutError: it could not be had before `deadline`, of the monotonic clock.
+            TimeoutError: it could not be had before `deadline`, seconds on the monotonic clock.
         """
-        if not self._thread.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise TimeoutError("another thread holds the writers' turn")
-        try:
+        with self.alone(deadline):
             self._lock(deadline)
             try:
                 yield
             finally:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+
+    @contextmanager
+    def alone(self, deadline: float) -> Iterator[None]:
+        """Keep the other threads of this process out, and no other process.
+
+        Raises:
+            TimeoutError: they did not leave before `deadline`, seconds on the monotonic clock.
+        """
+        if not self._thread.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise TimeoutError("another thread kept the writers' turn")
+        try:
+            yield
         finally:
             self._thread.release()
 
     def _lock(self, deadline: float) -> None:
+        pause = _SHORTEST_PAUSE
         while True:
             try:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 if error.errno not in (errno.EAGAIN, errno.EACCES):
                     raise
-                if time.monotonic() > deadline:
-                    raise TimeoutError("another worker holds the writers' turn") from None
-                time.sleep(_PAUSE)
             else:
                 return
+            if time.monotonic() > deadline:
+                raise TimeoutError("another worker kept the writers' turn")
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     @property
     def torn(self) -> bool:
-        """Whether the last write left a part of a line."""
+        """Whether the last write left a part of a line, or may have: its writer was killed."""
         return os.pread(self._descriptor, 1, 0) == _TORN
 
     @torn.setter
@@ -78,7 +96,11 @@ class Turn:
 
 
 class Journal:
-    """Writes lines to a file or to standard output."""
+    """Writes lines to a file or to standard output; a file is followed when it is rotated, whichever way.
+
+    A part of a line that a failure left is ended before the next line begins. Where that cannot be known for sure (a
+    writer of a pipe was killed) there may be an empty line.
+    """
 
     def __init__(self, target: str, turn: Turn, patience: float = 2.0) -> None:
         """Open the journal.
@@ -92,12 +114,18 @@ class Journal:
             RecordFailed: the file cannot be opened.
         """
         self._target, self._turn, self._patience = target, turn, patience
+        self._name = "standard output" if target == STANDARD_OUTPUT else printable(target)
         self._descriptor = -1
-        self._identity: tuple[int, int] | None = None
+        self._identity = (0, 0)
+        self._poll: select.poll | None = None
+        self._unread = False
         self._open()
 
     def write(self, line: bytes) -> None:
         """Write `line` and its newline; it is with the kernel when this returns.
+
+        Args:
+            line: the line, without its newline.
 
         Raises:
             RecordFailed: it could not be written whole within the patience.
@@ -106,71 +134,120 @@ class Journal:
         try:
             with self._turn.taken(deadline):
                 self._follow()
-                torn = self._turn.torn
-                self._turn.torn = True
-                self._put((b"\n" if torn else b"") + line + b"\n", deadline)
-                self._turn.torn = False
+                self._put(line, deadline)
         except OSError as error:
-            raise RecordFailed(f"{self._name}: {error.strerror or error}") from error
+            raise self._failed(error) from error
 
     def reopen(self) -> None:
         """Open the file again, which may be another one by now.
 
         Raises:
-            RecordFailed: the file cannot be opened.
+            RecordFailed: the file cannot be opened, or another thread writes for longer than the patience.
         """
         self.close()
         self._open()
 
     def close(self) -> None:
-        """Close the file; standard output stays open."""
-        if self._target != STANDARD_OUTPUT and self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = -1
+        """Close the file; standard output itself stays open, and the next write opens again.
 
-    @property
-    def _name(self) -> str:
-        return "standard output" if self._target == STANDARD_OUTPUT else self._target
+        Raises:
+            RecordFailed: another thread writes for longer than the patience.
+        """
+        try:
+            with self._turn.alone(time.monotonic() + self._patience):
+                self._close()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> RecordFailed:
+        return RecordFailed(f"{self._name}: {getattr(error, 'strerror', None) or error}")
 
     def _open(self) -> None:
         try:
             if self._target == STANDARD_OUTPUT:
-                self._descriptor = 1
+                self._descriptor = _standard_output()
             else:
-                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-                self._descriptor = os.open(self._target, flags, 0o640)
+                # O_NONBLOCK means nothing to a regular file, and a pipe without a reader is refused, not waited for.
+                self._descriptor = os.open(self._target, _FLAGS | os.O_APPEND | os.O_CREAT, _MODE)
             found = os.fstat(self._descriptor)
-        except OSError as error:
-            raise RecordFailed(f"{self._name}: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+            self._close()
+            raise self._failed(error) from error
         self._identity = (found.st_dev, found.st_ino)
-        self._polled = not stat.S_ISREG(found.st_mode)
+        self._unread = stat.S_ISREG(found.st_mode)
+        self._poll = None if self._unread else select.poll()
+        if self._poll is not None:
+            self._poll.register(self._descriptor, select.POLLOUT)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor not in (-1, _STANDARD_OUTPUT_DESCRIPTOR):
+            os.close(descriptor)
 
     def _follow(self) -> None:
         """Open the file again where its path names another one: it was rotated."""
-        if self._target == STANDARD_OUTPUT:
-            return
-        try:
-            found = os.stat(self._target)  # noqa: PTH116 - on the path of every review
-            same = (found.st_dev, found.st_ino) == self._identity
-        except FileNotFoundError:
-            same = False
-        if not same or self._descriptor < 0:
-            self.reopen()
+        if self._descriptor >= 0:
+            if self._target == STANDARD_OUTPUT:
+                return
+            with suppress(FileNotFoundError):
+                found = os.stat(self._target)  # noqa: PTH116 - on the path of every review
+                if (found.st_dev, found.st_ino) == self._identity:
+                    return
+            self._close()
+        self._open()
 
-    def _put(self, data: bytes, deadline: float) -> None:
-        """Write all of `data`; a pipe is asked before each piece, for it may be full and its reader gone to sleep."""
+    def _put(self, line: bytes, deadline: float) -> None:
+        """Write `line`; whatever happens on the way, the next writer will know."""
+        torn = self._turn.torn
+        if (torn or self._unread) and self._poll is None:
+            torn = _unended(self._descriptor, otherwise=torn)  # a file tells it itself, of an earlier process too
+        self._unread = False
+        data = b"\n" + line + b"\n" if torn else line + b"\n"
+        self._turn.torn = True
         rest = memoryview(data)
-        while rest:
-            if self._polled:
-                self._wait(deadline)
-                rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
-            else:
-                rest = rest[os.write(self._descriptor, rest) :]
+        try:
+            while rest:
+                rest = rest[self._some(rest, deadline) :]
+        finally:
+            self._turn.torn = torn if len(rest) == len(data) else bool(rest)
 
-    def _wait(self, deadline: float) -> None:
-        """Wait until a piece fits (on Linux POLLOUT says that PIPE_BUF bytes do)."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        left = max(0.0, deadline - time.monotonic())
-        if not poll.poll(left * 1_000):
-            raise TimeoutError(f"its reader took nothing for {self._patience:g} s")
+    def _some(self, rest: memoryview, deadline: float) -> int:
+        """Write what fits; a pipe is asked first, for it may be full and its reader gone to sleep."""
+        if self._poll is None:
+            return os.write(self._descriptor, rest)
+        # On Linux POLLOUT says that PIPE_BUF bytes fit into a pipe.
+        if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1_000):
+            raise TimeoutError(f"its reader did not take the line within {self._patience:g} s")
+        try:
+            return os.write(self._descriptor, rest[: select.PIPE_BUF])
+        except BlockingIOError:  # somebody without the turn was faster
+            return 0
+
+
+def _standard_output() -> int:
+    """Return a descriptor of standard output, of our own where a pipe or a terminal may be opened again.
+
+    Only ours is then non-blocking: that is a flag of the open file, which other processes share.
+    """
+    if sys.__stdout__ is None:  # closed when we began: the number may be any file's by now
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    mode = os.fstat(_STANDARD_OUTPUT_DESCRIPTOR).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        with suppress(OSError):  # another user's, or /proc is not there
+            return os.open(f"/proc/self/fd/{_STANDARD_OUTPUT_DESCRIPTOR}", _FLAGS)
+    return _STANDARD_OUTPUT_DESCRIPTOR
+
+
+def _unended(descriptor: int, *, otherwise: bool) -> bool:
+    """Return whether a regular file's last line has no newline, `otherwise` where it cannot be read."""
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        return False
+    try:
+        reader = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return otherwise
+    try:
+        return os.pread(reader, 1, size - 1) != b"\n"
+    finally:
+        os.close(reader)

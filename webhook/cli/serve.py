@@ -1,6 +1,7 @@
 """`istag-webhook serve`: everything is checked before any worker starts."""
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -109,28 +110,27 @@ def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, Turn]:
 
 def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn: Turn) -> None:
     """Run the workers; metrics and server are imported here, for they read the environment when they are."""
-    with tempfile.TemporaryDirectory(prefix="istag-webhook-") as directory:
-        os.environ[_METRICS] = directory
-        from webhook import server  # noqa: PLC0415 - see above
-        from webhook.metrics import forget  # noqa: PLC0415 - see above
+    directory, parent = tempfile.mkdtemp(prefix="istag-webhook-"), os.getpid()
+    os.environ[_METRICS] = directory
+    from webhook import server  # noqa: PLC0415 - see above
+    from webhook.app import LARGEST  # noqa: PLC0415 - see above
+    from webhook.metrics import forget  # noqa: PLC0415 - see above
 
-        listen = server.Listen(
-            settings.host,
-            settings.port,
-            settings.management_port,
-            settings.workers,
-            settings.keepalive,
-            settings.drain,
-            settings.grace,
-            _largest(),
-        )
+    listen = server.Listen(
+        settings.host,
+        settings.port,
+        settings.management_port,
+        settings.workers,
+        settings.keepalive,
+        settings.drain,
+        settings.grace,
+        LARGEST,
+    )
+    try:
         server.run(listen, lambda: _worker(settings, policy, serving, turn), worker_ended=forget)
-
-
-def _largest() -> int:
-    from webhook.app import LARGEST  # noqa: PLC0415 - as in _serve
-
-    return LARGEST
+    finally:
+        if os.getpid() == parent:  # a worker that ends comes by here too
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn: Turn) -> Any:

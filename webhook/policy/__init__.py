@@ -56,7 +56,8 @@ def load(*paths: Path) -> Policy:
             name, spec = POLICY.read(document.value)
             parsed.append((document, name, spec))
         except ValidationError as error:
-            faults.extend(document.fault(path, message) for path, message in _flat("", error.messages))
+            found = sorted(_flat("", error.messages), key=lambda each: (document.line(each[0]), each[0]))  # noqa: B023 - used at once
+            faults.extend(document.fault(path, message) for path, message in found)
     if not documents and not faults:
         faults.append(Fault(", ".join(map(str, paths)), "", "expected an ImageTagPolicy document, got none"))
     faults.extend(_twice(documents))

@@ -27,12 +27,15 @@ class Document:
     value: Any
     lines: dict[str, int]
 
+    def line(self, path: str) -> int:
+        """Return the line of what stands at `path`, or of what would hold it."""
+        while path and path not in self.lines:
+            path = _parent(path)
+        return self.lines.get(path, 1)
+
     def fault(self, path: str, message: str) -> Fault:
-        """Return the fault at `path`, on the line of the nearest thing that stands in the file."""
-        nearest = path
-        while nearest and nearest not in self.lines:
-            nearest = _parent(nearest)
-        return Fault(f"{self.where}:{self.lines.get(nearest, 1)}", path, message)
+        """Return the fault at `path`."""
+        return Fault(f"{self.where}:{self.line(path)}", path, message)
 
 
 def _parent(path: str) -> str:

@@ -1,0 +1,44 @@
+# Two commands: `make run` serves on this machine, `make test` proves that it works. Everything is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+# Two workers for two cores; PYTEST_ARGS adds to the command line.
+PYTEST_ARGS ?=
+
+.PHONY: help run test lint bench golden clean
+
+help:  ## say what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+run: .venv/run  ## serve over TLS on this machine, with the shipped policy
+	$(BIN)/istag-webhook serve --dev
+
+test: .venv/dev lint  ## check and test everything
+	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+lint: .venv/dev  ## ruff, mypy, and the house's own rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/dev  ## measure a review beside a null endpoint, in one run
+	$(BIN)/python -m tests.bench
+
+golden: .venv/dev  ## write the expected answers of the golden reviews anew; read the diff
+	$(BIN)/pytest tests/test_golden.py --regenerate -q
+
+clean:  ## remove what was made
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+
+.venv/run: .venv/bin/pip pyproject.toml
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+.venv/dev: .venv/bin/pip pyproject.toml
+	$(BIN)/pip install --quiet --editable . --group dev
+	@touch $@ .venv/run

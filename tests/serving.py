@@ -1,0 +1,140 @@
+"""The real command in a process of its own, over real TLS."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_PATIENCE = 30.0
+
+
+def until(holds: Callable[[], Any], what: str, patience: float = _PATIENCE) -> Any:
+    """Ask `holds` until it says something true, and return that."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if found := holds():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited {patience:g} s for {what}")
+
+
+@dataclass
+class Server:
+    """A running `istag-webhook serve`."""
+
+    process: subprocess.Popen[bytes]
+    ca: Path
+    port: int = 0
+    management_port: int = 0
+    logs: list[dict[str, Any]] = field(default_factory=list)
+    out: bytearray = field(default_factory=bytearray)
+
+    def connect(self) -> http.client.HTTPSConnection:
+        """Open a connection to the admission port."""
+        context = ssl.create_default_context(cafile=self.ca)
+        return http.client.HTTPSConnection("localhost", self.port, context=context, timeout=_PATIENCE)
+
+    def post(self, body: bytes, path: str = "/validate", connection: http.client.HTTPSConnection | None = None) -> Any:
+        """Post a body, and return status and JSON."""
+        over = connection or self.connect()
+        try:
+            over.request("POST", path, body, {"Content-Type": "application/json"})
+            answer = over.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            if connection is None:
+                over.close()
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Get a path of the management port, and return status and text."""
+        over = http.client.HTTPConnection("127.0.0.1", self.management_port, timeout=_PATIENCE)
+        try:
+            over.request("GET", path)
+            answer = over.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            over.close()
+
+    def metric(self, name: str) -> float:
+        """Return the sum of the samples whose line begins with `name`."""
+        lines = self.get("/metrics")[1].splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+    def logged(self, message: str) -> dict[str, Any] | None:
+        """Return the first log line with `message`, None where there is none yet."""
+        return next((line for line in tuple(self.logs) if message in line["message"]), None)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records on standard output."""
+        return [json.loads(line) for line in bytes(self.out).splitlines()]
+
+    def workers(self) -> set[int]:
+        """Return the pids of the workers that run now."""
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], stdout=subprocess.PIPE, check=False)
+        return {int(pid) for pid in listed.stdout.split()}
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command."""
+        self.process.send_signal(number)
+
+
+@contextmanager
+def serving(directory: Path, *arguments: str, **environment: str) -> Iterator[Server]:
+    """Run `istag-webhook serve --dev` with its certificates in `directory`, until the end of the block."""
+    certs = directory / "certs"
+    command = [
+        sys.executable, "-m", "webhook.cli", "serve", "--dev", "--port", "0", "--management-port", "0", "--workers", "2",
+        "--cert", str(certs / "tls.crt"), "--key", str(certs / "tls.key"), *arguments,
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=directory, env={**os.environ, **environment}
+    )
+    server = Server(process, certs / "ca.crt")
+    readers = [threading.Thread(target=_log, args=(server,)), threading.Thread(target=_out, args=(server,))]
+    for reader in readers:
+        reader.start()
+    try:
+        line = until(lambda: server.logged("listening") or process.poll() is not None, "the server to listen")
+        assert isinstance(line, dict), f"the server ended with {process.returncode}: {server.logs}"
+        server.port = int(re.findall(r"\d+$", line["admission"])[0])
+        server.management_port = int(re.findall(r"\d+$", line["management"])[0])
+        until(lambda: server.get("/readyz")[0] == 200, "the server to be ready")
+        yield server
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for reader in readers:
+            reader.join()
+
+
+def _log(server: Server) -> None:
+    assert server.process.stderr is not None
+    for line in server.process.stderr:
+        if line.startswith(b"{"):
+            server.logs.append(json.loads(line))
+        else:
+            server.logs.append({"message": line.decode().strip()})
+    server.process.stderr.close()
+
+
+def _out(server: Server) -> None:
+    assert server.process.stdout is not None
+    while part := os.read(server.process.stdout.fileno(), 2**16):
+        server.out.extend(part)
+    server.process.stdout.close()

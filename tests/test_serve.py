@@ -1,0 +1,232 @@
+"""The command as it runs in a cluster: real workers, real TLS, real signals, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import Server, serving, until
+from support import HEAD, REVIEWS, docker, review_of
+
+from webhook.tls import issue
+
+_REFUSED = (REVIEWS / "A05-oc-tag-all-flags.2-validate.json").read_bytes()
+_ALLOWED = (REVIEWS / "A07-oc-tag-digest.2-validate.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the shipped policy."""
+    with serving(tmp_path_factory.mktemp("serve"), "--record-level", "request") as running:
+        yield running
+
+
+def test_a_recorded_review(server: Server) -> None:
+    """A real review is refused over TLS, and its record is there before the answer is."""
+    status, answer = server.post(_REFUSED)
+    assert status == 200
+    assert answer["response"]["allowed"] is False
+    assert answer["response"]["status"]["code"] == 422
+    uid = json.loads(_REFUSED)["request"]["uid"]
+    record = until(lambda: [each for each in server.records() if each["uid"] == uid], "the record")[0]
+    assert record["verdict"] == "deny"
+    assert record["request"]["uid"] == uid
+
+
+def test_mutate(server: Server) -> None:
+    """The mutating endpoint completes."""
+    status, answer = server.post((REVIEWS / "A02-oc-tag-docker-new-stream.1-mutate.json").read_bytes(), "/mutate")
+    assert (status, answer["response"]["patchType"]) == (200, "JSONPatch")
+
+
+def test_each_port_has_its_endpoints(server: Server) -> None:
+    """Admission is on the TLS port only, and what the kubelet asks for on the other only."""
+    assert server.get("/livez") == (200, "ok\n")
+    assert server.get("/readyz") == (200, "ok\n")
+    assert server.get("/validate")[0] == 404
+    connection = server.connect()
+    connection.request("GET", "/metrics")
+    assert connection.getresponse().status == 404
+    connection.close()
+
+
+def test_metrics(server: Server) -> None:
+    """What was answered is counted, of all workers together, with labels that are bounded."""
+    before = server.metric("istag_webhook_admission_requests_total{")
+    for _ in range(5):
+        server.post(_ALLOWED)
+    assert server.metric("istag_webhook_admission_requests_total{") == before + 5
+    text = server.get("/metrics")[1]
+    assert 'istag_webhook_findings_total{existing="false",mode="enforce",rule="no-insecure-imports"}' in text
+    assert "alice" not in text
+    assert "busybox" not in text
+
+
+def test_malformed_reviews_are_logged_with_their_uid(server: Server) -> None:
+    """What is no review is answered with 400, logged and counted."""
+    document = review_of(docker("nginx"))
+    document["request"]["uid"], document["request"]["operation"] = "no-review", "PATCH"
+    status, answer = server.post(json.dumps(document).encode())
+    assert (status, answer["reason"]) == (400, "BadRequest")
+    line = until(lambda: [line for line in tuple(server.logs) if line.get("uid") == "no-review"], "the log line")[0]
+    assert line["severity"] == "WARNING"
+    assert server.metric('istag_webhook_malformed_reviews_total{status="400"}') >= 1
+
+
+def test_records_of_many_workers(server: Server) -> None:
+    """Records over 4 KiB of several workers, written at once through one pipe, are whole lines, one for each answer."""
+    server.out.clear()
+    document = review_of(docker("quay.io/acme/app:1"))
+    document["request"]["object"]["image"]["dockerImageManifest"] = "x" * 9_000
+
+    def post(caller: int) -> None:
+        connection = server.connect()
+        for number in range(25):
+            mine = {**document, "request": {**document["request"], "uid": f"{caller}-{number}"}}
+            assert server.post(json.dumps(mine).encode(), connection=connection)[0] == 200
+        connection.close()
+
+    threads = [threading.Thread(target=post, args=(caller,)) for caller in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    until(lambda: server.out.count(b"\n") >= 200, "the records")
+    assert {each["uid"] for each in server.records()} == {f"{caller}-{number}" for caller in range(8) for number in range(25)}
+    assert min(len(line) for line in bytes(server.out).splitlines()) > 9_000
+
+
+def _policy(path: Path, registry: str) -> None:
+    text = HEAD + f"spec: {{rules: [{{name: trusted, registries: {{allow: [{registry}]}}}}]}}\n"
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").rename(path)
+
+
+def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> None:
+    """A new policy, a new certificate and a rotated file are taken without a restart; a bad policy or pair is not."""
+    policy, records = tmp_path / "policy.yaml", tmp_path / "records.jsonl"
+    _policy(policy, "quay.io")
+    body = json.dumps(review_of(docker("quay.io/acme/app:1"))).encode()
+    with serving(tmp_path, "--policy", str(policy), "--record", str(records)) as server:
+
+        def allowed() -> Any:
+            return [server.post(body)[1]["response"]["allowed"] for _ in range(8)]
+
+        assert all(allowed())
+        workers = server.workers()
+        _policy(policy, "registry.example")
+        until(lambda: not any(allowed()), "the new policy in every worker")
+
+        policy.write_text("nonsense: [")
+        until(lambda: server.metric('istag_webhook_policy_loads_total{result="refused"}') >= 2, "the bad policy to be refused")
+        assert server.logged("the new policy is refused")
+        assert not any(allowed())
+
+        kept = server.connect()
+        assert server.post(body, connection=kept)[0] == 200
+        issue(tmp_path / "certs", ["localhost"], force=True)
+        until(lambda: server.logged("certificate loaded"), "the new certificate")
+        until(lambda: _serves(server), "every worker to serve it")
+        (tmp_path / "certs" / "tls.crt").write_text("rubbish")
+        until(lambda: server.logged("the new certificate is refused"), "the bad certificate to be refused")
+        assert server.post(body)[0] == 200
+        assert server.post(body, connection=kept)[0] == 200
+        kept.close()
+
+        records.rename(tmp_path / "records.1")
+        server.post(body)
+        assert records.read_bytes().count(b"\n") == 1
+        assert server.workers() == workers
+
+
+def _serves(server: Server) -> bool:
+    """Whether eight new connections verify against the CA that is there now."""
+    try:
+        return all(server.post(_ALLOWED)[0] == 200 for _ in range(8))
+    except OSError:
+        return False
+
+
+def test_sighup_reopens(tmp_path: Path) -> None:
+    """After SIGHUP records go to the file that has the name now."""
+    records = tmp_path / "records.jsonl"
+    with serving(tmp_path, "--record", str(records)) as server:
+        server.post(_ALLOWED)
+        before = server.workers()
+        records.rename(tmp_path / "records.1")
+        server.signal(signal.SIGHUP)
+        until(lambda: not before & server.workers(), "the workers to be replaced")
+        until(lambda: server.get("/readyz")[0] == 200, "the new ones to be ready")
+        server.post(_ALLOWED)
+        assert (tmp_path / "records.1").read_bytes().count(b"\n") == 1
+        assert records.read_bytes().count(b"\n") == 1
+
+
+def test_a_full_disk_is_a_500_and_no_lost_record(tmp_path: Path) -> None:
+    """Where the record cannot be written, the API server's failurePolicy decides."""
+    with serving(tmp_path, "--record", "/dev/full") as server:
+        status, answer = server.post(_ALLOWED)
+        assert (status, answer["code"]) == (500, 500)
+        assert until(lambda: server.logged("could not be answered"), "the log")["uid"]
+        assert server.metric('istag_webhook_records_total{result="failed"}') == 1
+
+
+def _refused(tmp_path: Path, *arguments: str, **environment: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "webhook.cli", "serve", *arguments],
+        capture_output=True, cwd=tmp_path, env={**os.environ, **environment}, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, b"")
+    return done.stderr.decode().splitlines()
+
+
+def test_every_fault_before_any_worker(tmp_path: Path) -> None:
+    """A bad policy, a missing certificate and an unknown setting are said together, and no worker starts."""
+    (tmp_path / "policy.yaml").write_text("a: 1\nspec: 3\n")
+    said = _refused(tmp_path, "--policy", "policy.yaml", "--record", "no/such", ISTAG_WEBHOOK_POLCY="x")
+    assert said == [
+        "ISTAG_WEBHOOK_POLCY: no such setting",
+        "policy.yaml:1: a: unknown key; expected one of apiVersion, kind, metadata, spec",
+        "policy.yaml:1: apiVersion: must be there; expected istag-webhook/v1",
+        "policy.yaml:1: kind: must be there; expected ImageTagPolicy",
+        "policy.yaml:1: metadata: must be there; expected a map",
+        "policy.yaml:2: spec: expected a map, got 3",
+        "certs/tls.crt: cannot be read: No such file or directory",
+        "certs/tls.key: cannot be read: No such file or directory",
+        "no/such: No such file or directory",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--port", "70000"], ["--port: expected a port from 0 to 65535, got 70000"]),
+        (
+            ["--port", "9", "--management-port", "9"],
+            ["--management-port: expected another port than the admission endpoints', got 9"],
+        ),
+        (["--keepalive", "60"], ["--keepalive: expected more than the 90 seconds that the API server keeps a connection, got 60"]),
+        (["--record-level", "all", "--workers", "0"], [
+            "--workers: expected 1 to 64 workers, got 0", "--record-level: expected metadata or request, got all",
+        ]),
+    ],
+    ids=["port", "same-port", "keepalive", "two"],
+)  # fmt: skip
+def test_bad_settings(tmp_path: Path, arguments: list[str], said: list[str]) -> None:
+    """A setting that cannot be used is named, with what was expected."""
+    assert _refused(tmp_path, *arguments) == said
+
+
+def test_a_setting_from_the_environment(tmp_path: Path) -> None:
+    """Every setting can be given by its variable; the flag wins."""
+    said = _refused(tmp_path, "--workers", "99", ISTAG_WEBHOOK_PORT="70000", ISTAG_WEBHOOK_WORKERS="3")
+    assert said == [
+        "--port: expected a port from 0 to 65535, got 70000",
+        "--workers: expected 1 to 64 workers, got 99",
+    ]
