@@ -22,7 +22,7 @@ lint: .venv/dev  ## ruff, mypy, and the house's own rules
 	$(BIN)/lint-imports --no-cache
 
 bench: .venv/dev  ## measure a review beside a null endpoint, in one run
-	$(BIN)/python -m tests.bench
+	$(BIN)/python tests/bench.py measure
 
 golden: .venv/dev  ## write the expected answers of the golden reviews anew; read the diff
 	$(BIN)/pytest tests/test_golden.py --regenerate -q

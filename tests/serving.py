@@ -81,7 +81,9 @@ class Server:
 
     def workers(self) -> set[int]:
         """Return the pids of the workers that run now."""
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], stdout=subprocess.PIPE, check=False)
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], stdout=subprocess.PIPE, check=False
+        )
         return {int(pid) for pid in listed.stdout.split()}
 
     def signal(self, number: signal.Signals) -> None:

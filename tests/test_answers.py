@@ -188,7 +188,10 @@ _BREAK_GLASS = "exemptions: [{name: break-glass, groups: [sre], annotation: ista
 def _by_sre(reason: str | None) -> dict[str, Any]:
     annotations = {"istag-webhook/reason": reason} if reason is not None else None
     document = review_of(
-        _BAD, old=docker("quay.io/acme/app:0"), userInfo={"username": "carol", "groups": ["sre"]}, tag={"annotations": annotations}
+        _BAD,
+        old=docker("quay.io/acme/app:0"),
+        userInfo={"username": "carol", "groups": ["sre"]},
+        tag={"annotations": annotations},
     )
     document["request"]["object"]["metadata"]["annotations"] = annotations
     return document
@@ -257,7 +260,9 @@ _HOSTILE = "a\nb\x1b[31m\u2028\u202e\x7f"
 
 
 @pytest.mark.parametrize("field", ["from", "name", "user", "kind", "annotation"])
-def test_control_characters_never_come_out(client: Make, lines: Lines, caplog: pytest.LogCaptureFixture, field: str) -> None:
+def test_control_characters_never_come_out(
+    client: Make, lines: Lines, caplog: pytest.LogCaptureFixture, field: str
+) -> None:
     """What users send reaches no message, warning, annotation, record or log raw."""
     policy = (
         "spec: {rules: ["

@@ -114,7 +114,15 @@ def test_an_exempt_user_is_left_alone() -> None:
 
 
 _SOURCES = st.sampled_from(
-    [None, _APP, docker("nginx"), docker(f"quay.io/acme/app@{DIGEST}"), docker("No"), stream_tag("base:1"), {"kind": "?"}]
+    [
+        None,
+        _APP,
+        docker("nginx"),
+        docker(f"quay.io/acme/app@{DIGEST}"),
+        docker("No"),
+        stream_tag("base:1"),
+        {"kind": "?"},
+    ]
 )
 _ANNOTATIONS = st.none() | st.dictionaries(
     st.sampled_from(["owner", "a/b", "x~y", "istag-webhook/keep"]),

@@ -172,7 +172,9 @@ def test_refused(tmp_path: Path, text: str, faults: list[str]) -> None:
 
 def test_a_directory_is_one_policy(tmp_path: Path) -> None:
     """Several documents in several files are one policy; names are unique across them."""
-    (tmp_path / "b.yaml").write_text(HEAD + f"spec: {{rules: [{_RULE}]}}\n---\n" + HEAD + "spec: {rules: [{name: b, immutable: {}}]}")
+    (tmp_path / "b.yaml").write_text(
+        HEAD + f"spec: {{rules: [{_RULE}]}}\n---\n" + HEAD + "spec: {rules: [{name: b, immutable: {}}]}"
+    )
     (tmp_path / "a.json").write_text(json.dumps(yaml.safe_load(HEAD + "spec: {rules: [{name: c, immutable: {}}]}")))
     (tmp_path / "note.txt").write_text("no policy")
     assert [entry.name for entry in load(tmp_path).rules] == ["schema", "c", "a", "b"]
@@ -214,7 +216,10 @@ def test_the_shipped_policy() -> None:
 
 def test_the_schema_rule_is_always_there() -> None:
     """A policy without a schema rule has one all the same; an entry changes its mode."""
-    assert [(entry.name, entry.mode) for entry in policy_of(f"spec: {{rules: [{_RULE}]}}").rules][0] == ("schema", Mode.ENFORCE)
+    assert [(entry.name, entry.mode) for entry in policy_of(f"spec: {{rules: [{_RULE}]}}").rules][0] == (
+        "schema",
+        Mode.ENFORCE,
+    )
     changed = policy_of("spec: {rules: [{name: own, mode: warn, schema: {}}]}")
     assert [(entry.name, entry.mode) for entry in changed.rules] == [("own", Mode.WARN)]
 

@@ -25,7 +25,9 @@ def _record(document: dict[str, Any], policy: Policy, level: str = "metadata") -
 
 def test_metadata(shipped: Policy) -> None:
     """A record says when, who, which tag from where to where, what was found and by which policy."""
-    found = _record(review_of(docker("nginx:1"), old=docker("nginx:0"), tag={"importPolicy": {"insecure": True}}), shipped)
+    found = _record(
+        review_of(docker("nginx:1"), old=docker("nginx:0"), tag={"importPolicy": {"insecure": True}}), shipped
+    )
     findings = found.pop("findings")
     assert found == {
         "time": "2026-01-02T03:04:05.678901Z",

@@ -10,7 +10,9 @@ from webhook.reference import ImageReference, StreamReference
 
 _COMPONENT = st.from_regex(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)?", fullmatch=True).filter(str.isascii)
 _TAG = st.from_regex(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}", fullmatch=True)
-_HOSTS = st.sampled_from(["docker.io", "quay.io", "localhost", "localhost:5000", "REG.example:443", "[::1]:5000", "index.docker.io"])
+_HOSTS = st.sampled_from(
+    ["docker.io", "quay.io", "localhost", "localhost:5000", "REG.example:443", "[::1]:5000", "index.docker.io"]
+)
 
 
 @st.composite

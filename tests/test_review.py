@@ -134,7 +134,10 @@ def test_any_bytes(body: bytes) -> None:
         assert refused.status == 400
 
 
-@given(st.lists(st.sampled_from(["request", "object", "oldObject", "tag", "from", "metadata", "image", "userInfo"])), _VALUES)
+@given(
+    st.lists(st.sampled_from(["request", "object", "oldObject", "tag", "from", "metadata", "image", "userInfo"])),
+    _VALUES,
+)
 def test_any_value_anywhere(path: list[str], value: Any) -> None:
     """A review with any JSON value at any place is decoded and read by its door, or refused: nothing else is raised."""
     document = review_of(docker("docker.io/acme/app:1"), old=docker("docker.io/acme/app:0"))

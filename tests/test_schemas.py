@@ -230,7 +230,26 @@ def test_new_annotations_have_two_homes() -> None:
 
 
 _VALUES = st.sampled_from(
-    [None, True, False, 0, 2**70, 1.5, "", "x", "a:b", "Local", "Legacy", "DockerImage", [], [None], [{}], {}, {"a": 1}, {"a": "b"}]
+    [
+        None,
+        True,
+        False,
+        0,
+        2**70,
+        1.5,
+        "",
+        "x",
+        "a:b",
+        "Local",
+        "Legacy",
+        "DockerImage",
+        [],
+        [None],
+        [{}],
+        {},
+        {"a": 1},
+        {"a": "b"},
+    ]
 )
 
 

@@ -98,7 +98,9 @@ def test_records_of_many_workers(server: Server) -> None:
     for thread in threads:
         thread.join()
     until(lambda: server.out.count(b"\n") >= 200, "the records")
-    assert {each["uid"] for each in server.records()} == {f"{caller}-{number}" for caller in range(8) for number in range(25)}
+    assert {each["uid"] for each in server.records()} == {
+        f"{caller}-{number}" for caller in range(8) for number in range(25)
+    }
     assert min(len(line) for line in bytes(server.out).splitlines()) > 9_000
 
 
@@ -124,7 +126,10 @@ def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> 
         until(lambda: not any(allowed()), "the new policy in every worker")
 
         policy.write_text("nonsense: [")
-        until(lambda: server.metric('istag_webhook_policy_loads_total{result="refused"}') >= 2, "the bad policy to be refused")
+        until(
+            lambda: server.metric('istag_webhook_policy_loads_total{result="refused"}') >= 2,
+            "the bad policy to be refused",
+        )
         assert server.logged("the new policy is refused")
         assert not any(allowed())
 

@@ -45,14 +45,15 @@ def mutate(review: Review, policy: Policy) -> Decision:
 
 def judge(change: TagChange, review: Review, policy: Policy) -> Iterator[Finding]:
     """Yield what the rules of `policy` say of one tag."""
+    door = change.door.partition("/")[0]
+    selected: dict[int, bool] = {}  # many entries share a match, which the policy holds once
     for entry in policy.rules:
-        rule = entry.rule
-        if (
-            (change.new is not None or rule.judges_removal)
-            and change.door.partition("/")[0] in rule.doors
-            and entry.match.selects(change, review.user)
-        ):
-            yield from _findings(entry, change, review)
+        if door in entry.rule.doors and (change.new is not None or entry.rule.judges_removal):
+            match = id(entry.match)
+            if match not in selected:
+                selected[match] = entry.match.selects(change, review.user)
+            if selected[match]:
+                yield from _findings(entry, change, review)
 
 
 def _findings(entry: RuleEntry, change: TagChange, review: Review) -> Iterator[Finding]:

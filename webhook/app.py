@@ -131,8 +131,9 @@ def _body() -> bytes:
     Raises:
         MalformedReview: it is not JSON by its media type, or it is too large.
     """
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if request.mimetype != _JSON or encoding != "identity":
+    environ = request.environ
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
+    if (environ.get("CONTENT_TYPE") != _JSON and request.mimetype != _JSON) or encoding != "identity":
         got = " ".join(
             part for part in (request.mimetype or "none", encoding if encoding != "identity" else "") if part
         )

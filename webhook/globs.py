@@ -8,19 +8,19 @@ from webhook.reference import DOCKER_HUB, ImageReference
 from webhook.text import quoted
 
 _MANY: Final = "**"
+# A segment is what stands between its stars: `a*b` is ("a", "b"), `*` is ("", ""); `**` is ().
+Segments = tuple[tuple[str, ...], ...]
 
 
-def _segment_matches(pattern: str, text: str) -> bool:
-    """Whether `text` is `pattern`, whose every `*` stands for any characters."""
-    if pattern == "*" or pattern == text:  # noqa: PLR1714 - the first is the frequent one
-        return True
-    if "*" not in pattern:
-        return False
-    first, *middle, last = pattern.split("*")
+def _segment_matches(parts: tuple[str, ...], text: str) -> bool:
+    """Whether `text` is `parts`, with any characters between each two of them."""
+    first, last = parts[0], parts[-1]
+    if len(parts) == 1:
+        return text == first
     if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
         return False
     position, end = len(first), len(text) - len(last)
-    for part in middle:
+    for part in parts[1:-1]:
         found = text.find(part, position, end)
         if found < 0:
             return False
@@ -28,14 +28,14 @@ def _segment_matches(pattern: str, text: str) -> bool:
     return True
 
 
-def _matches(pattern: tuple[str, ...], text: list[str]) -> bool:
+def _matches(pattern: Segments, text: list[str]) -> bool:
     """Whether the segments of `text` are those of `pattern`, whose every `**` stands for one segment or more.
 
     Greedy, with one place to come back to, as for `*` in a segment: the last `**` alone need ever take more.
     """
     at, here, star, mark = 0, 0, -1, 0
     while here < len(text):
-        if at < len(pattern) and pattern[at] == _MANY:
+        if at < len(pattern) and not pattern[at]:
             star, mark = at, here + 1
             at, here = at + 1, here + 1
         elif at < len(pattern) and _segment_matches(pattern[at], text[here]):
@@ -48,7 +48,7 @@ def _matches(pattern: tuple[str, ...], text: list[str]) -> bool:
     return at == len(pattern) and here == len(text)
 
 
-def _segments(part: str, separator: str, pattern: str) -> tuple[str, ...]:
+def _segments(part: str, separator: str, pattern: str) -> Segments:
     """Split `part` of a pattern, and check each segment."""
     segments = tuple(part.split(separator)) if separator else (part,)
     for segment in segments:
@@ -58,7 +58,7 @@ def _segments(part: str, separator: str, pattern: str) -> tuple[str, ...]:
             raise MalformedGlob(f"{quoted(pattern)}: ** must be a whole segment")
     if not separator and part == _MANY:
         raise MalformedGlob(f"{quoted(pattern)}: there are no segments here, write *")
-    return segments
+    return tuple(() if segment == _MANY else tuple(segment.split("*")) for segment in segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Glob:
 
     pattern: str
     separator: str
-    segments: tuple[str, ...]
+    segments: Segments
 
     @classmethod
     def compile(cls, pattern: str, separator: str = "/") -> "Glob":
@@ -82,8 +82,8 @@ class Glob:
 
     def matches(self, text: str) -> bool:
         """Whether the glob matches the whole of `text`."""
-        if len(self.segments) == 1 and self.segments[0] != _MANY:
-            return (not self.separator or self.separator not in text) and _segment_matches(self.pattern, text)
+        if len(self.segments) == 1 and self.segments[0]:
+            return _segment_matches(self.segments[0], text) and (not self.separator or self.separator not in text)
         return _matches(self.segments, text.split(self.separator))
 
     def __str__(self) -> str:
@@ -101,9 +101,9 @@ class ReferenceGlob:
     """
 
     pattern: str
-    host: tuple[str, ...]
+    host: Segments
     port: str
-    path: tuple[str, ...]
+    path: Segments
 
     @classmethod
     def compile(cls, pattern: str) -> "ReferenceGlob":
@@ -149,7 +149,7 @@ def _labels(host: str) -> list[str]:
     return [host] if host.startswith("[") else host.split(".")
 
 
-def _host(pattern: str, first: str) -> tuple[tuple[str, ...], str]:
+def _host(pattern: str, first: str) -> tuple[Segments, str]:
     if first == "*":
         return (), ""
     host, port = _split_port(first)
@@ -157,4 +157,4 @@ def _host(pattern: str, first: str) -> tuple[tuple[str, ...], str]:
         raise MalformedGlob(f"{quoted(pattern)}: expected a port of digits, or * for any")
     if host == f"index.{DOCKER_HUB}":
         host = DOCKER_HUB
-    return (host,) if host.startswith("[") else _segments(host, ".", pattern), port
+    return ((host,),) if host.startswith("[") else _segments(host, ".", pattern), port

@@ -1,7 +1,7 @@
 """The tally: what was asked and answered, and how the service fares. Labels are bounded: no names, no users."""
 
 import os
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
@@ -13,6 +13,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 # Half a millisecond to ten seconds: a decision takes the first, the API server gives up before the last.
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_Metric = TypeVar("_Metric", Counter, Histogram)
 
 
 class Metrics:
@@ -20,6 +21,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
         registry = self._registry
         self._requests = Counter(
             "istag_webhook_admission_requests_total",
@@ -73,10 +75,11 @@ class Metrics:
     def answered(self, webhook: str, review: Review, decision: Decision, seconds: float) -> None:
         """Count one answer."""
         dry_run = "true" if review.dry_run else "false"
-        self._requests.labels(webhook, review.door, review.operation, decision.verdict, dry_run).inc()
-        self._duration.labels(webhook).observe(seconds)
+        self._child(self._requests, webhook, review.door, review.operation, decision.verdict, dry_run).inc()
+        self._child(self._duration, webhook).observe(seconds)
         for finding in decision.findings:
-            self._findings.labels(finding.rule, finding.mode, "true" if finding.existing else "false").inc()
+            existing = "true" if finding.existing else "false"
+            self._child(self._findings, finding.rule, finding.mode, existing).inc()
         if decision.exemption is not None:
             self._exemptions.labels(decision.exemption.name).inc()
         if decision.patch:
@@ -88,7 +91,7 @@ class Metrics:
 
     def recorded(self, *, written: bool) -> None:
         """Count a record that was written, or that failed."""
-        self._records.labels("written" if written else "failed").inc()
+        self._child(self._records, "written" if written else "failed").inc()
 
     def policy_loaded(self, policy: Policy, timestamp: float) -> None:
         """Note the policy now in force, loaded at `timestamp` (seconds since the epoch)."""
@@ -106,6 +109,14 @@ class Metrics:
     def fault(self) -> None:
         """Count a fault of ours."""
         self._faults.inc()
+
+    def _child(self, metric: _Metric, *labels: str) -> _Metric:
+        """Return a metric with its labels set; the library takes longer to find one than to count."""
+        key = (metric, labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child
 
     def exposition(self) -> bytes:
         """Return the metrics of all workers in Prometheus's text format."""

@@ -69,7 +69,7 @@ class ImageReference:
             return str(self)
         first, slash, rest = self.repository.partition("/")
         name = rest if first == "library" and "/" not in rest else self.repository
-        if slash and _is_registry(name.partition("/")[0]) or _IDENTIFIER.fullmatch(name):
+        if (slash and _is_registry(name.partition("/")[0])) or _IDENTIFIER.fullmatch(name):
             name = self.name
         return name + self._suffix
 

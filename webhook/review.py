@@ -19,6 +19,7 @@ LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver cuts a warning there, an
 _LONGEST_MESSAGE: Final = 16_384  # bytes of one refusal; etcd and terminals thank us
 _INVALID: Final = 422
 _REVIEW: Final = AdmissionReview()
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 def decode(body: bytes, doors: Collection[str]) -> Review:
@@ -137,9 +138,8 @@ def encode(review: Review, decision: Decision, annotations: Mapping[str, str]) -
         response["patch"] = b64encode(json.dumps([operation(op) for op in decision.patch]).encode()).decode()
     if annotations:
         response["auditAnnotations"] = dict(annotations)
-    return json.dumps(
-        {"kind": "AdmissionReview", "apiVersion": review.version, "response": response}, separators=(",", ":")
-    ).encode()
+    answer = {"kind": "AdmissionReview", "apiVersion": review.version, "response": response}
+    return _ENCODER.encode(answer).encode()
 
 
 def operation(op: PatchOp) -> dict[str, Any]:

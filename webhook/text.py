@@ -9,6 +9,7 @@ _UNPRINTABLE = re.compile(
 # What stands before an "@" with a ":" in it is a user and a password, unless a digest follows: name:tag@sha256:….
 _CREDENTIALS = re.compile(r'[^\s/@"]*:[^\s/@"]*@(?![A-Za-z0-9+._-]+:[0-9a-fA-F]{32})')
 _LONGEST = 160
+_WIDEST = 4  # bytes of a character in UTF-8
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -18,6 +19,8 @@ def _escape(match: re.Match[str]) -> str:
 
 def printable(value: str) -> str:
     """Return `value` without credentials, and with every control, zero-width and bidirectional character escaped."""
+    if value.isprintable() and "@" not in value:
+        return value  # str.isprintable knows all that the pattern below does
     shown = _CREDENTIALS.sub("…@", value) if "@" in value else value
     return _UNPRINTABLE.sub(_escape, shown)
 
@@ -30,6 +33,8 @@ def quoted(value: str, longest: int = _LONGEST) -> str:
 
 def cut(value: str, size: int) -> str:
     """Return `value` in at most `size` bytes of UTF-8, ending in an ellipsis where it was cut."""
+    if len(value) * _WIDEST <= size:
+        return value
     encoded = value.encode()
     if len(encoded) <= size:
         return value

@@ -13,6 +13,7 @@ from webhook.text import cut, printable
 
 LEVELS: Final = ("metadata", "request")
 _LONGEST_ANNOTATION: Final = 1_024  # bytes of one audit annotation
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 _CONFIGS: Final = ("Config", "ContainerConfig", "config", "container_config")
 
 
@@ -69,7 +70,7 @@ def record(
         line["exemption"] = {"name": decision.exemption.name, "reason": printable(decision.exemption.reason)}
     if context.level == "request":
         line["request"] = without_secrets(review.request)
-    return json.dumps(line, separators=(",", ":")).encode()
+    return _ENCODER.encode(line).encode()
 
 
 def annotations(decision: Decision, policy: Policy) -> dict[str, str]:

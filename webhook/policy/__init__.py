@@ -1,7 +1,7 @@
 """Policy documents become a frozen Policy, or every fault with its file, line and path."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
 from itertools import chain
@@ -14,6 +14,7 @@ from webhook.errors import Fault, PolicyRefused
 from webhook.model import Mode
 from webhook.policy.document import Document, read
 from webhook.policy.entries import POLICY, SPEC, DefaultEntry, ExemptionEntry, RuleEntry
+from webhook.policy.match import Match
 from webhook.rules.cluster import Schema
 
 SHIPPED: Final = "default.yaml"
@@ -56,7 +57,7 @@ def load(*paths: Path) -> Policy:
             name, spec = POLICY.read(document.value)
             parsed.append((document, name, spec))
         except ValidationError as error:
-            found = sorted(_flat("", error.messages), key=lambda each: (document.line(each[0]), each[0]))  # noqa: B023 - used at once
+            found = sorted(_flat("", error.messages), key=lambda each: (document.line(each[0]), each[0]))
             faults.extend(document.fault(path, message) for path, message in found)
     if not documents and not faults:
         faults.append(Fault(", ".join(map(str, paths)), "", "expected an ImageTagPolicy document, got none"))
@@ -67,12 +68,13 @@ def load(*paths: Path) -> Policy:
     rules = entries["rules"]
     if not any(isinstance(entry.rule, Schema) for entry in rules):
         rules = (RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT), *rules)
+    matches: dict[Match, Match] = {}
     return Policy(
         ",".join(dict.fromkeys(name for _, name, _ in parsed)),
         _digest([document.value for document in documents]),
         entries["exemptions"],
         entries["defaults"],
-        rules,
+        tuple(replace(entry, match=matches.setdefault(entry.match, entry.match)) for entry in rules),
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from webhook.errors import MalformedReference
@@ -51,6 +52,7 @@ class Source(Document):
                 yield "name", f"Invalid value: {error}"
 
 
+@lru_cache(maxsize=1_024)  # asked by the schema and by the door, of the tag as it is and as it was
 def parse_source(kind: str, name: str) -> ImageReference | StreamReference:
     """Parse the name of a source of one of the three kinds.
 

@@ -1,0 +1,273 @@
+"""What a review costs beside a null Flask endpoint on the same server, in the same run: `make bench`.
+
+One worker on one core, its callers on another; TLS 1.3, keep-alive, real review bodies. The rounds of all servers take
+turns, and a ratio is the median of the rounds' ratios, so that a noisy neighbour hits both sides.
+"""
+
+import asyncio
+import json
+import os
+import platform
+import ssl
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import click
+from flask import Flask, Response, request
+from gunicorn.app.base import BaseApplication
+
+from webhook.server import Listen, Served, run
+from webhook.tls import Serving, issue
+
+_REVIEWS: Final = Path(__file__).parent / "reviews"
+_CONNECTIONS: Final = 16
+_CORES: Final = sorted(os.sched_getaffinity(0))
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+def plain() -> bytes:
+    """Return the validating review of a plain `oc tag`, as it was recorded."""
+    return (_REVIEWS / "A03-oc-tag-docker-existing-tag.2-validate.json").read_bytes()
+
+
+def layers(count: int) -> bytes:
+    """Return the mutating review of a PUT with a full image, as it was recorded, with `count` layers."""
+    document = json.loads((_REVIEWS / "C02-replace-istag-with-full-image-get-put.1-mutate.json").read_bytes())
+    image = document["request"]["object"]["image"]
+    layer = image["dockerImageLayers"][0]
+    image["dockerImageLayers"] = [{**layer, "name": f"sha256:{number:064x}", "size": number} for number in range(count)]
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def null_app() -> Flask:
+    """Return an app that reads the body and allows everything."""
+    app = Flask("null")
+    answer = json.dumps(
+        {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "response": {"uid": "x" * 36, "allowed": True}}
+    ).encode()
+
+    @app.post("/<path:_path>")
+    def null(_path: str) -> Response:
+        request.get_data(cache=False)
+        return Response(answer, content_type="application/json")
+
+    return app
+
+
+def our_app(records: str) -> Flask:
+    """Return the app that `serve` serves, with the shipped policy, its metrics and its record."""
+    from webhook.app import Service, create_app  # noqa: PLC0415 - after the metrics' directory is known
+    from webhook.audit.journal import Journal, Turn  # noqa: PLC0415 - as above
+    from webhook.metrics import Metrics  # noqa: PLC0415 - as above
+    from webhook.policy import load  # noqa: PLC0415 - as above
+
+    policy = load()
+    return create_app(Service(lambda: policy, Journal(records, Turn.make()), Metrics(), "bench"))
+
+
+class _Classic(BaseApplication):  # type: ignore[misc]
+    """One of gunicorn's other workers around an app."""
+
+    def __init__(self, app: Callable[[], Flask], options: dict[str, Any]) -> None:
+        self._app, self._options = app, options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set the options."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Return the app."""
+        return self._app()
+
+
+@click.group()
+def main() -> None:
+    """Measure, or be measured."""
+
+
+@main.command()
+@click.argument("worker")
+@click.argument("which", type=click.Choice(["null", "ours"]))
+@click.argument("port", type=int)
+@click.argument("directory", type=click.Path(path_type=Path))
+def serve(worker: str, which: str, port: int, directory: Path) -> None:
+    """Serve one app with one worker."""
+    os.sched_setaffinity(0, {_CORES[0]})
+    cert, key = directory / "tls.crt", directory / "tls.key"
+    metrics = directory / f"{worker}-{which}"
+    metrics.mkdir()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+
+    def app() -> Flask:
+        return null_app() if which == "null" else our_app(str(directory / f"{worker}-{which}.jsonl"))
+
+    if worker == "asgi":
+        listen = Listen("127.0.0.1", port, 0, 1, 120, 0.0, 1, 7 * 2**20)
+        context = Serving(cert, key).context
+        run(listen, lambda: Served(app().wsgi_app, null_app().wsgi_app, context, lambda: None, lambda: None))
+    options = {
+        "bind": f"127.0.0.1:{port}", "worker_class": worker, "threads": _CONNECTIONS, "keepalive": 120, "loglevel": "error",
+        "certfile": str(cert), "keyfile": str(key), "control_socket_disable": True, "worker_tmp_dir": "/dev/shm",
+    }  # fmt: skip
+    _Classic(app, options).run()
+
+
+@dataclass
+class Measured:
+    """What one server showed, a value a round: requests a second, CPU seconds per 1,000 requests; latencies in ms."""
+
+    rates: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+
+    def percentile(self, share: float) -> float:
+        """Return a percentile of the latencies."""
+        ordered = sorted(self.latencies)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+@contextmanager
+def _server(worker: str, which: str, port: int, directory: Path) -> Iterator[int]:
+    """Run a server; yields the pid of its worker."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, "serve", worker, which, str(port), str(directory)], stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            listed = subprocess.run(
+                ["pgrep", "-P", str(process.pid)], stdout=subprocess.PIPE, check=False
+            ).stdout.split()  # noqa: S607
+            if listed and _answers(port, directory):
+                break
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise click.ClickException(f"the {worker} server of {which} did not start")
+            time.sleep(0.05)
+        yield int(listed[0])
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(port: int, directory: Path) -> bool:
+    try:
+        asyncio.run(_load(port, directory, plain(), "/validate", 0.0, 1))
+    except (OSError, asyncio.IncompleteReadError):
+        return False
+    return True
+
+
+def _cpu(pid: int) -> float:
+    """Return the CPU seconds that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+async def _load(port: int, directory: Path, body: bytes, path: str, seconds: float, connections: int) -> list[float]:
+    """Post `body` over and over on kept connections for `seconds`, once at least; return latencies in milliseconds."""
+    context = ssl.create_default_context(cafile=directory / "ca.crt")
+    head = (
+        f"POST {path}?timeout=10s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: kube-apiserver-admission\r\n"
+        f"Content-Length: {len(body)}\r\nAccept: application/json, */*\r\nContent-Type: application/json\r\n"
+        "Accept-Encoding: gzip\r\n\r\n"
+    ).encode()
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def caller() -> None:
+        writer = None
+        while True:
+            if writer is None:
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1", port, ssl=context, server_hostname="localhost"
+                )
+            started = time.perf_counter()
+            writer.write(head + body)
+            try:
+                answer = await reader.readuntil(b"\r\n\r\n")
+            except (ConnectionResetError, asyncio.IncompleteReadError):
+                # gthread closes kept connections now and then; the API server would open another too.
+                writer.close()
+                writer = None
+                if time.perf_counter() >= end:
+                    break
+                continue
+            if not answer.startswith(b"HTTP/1.1 200"):
+                raise click.ClickException(f"not answered: {answer[:40]!r}")
+            length = int(answer.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+            await reader.readexactly(length)
+            now = time.perf_counter()
+            latencies.append((now - started) * 1_000)
+            if now >= end:
+                break
+        if writer is not None:
+            writer.close()
+
+    await asyncio.gather(*(caller() for _ in range(connections)))
+    return latencies
+
+
+def _round(pid: int, port: int, directory: Path, body: bytes, path: str, seconds: float, into: Measured) -> None:  # noqa: PLR0913, PLR0917 - a round has as many parts
+    before, started = _cpu(pid), time.perf_counter()
+    latencies = asyncio.run(_load(port, directory, body, path, seconds, _CONNECTIONS))
+    taken = time.perf_counter() - started
+    into.rates.append(len(latencies) / taken)
+    into.cpu.append((_cpu(pid) - before) / len(latencies) * 1_000)
+    into.latencies.extend(latencies)
+
+
+@main.command()
+@click.option("--rounds", default=5, show_default=True, help="Rounds of each server and body.")
+@click.option("--seconds", default=2.0, show_default=True, help="Seconds of a round.")
+@click.option("--worker", "workers", multiple=True, default=("gthread", "gevent", "asgi"), show_default=True)
+def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
+    """Print the table."""
+    os.sched_setaffinity(0, {_CORES[-1]})
+    bodies = {
+        "plain `oc tag`": (plain(), "/validate"),
+        "PUT, 0 layers": (layers(0), "/mutate"),
+        "PUT, 100 layers": (layers(100), "/mutate"),
+    }
+    click.echo(
+        f"Python {platform.python_version()}, {len(_CORES)} cores, {_CONNECTIONS} connections, "
+        f"{rounds} rounds of {seconds:g} s; TLS, keep-alive, one worker on one core\n"
+    )
+    click.echo("| worker | body | app | req/s | p50 ms | p99 ms | CPU s / 1,000 | x null |")
+    click.echo("|---|---|---|--:|--:|--:|--:|--:|")
+    with TemporaryDirectory() as name, ExitStack() as stack:
+        directory = Path(name)
+        issue(directory, ["localhost"])
+        for number, worker in enumerate(workers):
+            ports = {which: 21_440 + 2 * number + at for at, which in enumerate(("null", "ours"))}
+            pids = {
+                which: stack.enter_context(_server(worker, which, port, directory)) for which, port in ports.items()
+            }
+            for body_name, (body, path) in bodies.items():
+                measured = {which: Measured() for which in ports}
+                for which, port in ports.items():
+                    _round(pids[which], port, directory, body, path, seconds / 4, Measured())  # warm
+                for _ in range(rounds):
+                    for which, port in ports.items():
+                        _round(pids[which], port, directory, body, path, seconds, measured[which])
+                ratios = [ours / null for ours, null in zip(measured["ours"].cpu, measured["null"].cpu, strict=True)]
+                for which, found in measured.items():
+                    ratio = f"{statistics.median(ratios):.2f}" if which == "ours" else "1"
+                    click.echo(
+                        f"| {worker} | {body_name} ({len(body):,} B) | {which} | {statistics.median(found.rates):,.0f} "
+                        f"| {found.percentile(0.5):.1f} | {found.percentile(0.99):.1f} "
+                        f"| {statistics.median(found.cpu):.3f} | {ratio} |"
+                    )
+
+
+if __name__ == "__main__":
+    main()
