@@ -94,7 +94,7 @@ ROWS: dict[str, Row] = {
     "pin-none": Row("pin: {digest: true}", None),
     "pin-tag-and-digest": Row("pin: {denyTags: [latest]}", docker(f"quay.io/acme/app:latest@{DIGEST}")),
     "pin-no-digest": Row(
-        "pin: {digest: true}", _APP, ('tag.from.name: "quay.io/acme/app:1" has no digest; expected name@sha256:…',)
+        "pin: {digest: true}", _APP, ('tag.from.name: "quay.io/acme/app:1" has no digest; expected name@digest',)
     ),
     "pin-stream-tag": Row(
         "pin: {digest: true}", stream_tag("base:1"),

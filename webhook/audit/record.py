@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
+
 from webhook.model import Decision, Finding, Mode, Review, TagChange, TagReference
 from webhook.policy import Policy
 from webhook.review import operation
@@ -70,7 +72,9 @@ def record(
         line["exemption"] = {"name": decision.exemption.name, "reason": printable(decision.exemption.reason)}
     if context.level == "request":
         line["request"] = without_secrets(review.request)
-    return _ENCODER.encode(line).encode()
+    encoded = orjson.dumps(line)
+    # What is not ASCII is escaped, so that no reader meets a line separator or a bidirectional control.
+    return encoded if encoded.isascii() else _ENCODER.encode(line).encode()
 
 
 def annotations(decision: Decision, policy: Policy) -> dict[str, str]:

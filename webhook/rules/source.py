@@ -87,7 +87,7 @@ class Pin(Rule):
         if source is None or (image is None and source.kind != SourceKind.IMAGE_STREAM_TAG):
             return
         if self.digest and (image is None or not image.digest):
-            wanted = "an ImageStreamImage" if image is None else "name@sha256:…"
+            wanted = "an ImageStreamImage" if image is None else "name@digest"
             yield Violation(f"{quoted(source.name)} has no digest; expected {wanted}", where)
         tag = _source_tag(source.name, image)
         if tag and any(glob.matches(tag) for glob in self.denyTags):
