@@ -1,7 +1,7 @@
 """A decision becomes one JSON line that can be judged again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +15,7 @@ from webhook.text import cut, printable
 
 LEVELS: Final = ("metadata", "request")
 _LONGEST_ANNOTATION: Final = 1_024  # bytes of one audit annotation
+_MODES: Final = frozenset(map(str, Mode))
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 _CONFIGS: Final = ("Config", "ContainerConfig", "config", "container_config")
 
@@ -81,15 +82,22 @@ def annotations(decision: Decision, policy: Policy) -> dict[str, str]:
     """Return the annotations for the API server's audit log: who pointed which tag from where to where, and why not."""
     found = {"policy": str(policy)}
     if decision.changes:
-        found["tag"] = ", ".join(map(str, decision.changes))
-        found["from"] = ", ".join(_source(change.old) for change in decision.changes)
-        found["to"] = ", ".join(_source(change.new) for change in decision.changes)
+        found["tag"] = _cut(printable(str(change)) for change in decision.changes)
+        found["from"] = _cut(_source(change.old) for change in decision.changes)
+        found["to"] = _cut(_source(change.new) for change in decision.changes)
     if decision.exemption is not None:
-        found["exemption"] = f"{decision.exemption.name}: {decision.exemption.reason}".rstrip(": ")
-    for mode in (Mode.ENFORCE, Mode.WARN, Mode.AUDIT):
-        if findings := decision.in_mode(mode):
-            found[str(mode)] = "; ".join(map(str, findings))
-    return {key: cut(printable(value), _LONGEST_ANNOTATION) for key, value in found.items()}
+        name, reason = decision.exemption.name, printable(decision.exemption.reason)
+        found["exemption"] = cut(f"{name}: {reason}" if reason else name, _LONGEST_ANNOTATION)
+    for finding in decision.findings:  # rules' sentences are printable
+        mode, said = str(finding.mode), str(finding)
+        found[mode] = f"{found[mode]}; {said}" if mode in found else said
+    for mode in _MODES & found.keys():
+        found[mode] = cut(found[mode], _LONGEST_ANNOTATION)
+    return found
+
+
+def _cut(parts: Iterable[str]) -> str:
+    return cut(", ".join(parts), _LONGEST_ANNOTATION)
 
 
 def _tag(change: TagChange) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Policy:
     rules: tuple[RuleEntry, ...]
 
     def __str__(self) -> str:
-        return f"{self.name}@{self.digest[:19]}"
+        return f"{self.name}@{self.digest[:19]}"  # as much of the digest as a person compares
 
 
 def load(*paths: Path) -> Policy:

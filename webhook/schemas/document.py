@@ -215,7 +215,7 @@ class Document(Schema):
                     return False
             elif found is not None and not accepts(found):
                 return False
-        return self._whole or not any(True for _ in self.contradictions(value))
+        return self._whole or next(iter(self.contradictions(value)), None) is None
 
     @validates_schema(skip_on_field_errors=True)
     def _contradicts(self, data: dict[str, Any], **_kwargs: Any) -> None:
