@@ -24,8 +24,8 @@ lint: .venv/dev  ## ruff, mypy, and the house's own rules
 bench: .venv/dev  ## measure a review beside a null endpoint, in one run
 	$(BIN)/python tests/bench.py measure
 
-golden: .venv/dev  ## write the expected answers of the golden reviews anew; read the diff
-	$(BIN)/pytest tests/test_golden.py --regenerate -q
+golden: .venv/dev  ## write the golden answers and the generated parts of the README anew; read the diff
+	$(BIN)/pytest tests/test_golden.py tests/test_readme.py --regenerate -q
 
 clean:  ## remove what was made
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -1,30 +1,43 @@
 """Operational logs: one JSON object a line on standard error, with the review's uid where there is one."""
 
+import io
 import json
 import logging
+import math
 import os
 import select
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final, TextIO
 
 from webhook.text import printable
 
 # A pipe keeps a line whole up to here (POSIX, PIPE_BUF on Linux), whoever else writes to it.
 _LONGEST_LINE: Final = 4_096
-_LONGEST_MESSAGE: Final = 1_200  # bytes of JSON, as all that follow
-_LONGEST_FIELD: Final = 1_200
-_LONGEST_FIELDS: Final = 1_400  # all that `extra` gave together
+# Bytes of JSON; together they leave room for the fixed fields and the end of a stack trace.
+_LONGEST_MESSAGE: Final = 1_000
+_LONGEST_FIELDS: Final = 1_400
+_LONGEST_ERROR: Final = 500
 _LONGEST_NAME: Final = 100
 _DEEPEST: Final = 4
 _WIDEST: Final = 50
 _LARGEST_INTEGER: Final = 2**63
-_PATIENCE: Final = 100  # milliseconds that a line waits for its reader
+_PATIENCE_MILLISECONDS: Final = 100
+_WIDEST_CHARACTER: Final = 12  # bytes of JSON: two escaped surrogates
 _ELLIPSIS: Final = "…"
-_OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_WRITTEN: Final = frozenset(
-    {"timestamp", "severity", "logger", "message", "service.name", "process.pid", "exception", "dropped", "cut"}
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OURS: Final = frozenset(
+    {
+        "timestamp",
+        "severity",
+        "logger",
+        "service.name",
+        "process.pid",
+        "cut",
+        "exception",
+    }  # message: logging's own rule
 )
 
 
@@ -32,44 +45,178 @@ class Formatter(logging.Formatter):
     """Formats a log record as JSON in ASCII that is shorter than a pipe tears."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line without its newline; whatever the record holds, this does not raise."""
+        """Return one line without its newline; whatever was logged, this does not raise."""
         line: dict[str, Any] = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
-            "severity": _cut(_text(record.levelname), _LONGEST_NAME),
-            "logger": _cut(_text(record.name), _LONGEST_NAME),
-            "message": _cut(_message(record), _LONGEST_MESSAGE),
+            "severity": _head(_text(record.levelname), _LONGEST_NAME),
+            "logger": _head(_text(record.name), _LONGEST_NAME),
+            "message": _head(_message(record), _LONGEST_MESSAGE),
             "service.name": "istag-webhook",
             "process.pid": os.getpid(),
             **_extra(record),
         }
         if record.exc_info and record.exc_info[0]:
             kind, error, _ = record.exc_info
-            exception = {"type": _cut(kind.__name__, _LONGEST_NAME), "message": _cut(_text(error), _LONGEST_MESSAGE // 2)}
-            line["exception"] = {**exception, "stacktrace": ""}
-            left = _LONGEST_LINE - 2 - len(json.dumps(line))  # its newline, and one less than a pipe takes
-            line["exception"] = {**exception, "stacktrace": _tail(self._trace(record), left)}
+            said = {"type": _head(kind.__name__, _LONGEST_NAME), "message": _head(_text(error), _LONGEST_ERROR)}
+            line["exception"] = {**said, "stacktrace": ""}
+            left = _LONGEST_LINE - len(json.dumps(line)) - len("\n") - 1
+            line["exception"] = {**said, "stacktrace": _tail(self._trace(record.exc_info), left)}
         return json.dumps(line)
 
-    def _trace(self, record: logging.LogRecord) -> str:
+    def _trace(self, info: Any) -> str:
         try:
-            trace = self.formatException(record.exc_info)  # type: ignore[arg-type]
-        except Exception as error:  # noqa: BLE001 - what cannot be told of an error must not hide that it was
-            return f"<{type(error).__name__} while formatting the traceback>"
-        return "\n".join(printable(each) for each in trace[-_LONGEST_LINE:].split("\n"))
+            trace = self.formatException(info)
+        except Exception as error:  # noqa: BLE001 - an error that cannot be shown has happened all the same
+            return f"<{type(error).__name__} while its traceback was formatted>"
+        return "\n".join(map(printable, trace[-2 * _LONGEST_LINE :].split("\n")))
 
 
-class Handler(logging.StreamHandler[TextIO]):
-    """Writes each line with one call, and drops it where its reader does not take it: to log never stops a review."""
+class Handler(logging.Handler):
+    """Writes a line with one call, and drops it where its reader does not take it: logging never holds up a review."""
 
-    def __init__(self, stream: TextIO | None) -> None:
-        """Write to `stream`, None where there is none."""
-        super().__init__(stream)
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
         self._dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; what the stream does not take is counted, and the next line says so."""
+        """Write one line; those that were dropped are counted, and told of when the stream takes lines again."""
         try:
-            if self._dropped:
-                record.__dict__["dropped"] = self._dropped
-        except Exception:
+            if self._dropped and self._put(self.format(self._loss())):
+                self._dropped = 0
+            if not self._put(self.format(record)):
+                self._dropped += 1
+        except Exception:  # noqa: BLE001 - as in every handler of logging's own
             self.handleError(record)
+
+    def _loss(self) -> logging.LogRecord:
+        sentence = "log lines were dropped, for the stream did not take them"
+        values = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "msg": sentence}
+        return logging.makeLogRecord({**values, "dropped": self._dropped})
+
+    def _put(self, line: str) -> bool:
+        """Write one line; whether the stream took it."""
+        try:
+            return self._write(f"{line}\n")
+        except (OSError, ValueError):  # nobody reads it; it is closed
+            return False
+
+    def _write(self, text: str) -> bool:
+        try:
+            descriptor = self._stream.fileno()
+        except io.UnsupportedOperation:  # it is in memory
+            self._stream.write(text)
+            self._stream.flush()
+            return True
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        if not poll.poll(0 if self._dropped else _PATIENCE_MILLISECONDS):
+            return False
+        return os.write(descriptor, text.encode()) > 0
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send every log, and Python's warnings, to one stream as JSON lines.
+
+    Args:
+        level: the least severity: debug, info, warning or error.
+        stream: where to; standard error if None, and nowhere if that is closed.
+
+    Raises:
+        ValueError: `level` is no level.
+    """
+    found: TextIO | None = stream or sys.stderr
+    handler = logging.NullHandler() if found is None else Handler(found)
+    handler.setFormatter(Formatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001 - a wrong log call must not lose its line
+        return f"{_text(record.msg)} % {_text(record.args)}: {_text(error)}"
+
+
+def _text(value: object) -> str:
+    """Return `value` as text, by whichever way does not raise."""
+    for way in (str, repr):
+        try:
+            return way(value)
+        except Exception:  # noqa: BLE001, S112 - there is a last way
+            continue
+    return f"<{type(value).__name__} that has no text>"
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what `extra` gave, the review's uid first; `cut` says that there was more."""
+    given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    found: dict[str, Any] = {}
+    left = _LONGEST_FIELDS
+    for name, value in sorted(given.items(), key=lambda item: item[0] != "uid"):
+        key = _head(_text(name), _LONGEST_NAME)
+        key = f"extra.{key}" if key in _OURS else key
+        left -= len(json.dumps({key: ""}))
+        if left < _LONGEST_NAME:
+            found["cut"] = True
+            break
+        plain = _safely(value)
+        size = len(json.dumps(plain))
+        if size > left:
+            plain = _head(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False), left - len('""'))
+            size = len(json.dumps(plain))
+        found[key] = plain
+        left -= size
+    return found
+
+
+def _safely(value: Any) -> Any:
+    try:
+        return _plain(value)
+    except Exception:  # noqa: BLE001 - a collection that cannot be walked
+        return _head(_text(value), _LONGEST_FIELDS)
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Return `value` where JSON has it, else its text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) < _LARGEST_INTEGER:
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):  # JSON has no other
+        return float(value)
+    if depth < _DEEPEST and isinstance(value, Mapping):
+        return {
+            _head(_text(key), _LONGEST_NAME): _plain(each, depth + 1) for key, each in islice(value.items(), _WIDEST)
+        }
+    if depth < _DEEPEST and isinstance(value, (list, tuple)):
+        more = [f"{_ELLIPSIS} {len(value) - _WIDEST} more"] if len(value) > _WIDEST else []
+        return [*(_plain(each, depth + 1) for each in value[:_WIDEST]), *more]
+    return _head(_text(value), _LONGEST_FIELDS)
+
+
+def _head(text: str, size: int) -> str:
+    """Return `text` printable, and its beginning where its JSON is more than `size` bytes."""
+    # What stands before the "@" of a credential may be cut off from it: so far behind, it is not shown.
+    shown = printable(text[: 2 * size])
+    return _fit(shown, size) if len(text) <= 2 * size else _fit(shown + _ELLIPSIS, size)
+
+
+def _tail(text: str, size: int) -> str:
+    """Return `text`, and its end where its JSON is more than `size` bytes."""
+    return _fit(text[::-1], size)[::-1]
+
+
+def _fit(text: str, size: int) -> str:
+    if _size(text) <= size:
+        return text
+    kept, room = text[:size], size - _size(_ELLIPSIS)
+    while kept and (over := _size(kept) - room) > 0:
+        kept = kept[: -(over // _WIDEST_CHARACTER + 1)]
+    return kept + _ELLIPSIS
+
+
+def _size(text: str) -> int:
+    """Return the bytes of `text` in JSON, without its quotes."""
+    return len(json.dumps(text)) - len('""')

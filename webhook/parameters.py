@@ -307,15 +307,27 @@ class Record(Parameter):
         """Return what is made of the map."""
         if not isinstance(value, dict):
             raise self.wrong(value)
-        found = self._document.load(value)
-        if self._needs and not any(key in found for key in self._needs):
-            expected = self._needs[0] if len(self._needs) == 1 else f"one at least of {', '.join(self._needs)}"
-            raise ValidationError(f"says nothing; expected {expected}")
-        given = [key for key in self._one_of if key in found]
-        if self._one_of and len(given) != 1:
-            got = f"got {' and '.join(given)}" if given else "got none"
-            raise ValidationError(f"expected exactly one of {', '.join(self._one_of)}; {got}")
+        errors: dict[str, Any] = {}
+        try:
+            found = self._document.load(value)
+        except ValidationError as error:
+            errors.update(error.normalized_messages())
+        if value.keys() <= self._keys.keys() and (missing := self._missing(value)):
+            errors["_schema"] = [missing]
+        if errors:
+            raise ValidationError(errors)
         return self._make(**found)
+
+    def _missing(self, given: Mapping[str, Any]) -> str:
+        """Return what the map lacks as a whole, "" where it lacks nothing."""
+        if self._needs and not any(key in given for key in self._needs):
+            expected = self._needs[0] if len(self._needs) == 1 else f"one at least of {', '.join(self._needs)}"
+            return f"says nothing; expected {expected}"
+        of_one = [key for key in self._one_of if key in given]
+        if self._one_of and len(of_one) != 1:
+            got = f"got {' and '.join(of_one)}" if of_one else "got none"
+            return f"expected exactly one of {', '.join(self._one_of)}; {got}"
+        return ""
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""

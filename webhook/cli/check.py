@@ -29,11 +29,11 @@ from webhook.review import decode
 @click.option("--user", default="developer", show_default=True, help="Who would send a manifest.")
 @click.option("--group", "groups", multiple=True, help="A group of that user; may be repeated.")
 def check(files: tuple[str, ...], policies: tuple[Path, ...], user: str, groups: tuple[str, ...]) -> None:
-    """Judge AdmissionReviews and ImageStreamTag manifests (JSON or YAML) without a server.
+    """Judge reviews and manifests without a server.
 
-    FILES are read in turn, - is standard input. The policy's defaults are applied before its rules judge, as in a
-    cluster. Exit code 0 where everything would be allowed, 1 where something would be refused, 2 where a file or the
-    policy cannot be used.
+    FILES hold AdmissionReviews and ImageStreamTag manifests, in JSON or YAML; - is standard input. The policy's
+    defaults are applied before its rules judge, as in a cluster. Exit code 0 where everything would be allowed, 1 where
+    something would be refused, 2 where a file or the policy cannot be used.
     """
     try:
         policy = load(*policies)
@@ -75,7 +75,7 @@ def _reviews(file: str, user: User) -> Iterator[tuple[str, Review]]:
     except OSError as error:
         raise MalformedReview(f"{name}: cannot be read: {error.strerror}") from None
     if body.lstrip().startswith(b"{"):
-        found = [(name, _parsed(name, body))]
+        yield name, _review(name, _parsed(name, body), body, user, 0)
     else:
         try:
             documents, faults = read(name, body.decode())
@@ -85,13 +85,19 @@ def _reviews(file: str, user: User) -> Iterator[tuple[str, Review]]:
             raise MalformedReview(
                 "\n".join(map(str, faults)) or f"{name}: expected a review or a manifest, got nothing"
             )
-        found = [(f"{name}:{document.lines.get('', 1)}", document.value) for document in documents]
-    for index, (where, value) in enumerate(found):
-        document = envelope(value, user, f"check-{index}") if is_manifest(value) else value
-        try:
-            yield where, decode(json.dumps(document).encode(), doors.DOORS)
-        except MalformedReview as error:
-            raise MalformedReview(f"{where}: {error}") from None
+        for index, document in enumerate(documents):
+            where = f"{name}:{document.line('')}"
+            yield where, _review(where, document.value, json.dumps(document.value).encode(), user, index)
+
+
+def _review(where: str, value: Any, body: bytes, user: User, index: int) -> Review:
+    """Return the review that `body` is, or that the API server would send for the manifest `value`."""
+    if is_manifest(value):
+        body = json.dumps(envelope(value, user, f"check-{index}")).encode()
+    try:
+        return decode(body, doors.DOORS)
+    except MalformedReview as error:
+        raise MalformedReview(f"{where}: {error}") from None
 
 
 def _parsed(name: str, body: bytes) -> Any:

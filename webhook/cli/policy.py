@@ -42,7 +42,7 @@ def schema() -> None:
 
 
 @policy.command()
-@click.argument("kind", required=False, type=click.Choice(kinds()))
+@click.argument("kind", metavar="[KIND]", required=False, type=click.Choice(kinds()))
 @click.option("--markdown", is_flag=True, help="Print the table of all kinds as Markdown.")
 @click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
 def explain(kind: str | None, *, markdown: bool, show_shipped: bool) -> None:

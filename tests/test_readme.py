@@ -1,0 +1,44 @@
+"""The README says what the command says; `make golden` writes its generated parts anew."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from webhook.cli import main
+from webhook.policy.document import read
+from webhook.policy.entries import POLICY
+
+_README = Path(__file__).parent.parent / "README.md"
+_GENERATED = re.compile(r"<!-- istag-webhook (?P<arguments>[^>]+) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
+
+
+def _said(arguments: str) -> str:
+    done = CliRunner().invoke(main, shlex.split(arguments), prog_name="istag-webhook", env={"COLUMNS": "100"})
+    assert done.exit_code == 0, done.output
+    return done.output if "--markdown" in arguments else f"```console\n$ istag-webhook {arguments}\n{done.output}```\n"
+
+
+def test_generated_parts(pytestconfig: pytest.Config) -> None:
+    """Each generated part of the README is what the command prints."""
+    text = _README.read_text()
+    assert len(_GENERATED.findall(text)) == 5
+    anew = _GENERATED.sub(
+        lambda match: f"<!-- istag-webhook {match['arguments']} -->\n{_said(match['arguments'])}<!-- end -->", text
+    )
+    if pytestconfig.getoption("--regenerate"):
+        _README.write_text(anew)
+    assert anew == _README.read_text()
+
+
+def test_the_policy_by_example_can_be_loaded() -> None:
+    """The policy that the README shows is one."""
+    (example,) = re.findall(r"```yaml\n(.*?)```", _README.read_text(), re.DOTALL)
+    documents, faults = read("README.md", example)
+    assert faults == []
+    name, spec = POLICY.read(documents[0].value)
+    assert (name, len(spec["rules"])) == ("platform", 3)
+    assert yaml.safe_load(example)["kind"] == "ImageTagPolicy"
