@@ -117,7 +117,7 @@ def serve(worker: str, which: str, port: int, directory: Path) -> None:
         run(listen, lambda: Served(app().wsgi_app, null_app().wsgi_app, context, lambda: None, lambda: None))
     options = {
         "bind": f"127.0.0.1:{port}", "worker_class": worker, "threads": _CONNECTIONS, "keepalive": 120, "loglevel": "error",
-        "certfile": str(cert), "keyfile": str(key), "control_socket_disable": True, "worker_tmp_dir": "/dev/shm",
+        "certfile": str(cert), "keyfile": str(key), "control_socket_disable": True, "worker_tmp_dir": "/dev/shm",  # noqa: S108 - as the server does
     }  # fmt: skip
     _Classic(app, options).run()
 
@@ -147,7 +147,7 @@ def _server(worker: str, which: str, port: int, directory: Path) -> Iterator[int
         while True:
             listed = subprocess.run(
                 ["pgrep", "-P", str(process.pid)], stdout=subprocess.PIPE, check=False
-            ).stdout.split()  # noqa: S607
+            ).stdout.split()
             if listed and _answers(port, directory):
                 break
             if time.monotonic() > deadline or process.poll() is not None:
@@ -217,7 +217,7 @@ async def _load(port: int, directory: Path, body: bytes, path: str, seconds: flo
     return latencies
 
 
-def _round(pid: int, port: int, directory: Path, body: bytes, path: str, seconds: float, into: Measured) -> None:  # noqa: PLR0913, PLR0917 - a round has as many parts
+def _round(pid: int, port: int, directory: Path, body: bytes, path: str, seconds: float, into: Measured) -> None:
     before, started = _cpu(pid), time.perf_counter()
     latencies = asyncio.run(_load(port, directory, body, path, seconds, _CONNECTIONS))
     taken = time.perf_counter() - started

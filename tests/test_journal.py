@@ -111,7 +111,7 @@ def _rest(reader: int) -> bytes:
         try:
             part = os.read(reader, 2**16)
         except OSError as error:
-            assert error.errno == errno.EIO  # noqa: PT017 - what a terminal says when nobody has its other end
+            assert error.errno == errno.EIO
             part = b""
         if not part:
             return b"".join(parts)

@@ -162,7 +162,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
             id="aliases-that-multiply",
         ),
         pytest.param("a: \x07", ["1: expected YAML: unacceptable character #x0007: special characters are not allowed"
-                                 "\\x0a  in \"<unicode string>\", position 3"], id="control-character"),
+                                 '\\x0a  in "<unicode string>", position 3'], id="control-character"),
     ],
 )  # fmt: skip
 def test_refused(tmp_path: Path, text: str, faults: list[str]) -> None:
@@ -216,7 +216,7 @@ def test_the_shipped_policy() -> None:
 
 def test_the_schema_rule_is_always_there() -> None:
     """A policy without a schema rule has one all the same; an entry changes its mode."""
-    assert [(entry.name, entry.mode) for entry in policy_of(f"spec: {{rules: [{_RULE}]}}").rules][0] == (
+    assert next((entry.name, entry.mode) for entry in policy_of(f"spec: {{rules: [{_RULE}]}}").rules) == (
         "schema",
         Mode.ENFORCE,
     )

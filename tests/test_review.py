@@ -40,7 +40,7 @@ _PLAIN = json.dumps(review_of(docker("docker.io/acme/app:1"))).encode()
     ("body", "sentence"),
     [
         pytest.param(b"", "expected JSON: Expecting value: line 1 column 1 (char 0)", id="empty"),
-        pytest.param(b"[]", 'expected an AdmissionReview: body: Invalid value: []: expected an object', id="list"),
+        pytest.param(b"[]", "expected an AdmissionReview: body: Invalid value: []: expected an object", id="list"),
         pytest.param(b'{"a":1,"a":2}', 'expected JSON: the key "a" stands twice in one object', id="twice"),
         pytest.param(b'{"a":NaN}', "expected JSON: NaN is not a number", id="nan"),
         pytest.param(b'{"a":-Infinity}', "expected JSON: -Infinity is not a number", id="infinity"),

@@ -358,7 +358,8 @@ def test_every_kind_has_rows_that_pass_and_rows_that_are_refused() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
 def test_every_kind_is_documented(kind: Any) -> None:
     """A kind has one sentence for itself and one for each parameter, and says where it judges."""
-    assert kind.__doc__ and "\n" not in kind.__doc__
+    assert kind.__doc__
+    assert "\n" not in kind.__doc__
     assert kind.doors
     assert all(each.metadata["doc"] for each in kind.parameters())
     assert set(kind.needs) <= {each.name for each in kind.parameters()}

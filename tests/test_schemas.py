@@ -229,7 +229,7 @@ def test_new_annotations_have_two_homes() -> None:
     assert _NEW.faults(document) == ()
 
 
-_VALUES = st.sampled_from(
+_VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         None,
         True,

@@ -311,7 +311,7 @@ class Record(Parameter):
         try:
             found = self._document.load(value)
         except ValidationError as error:
-            errors.update(error.normalized_messages())
+            errors.update(error.messages_dict)
         if value.keys() <= self._keys.keys() and (missing := self._missing(value)):
             errors["_schema"] = [missing]
         if errors:
