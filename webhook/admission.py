@@ -52,15 +52,14 @@ def judge(change: TagChange, review: Review, policy: Policy) -> Iterator[Finding
             match = id(entry.match)
             if match not in selected:
                 selected[match] = entry.match.selects(change, review.user)
-            if selected[match]:
-                yield from _findings(entry, change, review)
+            if selected[match] and (violations := tuple(entry.rule.check(change, review))):
+                yield from _findings(entry, violations, change, review)
 
 
-def _findings(entry: RuleEntry, change: TagChange, review: Review) -> Iterator[Finding]:
+def _findings(
+    entry: RuleEntry, violations: tuple[Violation, ...], change: TagChange, review: Review
+) -> Iterator[Finding]:
     """Yield the findings of one rule: in the mode `existing` where the tag already was what the rule does not like."""
-    violations = tuple(entry.rule.check(change, review))
-    if not violations:
-        return
     before = _before(entry, change, review)
     for violation in violations:
         existing = violation in before

@@ -49,26 +49,46 @@ class Turn:
         Raises:
             TimeoutError: it could not be had before `deadline`, seconds on the monotonic clock.
         """
-        with self.alone(deadline):
-            self._lock(deadline)
-            try:
-                yield
-            finally:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+        self.take(deadline)
+        try:
+            yield
+        finally:
+            self.give()
 
-    @contextmanager
-    def alone(self, deadline: float) -> Iterator[None]:
-        """Keep the other threads of this process out, and no other process.
+    def take(self, deadline: float) -> None:
+        """Take the turn, which `give` gives back.
+
+        Raises:
+            TimeoutError: it could not be had before `deadline`, seconds on the monotonic clock.
+        """
+        self.exclude(deadline)
+        try:
+            self._lock(deadline)
+        except BaseException:
+            self.admit()
+            raise
+
+    def give(self) -> None:
+        """Give the turn back."""
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+        finally:
+            self.admit()
+
+    def exclude(self, deadline: float) -> None:
+        """Keep the other threads of this process out, and no other process, until `admit`.
 
         Raises:
             TimeoutError: they did not leave before `deadline`, seconds on the monotonic clock.
         """
-        if not self._thread.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        if not self._thread.acquire(blocking=False) and not self._thread.acquire(
+            timeout=max(0.0, deadline - time.monotonic())
+        ):
             raise TimeoutError("another thread kept the writers' turn")
-        try:
-            yield
-        finally:
-            self._thread.release()
+
+    def admit(self) -> None:
+        """Let the other threads in again."""
+        self._thread.release()
 
     def _lock(self, deadline: float) -> None:
         pause = _SHORTEST_PAUSE
@@ -129,9 +149,12 @@ class Journal:
         """
         deadline = time.monotonic() + self._patience
         try:
-            with self._turn.taken(deadline):
+            self._turn.take(deadline)
+            try:
                 self._follow()
                 self._put(line, deadline)
+            finally:
+                self._turn.give()
         except OSError as error:
             raise self._failed(error) from error
 
@@ -158,8 +181,11 @@ class Journal:
     def _alone(self) -> Iterator[None]:
         """Keep the descriptor from the other threads, which may be writing to it."""
         try:
-            with self._turn.alone(time.monotonic() + self._patience):
+            self._turn.exclude(time.monotonic() + self._patience)
+            try:
                 yield
+            finally:
+                self._turn.admit()
         except OSError as error:
             raise self._failed(error) from error
 
@@ -193,10 +219,12 @@ class Journal:
         if self._descriptor >= 0:
             if self._target == STANDARD_OUTPUT:
                 return
-            with suppress(FileNotFoundError):
+            try:
                 found = os.stat(self._target)  # noqa: PTH116 - on the path of every review
-                if (found.st_dev, found.st_ino) == self._identity:
-                    return
+            except FileNotFoundError:
+                found = None
+            if found is not None and (found.st_dev, found.st_ino) == self._identity:
+                return
             self._close()
         self._open()
 

@@ -53,10 +53,12 @@ def _reference(istag: Mapping[str, Any], *, created: bool) -> TagReference | Non
     tag, metadata = istag.get("tag"), istag.get("metadata")
     if not isinstance(tag, dict):
         return None
-    own = reading.annotations(tag)
-    reference = reading.tag_reference(tag, own if created else reading.annotations(metadata))
-    for home, found in (("tag", own), ("metadata", reading.annotations(metadata))):
-        if not reference.insecure and found.get(reading.INSECURE_REPOSITORY, "").lower() == "true":
+    own, given = reading.annotations(tag), reading.annotations(metadata)
+    reference = reading.tag_reference(tag, own if created else given)
+    if reference.insecure or not (own or given):
+        return reference
+    for home, found in (("tag", own), ("metadata", given)):
+        if found.get(reading.INSECURE_REPOSITORY, "").lower() == "true":
             field = f'{home}.annotations["{reading.INSECURE_REPOSITORY}"]'
             return replace(reference, insecure=True, insecure_field=field)
     return reference
