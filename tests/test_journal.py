@@ -21,13 +21,15 @@ from pathlib import Path
 
 import pytest
 
-from webhook.audit.journal import Journal, Turn
+from webhook.audit.journal import Journal
+from webhook.audit.turn import Turn
 from webhook.errors import RecordFailed
 
 # Forks writers that share one Turn, as the workers do; argv: target, writers, lines of each.
 _WRITERS = """
 import json, os, sys
-from webhook.audit.journal import Journal, Turn
+from webhook.audit.journal import Journal
+from webhook.audit.turn import Turn
 target, writers, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 turn = Turn.make()
 children = []
@@ -45,7 +47,8 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 # The first writer is killed in its line while the others wait for their turn; standard input says when these begin.
 _VICTIM = """
 import json, os, sys
-from webhook.audit.journal import Journal, Turn
+from webhook.audit.journal import Journal
+from webhook.audit.turn import Turn
 turn = Turn.make()
 children = []
 for writer in range(3):
@@ -66,7 +69,8 @@ sys.exit(killed != 9 or any(others))
 # A child takes the turn and is stopped in it.
 _STOPPED = """
 import os, signal, sys, time
-from webhook.audit.journal import Journal, Turn
+from webhook.audit.journal import Journal
+from webhook.audit.turn import Turn
 from webhook.errors import RecordFailed
 turn = Turn.make()
 child = os.fork()
@@ -86,7 +90,8 @@ os.waitpid(child, 0)
 # Standard output has no reader, or is closed; standard error says what came of it.
 _OUTPUT = """
 import sys
-from webhook.audit.journal import Journal, Turn
+from webhook.audit.journal import Journal
+from webhook.audit.turn import Turn
 from webhook.errors import RecordFailed
 try:
     turn = Turn.make()

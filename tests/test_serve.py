@@ -60,7 +60,7 @@ def test_metrics(server: Server) -> None:
     """What was answered is counted, of all workers together, with labels that are bounded."""
     before = server.metric("istag_webhook_admission_requests_total{")
     for _ in range(5):
-        server.post(_ALLOWED)
+        server.post(_REFUSED)
     assert server.metric("istag_webhook_admission_requests_total{") == before + 5
     text = server.get("/metrics")[1]
     assert 'istag_webhook_findings_total{existing="false",mode="enforce",rule="no-insecure-imports"}' in text

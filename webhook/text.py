@@ -7,8 +7,9 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 # What stands before an "@" with a ":" in it is a user and a password, unless a digest follows: name:tag@sha256:….
-_CREDENTIALS = re.compile(r'[^\s/@"]*:[^\s/@"]*@(?![A-Za-z0-9+._-]+:[0-9a-fA-F]{32})')
+_CREDENTIALS = re.compile(r'(?<![^\s/@"])[^\s/@":]*:[^\s/@"]*@(?![A-Za-z0-9+._-]+:[0-9a-fA-F]{32})')
 _LONGEST = 160
+_MOST = 8_192  # characters of a value that are looked at
 _WIDEST = 4  # bytes of a character in UTF-8
 
 
@@ -27,8 +28,8 @@ def printable(value: str) -> str:
 
 def quoted(value: str, longest: int = _LONGEST) -> str:
     """Return `value` printable, in double quotes, and cut at `longest` characters."""
-    shown = value if len(value) <= longest else value[: longest - 1] + "…"
-    return f'"{printable(shown)}"'
+    shown = printable(value[:_MOST])  # what is redacted must be seen whole, so the cut comes after
+    return f'"{shown if len(shown) <= longest else shown[: longest - 1] + "…"}"'
 
 
 def cut(value: str, size: int) -> str:

@@ -14,7 +14,8 @@ import click
 from click.core import ParameterSource
 
 from webhook import logs, tls
-from webhook.audit.journal import Journal, Turn
+from webhook.audit.journal import Journal
+from webhook.audit.turn import Turn
 from webhook.cli import fail
 from webhook.cli.version import DISTRIBUTION
 from webhook.errors import CertificateRefused, PolicyRefused, RecordFailed, Refused, SettingsRefused

@@ -17,7 +17,6 @@ from webhook.model import Reason, SchemaFault
 from webhook.text import quoted
 
 REQUIRED: Final = "Required value"
-_MISSING: Final = object()
 _REASONS: Final = {
     REQUIRED: Reason.REQUIRED,
     "Unsupported value": Reason.NOT_SUPPORTED,
@@ -34,6 +33,7 @@ class Checked(fields.Field[Any]):
     """A field that knows in one call whether it would load a value other than null."""
 
     expected: ClassVar[str]
+    whole: ClassVar[type | None] = None  # a class of which every value is accepted, unasked
 
     def __init__(self, *, required: bool = False, data_key: str | None = None) -> None:
         super().__init__(
@@ -61,6 +61,7 @@ class Text(Checked):
     """A string."""
 
     expected = "a string"
+    whole = str
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is a string."""
@@ -71,6 +72,7 @@ class Flag(Checked):
     """A boolean."""
 
     expected = "true or false"
+    whole = bool
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is a boolean."""
@@ -128,6 +130,7 @@ class AnyObject(Checked):
     """An object that nobody looks into."""
 
     expected = "an object"
+    whole = dict
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is an object."""
@@ -188,11 +191,13 @@ class Document(Schema):
 
     def __init__(self) -> None:
         super().__init__()
-        self._checks: tuple[tuple[str, bool, Callable[[Any], bool]], ...] = tuple(
-            (field.data_key or name, field.required, field.accepts)
-            for name, field in self.load_fields.items()
-            if isinstance(field, Checked)
-        )
+        checked = {
+            field.data_key or name: field for name, field in self.load_fields.items() if isinstance(field, Checked)
+        }
+        self._required = frozenset(key for key, field in checked.items() if field.required)
+        self._checks: dict[str, tuple[type | None, Callable[[Any], bool]]] = {
+            key: (field.whole, field.accepts) for key, field in checked.items()
+        }
         self._keys = {name: field.data_key for name, field in self.load_fields.items() if field.data_key}
         self._whole = type(self).contradictions is Document.contradictions
 
@@ -208,12 +213,14 @@ class Document(Schema):
         """Whether `value` is an object of which `validate` would have nothing to say."""
         if value.__class__ is not dict:
             return False
-        for key, required, accepts in self._checks:
-            found = value.get(key, _MISSING)
-            if found is _MISSING:
-                if required:
-                    return False
-            elif found is not None and not accepts(found):
+        if not self._required <= value.keys():
+            return False
+        checks = self._checks
+        for key, found in value.items():
+            if found is None or key not in checks:
+                continue
+            whole, accepts = checks[key]
+            if found.__class__ is not whole and not accepts(found):
                 return False
         return self._whole or next(iter(self.contradictions(value)), None) is None
 
