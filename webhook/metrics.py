@@ -5,7 +5,7 @@ import struct
 from time import sleep
 from typing import Any, Final, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 
 from webhook.model import Decision, Review
 from webhook.policy import Policy
@@ -24,6 +24,10 @@ class Metrics:
     """The metrics of one worker; those of all workers are read together through files that they share."""
 
     def __init__(self) -> None:
+        if DIRECTORY in os.environ:
+            # Made in the worker, which forks no more: the library need not ask for the pid at each count.
+            pid = os.getpid()
+            values.ValueClass = values.MultiProcessValue(process_identifier=lambda: pid)  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
         registry = self._registry

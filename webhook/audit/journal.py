@@ -149,16 +149,21 @@ class Journal:
         self._unread = False
 
     def _some(self, rest: memoryview, deadline: float) -> int:
-        """Write what fits; a pipe is asked first, for it may be full and its reader gone to sleep."""
+        """Write what fits; a pipe may be full, and its reader gone to sleep."""
         if self._poll is None:
             return os.write(self._descriptor, rest)  # less than all of it where the disk is nearly full
-        # On Linux POLLOUT says that PIPE_BUF bytes fit into a pipe.
-        if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1_000):
-            raise TimeoutError(f"its reader did not take the line within {self._patience:g} s")
+        if self._descriptor == _STDOUT:  # one that others share, and that blocks
+            self._wait(deadline)
         try:
             return os.write(self._descriptor, rest[: select.PIPE_BUF])
-        except BlockingIOError:  # somebody without the turn was faster
+        except BlockingIOError:
+            self._wait(deadline)
             return 0
+
+    def _wait(self, deadline: float) -> None:
+        """Wait until a piece fits: on Linux POLLOUT says that PIPE_BUF bytes do."""
+        if self._poll is not None and not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1_000):
+            raise TimeoutError(f"its reader did not take the line within {self._patience:g} s")
 
 
 def _standard_output() -> int:
