@@ -73,9 +73,11 @@ def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
 
 
 def _development(ctx: click.Context, settings: Settings) -> Settings:
-    """Return the settings for development: loopback unless said otherwise, and certificates."""
+    """Return the settings for development: loopback and no drain unless said otherwise, and certificates."""
     if ctx.get_parameter_source("host") is ParameterSource.DEFAULT:
-        settings = replace(settings, host="127.0.0.1", drain=0.0)
+        settings = replace(settings, host="127.0.0.1")
+    if ctx.get_parameter_source("drain") is ParameterSource.DEFAULT:
+        settings = replace(settings, drain=0.0)
     if not settings.cert.exists() and not settings.key.exists():
         try:
             issued = tls.issue(settings.cert.parent, _DEVELOPMENT)

@@ -68,13 +68,19 @@ async def _body(environ: dict[str, Any], receive: Receive, largest: int) -> byte
         part: bytes = message["body"]
         size += len(part)
         if size > largest:
-            environ["CONTENT_LENGTH"] = str(size)
+            _framed(environ, size)
             return b""
         parts.append(part)
         if not message["more_body"]:
             break
-    environ["CONTENT_LENGTH"] = str(size)
+    _framed(environ, size)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _framed(environ: dict[str, Any], size: int) -> None:
+    """Say how long the body was found to be: it is out of its chunks now."""
+    environ["CONTENT_LENGTH"] = str(size)
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
 
 
 def _environ(scope: Message) -> dict[str, Any]:

@@ -22,7 +22,9 @@ from webhook.server.inline import Asgi, inline
 # A head is a few hundred bytes, and its sender is in the same cluster: who takes longer only holds a connection.
 HEAD_SECONDS: Final = 10.0
 _HANDSHAKE_SECONDS: Final = 10.0
+_GOODBYE_SECONDS: Final = 1.0  # a client that is idle need not answer our close_notify
 _BEAT_SECONDS: Final = 1.0
+_SETTLE_SECONDS: Final = 0.25  # what was accepted just before, and still shakes hands, is no connection yet
 _STEP_SECONDS: Final = 0.05
 _GARBAGE: Final = 20_000  # container objects made, and not freed, between two collections
 
@@ -148,6 +150,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]
                 sock=tls.sock,
                 ssl=served.context,
                 ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=_GOODBYE_SECONDS,
             ),
             await self.loop.create_server(lambda: Connection(self, management), sock=plain.sock),
         ]
@@ -185,6 +188,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             # Others go on answering for us, and they are ready.
             management.close()
         admission.close()
+        if not self._quick_shutdown:
+            await asyncio.sleep(_SETTLE_SECONDS)
         deadline = self.loop.time() + (0.0 if self._quick_shutdown else terms.grace)
         await self._until(deadline, self._idle_closed)
         management.close()

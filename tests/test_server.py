@@ -1,0 +1,285 @@
+"""The server under real clients and real signals: nothing that was asked stays without its answer."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+from serving import Server, serving, until
+from support import REVIEWS
+
+from webhook.app import LARGEST
+
+_BODY = (REVIEWS / "A07-oc-tag-digest.2-validate.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that many tests share."""
+    with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _raw(server: Server) -> Iterator[ssl.SSLSocket]:
+    """A connection to write bytes on."""
+    context = ssl.create_default_context(cafile=server.ca)
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        yield connection
+
+
+def _head(length: int, more: str = "") -> bytes:
+    return (
+        f"POST /validate?timeout=10s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {length}\r\n{more}\r\n"
+    ).encode()
+
+
+def _read(connection: ssl.SSLSocket) -> bytes:
+    """Read until the server closes."""
+    data = b""
+    while part := connection.recv(2**16):
+        data += part
+    return data
+
+
+def test_one_connection_carries_many(server: Server) -> None:
+    """The API server's kept connection carries all its reviews."""
+    connection = server.connect()
+    ports = set()
+    for _ in range(50):
+        assert server.post(_BODY, connection=connection)[0] == 200
+        ports.add(connection.sock.getsockname()[1])
+    connection.close()
+    assert len(ports) == 1
+
+
+def test_the_largest_body(server: Server) -> None:
+    """A body of the limit arrives whole, with its length and in chunks; a byte more is 413 either way."""
+    padded = _BODY + b" " * (LARGEST - len(_BODY))
+    pieces = [padded[at : at + 2**18] for at in range(0, LARGEST, 2**18)]
+    assert server.post(padded)[0] == 200
+    assert _chunked(server, pieces)[0] == 200
+    assert _chunked(server, [*pieces, b" "])[0] == 413
+    with _raw(server) as connection:
+        connection.sendall(_head(LARGEST + 1))
+        assert connection.recv(2**16).startswith(b"HTTP/1.1 413 ")
+
+
+def _chunked(server: Server, pieces: list[bytes]) -> tuple[int, bytes]:
+    connection = server.connect()
+    try:
+        connection.request("POST", "/validate", iter(pieces), {"Content-Type": "application/json"}, encode_chunked=True)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def test_expect_continue(server: Server) -> None:
+    """A client that waits for 100 (Continue) is told to go on; one whose body is too large is not."""
+    with _raw(server) as connection:
+        connection.sendall(_head(len(_BODY), "Expect: 100-continue\r\nConnection: close\r\n"))
+        assert connection.recv(2**16).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(_BODY)
+        assert _read(connection).startswith(b"HTTP/1.1 200 ")
+    with _raw(server) as connection:
+        connection.sendall(_head(LARGEST + 1, "Expect: 100-continue\r\n"))
+        assert connection.recv(2**16).startswith(b"HTTP/1.1 413 ")
+
+
+def test_pipelined_requests(server: Server) -> None:
+    """Requests sent without waiting are answered one after the other."""
+    with _raw(server) as connection:
+        connection.sendall((_head(len(_BODY)) + _BODY) * 2 + _head(len(_BODY), "Connection: close\r\n") + _BODY)
+        assert _read(connection).count(b"HTTP/1.1 200 OK") == 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", b"400"),
+        (b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
+        (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"4"),
+        (b"HEAD /validate HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"405"),
+        (
+            b"GET /validate HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            b"403",
+        ),
+    ],
+    ids=["no-http", "length", "two-framings", "long-line", "head", "websocket"],
+)
+def test_wrong_http(server: Server, sent: bytes, status: bytes) -> None:
+    """What is no proper request gets a client error, and no traceback is logged."""
+    with _raw(server) as connection:
+        connection.sendall(sent)
+        assert _read(connection).startswith(b"HTTP/1.1 " + status)
+    assert [line for line in server.logs if "exception" in line] == []
+
+
+def test_no_version_is_told(server: Server) -> None:
+    """The Server header names no version and no library."""
+    connection = server.connect()
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.headers.get_all("Server") == ["istag-webhook"]
+
+
+def test_a_client_that_goes_away_is_no_error(server: Server) -> None:
+    """A connection that ends in the middle of a body leaves no trace."""
+    for _ in range(5):
+        with _raw(server) as connection:
+            connection.sendall(_head(len(_BODY)) + _BODY[:100])
+    assert server.post(_BODY)[0] == 200
+    assert [line for line in server.logs if line.get("severity") == "ERROR"] == []
+
+
+def test_a_head_that_does_not_come(server: Server) -> None:
+    """A connection that sends no head, or only a part of one, is closed; one that is idle between requests is kept."""
+    with _raw(server) as silent, _raw(server) as slow, _raw(server) as kept:
+        slow.sendall(b"POST /validate HTTP/1.1\r\nHo")
+        kept.sendall(_head(len(_BODY)) + _BODY)
+        assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
+        assert _read(silent) == b""
+        assert _read(slow) == b""
+        kept.sendall(_head(len(_BODY)) + _BODY)
+        assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
+
+
+class _Load:
+    """Callers that post over and over on kept connections, and note what was not answered."""
+
+    def __init__(self, server: Server, callers: int = 4) -> None:
+        self.server, self.answered = server, 0
+        self.failed: list[str] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._call) for _ in range(callers)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        until(lambda: self.answered > 20 or self.failed, "the load")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self) -> None:
+        connection, fresh = self.server.connect(), True
+        while not self._stop.is_set():
+            try:
+                status, _ = self.server.post(_BODY, connection=connection)
+            except (OSError, http.client.HTTPException) as error:
+                # As Go's client: a kept connection that was closed while idle is opened anew, a new one must not fail.
+                if fresh and not self._stop.is_set():
+                    self.failed.append(repr(error))
+                connection.close()
+                connection, fresh = self.server.connect(), True
+                continue
+            if status != 200:
+                self.failed.append(f"status {status}")
+            self.answered += 1
+            fresh = connection.sock is None
+        connection.close()
+
+
+def test_sigterm_drains(tmp_path: Path) -> None:
+    """Under load SIGTERM fails nothing while it drains, readiness says so, idle connections do not hold it, and it ends with 0."""
+    with serving(tmp_path, "--drain", "2", "--grace", "20") as server, contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(_raw(server)) for _ in range(10)]
+        for connection in idle:
+            connection.sendall(_head(len(_BODY)) + _BODY)
+            connection.recv(2**16)
+        with _Load(server) as load:
+            server.signal(signal.SIGTERM)
+            until(lambda: _not_ready(server), "readiness to say that it drains")
+            answered = load.answered
+            until(lambda: load.answered > answered + 20 or load.failed, "answers while it drains")
+            assert load.failed == []
+            assert server.process.poll() is None
+        started = time.monotonic()
+        assert server.process.wait(30) == 0
+        assert time.monotonic() - started < 15, "idle connections held it for the whole grace"
+    assert [line for line in server.logs if "exception" in line or "Traceback" in line["message"]] == []
+
+
+def _not_ready(server: Server) -> bool:
+    return server.get("/readyz") == (503, "draining\n")
+
+
+def test_a_request_under_way_is_finished(tmp_path: Path) -> None:
+    """A body that is half sent at SIGTERM is taken to its end and answered."""
+    with serving(tmp_path, "--drain", "0", "--grace", "20") as server, _raw(server) as connection:
+        connection.sendall(_head(len(_BODY)) + _BODY[:1_000])
+        until(server.workers, "the workers")
+        server.signal(signal.SIGTERM)
+        until(lambda: server.logged("Handling signal: term"), "the signal")
+        until(lambda: _refuses(server), "the listeners to be closed")
+        connection.sendall(_BODY[1_000:])
+        answer = _read(connection)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in answer.lower()
+        assert server.process.wait(30) == 0
+
+
+def _refuses(server: Server) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_sigint_ends_at_once(tmp_path: Path) -> None:
+    """Ctrl-C ends with 0 and without a traceback."""
+    with serving(tmp_path, "--drain", "60") as server:
+        server.signal(signal.SIGINT)
+        assert server.process.wait(30) == 0
+    assert [line for line in server.logs if "exception" in line or "Traceback" in line["message"]] == []
+
+
+def test_sighup_replaces_the_workers(tmp_path: Path) -> None:
+    """Under load SIGHUP replaces every worker, fails nothing, and readiness never says no."""
+    with serving(tmp_path) as server, _Load(server) as load:
+        before = server.workers()
+        server.signal(signal.SIGHUP)
+        ready: set[int] = set()
+
+        def replaced() -> bool:
+            ready.add(server.get("/readyz")[0])
+            return not before & server.workers()
+
+        until(replaced, "the workers to be replaced")
+        answered = load.answered
+        until(lambda: load.answered > answered + 20 or load.failed, "answers of the new ones")
+        assert load.failed == []
+        assert ready == {200}
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    """A worker that is killed costs at most what is in its hands, and another takes its place."""
+    with serving(tmp_path) as server:
+        before = server.workers()
+        os.kill(min(before), signal.SIGKILL)
+        until(lambda: len(server.workers()) == 2 and server.workers() != before, "another worker")
+        for _ in range(20):
+            assert server.post(_BODY)[0] == 200
+        assert server.get("/readyz")[0] == 200
+        assert "istag_webhook_admission_requests_total" in server.get("/metrics")[1]
