@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from webhook import defaults, doors
+from webhook.globs import any_matches
 from webhook.model import Decision, Exemption, Finding, Mode, Review, TagChange, allow, deny, patched
 from webhook.policy import Policy
 from webhook.policy.entries import ExemptionEntry, RuleEntry
@@ -87,8 +88,8 @@ def exempt(changes: tuple[TagChange, ...], review: Review, policy: Policy) -> Ex
 
 def _is(entry: ExemptionEntry, review: Review) -> bool:
     """Whether the user is one that the exemption names, or a member of a group that it names."""
-    return any(glob.matches(review.user.name) for glob in entry.users) or any(
-        glob.matches(group) for glob in entry.groups for group in review.user.groups
+    return any_matches(entry.users, review.user.name) or any(
+        any_matches(entry.groups, group) for group in review.user.groups
     )
 
 

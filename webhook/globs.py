@@ -1,5 +1,6 @@
 """Globs: `*` within a segment, `**` for whole segments; matched in linear time, without regular expressions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -158,3 +159,11 @@ def _host(pattern: str, first: str) -> tuple[Segments, str]:
     if host == f"index.{DOCKER_HUB}":
         host = DOCKER_HUB
     return ((host,),) if host.startswith("[") else _segments(host, ".", pattern), port
+
+
+def any_matches(globs: Iterable[Glob], text: str) -> bool:
+    """Whether one of `globs` matches `text`."""
+    for glob in globs:  # noqa: SIM110 - a generator costs more than most matches
+        if glob.matches(text):
+            return True
+    return False

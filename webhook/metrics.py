@@ -2,8 +2,9 @@
 
 import os
 import struct
+from threading import Lock
 from time import sleep
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 
@@ -17,7 +18,6 @@ DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 _READS: Final = 20
 _READ_SECONDS: Final = 0.01
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_Metric = TypeVar("_Metric", Counter, Histogram)
 
 
 class Metrics:
@@ -29,7 +29,9 @@ class Metrics:
             pid = os.getpid()
             values.ValueClass = values.MultiProcessValue(process_identifier=lambda: pid)  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
+        self._lock = Lock()
+        self._counted: dict[tuple[Counter, tuple[str, ...]], int] = {}
+        self._durations: dict[str, Histogram] = {}
         registry = self._registry
         self._requests = Counter(
             "istag_webhook_admission_requests_total",
@@ -83,11 +85,14 @@ class Metrics:
     def answered(self, webhook: str, review: Review, decision: Decision, seconds: float) -> None:
         """Count one answer."""
         dry_run = "true" if review.dry_run else "false"
-        self._child(self._requests, webhook, review.door, review.operation, decision.verdict, dry_run).inc()
-        self._child(self._duration, webhook).observe(seconds)
+        self._count(self._requests, webhook, review.door, review.operation, decision.verdict, dry_run)
+        duration = self._durations.get(webhook)
+        if duration is None:
+            duration = self._durations[webhook] = self._duration.labels(webhook)
+        duration.observe(seconds)
         for finding in decision.findings:
             existing = "true" if finding.existing else "false"
-            self._child(self._findings, finding.rule, finding.mode, existing).inc()
+            self._count(self._findings, finding.rule, finding.mode, existing)
         if decision.exemption is not None:
             self._exemptions.labels(decision.exemption.name).inc()
         if decision.patch:
@@ -99,7 +104,7 @@ class Metrics:
 
     def recorded(self, *, written: bool) -> None:
         """Count a record that was written, or that failed."""
-        self._child(self._records, "written" if written else "failed").inc()
+        self._count(self._records, "written" if written else "failed")
 
     def policy_loaded(self, policy: Policy, timestamp: float) -> None:
         """Note the policy now in force, loaded at `timestamp` (seconds since the epoch)."""
@@ -118,16 +123,22 @@ class Metrics:
         """Count a fault of ours."""
         self._faults.inc()
 
-    def _child(self, metric: _Metric, *labels: str) -> _Metric:
-        """Return a metric with its labels set; the library takes longer to find one than to count."""
-        key = (metric, labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = metric.labels(*labels)
-        return child
+    def _count(self, counter: Counter, *labels: str) -> None:
+        """Count one, to be shared by the next `flush`: sharing costs as much as a rule."""
+        key = (counter, labels)
+        with self._lock:
+            self._counted[key] = self._counted.get(key, 0) + 1
+
+    def flush(self) -> None:
+        """Share what was counted since; called about once a second, from another thread, and before it is shown."""
+        with self._lock:
+            counted, self._counted = self._counted, {}
+        for (counter, labels), count in counted.items():
+            counter.labels(*labels).inc(count)
 
     def exposition(self) -> bytes:
         """Return the metrics of all workers in Prometheus's text format."""
+        self.flush()
         if DIRECTORY not in os.environ:
             return generate_latest(self._registry)
         registry = CollectorRegistry()

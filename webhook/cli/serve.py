@@ -151,6 +151,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
     draining: list[str] = []
 
     def tick() -> None:
+        metrics.flush()
         try:
             if policy.refresh():
                 metrics.policy_loaded(policy.current, time.time())

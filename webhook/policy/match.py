@@ -1,12 +1,11 @@
 """Which changes an entry of the policy speaks of."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Final
 
 from marshmallow import ValidationError
 
-from webhook.globs import Glob
+from webhook.globs import Glob, any_matches
 from webhook.model import TagChange, User
 from webhook.parameters import Choice, Items, Record, globs
 from webhook.rules.base import IMAGE_DOORS, TAG_DOORS
@@ -39,17 +38,13 @@ class Selector:
     def selects(self, change: TagChange, user: User) -> bool:
         """Whether `change`, asked for by `user`, has all of it."""
         return (
-            (not self.namespaces or _any(self.namespaces, change.namespace))
-            and (not self.tags or _any(self.tags, change.tag))
-            and (not self.streams or _any(self.streams, change.stream))
+            (not self.namespaces or any_matches(self.namespaces, change.namespace))
+            and (not self.tags or any_matches(self.tags, change.tag))
+            and (not self.streams or any_matches(self.streams, change.stream))
             and (not self.doors or change.door.partition("/")[0] in self.doors)
-            and (not self.users or _any(self.users, user.name))
-            and (not self.groups or any(_any(self.groups, group) for group in user.groups))
+            and (not self.users or any_matches(self.users, user.name))
+            and (not self.groups or any(any_matches(self.groups, group) for group in user.groups))
         )
-
-
-def _any(patterns: Iterable[Glob], text: str) -> bool:
-    return any(pattern.matches(text) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True)

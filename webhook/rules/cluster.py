@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.globs import Glob
+from webhook.globs import Glob, any_matches
 from webhook.model import Review, TagChange
 from webhook.parameters import globs
 from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, parameter
@@ -40,6 +40,6 @@ class Conditions(Rule):
         if change.moved and change.old is not None:
             return
         for index, condition in enumerate(change.conditions):
-            if condition.status == "False" and any(glob.matches(condition.type) for glob in self.deny):
+            if condition.status == "False" and any_matches(self.deny, condition.type):
                 why = ": ".join(part for part in (condition.reason, condition.message) if part) or "no reason given"
                 yield Violation(f"condition {quoted(condition.type)} is False: {quoted(why)}", f"conditions[{index}]")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.globs import Glob
+from webhook.globs import Glob, any_matches
 from webhook.model import Reason, Review, TagChange
 from webhook.parameters import Bool, Count, GlobMap, Quantity, globs
 from webhook.rules.base import IMAGE_DOORS, Rule, Violation, listed, parameter
@@ -33,7 +33,7 @@ class Labels(Rule):
             elif not glob.matches(found := change.image.labels[name]):
                 yield Violation(f"label {quoted(name)} is {quoted(found)}; expected {glob}", where)
         for name in change.image.labels:
-            if any(glob.matches(name) for glob in self.deny):
+            if any_matches(self.deny, name):
                 yield Violation(
                     f"label {quoted(name)} is not allowed; denied: {listed(self.deny)}", where, Reason.FORBIDDEN
                 )
@@ -99,8 +99,7 @@ class Signatures(Rule):
         if change.image is None:
             return
         count = sum(
-            (signature.trusted or not self.trusted)
-            and (not self.types or any(glob.matches(signature.type) for glob in self.types))
+            (signature.trusted or not self.trusted) and (not self.types or any_matches(self.types, signature.type))
             for signature in change.image.signatures
         )
         if count < self.minimum:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from webhook.globs import Glob
+from webhook.globs import Glob, any_matches
 from webhook.model import Reason, Review, TagChange
 from webhook.parameters import Bool, GlobMap, globs
 from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, listed, parameter
@@ -34,7 +34,7 @@ class TagName(Rule):
             yield Violation(f"no registry can serve a tag named {name}; expected {_TAG.pattern}", where)
         if denied := [glob for glob in self.deny if glob.matches(change.tag)]:
             yield Violation(f"a tag may not be named {name}; denied: {listed(denied)}", where)
-        elif self.allow and not any(glob.matches(change.tag) for glob in self.allow):
+        elif self.allow and not any_matches(self.allow, change.tag):
             yield Violation(f"a tag may not be named {name}; allowed: {listed(self.allow)}", where)
 
 
@@ -86,7 +86,7 @@ class Annotations(Rule):
             elif not glob.matches(found[name]):
                 yield Violation(f"annotation {quoted(name)} is {quoted(found[name])}; expected {glob}", where)
         for name in found:
-            if any(glob.matches(name) for glob in self.deny):
+            if any_matches(self.deny, name):
                 yield Violation(
                     f"annotation {quoted(name)} is not allowed; denied: {listed(self.deny)}",
                     change.field("annotations"),

@@ -43,7 +43,8 @@ class ImportPolicy(Rule):
             )
         if tag.source is None or tag.source.kind != SourceKind.DOCKER_IMAGE:
             return
-        yield from self._schedule(change, scheduled=tag.scheduled)
+        if self.scheduled is not None or self.scheduledFrom:
+            yield from self._schedule(change, scheduled=tag.scheduled)
         mode = tag.import_mode or "Legacy"
         if self.importMode and mode not in self.importMode:
             yield Violation(

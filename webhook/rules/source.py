@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from webhook.globs import Glob, ReferenceGlob
+from webhook.globs import Glob, ReferenceGlob, any_matches
 from webhook.model import Reason, Review, SourceKind, TagChange
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs
 from webhook.reference import ImageReference
@@ -90,7 +90,7 @@ class Pin(Rule):
             wanted = "an ImageStreamImage" if image is None else "name@digest"
             yield Violation(f"{quoted(source.name)} has no digest; expected {wanted}", where)
         tag = _source_tag(source.name, image)
-        if tag and any(glob.matches(tag) for glob in self.denyTags):
+        if tag and any_matches(self.denyTags, tag):
             yield Violation(f"{quoted(source.name)} has the tag {quoted(tag)}; denied: {listed(self.denyTags)}", where)
 
 
@@ -123,9 +123,11 @@ class CrossNamespace(Rule):
             return
         namespace, field = source.namespace, "from.namespace"
         if image is not None:
-            inside = any(glob.matches(image) for glob in (*_INTERNAL, *self.internalRegistries))
+            inside = any(glob.matches(image) for glob in _INTERNAL) or any(
+                glob.matches(image) for glob in self.internalRegistries
+            )
             namespace, field = image.repository.partition("/")[0] if inside else "", "from.name"
-        if namespace and namespace != change.namespace and not any(glob.matches(namespace) for glob in self.allow):
+        if namespace and namespace != change.namespace and not any_matches(self.allow, namespace):
             allowed = listed(("the tag's own namespace", *self.allow))
             yield Violation(
                 f"{quoted(source.name)} is in namespace {quoted(namespace)}; allowed: {allowed}",

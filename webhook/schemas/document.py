@@ -194,12 +194,9 @@ class Document(Schema):
         checked = {
             field.data_key or name: field for name, field in self.load_fields.items() if isinstance(field, Checked)
         }
-        self._required = frozenset(key for key, field in checked.items() if field.required)
-        self._checks: dict[str, tuple[type | None, Callable[[Any], bool]]] = {
-            key: (field.whole, field.accepts) for key, field in checked.items()
-        }
         self._keys = {name: field.data_key for name, field in self.load_fields.items() if field.data_key}
-        self._whole = type(self).contradictions is Document.contradictions
+        plain = type(self).contradictions is Document.contradictions
+        self.accepts = _compiled(checked, None if plain else self.contradictions)  # type: ignore[assignment, method-assign]
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         """Yield a path below `document` and a sentence for each thing that no field can see alone.
@@ -210,19 +207,8 @@ class Document(Schema):
         return ()
 
     def accepts(self, value: Any) -> bool:
-        """Whether `value` is an object of which `validate` would have nothing to say."""
-        if value.__class__ is not dict:
-            return False
-        if not self._required <= value.keys():
-            return False
-        checks = self._checks
-        for key, found in value.items():
-            if found is None or key not in checks:
-                continue
-            whole, accepts = checks[key]
-            if found.__class__ is not whole and not accepts(found):
-                return False
-        return self._whole or next(iter(self.contradictions(value)), None) is None
+        """Whether `value` is an object of which `validate` would have nothing to say; compiled for each schema."""
+        raise NotImplementedError
 
     @validates_schema(skip_on_field_errors=True)
     def _contradicts(self, data: dict[str, Any], **_kwargs: Any) -> None:
@@ -239,6 +225,32 @@ class Document(Schema):
         if value.__class__ is not dict:
             return (SchemaFault("", f"Invalid value: {shown(value)}: expected an object", Reason.INVALID),)
         return tuple(_flat("", self.validate(value)))
+
+
+def _compiled(
+    checked: Mapping[str, Checked], contradictions: Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]] | None
+) -> Callable[[Any], bool]:
+    """Return `accepts` of a schema as one function without a loop, as dataclasses make their methods.
+
+    Args:
+        checked: the schema's fields by their keys.
+        contradictions: what sees the whole document, None where nothing does.
+    """
+    scope: dict[str, Any] = {"missing": object(), "contradictions": contradictions}
+    lines = ["def accepts(value):", "    if value.__class__ is not dict: return False", "    get = value.get"]
+    for number, (key, field) in enumerate(checked.items()):
+        scope[f"whole{number}"], scope[f"accepts{number}"] = field.whole, field.accepts
+        lines.append(f"    found = get({key!r}, missing)" if field.required else f"    found = get({key!r})")
+        if field.required:
+            lines.append("    if found is missing: return False")
+        wrong = f"found.__class__ is not whole{number} and not accepts{number}(found)"
+        lines.append(f"    if found is not None and {wrong}: return False")
+    lines.append("    return True" if contradictions is None else "    for _ in contradictions(value): return False")
+    if contradictions is not None:
+        lines.append("    return True")
+    exec("\n".join(lines), scope)  # noqa: S102 - the keys are those that the schemas of this package declare
+    accepts: Callable[[Any], bool] = scope["accepts"]
+    return accepts
 
 
 def _flat(path: str, errors: Any) -> Iterator[SchemaFault]:
