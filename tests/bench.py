@@ -6,6 +6,7 @@ turns, and a ratio is the median of the rounds' ratios, so that a noisy neighbou
 
 import asyncio
 import json
+import math
 import os
 import platform
 import ssl
@@ -117,7 +118,7 @@ def serve(worker: str, which: str, port: int, directory: Path) -> None:
         context = Serving(cert, key).context
         run(listen, lambda: Served(app().wsgi_app, null_app().wsgi_app, context, lambda: None, lambda: None))
     options = {
-        "bind": f"127.0.0.1:{port}", "worker_class": worker, "threads": _CONNECTIONS, "keepalive": 120, "loglevel": "error",
+        "bind": f"127.0.0.1:{port}", "worker_class": worker, "threads": 4 * _CONNECTIONS, "keepalive": 120, "loglevel": "error",
         "certfile": str(cert), "keyfile": str(key), "control_socket_disable": True, "worker_tmp_dir": "/dev/shm",  # noqa: S108 - as the server does
     }  # fmt: skip
     _Classic(app, options).run()
@@ -215,6 +216,7 @@ async def _load(port: int, directory: Path, body: bytes, path: str, seconds: flo
             if time.perf_counter() >= end:
                 break
         writer.close()
+        await writer.wait_closed()
 
     # gthread leaves a kept connection unanswered now and then; it must not hold the whole round.
     callers = [asyncio.create_task(caller()) for _ in range(connections)]
@@ -232,7 +234,8 @@ def _round(pid: int, port: int, directory: Path, body: bytes, path: str, seconds
     latencies = asyncio.run(_load(port, directory, body, path, seconds, _CONNECTIONS))
     taken = min(time.perf_counter() - started, seconds + 0.1)
     into.rates.append(len(latencies) / taken)
-    into.cpu.append((_cpu(pid) - before) / len(latencies) * 1_000)
+    # A server that answered nothing in a round shows no cost.
+    into.cpu.append((_cpu(pid) - before) / len(latencies) * 1_000 if latencies else math.nan)
     into.latencies.extend(latencies)
 
 
@@ -269,13 +272,14 @@ def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
                 for _ in range(rounds):
                     for which, port in ports.items():
                         _round(pids[which], port, directory, body, path, seconds, measured[which])
-                ratios = [ours / null for ours, null in zip(measured["ours"].cpu, measured["null"].cpu, strict=True)]
+                pairs = zip(measured["ours"].cpu, measured["null"].cpu, strict=True)
+                ratios = [ours / null for ours, null in pairs if not math.isnan(ours + null)]
                 for which, found in measured.items():
                     ratio = f"{statistics.median(ratios):.2f}" if which == "ours" else "1"
                     click.echo(
                         f"| {worker} | {body_name} ({len(body):,} B) | {which} | {statistics.median(found.rates):,.0f} "
                         f"| {found.percentile(0.5):.1f} | {found.percentile(0.99):.1f} "
-                        f"| {statistics.median(found.cpu):.3f} | {ratio} |"
+                        f"| {statistics.median(cpu for cpu in found.cpu if not math.isnan(cpu)):.3f} | {ratio} |"
                     )
 
 

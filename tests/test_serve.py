@@ -58,7 +58,9 @@ def test_each_port_has_its_endpoints(server: Server) -> None:
 
 def test_metrics(server: Server) -> None:
     """What was answered is counted, of all workers together, with labels that are bounded."""
-    dry = 'istag_webhook_admission_requests_total{door="imagestreamtags",dry_run="true",operation="UPDATE",verdict="deny"'
+    dry = (
+        'istag_webhook_admission_requests_total{door="imagestreamtags",dry_run="true",operation="UPDATE",verdict="deny"'
+    )
     for _ in range(5):
         server.post(_REFUSED.replace(b'"dryRun":false', b'"dryRun":true'))
     until(lambda: server.metric(dry) == 5, "the count of every worker")
