@@ -1,0 +1,117 @@
+"""Lists and maps of a policy, whose elements are values again."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from marshmallow import RAISE, ValidationError
+from marshmallow import Schema as Document
+
+from webhook.parameters.scalars import Parameter, Schema, shown
+
+
+class Items(Parameter):
+    """A list, with one element at least and none twice, read element by element."""
+
+    def __init__(self, item: Parameter, *, required: bool = False) -> None:
+        self.expected = f"a list with {item.expected} at least"
+        super().__init__(required=required)
+        self._item = item
+
+    def read(self, value: Any) -> tuple[Any, ...]:
+        """Return the elements."""
+        if not isinstance(value, list) or not value:
+            raise self.wrong(value)
+        errors: dict[int, Any] = {}
+        read: list[Any] = []
+        for index in range(len(value)):
+            try:
+                read.append(self._once(value, index))
+            except ValidationError as error:
+                errors[index] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return tuple(read)
+
+    def _once(self, values: list[Any], index: int) -> Any:
+        """Return the element at `index`, which no element before it may be."""
+        item = values[index]
+        if item is None:
+            raise self._item.wrong(item)
+        if not isinstance(item, dict) and item in values[:index]:
+            raise ValidationError(f"{shown(item)} stands twice in the list")
+        return self._item.read(item)
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {"type": "array", "items": self._item.schema(), "minItems": 1, "uniqueItems": True}
+
+
+class Record(Parameter):
+    """A map with known keys, each a parameter of its own."""
+
+    def __init__(
+        self,
+        keys: Mapping[str, Parameter],
+        make: Callable[..., Any],
+        *,
+        docs: Mapping[str, str] | None = None,
+        needs: tuple[str, ...] = (),
+        one_of: tuple[str, ...] = (),
+        required: bool = False,
+    ) -> None:
+        """Read a map.
+
+        Args:
+            keys: the keys it may have.
+            make: what is made of them; it may raise ValidationError.
+            docs: what the keys mean.
+            needs: the keys of which one at least must be there.
+            one_of: the keys of which exactly one must be there.
+            required: whether the map itself must be there.
+        """
+        self.expected = "a map"
+        super().__init__(required=required)
+        self._keys, self._make, self._docs, self._needs, self._one_of = keys, make, docs or {}, needs, one_of
+        self._document = Document.from_dict(dict(keys))(unknown=RAISE)
+        self._document.error_messages["unknown"] = f"unknown key; expected one of {', '.join(keys)}"
+
+    def read(self, value: Any) -> Any:
+        """Return what is made of the map."""
+        if not isinstance(value, dict):
+            raise self.wrong(value)
+        errors: dict[str, Any] = {}
+        try:
+            found = self._document.load(value)
+        except ValidationError as error:
+            errors.update(error.messages_dict)
+        if value.keys() <= self._keys.keys() and (missing := self._missing(value)):
+            errors["_schema"] = [missing]
+        if errors:
+            raise ValidationError(errors)
+        return self._make(**found)
+
+    def _missing(self, given: Mapping[str, Any]) -> str:
+        """Return what the map lacks as a whole, "" where it lacks nothing."""
+        if self._needs and not any(key in given for key in self._needs):
+            expected = self._needs[0] if len(self._needs) == 1 else f"one at least of {', '.join(self._needs)}"
+            return f"says nothing; expected {expected}"
+        of_one = [key for key in self._one_of if key in given]
+        if self._one_of and len(of_one) != 1:
+            got = f"got {' and '.join(of_one)}" if of_one else "got none"
+            return f"expected exactly one of {', '.join(self._one_of)}; {got}"
+        return ""
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        described = {
+            key: {**kind.schema(), **({"description": self._docs[key]} if key in self._docs else {})}
+            for key, kind in self._keys.items()
+        }
+        schema: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": described}
+        if required := [key for key, kind in self._keys.items() if kind.required]:
+            schema["required"] = required
+        if self._needs:
+            schema["anyOf"] = [{"required": [key]} for key in self._needs]
+        if self._one_of:
+            schema["oneOf"] = [{"required": [key]} for key in self._one_of]
+        return schema

@@ -1,0 +1,164 @@
+"""The certificate that is served, and renewed without a restart."""
+
+import ssl
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from webhook.errors import CertificateRefused, Fault
+from webhook.watch import Signature, signature
+
+_LEAST_RSA_BITS: Final = 2_048
+# TLS 1.2's AEAD suites with forward secrecy (RFC 9325, section 4.2); TLS 1.3 has only such.
+_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+class Serving:
+    """The certificate that is served: read again when its files change, and never worse than the last good one."""
+
+    def __init__(self, cert: Path, key: Path, client_ca: Path | None = None) -> None:
+        """Load the pair.
+
+        Args:
+            cert: the certificate and its chain, PEM.
+            key: its key, PEM.
+            client_ca: what callers' certificates must verify against; None asks callers for none.
+
+        Raises:
+            CertificateRefused: with every fault.
+        """
+        self._cert, self._key, self._client_ca = cert, key, client_ca
+        self._signature = self._sign()
+        self._newest, self._expires = self._load()
+        self._context = self._newest
+        # Called for every handshake, by a client without SNI too: the connection takes the newest context.
+        self._context.sni_callback = self._swap
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """The context for the server; certificates loaded later are served through it."""
+        return self._context
+
+    @property
+    def expires(self) -> datetime:
+        """When the certificate that is served expires."""
+        return self._expires
+
+    def refresh(self) -> bool:
+        """Load the pair again if its files changed; whether there is a new one.
+
+        Raises:
+            CertificateRefused: with every fault, once for each change; the last good pair stays.
+        """
+        found = self._sign()
+        if found == self._signature:
+            return False
+        self._signature = found
+        self._newest, self._expires = self._load()
+        return True
+
+    def _swap(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._newest
+
+    def _sign(self) -> Signature:
+        return signature(path for path in (self._cert, self._key, self._client_ca) if path is not None)
+
+    def _load(self) -> tuple[ssl.SSLContext, datetime]:
+        try:
+            return self._read()
+        except CertificateRefused:
+            # A mounted Secret may have been swapped between two files: what is there a moment later is one version.
+            time.sleep(0.1)
+            self._signature = self._sign()
+            return self._read()
+
+    def _read(self) -> tuple[ssl.SSLContext, datetime]:
+        faults: list[Fault] = []
+        leaf = _read_certificate(self._cert, faults)
+        key = _read_key(self._key, faults)
+        now = datetime.now(UTC)
+        if leaf is not None and key is not None and not faults:
+            if _public(leaf.public_key()) != _public(key.public_key()):
+                faults.append(Fault(str(self._cert), "", f"is not of the key in {self._key}"))
+            if leaf.not_valid_after_utc <= now:
+                faults.append(Fault(str(self._cert), "", f"expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"))
+            if leaf.not_valid_before_utc > now:
+                when = f"{leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+                faults.append(Fault(str(self._cert), "", f"is not valid before {when}"))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(_CIPHERS)
+        context.set_alpn_protocols(["http/1.1"])
+        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+        if self._client_ca is not None:
+            _trust(context, self._client_ca, faults)
+        if not faults:
+            try:
+                context.load_cert_chain(self._cert, self._key, password=lambda: "")
+            except (OSError, ValueError) as error:
+                faults.append(Fault(str(self._cert), "", f"cannot be served: {error}"))
+        if faults or leaf is None:
+            raise CertificateRefused(tuple(faults))
+        return context, leaf.not_valid_after_utc
+
+
+def _public(key: object) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined, no-any-return]
+
+
+def _bytes(path: Path, faults: list[Fault]) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        faults.append(Fault(str(path), "", f"cannot be read: {error.strerror}"))
+        return None
+
+
+def _read_certificate(path: Path, faults: list[Fault]) -> x509.Certificate | None:
+    data = _bytes(path, faults)
+    if data is None:
+        return None
+    try:
+        return x509.load_pem_x509_certificates(data)[0]
+    except ValueError as error:
+        faults.append(Fault(str(path), "", f"expected a certificate in PEM: {str(error).partition('.')[0]}"))
+        return None
+
+
+def _read_key(path: Path, faults: list[Fault]) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None:
+    data = _bytes(path, faults)
+    if data is None:
+        return None
+    try:
+        key = load_pem_private_key(data, password=None)
+    except TypeError:
+        faults.append(Fault(str(path), "", "expected a key without a passphrase"))
+        return None
+    except ValueError as error:
+        faults.append(Fault(str(path), "", f"expected a private key in PEM: {str(error).partition('.')[0]}"))
+        return None
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < _LEAST_RSA_BITS:
+        faults.append(Fault(str(path), "", f"expected RSA of {_LEAST_RSA_BITS} bits at least, got {key.key_size}"))
+        return None
+    return key  # type: ignore[return-value]
+
+
+def _trust(context: ssl.SSLContext, path: Path, faults: list[Fault]) -> None:
+    """Make `context` ask callers for a certificate that verifies against the bundle at `path`."""
+    data = _bytes(path, faults)
+    if data is None:
+        return
+    try:
+        context.load_verify_locations(cadata=data.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        faults.append(Fault(str(path), "", f"expected CA certificates in PEM: {error}"))
+    context.verify_mode = ssl.CERT_REQUIRED
