@@ -160,7 +160,7 @@ def test_policy_explain() -> None:
         "  require: a map of names to globs of their values, with one at least - labels that must be there, "
         "and what they must match",
         "  deny: a list with one glob at least - labels that may not be there",
-        "  judges: imagestreammappings and scans",
+        "  judges: nothing yet: what it reads stands in reviews of imagestreammappings",
     ]
     assert len(_run("policy", "explain").output.split("\n\n")) == 17
     assert _run("policy", "explain", "--shipped").output.startswith("# The policy that comes with istag-webhook")

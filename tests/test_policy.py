@@ -9,8 +9,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import HEAD, policy_of
+from support import HEAD, decoded, docker, policy_of, review_of
 
+from webhook import admission
 from webhook.errors import PolicyRefused
 from webhook.model import Mode
 from webhook.policy import load, schema, shipped
@@ -140,6 +141,11 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
             HEAD + "spec: {rules: [{name: a, expression: {validations: [{expression: 'sise(tag.name) > 1'}]}}]}",
             ["4: spec.rules[0].expression.validations[0].expression: unknown function sise"],
             id="cel-function",
+        ),
+        pytest.param(
+            HEAD + 'spec: {rules: [{name: a, expression: {validations: [{expression: "true", message: "a\\nb"}]}}]}',
+            ['4: spec.rules[0].expression.validations[0].message: expected a line of printable text, got "a\\x0ab"'],
+            id="message-of-two-lines",
         ),
         pytest.param(
             HEAD + "spec: {defaults: [{name: a, set: {importPolicy: {importMode: All}}}]}",
@@ -303,3 +309,26 @@ def test_a_config_map_is_swapped(tmp_path: Path) -> None:
     version("..2", "two")
     assert source.refresh()
     assert [entry.name for entry in source.current.rules] == ["schema", "two"]
+
+
+@pytest.mark.parametrize(
+    ("match", "selected"),
+    [
+        ("{namespaces: [app]}", True),
+        ('{namespaces: ["prod-*"]}', False),
+        ("{streams: [app], tags: [live]}", True),
+        ("{streams: [app], tags: [dev]}", False),
+        ("{users: [alice]}", True),
+        ('{groups: ["system:*"]}', True),
+        ("{groups: [sre]}", False),
+        ("{doors: [imagestreamtags]}", True),
+        ("{exclude: {users: [alice]}}", False),
+        ("{exclude: {users: [alice], tags: [dev]}}", True),
+        ("{namespaces: [app], exclude: {namespaces: [app], users: [bob]}}", True),
+    ],
+)
+def test_match(match: str, selected: bool) -> None:
+    """An entry speaks of a change that has all of `match`, but for one that has all of `exclude`."""
+    policy = policy_of(f"spec: {{rules: [{{name: a, match: {match}, registries: {{deny: [quay.io]}}}}]}}")
+    decision = admission.validate(decoded(review_of(docker("quay.io/acme/app:1"))), policy)
+    assert decision.allowed is not selected

@@ -111,19 +111,19 @@ class Quantity(Parameter):
 
 
 class Sentence(Parameter):
-    """A string that is not empty."""
+    """A line of text that is not empty: the API server drops a warning with a newline."""
 
-    expected = "a string that is not empty"
+    expected = "a line of printable text"
 
     def read(self, value: Any) -> str:
         """Return the string."""
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not value.strip() or not value.isprintable():
             raise self.wrong(value)
         return value
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "string", "minLength": 1}
+        return {"type": "string", "minLength": 1, "pattern": r"^[^\n]*$"}
 
 
 class Choice(Parameter):

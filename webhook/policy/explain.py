@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from webhook.doors import DOORS
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
 
@@ -26,7 +27,10 @@ def _lines(kind: type[Rule]) -> Iterator[str]:
 
 
 def _where(kind: type[Rule]) -> str:
-    return ", ".join(sorted(kind.doors)) + (" and scans" if kind.scans else "")
+    """Return the resources whose reviews are judged by the kind: those that it can judge, and that we take."""
+    if taken := sorted(kind.doors & DOORS.keys()):
+        return ", ".join(taken)
+    return f"nothing yet: what it reads stands in reviews of {', '.join(sorted(kind.doors))}"
 
 
 def table() -> str:

@@ -40,7 +40,6 @@ class Rule(ABC):
     Attributes:
         kind: the key of the kind in a policy's entry.
         doors: the resources whose reviews hold what the kind reads.
-        scans: whether a scan of the cluster holds what the kind reads.
         judges_removal: whether the kind has something to say of a tag that is removed.
         needs: the parameters of which one at least must be given, () where none need be.
     """
@@ -49,7 +48,6 @@ class Rule(ABC):
 
     kind: ClassVar[str]
     doors: ClassVar[frozenset[str]] = TAG_DOORS
-    scans: ClassVar[bool] = True
     judges_removal: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 

@@ -44,7 +44,6 @@ class Immutable(Rule):
 
     kind: ClassVar[str] = "immutable"
     judges_removal: ClassVar[bool] = True
-    scans: ClassVar[bool] = False
 
     def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
         """Yield a violation where a tag that had a source has another, or none."""
