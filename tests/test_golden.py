@@ -9,7 +9,7 @@ import pytest
 from support import REVIEWS
 
 from webhook import admission, doors
-from webhook.audit.record import annotations
+from webhook.audit.record import annotations, tags
 from webhook.policy import Policy
 from webhook.review import decode, encode
 
@@ -20,7 +20,9 @@ def _answer(path: Path, policy: Policy) -> dict[str, Any]:
     review = decode(path.read_bytes(), doors.DOORS)
     decide = admission.mutate if "-mutate" in path.name else admission.validate
     decision = decide(review, policy)
-    response: dict[str, Any] = json.loads(encode(review, decision, annotations(decision, policy)))["response"]
+    response: dict[str, Any] = json.loads(encode(review, decision, annotations(decision, tags(decision), policy)))[
+        "response"
+    ]
     assert response.pop("uid") == review.uid
     response["auditAnnotations"].pop("policy")
     if "patch" in response:

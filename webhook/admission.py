@@ -1,6 +1,7 @@
 """The decision: a review and a policy in, a Decision out. Pure: no I/O, no clock, no state."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from webhook import defaults, doors
 from webhook.globs import any_matches
@@ -17,7 +18,7 @@ def validate(review: Review, policy: Policy) -> Decision:
     """
     changes = doors.tags(review)
     exemption = exempt(changes, review, policy)
-    findings = tuple(finding for change in changes for finding in judge(change, review, policy))
+    findings = tuple(chain.from_iterable(judge(change, review, policy) for change in changes))
     if exemption is not None:
         return allow(changes, tuple(_lowered(finding) for finding in findings), exemption)
     if any(finding.mode is Mode.ENFORCE for finding in findings):
@@ -51,9 +52,10 @@ def judge(change: TagChange, review: Review, policy: Policy) -> Iterator[Finding
     for entry in policy.rules:
         if door in entry.rule.doors and (change.new is not None or entry.rule.judges_removal):
             match = id(entry.match)
-            if match not in selected:
-                selected[match] = entry.match.selects(change, review.user)
-            if selected[match] and (violations := tuple(entry.rule.check(change, review))):
+            speaks = selected.get(match)
+            if speaks is None:
+                speaks = selected[match] = entry.match.selects(change, review.user)
+            if speaks and (violations := tuple(entry.rule.check(change, review))):
                 yield from _findings(entry, violations, change, review)
 
 
@@ -88,9 +90,9 @@ def exempt(changes: tuple[TagChange, ...], review: Review, policy: Policy) -> Ex
 
 def _is(entry: ExemptionEntry, review: Review) -> bool:
     """Whether the user is one that the exemption names, or a member of a group that it names."""
-    return any_matches(entry.users, review.user.name) or any(
-        any_matches(entry.groups, group) for group in review.user.groups
-    )
+    if any_matches(entry.users, review.user.name):
+        return True
+    return bool(entry.groups) and any(any_matches(entry.groups, group) for group in review.user.groups)
 
 
 def _reason(entry: ExemptionEntry, change: TagChange) -> str:

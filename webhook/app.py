@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from webhook import admission, doors
-from webhook.audit.record import Context, annotations, record
+from webhook.audit.record import Context, annotations, record, tags
 from webhook.errors import MalformedReview, RecordFailed
 from webhook.metrics import CONTENT_TYPE, Metrics
 from webhook.model import Decision, Review
@@ -102,8 +102,9 @@ def _answer(service: Service, context: Context, decide: Decide) -> Response:
     review = decode(_body(), doors.DOORS)
     try:
         decision = decide(review, policy)
-        body = encode(review, decision, annotations(decision, policy))
-        line = record(review, decision, policy, context, time=time, seconds=perf_counter() - started)
+        judged = tags(decision)
+        body = encode(review, decision, annotations(decision, judged, policy))
+        line = record(review, decision, judged, policy, context, time=time, seconds=perf_counter() - started)
         _keep(service, line, review.uid)
     except Exception:  # noqa: BLE001 - logged with its traceback, and answered
         service.metrics.fault()

@@ -85,14 +85,17 @@ class Metrics:
     def answered(self, webhook: str, review: Review, decision: Decision, seconds: float) -> None:
         """Count one answer."""
         dry_run = "true" if review.dry_run else "false"
-        self._count(self._requests, webhook, review.door, review.operation, decision.verdict, dry_run)
+        counted: list[tuple[Counter, tuple[str, ...]]] = [
+            (self._requests, (webhook, review.door, review.operation, decision.verdict, dry_run))
+        ]
         duration = self._durations.get(webhook)
         if duration is None:
             duration = self._durations[webhook] = self._duration.labels(webhook)
         duration.observe(seconds)
         for finding in decision.findings:
             existing = "true" if finding.existing else "false"
-            self._count(self._findings, finding.rule, finding.mode, existing)
+            counted.append((self._findings, (finding.rule, finding.mode, existing)))
+        self._count(*counted)
         if decision.exemption is not None:
             self._exemptions.labels(decision.exemption.name).inc()
         if decision.patch:
@@ -104,7 +107,7 @@ class Metrics:
 
     def recorded(self, *, written: bool) -> None:
         """Count a record that was written, or that failed."""
-        self._count(self._records, "written" if written else "failed")
+        self._count((self._records, ("written" if written else "failed",)))
 
     def policy_loaded(self, policy: Policy, timestamp: float) -> None:
         """Note the policy now in force, loaded at `timestamp` (seconds since the epoch)."""
@@ -123,11 +126,12 @@ class Metrics:
         """Count a fault of ours."""
         self._faults.inc()
 
-    def _count(self, counter: Counter, *labels: str) -> None:
-        """Count one, to be shared by the next `flush`: sharing costs as much as a rule."""
-        key = (counter, labels)
+    def _count(self, *keys: tuple[Counter, tuple[str, ...]]) -> None:
+        """Count one of each, to be shared by the next `flush`: sharing costs as much as a rule."""
         with self._lock:
-            self._counted[key] = self._counted.get(key, 0) + 1
+            counted = self._counted
+            for key in keys:
+                counted[key] = counted.get(key, 0) + 1
 
     def flush(self) -> None:
         """Share what was counted since; called about once a second, from another thread, and before it is shown."""

@@ -1,14 +1,14 @@
 """A decision becomes one JSON line that can be judged again."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
-from webhook.model import Decision, Finding, Mode, Review, TagChange, TagReference
+from webhook.model import Decision, Finding, Mode, Review, TagReference
 from webhook.policy import Policy
 from webhook.review import operation
 from webhook.text import cut, printable
@@ -35,14 +35,38 @@ class Context:
     level: str = "metadata"
 
 
+Tags = Sequence[Mapping[str, str | None]]
+
+
+def tags(decision: Decision) -> Tags:
+    """Return the tags that were judged, as records and annotations say them: `path`, `tag`, `from`, `to`."""
+    return [
+        {
+            "path": change.path,
+            "tag": printable(str(change)),
+            "from": _source(change.old) if change.old else None,
+            "to": _source(change.new) if change.new else None,
+        }
+        for change in decision.changes
+    ]
+
+
 def record(
-    review: Review, decision: Decision, policy: Policy, context: Context, *, time: datetime, seconds: float
+    review: Review,
+    decision: Decision,
+    judged: Tags,
+    policy: Policy,
+    context: Context,
+    *,
+    time: datetime,
+    seconds: float,
 ) -> bytes:
     """Return the record of `decision`, one line of JSON without its newline.
 
     Args:
         review: the question.
         decision: the answer.
+        judged: its tags.
         policy: what it was judged by.
         context: which webhook, version and level.
         time: when the review came, aware.
@@ -61,7 +85,7 @@ def record(
         "dryRun": review.dry_run,
         "verdict": decision.verdict,
         "allowed": decision.allowed,
-        "tags": [_tag(change) for change in decision.changes],
+        "tags": judged,
         "findings": [_finding(finding) for finding in decision.findings],
         "patch": [operation(op) for op in decision.patch],
         "exemption": None,
@@ -78,13 +102,12 @@ def record(
     return encoded if encoded.isascii() else _ENCODER.encode(line).encode()
 
 
-def annotations(decision: Decision, policy: Policy) -> dict[str, str]:
+def annotations(decision: Decision, judged: Tags, policy: Policy) -> dict[str, str]:
     """Return the annotations for the API server's audit log: who pointed which tag from where to where, and why not."""
     found = {"policy": str(policy)}
-    if decision.changes:
-        found["tag"] = _cut(printable(str(change)) for change in decision.changes)
-        found["from"] = _cut(_source(change.old) for change in decision.changes)
-        found["to"] = _cut(_source(change.new) for change in decision.changes)
+    if judged:
+        for key in ("tag", "from", "to"):
+            found[key] = cut(", ".join(tag[key] or "" for tag in judged), _LONGEST_ANNOTATION)
     if decision.exemption is not None:
         name, reason = decision.exemption.name, printable(decision.exemption.reason)
         found["exemption"] = cut(f"{name}: {reason}" if reason else name, _LONGEST_ANNOTATION)
@@ -94,19 +117,6 @@ def annotations(decision: Decision, policy: Policy) -> dict[str, str]:
     for mode in _MODES & found.keys():
         found[mode] = cut(found[mode], _LONGEST_ANNOTATION)
     return found
-
-
-def _cut(parts: Iterable[str]) -> str:
-    return cut(", ".join(parts), _LONGEST_ANNOTATION)
-
-
-def _tag(change: TagChange) -> dict[str, Any]:
-    return {
-        "path": change.path,
-        "tag": printable(str(change)),
-        "from": _source(change.old) if change.old else None,
-        "to": _source(change.new) if change.new else None,
-    }
 
 
 def _source(tag: TagReference | None) -> str:
