@@ -2,14 +2,20 @@
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from support import Lines, docker, review_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import REVIEWS, Lines, docker, review_of
 
-from webhook.app import LARGEST
+from webhook.app import LARGEST, Service, create_app
 from webhook.errors import RecordFailed
+from webhook.metrics import Metrics
+from webhook.policy import load
 
 Make = Callable[..., FlaskClient]
 _BAD = docker("docker.io/evil/x:1")
@@ -295,3 +301,34 @@ def test_audit_annotation_keys_are_short(client: Make) -> None:
     response = _answer(client(_policy(more=_BREAK_GLASS)), _by_sre("outage"))
     assert all(key.isalpha() and len(key) <= 10 for key in response["auditAnnotations"])
     assert set(response["auditAnnotations"]) == {"policy", "tag", "from", "to", "exemption", "audit"}
+
+
+_RECORDED = sorted(path for path in REVIEWS.glob("*.json") if not path.name.endswith(".expected.json"))
+_VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        None, True, -1, 2**64 - 1, 2**70, 1.5, "", "x", "a:b:c", "\u2028\n", "é" * 300, "user:pw@h/x", [], [None], [{}], {},
+        {"a": 1}, {"a": None}, {"kind": "DockerImage"}, "ImageStreamTag", {"istag-webhook/keep": 5},
+        {"from": {"kind": "ImageStreamImage", "name": "@"}},
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.sampled_from(_RECORDED), st.sampled_from(["/validate", "/mutate"]))
+def test_any_value_anywhere_is_answered(data: st.DataObject, path: Path, endpoint: str) -> None:
+    """A recorded review with any value at any place is judged or is no review: it is never a fault of ours."""
+    policy = load(Path(__file__).parent / "policies" / "strict.yaml")
+    document = json.loads(path.read_text())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at: Any = document["request"]
+        while True:
+            keys = sorted(at) if isinstance(at, dict) else list(range(len(at)))
+            key = data.draw(st.sampled_from(keys)) if keys else None
+            if key is not None and isinstance(at[key], (dict, list)) and at[key] and data.draw(st.booleans()):
+                at = at[key]
+                continue
+            if key is not None:
+                at[key] = deepcopy(data.draw(_VALUES))
+            break
+    service = Service(lambda: policy, Lines(), Metrics(), "0", level="request")
+    assert _post(create_app(service).test_client(), document, endpoint).status_code in (200, 400)

@@ -48,6 +48,13 @@ _PLAIN = json.dumps(review_of(docker("docker.io/acme/app:1"))).encode()
         pytest.param(b'"\xff"', "expected JSON in UTF-8: byte 1 is not", id="not-utf-8"),
         pytest.param(b'"\\ud800"', "expected JSON: a string holds a lone surrogate", id="surrogate"),
         pytest.param(b'{"\\uDFFF":1}', "expected JSON: a string holds a lone surrogate", id="surrogate-key"),
+        pytest.param(b'{"a":18446744073709551616}', "expected JSON: 18446744073709551616 is too large a number", id="huge-int"),
+        pytest.param(b"9" * 5_000, f"expected JSON: {'9' * 32} is too large a number", id="endless-int"),
+        pytest.param(
+            _PLAIN.replace(b'"options": null', b'"options": {"a":' + b"[" * 300 + b"]" * 300 + b"}"),
+            "expected an AdmissionReview: the JSON is nested too deeply",
+            id="deep-where-nobody-looks",
+        ),
         pytest.param(b"[" * 100_000, "expected an AdmissionReview: the JSON is nested too deeply", id="deep"),
         pytest.param(
             _without("apiVersion", value="admission.k8s.io/v2"),

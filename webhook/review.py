@@ -20,6 +20,7 @@ VERSION: Final = "v1"
 LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver cuts a warning there, and drops one with a newline
 _LONGEST_MESSAGE: Final = 16_384  # bytes of one refusal; etcd and terminals thank us
 _INVALID: Final = 422
+_MOST_DIGITS: Final = 20  # of a number of 64 bits, with its sign
 _REVIEW: Final = AdmissionReview()
 
 
@@ -96,7 +97,16 @@ def _finite(digits: str) -> float:
     return number
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS or not -(2**63) <= (number := int(digits)) < 2**64:
+        raise ValueError(f"{digits[:32]} is too large a number")
+    return number
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
+)
+_DEEP: Final = "expected an AdmissionReview: the JSON is nested too deeply"
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -116,9 +126,9 @@ def _canonical(body: bytes) -> Any:
     """
     try:
         document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return document if orjson.dumps(document) == body.rstrip(b"\n") else None
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return None
-    return document if orjson.dumps(document) == body.rstrip(b"\n") else None
 
 
 def _strict(body: bytes) -> Any:
@@ -127,12 +137,13 @@ def _strict(body: bytes) -> Any:
         document = _DECODER.decode(text)
         if _SURROGATE.search(text):
             json.dumps(document, ensure_ascii=False).encode()
+        orjson.dumps(document)  # what we cannot write again cannot be recorded
     except UnicodeDecodeError as error:
         raise MalformedReview(f"expected JSON in UTF-8: byte {error.start} is not") from None
     except UnicodeEncodeError:
         raise MalformedReview("expected JSON: a string holds a lone surrogate") from None
-    except RecursionError:
-        raise MalformedReview("expected an AdmissionReview: the JSON is nested too deeply") from None
+    except (RecursionError, orjson.JSONEncodeError):
+        raise MalformedReview(_DEEP) from None
     except ValueError as error:
         raise MalformedReview(f"expected JSON: {printable(str(error))}") from None
     return document
