@@ -10,6 +10,7 @@ from webhook.model import Review
 from webhook.policy import Policy, load
 from webhook.review import decode
 
+DIGEST = "sha256:" + "a" * 64
 REVIEWS = Path(__file__).parent / "reviews"
 HEAD = "apiVersion: istag-webhook/v1\nkind: ImageTagPolicy\nmetadata: {name: test}\n"
 
@@ -105,6 +106,108 @@ def review_of(
     }
 
 
+def reviewed(
+    resource: str, kind: str, name: str, new: dict[str, Any] | None, old: dict[str, Any] | None = None, **request: Any
+) -> dict[str, Any]:
+    """Return the AdmissionReview of an object of another resource; a subresource stands after a slash."""
+    resource, _, subresource = resource.partition("/")
+    document = review_of(None, **request)
+    given: dict[str, Any] = {
+        "kind": {"group": "image.openshift.io", "version": "v1", "kind": kind},
+        "resource": {"group": "image.openshift.io", "version": "v1", "resource": resource},
+        "name": name,
+        "operation": "CREATE" if old is None else "UPDATE" if new is not None else "DELETE",
+        "object": new,
+        "oldObject": old,
+        **request,
+    }
+    if subresource:
+        given["subResource"] = subresource
+    document["request"].update(given)
+    return document
+
+
+def itag_of(spec: dict[str, Any] | None, **metadata: Any) -> dict[str, Any]:
+    """Return an ImageTag as the API server sends it."""
+    return {
+        "kind": "ImageTag",
+        "apiVersion": "image.openshift.io/v1",
+        "metadata": {"name": "app:live", "namespace": "app", **metadata},
+        "spec": spec,
+        "status": None,
+        "image": None,
+    }
+
+
+def stream_of(
+    *tags: dict[str, Any], local: bool = False, metadata: dict[str, Any] | None = None, **spec: Any
+) -> dict[str, Any]:
+    """Return an ImageStream as the API server sends it."""
+    return {
+        "kind": "ImageStream",
+        "apiVersion": "image.openshift.io/v1",
+        "metadata": {"name": "app", "namespace": "app", **(metadata or {})},
+        "spec": {"lookupPolicy": {"local": local}, **({"tags": list(tags)} if tags else {}), **spec},
+        "status": {"dockerImageRepository": "image-registry.openshift-image-registry.svc:5000/app/app"},
+    }
+
+
+def stream_review(
+    new: dict[str, Any] | None, old: dict[str, Any] | None = None, subresource: str = "", **request: Any
+) -> dict[str, Any]:
+    """Return the AdmissionReview of an image stream."""
+    return reviewed(f"imagestreams/{subresource}".rstrip("/"), "ImageStream", "app", new, old, **request)
+
+
+def import_review(
+    *images: dict[str, Any], repository: dict[str, Any] | None = None, wanted: bool = True, **request: Any
+) -> dict[str, Any]:
+    """Return the AdmissionReview of an import into the stream `app`."""
+    spec = {
+        "import": wanted,
+        **({"images": list(images)} if images else {}),
+        **({"repository": repository} if repository else {}),
+    }
+    document = {
+        "kind": "ImageStreamImport",
+        "apiVersion": "image.openshift.io/v1",
+        "metadata": {"name": "app", "namespace": "app"},
+        "spec": spec,
+        "status": {},
+    }
+    return reviewed("imagestreamimports", "ImageStreamImport", "app", document, **request)
+
+
+def imported(name: str, to: str | None = "live", **fields: Any) -> dict[str, Any]:
+    """Return one image of an import as the API server sends it."""
+    return {
+        "from": docker(name),
+        **({"to": {"name": to}} if to is not None else {}),
+        "importPolicy": {"importMode": "Legacy"},
+        "referencePolicy": {"type": "Source"},
+        **fields,
+    }
+
+
+def push_review(image: dict[str, Any] | None = None, tag: str = "live", **request: Any) -> dict[str, Any]:
+    """Return the AdmissionReview of a push to app/app:live, as the registry sends it."""
+    document = {
+        "kind": "ImageStreamMapping",
+        "apiVersion": "image.openshift.io/v1",
+        "metadata": {"name": "app", "namespace": "app"},
+        "image": {
+            "metadata": {"name": DIGEST, "annotations": {"openshift.io/image.managed": "true"}},
+            "dockerImageReference": f"image-registry.openshift-image-registry.svc:5000/app/app@{DIGEST}",
+            "dockerImageMetadata": {"kind": "DockerImage", "Created": None, "ContainerConfig": {}},
+            "dockerImageMetadataVersion": "1.0",
+            **(image or {}),
+        },
+        "tag": tag,
+    }
+    registry = {"username": "system:serviceaccount:openshift-image-registry:registry", "groups": []}
+    return reviewed("imagestreammappings", "ImageStreamMapping", "app", document, **{"userInfo": registry, **request})
+
+
 def decoded(document: dict[str, Any]) -> Review:
     """Decode a review."""
     return decode(json.dumps(document).encode(), doors.DOORS)
@@ -118,6 +221,3 @@ def docker(name: str) -> dict[str, Any]:
 def stream_tag(name: str, namespace: str = "") -> dict[str, Any]:
     """Return a source of kind ImageStreamTag."""
     return {"kind": "ImageStreamTag", "name": name, **({"namespace": namespace} if namespace else {})}
-
-
-DIGEST = "sha256:" + "a" * 64

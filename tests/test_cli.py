@@ -156,13 +156,13 @@ def test_policy_explain() -> None:
     done = _run("policy", "explain", "labels")
     assert done.output.splitlines() == [
         "labels",
-        "  Which labels an image must have, and which it may not have.",
+        "  Which labels an image must have, and which it may not have; a manifest list has none, and so is refused.",
         "  require: a map of names to globs of their values, with one at least - labels that must be there, "
         "and what they must match",
         "  deny: a list with one glob at least - labels that may not be there",
-        "  judges: nothing yet: what it reads stands in reviews of imagestreammappings",
+        "  judges: imagestreammappings",
     ]
-    assert len(_run("policy", "explain").output.split("\n\n")) == 17
+    assert len(_run("policy", "explain").output.split("\n\n")) == 18
     assert _run("policy", "explain", "--shipped").output.startswith("# The policy that comes with istag-webhook")
 
 

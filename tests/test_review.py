@@ -154,7 +154,7 @@ def test_any_value_anywhere(path: list[str], value: Any) -> None:
     if path:
         at[path[-1]] = value
     try:
-        doors.tags(decode(json.dumps(document).encode(), doors.DOORS))
+        doors.changes(decode(json.dumps(document).encode(), doors.DOORS))
     except MalformedReview as refused:
         assert str(refused)
 

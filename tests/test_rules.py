@@ -1,13 +1,30 @@
 """Every rule kind: what passes, what is refused, and the exact sentence that the user reads."""
 
+import json
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
-from support import DIGEST, decoded, docker, policy_of, review_of, stream_tag
+from support import (
+    DIGEST,
+    decoded,
+    docker,
+    import_review,
+    imported,
+    itag_of,
+    policy_of,
+    push_review,
+    review_of,
+    reviewed,
+    stream_of,
+    stream_review,
+    stream_tag,
+    tag_of,
+)
 
 from webhook import admission, doors
-from webhook.model import Condition, Image, Signature, TagChange, TagReference
+from webhook.model import Condition
+from webhook.policy.entries import judged
 from webhook.rules import KINDS
 
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
@@ -25,6 +42,7 @@ class Row(NamedTuple):
         old: the source that the tag had.
         request: other fields of the request.
         change: fields of the TagChange that no review of an imagestreamtag carries.
+        review: the whole review, where it is none of an imagestreamtag.
     """
 
     kind: str
@@ -34,12 +52,36 @@ class Row(NamedTuple):
     old: dict[str, Any] | None = None
     request: dict[str, Any] = {}  # noqa: RUF012 - never written
     change: dict[str, Any] = {}  # noqa: RUF012 - never written
+    review: dict[str, Any] | None = None
 
 
-_PUSH = {"door": "imagestreammappings"}
-_AMD = Image(labels={"team": "pay", "tmp": "1"}, platforms=("linux/amd64",), size=3 * 2**20, layers=3)
-_SIGNED = Image(signatures=(Signature("AtomicImageV1", trusted=True), Signature("cosign")))
-_FAILED = (Condition("ImportSuccess", "False", "NotFound", "no\nsuch"),)
+_CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Labels": {"team": "pay", "tmp": "1"}}}
+_LAYER = {"name": DIGEST, "size": 2**20, "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"}
+_AMD = push_review({"dockerImageConfig": json.dumps(_CONFIG), "dockerImageLayers": [_LAYER] * 3})
+_BARE = push_review()
+_LIST = push_review(
+    {
+        "dockerImageManifests": [
+            {
+                "digest": DIGEST,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "manifestSize": 1,
+                "architecture": "arm",
+                "os": "linux",
+                "variant": "v7",
+            }
+        ]
+    }
+)
+_SIGNED = push_review(
+    {
+        "signatures": [
+            {"type": "AtomicImageV1", "content": "x", "conditions": [{"type": "Trusted", "status": "True"}]},
+            {"type": "cosign", "content": "y"},
+        ]
+    }
+)
+_FAILED = (Condition("ImportSuccess", "False", "NotFound", "no\nsuch", "conditions[0]"),)
 
 ROWS: dict[str, Row] = {
     # schema
@@ -57,6 +99,11 @@ ROWS: dict[str, Row] = {
         ('tag.from.kind: a source of kind "ImageStreamTag" is not allowed; allowed: DockerImage, ImageStreamImage',),
     ),
     # registries
+    "registry-of-what-a-stream-follows": Row(
+        "registries: {allow: [quay.io]}", None,
+        ('spec.dockerImageRepository: "docker.io/evil/x" is not an allowed repository; allowed: quay.io',),
+        review=stream_review(stream_of(dockerImageRepository="evil/x")),
+    ),
     "registry-allowed": Row("registries: {allow: [quay.io]}", _APP),
     "registry-path-allowed": Row('registries: {allow: ["quay.io/acme/**"]}', _APP),
     "registry-hub-by-default": Row("registries: {allow: [docker.io/library/busybox]}", docker("busybox")),
@@ -180,12 +227,31 @@ ROWS: dict[str, Row] = {
         ('tag.referencePolicy.type: reference policy "Source" is not allowed; allowed: Local',),
     ),
     # lookupPolicy
-    "lookup": Row("lookupPolicy: {local: false}", None, change={"door": "imagestreams", "lookup_local": False}),
-    "lookup-not-decided-here": Row("lookupPolicy: {local: false}", _APP),
+    "lookup": Row("lookupPolicy: {local: false}", None, review=stream_review(stream_of())),
+    "lookup-not-decided-here": Row("lookupPolicy: {local: true}", _APP),
     "lookup-other": Row(
         "lookupPolicy: {local: false}", None,
         ("spec.lookupPolicy.local: local lookup is true; expected false",),
-        change={"door": "imagestreams", "lookup_local": True},
+        review=stream_review(stream_of(local=True)),
+    ),
+    "lookup-through-status": Row(
+        "lookupPolicy: {local: false}", None,
+        ("spec.lookupPolicy.local: local lookup is true; expected false",),
+        review=stream_review(stream_of(local=True), stream_of(), "status"),
+    ),
+    # tagLimit
+    "limit": Row("tagLimit: {max: 1}", None, review=stream_review(stream_of(tag_of(_APP)))),
+    "limit-not-decided-here": Row("tagLimit: {max: 1}", _APP),
+    "limit-exceeded": Row(
+        "tagLimit: {max: 1}", None, ("spec.tags: the stream has 2 tags; allowed: 1",),
+        review=stream_review(stream_of(tag_of(_APP), tag_of(_APP, name="v2")), stream_of(tag_of(_APP))),
+    ),
+    "limit-approached-from-above": Row(
+        "tagLimit: {max: 1}", None,
+        review=stream_review(
+            stream_of(tag_of(_APP), tag_of(_APP, name="v2")),
+            stream_of(tag_of(_APP), tag_of(_APP, name="v2"), tag_of(_APP, name="v3")),
+        ),
     ),
     # tagName
     "name": Row('tagName: {grammar: true, allow: ["l*"]}', _APP),
@@ -205,6 +271,17 @@ ROWS: dict[str, Row] = {
         ),
         request={"name": "app:a:b\nc"},
     ),
+    "name-of-a-push": Row(
+        "tagName: {deny: [live]}", None, ('tag: a tag may not be named "live"; denied: live',), review=_BARE
+    ),
+    "name-in-a-repository": Row(
+        "tagName: {deny: [live]}", None,
+        ("spec.repository.from.name: a whole repository is meant, whatever its tags are named",),
+        review=import_review(repository=imported("quay.io/acme/app", None)),
+    ),
+    "name-in-a-repository-is-served": Row(
+        "tagName: {grammar: true}", None, review=import_review(repository=imported("quay.io/acme/app", None))
+    ),
     # immutable
     "immutable-new": Row("immutable: {}", _APP),
     "immutable-same": Row("immutable: {}", _APP, old=_APP, tag={"importPolicy": {"scheduled": True}}),
@@ -222,9 +299,31 @@ ROWS: dict[str, Row] = {
         old=_APP,
     ),
     "immutable-removed": Row(
-        "immutable: {}", _APP,
-        ('tag: "live" points at "DockerImage quay.io/acme/app:1" and may not be removed',),
-        old=_APP, change={"new": None},
+        "immutable: {}", None,
+        ('spec.tags: "live" points at "DockerImage quay.io/acme/app:1" and may not be removed',),
+        review=stream_review(stream_of(), stream_of(tag_of(_APP))),
+    ),
+    "immutable-removed-as-an-image-tag": Row(
+        "immutable: {}", None,
+        ('spec: "live" points at "DockerImage quay.io/acme/app:1" and may not be removed',),
+        review=reviewed("imagetags", "ImageTag", "app:live", itag_of(None), itag_of(tag_of(_APP))),
+    ),
+    "immutable-removed-with-its-stream": Row(
+        "immutable: {}", None,
+        ('spec.tags: "live" points at "DockerImage quay.io/acme/app:1" and may not be removed',),
+        review=stream_review(None, stream_of(tag_of(_APP))),
+    ),
+    "immutable-pushed": Row(
+        "immutable: {}", None,
+        ('tag: "live" may point elsewhere already, and this request does not say; set it as a tag',), review=_BARE,
+    ),
+    "immutable-imported": Row(
+        "immutable: {unknown: deny}", None,
+        ('spec.images[0].to.name: "live" may point elsewhere already, and this request does not say; set it as a tag',),
+        review=import_review(imported("quay.io/acme/app:1")),
+    ),
+    "immutable-import-allowed": Row(
+        "immutable: {unknown: allow}", None, review=import_review(imported("quay.io/acme/app:1"))
     ),
     # annotations
     "annotation": Row(
@@ -246,51 +345,79 @@ ROWS: dict[str, Row] = {
         tag={"annotations": {"example.com/x": "1"}},
     ),
     # labels
-    "label": Row('labels: {require: {team: "*"}}', None, change={**_PUSH, "image": _AMD}),
-    "label-no-image": Row('labels: {require: {team: "*"}}', None, change=_PUSH),
+    "label": Row('labels: {require: {team: "*"}}', None, review=_AMD),
+    "label-no-image": Row('labels: {require: {team: "*"}}', _APP),
+    "label-no-configuration": Row(
+        "labels: {deny: [tmp]}", None,
+        (
+            "image.dockerImageMetadata.Config.Labels: the image's labels cannot be judged: "
+            "its configuration is not there",
+        ),
+        review=_BARE,
+    ),
+    "label-of-a-manifest-list": Row(
+        "labels: {deny: [tmp]}", None,
+        (
+            "image.dockerImageMetadata.Config.Labels: the image's labels cannot be judged: "
+            "a manifest list has no labels of its own",
+        ),
+        review=_LIST,
+    ),
     "label-missing": Row(
         'labels: {require: {owner: "*"}}', None,
         ('image.dockerImageMetadata.Config.Labels: label "owner" is missing; expected *',),
-        change={**_PUSH, "image": _AMD},
+        review=_AMD,
     ),
     "label-wrong": Row(
         "labels: {require: {team: ops}}", None,
         ('image.dockerImageMetadata.Config.Labels: label "team" is "pay"; expected ops',),
-        change={**_PUSH, "image": _AMD},
+        review=_AMD,
     ),
     "label-denied": Row(
         "labels: {deny: [tmp]}", None,
         ('image.dockerImageMetadata.Config.Labels: label "tmp" is not allowed; denied: tmp',),
-        change={**_PUSH, "image": _AMD},
+        review=_AMD,
     ),
     # platforms
-    "platform": Row("platforms: {require: [linux/amd64]}", None, change={**_PUSH, "image": _AMD}),
+    "platform": Row("platforms: {require: [linux/amd64]}", None, review=_AMD),
     "platform-missing": Row(
         "platforms: {require: [linux/amd64, linux/arm64]}", None,
         ('image: the image is not there for linux/arm64; it is there for "linux/amd64"',),
-        change={**_PUSH, "image": _AMD},
+        review=_AMD,
+    ),
+    "platform-variant": Row("platforms: {require: [linux/arm/v7]}", None, review=_LIST),
+    "platform-unknown": Row(
+        'platforms: {require: ["linux/*"]}', None,
+        ("image: the image is not there for linux/*; it is there for none",), review=_BARE,
     ),
     # imageSize
-    "size": Row("imageSize: {max: 3Mi, maxLayers: 3}", None, change={**_PUSH, "image": _AMD}),
-    "size-unknown": Row("imageSize: {max: 1Ki, maxLayers: 1}", None, change={**_PUSH, "image": Image()}),
+    "size": Row("imageSize: {max: 3Mi, maxLayers: 3}", None, review=_AMD),
+    "size-unknown": Row(
+        "imageSize: {max: 1Ki, maxLayers: 1}", None,
+        (
+            "image: the image does not say its size; allowed: 1024",
+            "image.dockerImageLayers: the image does not say its layers; allowed: 1",
+        ),
+        review=_BARE,
+    ),
     "size-larger": Row(
         "imageSize: {max: 2Mi}", None, ("image: the image has 3145728 bytes; allowed: 2097152",),
-        change={**_PUSH, "image": _AMD},
+        review=_AMD,
     ),
     "size-layers": Row(
         "imageSize: {maxLayers: 2}", None, ("image.dockerImageLayers: the image has 3 layers; allowed: 2",),
-        change={**_PUSH, "image": _AMD},
+        review=_AMD,
     ),
     # signatures
-    "signed": Row("signatures: {minimum: 2}", None, change={**_PUSH, "image": _SIGNED}),
+    "signed": Row("signatures: {minimum: 2}", None, review=_SIGNED),
     "signed-too-few": Row(
         "signatures: {}", None, ("image.signatures: the image has 0 signatures; expected 1 at least",),
-        change={**_PUSH, "image": _AMD},
+        review=_AMD,
     ),
     "signed-not-trusted": Row(
         'signatures: {minimum: 2, trusted: true, types: ["Atomic*"]}', None,
         ("image.signatures: the image has 1 trusted signatures of type Atomic*; expected 2 at least",),
-        change={**_PUSH, "image": _SIGNED},
+        review=_SIGNED,
     ),
     # conditions
     "condition": Row("conditions: {deny: [ImportSuccess]}", _APP, old=_APP),
@@ -342,9 +469,9 @@ def test_rule(row: Row) -> None:
         istag["metadata"]["annotations"] = row.tag["annotations"]
     elif row.tag.get("annotations"):
         istag["metadata"]["annotations"] = {}
-    review = decoded(document)
-    (change,) = doors.tags(review) or (TagChange("", "tag", "app", "app", "live", TagReference()),)
-    findings = admission.judge(replace(change, **row.change), review, policy)
+    review = decoded(row.review or document)
+    changes = [replace(change, **row.change) for change in doors.changes(review)]
+    findings = [finding for change in changes for finding in admission.judge(change, review, policy)]
     assert tuple(f"{each.field}: {each.message}" for each in findings if each.rule == "the-rule") == row.findings
 
 
@@ -358,9 +485,9 @@ def test_every_kind_has_rows_that_pass_and_rows_that_are_refused() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
 def test_every_kind_is_documented(kind: Any) -> None:
     """A kind has one sentence for itself and one for each parameter, and says where it judges."""
-    assert kind.__doc__
-    assert "\n" not in kind.__doc__
-    assert kind.doors
+    assert kind.documentation().endswith(".")
+    assert "\n" not in kind.documentation()
+    assert judged(kind)
     assert all(each.metadata["doc"] for each in kind.parameters())
     assert set(kind.needs) <= {each.name for each in kind.parameters()}
 

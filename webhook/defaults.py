@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model import NOTHING, PatchOp, SourceKind, TagChange, TagReference
+from webhook.model import NOTHING, Carried, PatchOp, SourceKind, TagChange, TagReference
 from webhook.parameters import Bool, Choice, Record, TextMap
 
 KEEP: Final = "istag-webhook/keep"
@@ -69,18 +69,21 @@ def complete(change: TagChange, document: Mapping[str, Any], completions: Iterab
     tag = change.new
     if tag is None or tag.source is None or not change.moved or change.faults:
         return ()
-    sent = _at(document, change.pointer)
-    homes = {home: _at(document, home) for home in change.homes}
+    place, chosen = change.place, list(completions)
+    if not chosen or not place.kept:
+        return ()
+    sent = _at(document, place.pointer)
+    homes = {home: _at(document, home) for home in place.homes}
     kept = {
         word.strip()
         for home in homes.values()
         for word in str(home.get(KEEP) or "").split(",")
     }  # fmt: skip
-    chosen = list(completions)
+    annotations = _missing(chosen, homes, kept) if Carried.ANNOTATIONS in place.kept else {}
     return (
-        *_policy(change.pointer, "importPolicy", sent, dict(_import_policy(tag, chosen, kept))),
-        *_policy(change.pointer, "referencePolicy", sent, dict(_reference_policy(tag, chosen, kept))),
-        *_annotations(homes, _missing(chosen, homes, kept)),
+        *_policy(place.pointer, "importPolicy", sent, dict(_import_policy(tag, chosen, kept))),
+        *_policy(place.pointer, "referencePolicy", sent, dict(_reference_policy(tag, chosen, kept))),
+        *_annotations(homes, annotations),
     )
 
 

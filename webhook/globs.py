@@ -167,3 +167,11 @@ def any_matches(globs: Iterable[Glob], text: str) -> bool:
         if glob.matches(text):
             return True
     return False
+
+
+def any_reference_matches(globs: Iterable[ReferenceGlob], reference: ImageReference) -> bool:
+    """Whether one of `globs` matches `reference`."""
+    for glob in globs:  # noqa: SIM110 - as above
+        if glob.matches(reference):
+            return True
+    return False

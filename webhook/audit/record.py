@@ -39,15 +39,15 @@ Tags = Sequence[Mapping[str, str | None]]
 
 
 def tags(decision: Decision) -> Tags:
-    """Return the tags that were judged, as records and annotations say them: `path`, `tag`, `from`, `to`."""
+    """Return the tags that would change, as records and annotations say them: `path`, `tag`, `from`, `to`."""
     return [
         {
-            "path": change.path,
+            "path": change.place.path,
             "tag": printable(str(change)),
             "from": _source(change.old) if change.old else None,
             "to": _source(change.new) if change.new else None,
         }
-        for change in decision.changes
+        for change in decision.tags
     ]
 
 

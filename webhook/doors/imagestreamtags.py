@@ -5,17 +5,22 @@ from dataclasses import replace
 from typing import Any, Final
 
 from webhook.doors import reading
-from webhook.model import NOTHING, Review, TagChange, TagReference
+from webhook.model import Change, Place, Review, TagChange, TagReference
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
 
 NAME: Final = "imagestreamtags"
-_HOMES: Final = ("/metadata/annotations", "/tag/annotations")
+_PLACE: Final = Place(
+    "tag", "/tag", "metadata.name", reading.TAG, ("/metadata/annotations", "/tag/annotations"), kept=reading.KEPT
+)
+_BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # of an object that has no metadata
+PLACES: Final = (_PLACE,)
 _SCHEMA: Final = ImageStreamTag()
 _NEW_SCHEMA: Final = NewImageStreamTag()
 
 
-def tags(review: Review) -> tuple[TagChange, ...]:
+def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
     """Return the tag that `review` would make mean something else, none where it is deleted or never was one."""
+    del untouched  # who sends a tag means it
     new, old = review.object, review.old_object
     if new is None:
         return ()
@@ -27,18 +32,17 @@ def tags(review: Review) -> tuple[TagChange, ...]:
         after = replace(before, annotations=reading.annotations(new.get("metadata")))
     if after is None and not faults:
         return ()
-    stream, tag = _named(review, new)
+    stream, tag = reading.split_name(reading.name_of(review.name, new))
     return (
         TagChange(
-            door=NAME,
-            path="tag",
-            namespace=review.namespace,
-            stream=stream,
-            tag=tag,
-            new=after or TagReference(),
-            old=before,
-            homes=_HOMES if "metadata" in new else _HOMES[1:],
-            conditions=reading.conditions(old.get("conditions")) if old is not None else (),
+            NAME,
+            _PLACE if "metadata" in new else _BARE,
+            review.namespace,
+            stream,
+            tag,
+            after or TagReference(),
+            before,
+            conditions=reading.conditions(old["conditions"], "conditions") if old and "conditions" in old else (),
             faults=faults,
             old_faults=_SCHEMA.faults(old) if faults and old is not None else (),
         ),
@@ -50,23 +54,10 @@ def _reference(istag: Mapping[str, Any], *, created: bool) -> TagReference | Non
 
     Create stores the tag's own annotations, update the object's.
     """
-    tag, metadata = istag.get("tag"), istag.get("metadata")
+    tag = istag.get("tag")
     if not isinstance(tag, dict):
         return None
-    own, given = reading.annotations(tag), reading.annotations(metadata)
-    reference = reading.tag_reference(tag, own if created else given)
-    if reference.insecure or not (own or given):
-        return reference
-    for home, found in (("tag", own), ("metadata", given)):
-        if found.get(reading.INSECURE_REPOSITORY, "").lower() == "true":
-            field = f'{home}.annotations["{reading.INSECURE_REPOSITORY}"]'
-            return replace(reference, insecure=True, insecure_field=field)
-    return reference
-
-
-def _named(review: Review, istag: Mapping[str, Any]) -> tuple[str, str]:
-    """Return stream and tag: the tag is what stands after the first colon of the name, `latest` where nothing does."""
-    metadata = reading.mapping(istag.get("metadata", NOTHING))
-    name = review.name or reading.text(metadata.get("name")) or reading.text(metadata.get("generateName"))
-    stream, _, tag = name.partition(":")
-    return stream, tag or "latest"
+    own, given = reading.annotations(tag), reading.annotations(istag.get("metadata"))
+    return reading.tag_reference(
+        tag, own if created else given, ("tag.annotations", own), ("metadata.annotations", given)
+    )

@@ -1,19 +1,32 @@
-"""Reads the parts that several resources share, from JSON whose types nobody has promised."""
+"""What the doors share: the pieces of wire documents as values; whatever has not the right form is read as unset."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from webhook.errors import MalformedReference
-from webhook.model import NOTHING, Condition, Source, SourceKind, TagReference
+from webhook.model import NOTHING, Carried, Condition, SchemaFault, Source, SourceKind, TagReference
 from webhook.reference import ImageReference
 from webhook.schemas.tag import parse_source
 
 INSECURE_REPOSITORY: Final = "openshift.io/image.insecureRepository"
+REFERENCE: Final = frozenset(
+    {Carried.SOURCE, Carried.SOURCE_KIND, Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY}
+)  # a tag without annotations
+TAG: Final = REFERENCE | {Carried.ANNOTATIONS, Carried.CONDITIONS}
+KEPT: Final = frozenset({Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY, Carried.ANNOTATIONS})
+_ELEMENT: Final = re.compile(r"[a-zA-Z.]+\[\d+\]")
+_KINDS: Final = SourceKind._value2member_map_
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return `value` where it is an object, else an empty one."""
     return value if isinstance(value, dict) else NOTHING
+
+
+def items(value: Any) -> list[Any]:
+    """Return `value` where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:
@@ -23,16 +36,19 @@ def text(value: Any) -> str:
 
 def annotations(metadata: Any) -> Mapping[str, str]:
     """Return the annotations in `metadata` (or in a tag), those whose value is a string."""
-    found = mapping(mapping(metadata).get("annotations"))
-    return {key: value for key, value in found.items() if isinstance(value, str)} if found else NOTHING
+    found = mapping(metadata).get("annotations")
+    if not found or not isinstance(found, dict):
+        return NOTHING
+    return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
 def source(value: Any) -> Source | None:
     """Read a tag's `from`, None where there is none."""
     if not isinstance(value, dict) or not value:
         return None
-    kind, name, namespace = text(value.get("kind")), text(value.get("name")), text(value.get("namespace"))
-    if kind not in SourceKind._value2member_map_:
+    get = value.get
+    kind, name, namespace = text(get("kind")), text(get("name")), text(get("namespace"))
+    if kind not in _KINDS:
         return Source(kind, name, namespace, fault="its kind is none that a tag can point at")
     try:
         parsed = parse_source(kind, name)
@@ -41,29 +57,72 @@ def source(value: Any) -> Source | None:
     return Source(kind, name, namespace, parsed if isinstance(parsed, ImageReference) else None)
 
 
-def tag_reference(value: Mapping[str, Any], stored: Mapping[str, str]) -> TagReference:
+def tag_reference(
+    value: Mapping[str, Any], stored: Mapping[str, str], *insecure: tuple[str, Mapping[str, str]]
+) -> TagReference:
     """Read a TagReference.
 
     Args:
         value: the tag as the resource carries it.
         stored: the annotations that the tag will have.
+        insecure: annotations that can make it insecure, each with the JSON path of what holds them.
     """
-    policy = mapping(value.get("importPolicy"))
+    get = value.get
+    policy, reference_policy = get("importPolicy"), get("referencePolicy")
+    asked = policy if isinstance(policy, dict) else NOTHING
+    is_insecure, insecure_field = asked.get("insecure") is True, ""
+    if not is_insecure:
+        for path, found in insecure:
+            if found and found.get(INSECURE_REPOSITORY, "").lower() == "true":
+                is_insecure, insecure_field = True, f'{path}["{INSECURE_REPOSITORY}"]'
+                break
     return TagReference(
-        source=source(value.get("from")),
-        insecure=policy.get("insecure") is True,
-        scheduled=policy.get("scheduled") is True,
-        import_mode=text(policy.get("importMode")),
-        reference_policy=text(mapping(value.get("referencePolicy")).get("type")),
-        reference=value.get("reference") is True,
-        annotations=stored,
+        source(get("from")),
+        is_insecure,
+        insecure_field,
+        asked.get("scheduled") is True,
+        text(asked.get("importMode")),
+        text(reference_policy.get("type")) if isinstance(reference_policy, dict) else "",
+        get("reference") is True,
+        stored,
     )
 
 
-def conditions(value: Any) -> tuple[Condition, ...]:
-    """Read the conditions of a tag's imports."""
-    found = value if isinstance(value, list) else []
+def conditions(value: Any, path: str) -> tuple[Condition, ...]:
+    """Read the conditions of a tag's imports, which stand at the JSON path `path`."""
     return tuple(
-        Condition(text(item.get("type")), text(item.get("status")), text(item.get("reason")), text(item.get("message")))
-        for item in map(mapping, found)
+        Condition(
+            text(item.get("type")),
+            text(item.get("status")),
+            text(item.get("reason")),
+            text(item.get("message")),
+            f"{path}[{index}]",
+        )
+        for index, item in enumerate(map(mapping, items(value)))
     )
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return stream and tag: the tag is what stands after the first colon of the name, `latest` where nothing does."""
+    stream, _, tag = name.partition(":")
+    return stream, tag or "latest"
+
+
+def name_of(requested: str, document: Mapping[str, Any]) -> str:
+    """Return the name of an object: the request's, which wins, else its own, or what one is generated from."""
+    metadata = mapping(document.get("metadata"))
+    return requested or text(metadata.get("name")) or text(metadata.get("generateName"))
+
+
+def by_element(faults: Iterable[SchemaFault]) -> dict[str, tuple[SchemaFault, ...]]:
+    """Group faults by the element of a list that they are in, such as `spec.tags[2]`, "" for those in none."""
+    grouped: dict[str, list[SchemaFault]] = {}
+    for fault in faults:
+        element = _ELEMENT.match(fault.field)
+        grouped.setdefault(element.group() if element else "", []).append(fault)
+    return {path: tuple(found) for path, found in grouped.items()}
+
+
+def rebased(faults: Iterable[SchemaFault], old: str, new: str) -> tuple[SchemaFault, ...]:
+    """Return faults of what stood at the path `old` as if it stood at `new`."""
+    return tuple(SchemaFault(new + fault.field[len(old) :], fault.message, fault.reason) for fault in faults)

@@ -1,7 +1,7 @@
 """Policy documents become a frozen Policy, or every fault with its file, line and path."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.resources import files
 from itertools import chain
@@ -14,7 +14,7 @@ from webhook.errors import Fault, PolicyRefused
 from webhook.model import Mode
 from webhook.policy.document import Document, read
 from webhook.policy.entries import POLICY, SPEC, DefaultEntry, ExemptionEntry, RuleEntry
-from webhook.policy.match import Match
+from webhook.policy.plan import Plan
 from webhook.rules.cluster import Schema
 
 SHIPPED: Final = "default.yaml"
@@ -29,6 +29,7 @@ class Policy:
     Attributes:
         name: the names of its documents.
         digest: SHA-256 of its canonical form, `sha256:` and 64 hexadecimal digits.
+        plan: its rules, by what they judge.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Policy:
     exemptions: tuple[ExemptionEntry, ...]
     defaults: tuple[DefaultEntry, ...]
     rules: tuple[RuleEntry, ...]
+    plan: Plan = field(repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest[:19]}"  # as much of the digest as a person compares
@@ -68,13 +70,13 @@ def load(*paths: Path) -> Policy:
     rules = entries["rules"]
     if not any(isinstance(entry.rule, Schema) for entry in rules):
         rules = (RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT), *rules)
-    matches: dict[Match, Match] = {}
     return Policy(
         ",".join(dict.fromkeys(name for _, name, _ in parsed)),
         _digest([document.value for document in documents]),
         entries["exemptions"],
         entries["defaults"],
-        tuple(replace(entry, match=matches.setdefault(entry.match, entry.match)) for entry in rules),
+        rules,
+        Plan.of(rules),
     )
 
 

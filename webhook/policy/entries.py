@@ -8,6 +8,7 @@ from typing import Any, Final
 from marshmallow import ValidationError
 
 from webhook.defaults import COMPLETION, Completion
+from webhook.doors import DOORS, Door
 from webhook.globs import Glob
 from webhook.model import Mode
 from webhook.parameters import Choice, Items, Parameter, Record, Schema, Sentence, globs
@@ -78,12 +79,33 @@ def _rule_entry(
 ) -> RuleEntry:
     rule = next(iter(kinds.values()))
     wanted = match or Match()
-    if wanted.only.doors and rule.doors.isdisjoint(wanted.only.doors):
-        can = ", ".join(sorted(rule.doors))
+    can = resources(rule)
+    if wanted.only.doors and set(can).isdisjoint(wanted.only.doors):
         raise ValidationError(
-            {"match": {"doors": [f"{rule.kind} judges nothing there, so it can never match; expected {can}"]}}
+            {
+                "match": {
+                    "doors": [f"{rule.kind} judges nothing there, so it can never match; expected {', '.join(can)}"]
+                }
+            }
         )
+    if wanted.only.tags and not rule.judges_tags:
+        raise ValidationError({"match": {"tags": [f"{rule.kind} judges streams and no tags, so it can never match"]}})
     return RuleEntry(name, rule, Mode(mode), Mode(existing), wanted)
+
+
+def resources(rule: Rule | type[Rule]) -> list[str]:
+    """Return the resources at which a rule kind judges, in the doors' order."""
+    return list(dict.fromkeys(door.name.partition("/")[0] for door in judged(rule)))
+
+
+def judged(rule: Rule | type[Rule]) -> list[Door]:
+    """Return the doors at which a rule kind judges: those whose reviews carry what it reads."""
+    return [
+        door
+        for door in DOORS.values()
+        if (rule.judges_streams and door.streams)
+        or (rule.judges_tags and any(rule.reads <= place.carries for place in door.places))
+    ]
 
 
 def _exemption(name: str, match: Match | None = None, **given: Any) -> ExemptionEntry:
@@ -104,7 +126,7 @@ RULE: Final = Record(
         "mode": "what a finding does: refuse, warn the client, or only record",
         "existing": "the same for what a change leaves as it was",
         "match": "the changes it judges, all where absent",
-        **{kind: cls.__doc__ or "" for kind, cls in _BY_KIND.items()},
+        **{kind: cls.documentation() for kind, cls in _BY_KIND.items()},
     },
     one_of=tuple(_BY_KIND),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from webhook.doors import DOORS
+from webhook.policy.entries import judged
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
 
@@ -20,22 +20,20 @@ def explained(name: str) -> str:
 
 def _lines(kind: type[Rule]) -> Iterator[str]:
     yield kind.kind
-    yield f"  {kind.__doc__}"
+    yield f"  {kind.documentation()}"
     for each in kind.parameters():
         yield f"  {each.name}: {each.metadata['parameter'].expected} - {each.metadata['doc']}"
     yield f"  judges: {_where(kind)}"
 
 
 def _where(kind: type[Rule]) -> str:
-    """Return the resources whose reviews are judged by the kind: those that it can judge, and that we take."""
-    if taken := sorted(kind.doors & DOORS.keys()):
-        return ", ".join(taken)
-    return f"nothing yet: what it reads stands in reviews of {', '.join(sorted(kind.doors))}"
+    """Return the doors at which the kind judges."""
+    return ", ".join(door.name for door in judged(kind))
 
 
 def table() -> str:
     """Return the rule kinds as a Markdown table."""
-    rows = [f"| `{kind.kind}` | {kind.__doc__} | {_parameters(kind)} | {_where(kind)} |" for kind in KINDS]
+    rows = [f"| `{kind.kind}` | {kind.documentation()} | {_parameters(kind)} | {_where(kind)} |" for kind in KINDS]
     return "\n".join(("| kind | what it says | parameters | judges |", "|---|---|---|---|", *rows))
 
 

@@ -5,10 +5,10 @@ from typing import Final
 
 from marshmallow import ValidationError
 
+from webhook.doors import RESOURCES
 from webhook.globs import Glob, any_matches
-from webhook.model import TagChange, User
+from webhook.model import Change, TagChange, User
 from webhook.parameters import Choice, Items, Record, globs
-from webhook.rules.base import IMAGE_DOORS, TAG_DOORS
 
 _DOCS: Final = {
     "namespaces": "namespaces of the tag",
@@ -20,13 +20,16 @@ _DOCS: Final = {
 }
 _KEYS: Final = {
     **{name: globs("") for name in ("namespaces", "streams", "tags", "users", "groups")},
-    "doors": Items(Choice(*sorted(TAG_DOORS | IMAGE_DOORS))),
+    "doors": Items(Choice(*RESOURCES)),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """What a change must have, all of it; an empty part asks nothing."""
+    """What a change must have, all of it; an empty part asks nothing.
+
+    A repository that is imported as a whole may have tags of any name: only the glob `*` is sure to speak of them.
+    """
 
     namespaces: tuple[Glob, ...] = ()
     streams: tuple[Glob, ...] = ()
@@ -35,16 +38,21 @@ class Selector:
     groups: tuple[Glob, ...] = ()
     doors: tuple[str, ...] = ()
 
-    def selects(self, change: TagChange, user: User) -> bool:
-        """Whether `change`, asked for by `user`, has all of it."""
+    def selects(self, change: Change, user: User, *, perhaps: bool = False) -> bool:
+        """Whether `change`, asked for by `user`, has all of it; or perhaps has, where its tags are not named."""
         return (
             (not self.namespaces or any_matches(self.namespaces, change.namespace))
-            and (not self.tags or any_matches(self.tags, change.tag))
+            and (not self.tags or self._selects_tag(change, perhaps=perhaps))
             and (not self.streams or any_matches(self.streams, change.stream))
             and (not self.doors or change.door.partition("/")[0] in self.doors)
             and (not self.users or any_matches(self.users, user.name))
             and (not self.groups or any(any_matches(self.groups, group) for group in user.groups))
         )
+
+    def _selects_tag(self, change: Change, *, perhaps: bool) -> bool:
+        if not isinstance(change, TagChange):
+            return False
+        return (perhaps and change.every_tag) or any_matches(self.tags, change.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +62,17 @@ class Match:
     only: Selector = Selector()
     exclude: Selector | None = None
 
-    def selects(self, change: TagChange, user: User) -> bool:
-        """Whether the entry speaks of `change`, asked for by `user`."""
-        return self.only.selects(change, user) and not (self.exclude is not None and self.exclude.selects(change, user))
+    def selects(self, change: Change, user: User, *, perhaps: bool = True) -> bool:
+        """Whether the entry speaks of `change`, asked for by `user`.
+
+        Args:
+            change: what is judged.
+            user: who asks.
+            perhaps: whether it is enough that it may speak of one of the tags of a whole repository.
+        """
+        if not self.only.selects(change, user, perhaps=perhaps):
+            return False
+        return self.exclude is None or not self.exclude.selects(change, user, perhaps=not perhaps)
 
 
 def _match(*, exclude: Selector | None = None, **only: tuple[Glob, ...]) -> Match:

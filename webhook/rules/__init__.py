@@ -7,8 +7,9 @@ from webhook.rules.cluster import Conditions, Schema
 from webhook.rules.expression import Expression
 from webhook.rules.image import ImageSize, Labels, Platforms, Signatures
 from webhook.rules.naming import Annotations, Immutable, TagName
-from webhook.rules.policies import ImportPolicy, LookupPolicy, ReferencePolicy
+from webhook.rules.policies import ImportPolicy, ReferencePolicy
 from webhook.rules.source import CrossNamespace, Pin, Registries, SourceKinds
+from webhook.rules.stream import LookupPolicy, TagLimit
 
 KINDS: Final[tuple[type[Rule], ...]] = (
     Schema,
@@ -20,6 +21,7 @@ KINDS: Final[tuple[type[Rule], ...]] = (
     ReferencePolicy,
     LookupPolicy,
     TagName,
+    TagLimit,
     Immutable,
     Annotations,
     Labels,

@@ -3,15 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from webhook.model import Reason, Review, SourceKind, TagChange
+from webhook.model import Carried, Reason, Review, SourceKind, TagChange
 from webhook.parameters import Parameter
 from webhook.reference import ImageReference
 from webhook.text import quoted
-
-TAG_DOORS: Final = frozenset({"imagestreamtags", "imagetags", "imagestreams", "imagestreamimports"})
-IMAGE_DOORS: Final = frozenset({"imagestreammappings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +36,32 @@ class Rule(ABC):
 
     Attributes:
         kind: the key of the kind in a policy's entry.
-        doors: the resources whose reviews hold what the kind reads.
+        reads: what a review must carry of a tag for the kind to judge it.
+        judges_tags: whether the kind judges a TagChange.
+        judges_streams: whether it judges a StreamChange.
         judges_removal: whether the kind has something to say of a tag that is removed.
+        reads_review: whether it looks beyond the change, so that a tag may be news to it of which nothing changes.
         needs: the parameters of which one at least must be given, () where none need be.
     """
 
     __slots__ = ()
 
     kind: ClassVar[str]
-    doors: ClassVar[frozenset[str]] = TAG_DOORS
+    reads: ClassVar[frozenset[Carried]] = frozenset()
+    judges_tags: ClassVar[bool] = True
+    judges_streams: ClassVar[bool] = False
     judges_removal: ClassVar[bool] = False
+    reads_review: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: Any, review: Review) -> Iterator[Violation]:
         """Yield what is wrong with `change`, carried by `review`; `change.new` is there, but see `judges_removal`."""
+
+    @classmethod
+    def documentation(cls) -> str:
+        """Return what the kind says, in one line."""
+        return " ".join((cls.__doc__ or "").split())
 
     @classmethod
     def parameters(cls) -> tuple[Field[Any], ...]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from webhook.globs import Glob, any_matches
-from webhook.model import Review, TagChange
+from webhook.model import Carried, Change, Review, TagChange
 from webhook.parameters import globs
-from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, parameter
+from webhook.rules.base import Rule, Violation, parameter
 from webhook.text import quoted
 
 
@@ -16,9 +16,9 @@ class Schema(Rule):
     """The resource's required fields and enumerations, as the API server holds them; always there in `enforce`."""
 
     kind: ClassVar[str] = "schema"
-    doors: ClassVar[frozenset[str]] = TAG_DOORS | IMAGE_DOORS
+    judges_streams: ClassVar[bool] = True
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: Change, review: Review) -> Iterator[Violation]:
         """Yield a violation for each field that is not as the API server wants it."""
         del review
         for fault in change.faults:
@@ -30,7 +30,7 @@ class Conditions(Rule):
     """Conditions of a tag that may not be False: `ImportSuccess` is, where its last import failed."""
 
     kind: ClassVar[str] = "conditions"
-    doors: ClassVar[frozenset[str]] = frozenset({"imagestreamtags"})
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.CONDITIONS})
     needs: ClassVar[tuple[str, ...]] = ("deny",)
     deny: tuple[Glob, ...] = parameter(globs(), "types of conditions that may not be False, such as ImportSuccess")
 
@@ -39,7 +39,7 @@ class Conditions(Rule):
         del review
         if change.moved and change.old is not None:
             return
-        for index, condition in enumerate(change.conditions):
+        for condition in change.conditions:
             if condition.status == "False" and any_matches(self.deny, condition.type):
                 why = ": ".join(part for part in (condition.reason, condition.message) if part) or "no reason given"
-                yield Violation(f"condition {quoted(condition.type)} is False: {quoted(why)}", f"conditions[{index}]")
+                yield Violation(f"condition {quoted(condition.type)} is False: {quoted(why)}", condition.field)

@@ -9,9 +9,9 @@ import cel
 from cel import stdlib
 from marshmallow import ValidationError
 
-from webhook.model import Review, TagChange
+from webhook.model import Image, Review, TagChange
 from webhook.parameters import Items, Parameter, Record, Schema, Sentence
-from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, parameter
+from webhook.rules.base import Rule, Violation, parameter
 from webhook.text import quoted
 
 _VARIABLES: Final = ("object", "oldObject", "request", "tag")
@@ -132,7 +132,7 @@ class Expression(Rule):
     """What CEL says of `object`, `oldObject` and `request`, as in ValidatingAdmissionPolicy, and of `tag`."""
 
     kind: ClassVar[str] = "expression"
-    doors: ClassVar[frozenset[str]] = TAG_DOORS | IMAGE_DOORS
+    reads_review: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("validations",)
     validations: tuple[Validation, ...] = parameter(
         Items(_VALIDATION), "what must be true: each an `expression`, and the `message` for those it refuses"
@@ -153,13 +153,15 @@ class Expression(Rule):
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer
                 said = f"{type(error).__name__}: {error}"
-                yield Violation(f"{quoted(validation.expression)} could not be evaluated: {quoted(said)}", change.path)
+                yield Violation(
+                    f"{quoted(validation.expression)} could not be evaluated: {quoted(said)}", change.place.path
+                )
                 continue
             if result is not True:
                 wrong = validation.message
                 if result is not False:
                     wrong = f"{quoted(validation.expression)} is no boolean but {quoted(str(result))}"
-                yield Violation(wrong, change.path)
+                yield Violation(wrong, change.place.path)
 
 
 def as_variable(change: TagChange) -> dict[str, Any]:
@@ -172,7 +174,9 @@ def as_variable(change: TagChange) -> dict[str, Any]:
         "namespace": change.namespace,
         "stream": change.stream,
         "name": change.tag,
-        "isNew": change.old is None,
+        "everyTag": change.every_tag,
+        "isNew": change.old is None and not change.old_unknown,
+        "oldUnknown": change.old_unknown,
         "moved": change.moved,
         "from": {
             "kind": source.kind if source else "",
@@ -188,4 +192,19 @@ def as_variable(change: TagChange) -> dict[str, Any]:
         "importMode": new.import_mode if new else "",
         "referencePolicy": new.reference_policy if new else "",
         "annotations": dict(new.annotations) if new else {},
+        "image": _image(change.image),
+    }
+
+
+def _image(image: Image | None) -> dict[str, Any] | None:
+    """Return what a push or a scan says of the whole image, None elsewhere."""
+    if image is None:
+        return None
+    return {
+        "digest": image.name,
+        "labels": dict(image.labels) if image.labels is not None else None,
+        "platforms": list(image.platforms),
+        "size": image.size,
+        "layers": image.layers,
+        "signatures": [{"type": each.type, "trusted": each.trusted} for each in image.signatures],
     }

@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from webhook.globs import Glob, any_matches
-from webhook.model import Reason, Review, TagChange
+from webhook.model import Carried, Reason, Review, TagChange
 from webhook.parameters import Bool, Count, GlobMap, Quantity, globs
-from webhook.rules.base import IMAGE_DOORS, Rule, Violation, listed, parameter
+from webhook.rules.base import Rule, Violation, listed, parameter
 from webhook.text import quoted
+
+_IMAGE: Final = frozenset({Carried.IMAGE})
 
 
 @dataclass(frozen=True, slots=True)
 class Labels(Rule):
-    """Which labels an image must have, and which it may not have."""
+    """Which labels an image must have, and which it may not have; a manifest list has none, and so is refused."""
 
     kind: ClassVar[str] = "labels"
-    doors: ClassVar[frozenset[str]] = IMAGE_DOORS
+    reads: ClassVar[frozenset[Carried]] = _IMAGE
     needs: ClassVar[tuple[str, ...]] = ("require", "deny")
     require: tuple[tuple[str, Glob], ...] = parameter(GlobMap(), "labels that must be there, and what they must match")
     deny: tuple[Glob, ...] = parameter(globs(""), "labels that may not be there")
@@ -24,15 +26,23 @@ class Labels(Rule):
     def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
         """Yield a violation for each label that is missing, wrong or denied."""
         del review
-        if change.image is None or change.image.labels is None:
+        if change.image is None:
             return
-        where = "image.dockerImageMetadata.Config.Labels"
+        where, labels = change.field("dockerImageMetadata.Config.Labels"), change.image.labels
+        if labels is None:
+            why = (
+                "a manifest list has no labels of its own"
+                if change.image.manifests
+                else "its configuration is not there"
+            )
+            yield Violation(f"the image's labels cannot be judged: {why}", where, Reason.REQUIRED)
+            return
         for name, glob in self.require:
-            if name not in change.image.labels:
+            if name not in labels:
                 yield Violation(f"label {quoted(name)} is missing; expected {glob}", where, Reason.REQUIRED)
-            elif not glob.matches(found := change.image.labels[name]):
+            elif not glob.matches(found := labels[name]):
                 yield Violation(f"label {quoted(name)} is {quoted(found)}; expected {glob}", where)
-        for name in change.image.labels:
+        for name in labels:
             if any_matches(self.deny, name):
                 yield Violation(
                     f"label {quoted(name)} is not allowed; denied: {listed(self.deny)}", where, Reason.FORBIDDEN
@@ -44,7 +54,7 @@ class Platforms(Rule):
     """Which platforms an image must be there for, as `os/architecture` or `os/architecture/variant`."""
 
     kind: ClassVar[str] = "platforms"
-    doors: ClassVar[frozenset[str]] = IMAGE_DOORS
+    reads: ClassVar[frozenset[Carried]] = _IMAGE
     needs: ClassVar[tuple[str, ...]] = ("require",)
     require: tuple[Glob, ...] = parameter(globs(), "platforms that must be there, such as linux/arm64")
 
@@ -56,15 +66,15 @@ class Platforms(Rule):
         found = change.image.platforms
         if missing := [glob for glob in self.require if not any(glob.matches(platform) for platform in found)]:
             has = listed(quoted(platform) for platform in found) or "none"
-            yield Violation(f"the image is not there for {listed(missing)}; it is there for {has}", "image")
+            yield Violation(f"the image is not there for {listed(missing)}; it is there for {has}", change.place.path)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSize(Rule):
-    """How large an image may be."""
+    """How large an image may be; a manifest list does not say, and so is refused."""
 
     kind: ClassVar[str] = "imageSize"
-    doors: ClassVar[frozenset[str]] = IMAGE_DOORS
+    reads: ClassVar[frozenset[Carried]] = _IMAGE
     needs: ClassVar[tuple[str, ...]] = ("max", "maxLayers")
     max: int | None = parameter(Quantity(), "the most bytes its layers may have together", default=None)
     maxLayers: int | None = parameter(Count(1), "the most layers it may have", default=None)  # noqa: N815 - the policy's name
@@ -75,12 +85,12 @@ class ImageSize(Rule):
         image = change.image
         if image is None:
             return
-        if self.max is not None and image.size is not None and image.size > self.max:
-            yield Violation(f"the image has {image.size} bytes; allowed: {self.max}", "image")
-        if self.maxLayers is not None and image.layers is not None and image.layers > self.maxLayers:
-            yield Violation(
-                f"the image has {image.layers} layers; allowed: {self.maxLayers}", "image.dockerImageLayers"
-            )
+        if self.max is not None and (image.size is None or image.size > self.max):
+            has = "does not say its size" if image.size is None else f"has {image.size} bytes"
+            yield Violation(f"the image {has}; allowed: {self.max}", change.place.path)
+        if self.maxLayers is not None and (image.layers is None or image.layers > self.maxLayers):
+            has = "does not say its layers" if image.layers is None else f"has {image.layers} layers"
+            yield Violation(f"the image {has}; allowed: {self.maxLayers}", change.field("dockerImageLayers"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ class Signatures(Rule):
     """How many signatures an image must have, as the cluster stores them; whether they verify is the cluster's word."""
 
     kind: ClassVar[str] = "signatures"
-    doors: ClassVar[frozenset[str]] = IMAGE_DOORS
+    reads: ClassVar[frozenset[Carried]] = _IMAGE
     minimum: int = parameter(Count(1), "the fewest signatures", default=1)
     trusted: bool = parameter(Bool(), "whether only signatures count that the cluster calls Trusted", default=False)
     types: tuple[Glob, ...] = parameter(globs(), "the signature types that count, all where absent")
@@ -107,6 +117,6 @@ class Signatures(Rule):
             wanted = f" of type {listed(self.types)}" if self.types else ""
             yield Violation(
                 f"the image has {count} {trusted}signatures{wanted}; expected {self.minimum} at least",
-                "image.signatures",
+                change.field("signatures"),
                 Reason.REQUIRED,
             )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from webhook.globs import Glob, any_matches
-from webhook.model import Reason, Review, TagChange
-from webhook.parameters import Bool, GlobMap, globs
-from webhook.rules.base import IMAGE_DOORS, TAG_DOORS, Rule, Violation, listed, parameter
+from webhook.model import Carried, Reason, Review, TagChange
+from webhook.parameters import Bool, Choice, GlobMap, globs
+from webhook.rules.base import Rule, Violation, listed, parameter
 from webhook.text import quoted
 
 # The distribution specification's grammar of a tag.
@@ -17,10 +17,13 @@ _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class TagName(Rule):
-    """What a tag may be called; `grammar` is the distribution specification's, which OpenShift itself does not hold."""
+    """What a tag may be called; `grammar` is the distribution specification's, which OpenShift itself does not hold.
+
+    The names in a repository that is imported or followed as a whole are not known: their registry serves them, so
+    `grammar` holds, and `allow` and `deny` refuse the whole repository.
+    """
 
     kind: ClassVar[str] = "tagName"
-    doors: ClassVar[frozenset[str]] = TAG_DOORS | IMAGE_DOORS
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny", "grammar")
     allow: tuple[Glob, ...] = parameter(globs(), "names that are allowed, all where absent")
     deny: tuple[Glob, ...] = parameter(globs(), "names that are denied, whatever is allowed")
@@ -29,30 +32,54 @@ class TagName(Rule):
     def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
         """Yield a violation for each way in which the name is not as it must be."""
         del review
-        name, where = quoted(change.tag), change.name_path
+        if change.every_tag:
+            if self.allow or self.deny:
+                yield Violation("a whole repository is meant, whatever its tags are named", change.field("from.name"))
+            return
         if self.grammar and not _TAG.fullmatch(change.tag):
-            yield Violation(f"no registry can serve a tag named {name}; expected {_TAG.pattern}", where)
-        if denied := [glob for glob in self.deny if glob.matches(change.tag)]:
-            yield Violation(f"a tag may not be named {name}; denied: {listed(denied)}", where)
+            yield self._violation(change, "no registry can serve a tag named", f"expected {_TAG.pattern}")
+        if self.deny and any_matches(self.deny, change.tag):
+            yield self._violation(change, "a tag may not be named", f"denied: {listed(self.deny)}")
         elif self.allow and not any_matches(self.allow, change.tag):
-            yield Violation(f"a tag may not be named {name}; allowed: {listed(self.allow)}", where)
+            yield self._violation(change, "a tag may not be named", f"allowed: {listed(self.allow)}")
+
+    @staticmethod
+    def _violation(change: TagChange, wrong: str, wanted: str) -> Violation:
+        return Violation(f"{wrong} {quoted(change.tag)}; {wanted}", change.place.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Immutable(Rule):
-    """A tag that has a source keeps it: it may not be pointed elsewhere, nor removed from its stream."""
+    """A tag that has a source keeps it: it may not be pointed elsewhere, nor removed from its stream.
+
+    A push and an import do not say what the tag was, or whether there was one: `unknown` says whether they may set it.
+    """
 
     kind: ClassVar[str] = "immutable"
     judges_removal: ClassVar[bool] = True
+    unknown: str = parameter(
+        Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
+    )
 
     def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
-        """Yield a violation where a tag that had a source has another, or none."""
+        """Yield a violation where a tag that had a source has another, or none, or where none can tell."""
         del review
+        if change.old_unknown and self.unknown == "deny":
+            yield Violation(
+                f"{quoted(change.tag)} may point elsewhere already, and this request does not say; set it as a tag",
+                change.place.name,
+                Reason.FORBIDDEN,
+            )
+            return
         old = change.old.source if change.old else None
         if old is None or not change.moved:
             return
         if change.new is None:
-            yield Violation(f"{quoted(change.tag)} points at {quoted(str(old))} and may not be removed", change.path)
+            yield Violation(
+                f"{quoted(change.tag)} points at {quoted(str(old))} and may not be removed",
+                change.place.path,
+                Reason.FORBIDDEN,
+            )
         else:
             now = f"at {quoted(str(change.new.source))}" if change.new.source else "at nothing"
             yield Violation(
@@ -67,7 +94,7 @@ class Annotations(Rule):
     """Which annotations a tag must have, and which it may not have."""
 
     kind: ClassVar[str] = "annotations"
-    doors: ClassVar[frozenset[str]] = TAG_DOORS - {"imagestreamimports"}
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.ANNOTATIONS})
     needs: ClassVar[tuple[str, ...]] = ("require", "deny")
     require: tuple[tuple[str, Glob], ...] = parameter(
         GlobMap(), "annotations that must be there, and what they must match"

@@ -1,11 +1,11 @@
-"""Rules about a tag's importPolicy, referencePolicy and lookupPolicy."""
+"""Rules about a tag's importPolicy and referencePolicy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.globs import ReferenceGlob
-from webhook.model import Reason, Review, SourceKind, TagChange
+from webhook.globs import ReferenceGlob, any_reference_matches
+from webhook.model import Carried, Reason, Review, SourceKind, TagChange
 from webhook.parameters import Bool, Choice, Items, reference_globs
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.text import quoted
@@ -16,6 +16,7 @@ class ImportPolicy(Rule):
     """How a tag may be imported; the annotation `openshift.io/image.insecureRepository` counts as `insecure`."""
 
     kind: ClassVar[str] = "importPolicy"
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.SOURCE, Carried.IMPORT_POLICY})
     needs: ClassVar[tuple[str, ...]] = ("insecure", "scheduled", "scheduledFrom", "importMode")
     insecure: bool | None = parameter(Bool(), "what `insecure` must be", default=None)
     scheduled: bool | None = parameter(
@@ -37,7 +38,7 @@ class ImportPolicy(Rule):
         if self.insecure is not None and tag.insecure is not self.insecure:
             said = "an insecure import is not allowed" if tag.insecure else "the import must be insecure"
             yield Violation(
-                f"{said}; expected insecure: {_word(self.insecure)}",
+                f"{said}; expected insecure: {word(self.insecure)}",
                 tag.insecure_field or change.field("importPolicy.insecure"),
                 Reason.FORBIDDEN,
             )
@@ -64,9 +65,9 @@ class ImportPolicy(Rule):
             return
         if self.scheduled is not None and scheduled is not self.scheduled and not image.digest:
             said = "a scheduled import is not allowed" if scheduled else "the import must be scheduled"
-            yield Violation(f"{said}; expected scheduled: {_word(self.scheduled)}", where)
+            yield Violation(f"{said}; expected scheduled: {word(self.scheduled)}", where)
         allowed = self.scheduledFrom
-        if scheduled and not image.digest and allowed and not any(glob.matches(image) for glob in allowed):
+        if scheduled and not image.digest and allowed and not any_reference_matches(allowed, image):
             yield Violation(
                 f"{quoted(image.name)} may not be imported on a schedule; allowed: {listed(allowed)}",
                 where,
@@ -79,6 +80,7 @@ class ReferencePolicy(Rule):
     """How those who use the tag may be given its image: from its Source, or from the Local registry."""
 
     kind: ClassVar[str] = "referencePolicy"
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.SOURCE, Carried.REFERENCE_POLICY})
     needs: ClassVar[tuple[str, ...]] = ("allow",)
     allow: tuple[str, ...] = parameter(Items(Choice("Source", "Local")), "the types that are allowed")
 
@@ -96,25 +98,6 @@ class ReferencePolicy(Rule):
             )
 
 
-@dataclass(frozen=True, slots=True)
-class LookupPolicy(Rule):
-    """Whether pods may name the stream's tags directly; decided on imagestreams, the only place that stores it."""
-
-    kind: ClassVar[str] = "lookupPolicy"
-    doors: ClassVar[frozenset[str]] = frozenset({"imagestreams"})
-    needs: ClassVar[tuple[str, ...]] = ("local",)
-    local: bool | None = parameter(Bool(), "what `lookupPolicy.local` must be", default=None)
-
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
-        """Yield a violation where the stream's lookup is not as it must be."""
-        del review
-        if change.lookup_local is not None and change.lookup_local is not self.local:
-            yield Violation(
-                f"local lookup is {_word(change.lookup_local)}; expected {_word(self.local is True)}",
-                "spec.lookupPolicy.local",
-                Reason.FORBIDDEN,
-            )
-
-
-def _word(value: bool) -> str:  # noqa: FBT001 - it is the word for it
+def word(value: bool) -> str:  # noqa: FBT001 - it is the word for it
+    """Return a boolean as YAML and JSON write it."""
     return "true" if value else "false"

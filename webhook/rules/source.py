@@ -4,17 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from webhook.globs import Glob, ReferenceGlob, any_matches
-from webhook.model import Reason, Review, SourceKind, TagChange
+from webhook.globs import Glob, ReferenceGlob, any_matches, any_reference_matches
+from webhook.model import Carried, Reason, Review, SourceKind, TagChange
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs
 from webhook.reference import ImageReference
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.text import quoted
 
-_INTERNAL: Final = (
-    ReferenceGlob.compile("image-registry.openshift-image-registry.svc:*"),
-    ReferenceGlob.compile("image-registry.openshift-image-registry.svc.cluster.local:*"),
-    ReferenceGlob.compile("docker-registry.default.svc:*"),
+_SOURCE: Final = frozenset({Carried.SOURCE})
+_INTERNAL: Final = frozenset(
+    {
+        "image-registry.openshift-image-registry.svc",
+        "image-registry.openshift-image-registry.svc.cluster.local",
+        "docker-registry.default.svc",
+    }
 )
 
 
@@ -23,6 +26,7 @@ class SourceKinds(Rule):
     """What kinds of source a tag may point at."""
 
     kind: ClassVar[str] = "sourceKinds"
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.SOURCE_KIND})
     needs: ClassVar[tuple[str, ...]] = ("allow",)
     allow: tuple[str, ...] = parameter(Items(Choice(*SourceKind)), "the kinds that are allowed")
 
@@ -43,6 +47,7 @@ class Registries(Rule):
     """Which registries and repositories a DockerImage may come from; references are parsed, never prefix-matched."""
 
     kind: ClassVar[str] = "registries"
+    reads: ClassVar[frozenset[Carried]] = _SOURCE
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny")
     allow: tuple[ReferenceGlob, ...] = parameter(
         reference_globs(),
@@ -57,20 +62,25 @@ class Registries(Rule):
         if isinstance(image, Violation):
             yield image
         elif image is not None:
-            where, name = change.field("from.name"), quoted(image.name)
-            if denied := [glob for glob in self.deny if glob.matches(image)]:
-                yield Violation(f"{name} is a denied repository; denied: {listed(denied)}", where, Reason.FORBIDDEN)
-            elif self.allow and not any(glob.matches(image) for glob in self.allow):
-                yield Violation(
-                    f"{name} is not an allowed repository; allowed: {listed(self.allow)}", where, Reason.FORBIDDEN
-                )
+            if self.deny and (denied := [glob for glob in self.deny if glob.matches(image)]):
+                yield self._violation(change, image, f"is a denied repository; denied: {listed(denied)}")
+            elif self.allow and not any_reference_matches(self.allow, image):
+                yield self._violation(change, image, f"is not an allowed repository; allowed: {listed(self.allow)}")
+
+    @staticmethod
+    def _violation(change: TagChange, image: ImageReference, wrong: str) -> Violation:
+        return Violation(f"{quoted(image.name)} {wrong}", change.field("from.name"), Reason.FORBIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Pin(Rule):
-    """Sources that cannot move under the tag: by digest, or at least not by certain tags."""
+    """Sources that cannot move under the tag: by digest, or at least not by certain tags.
+
+    A repository that is imported or followed as a whole has any tag.
+    """
 
     kind: ClassVar[str] = "pin"
+    reads: ClassVar[frozenset[Carried]] = _SOURCE
     needs: ClassVar[tuple[str, ...]] = ("digest", "denyTags")
     digest: bool = parameter(Bool(), "whether a source must be a digest or an ImageStreamImage", default=False)
     denyTags: tuple[Glob, ...] = parameter(globs(), "tags that a source may not have; no tag at all is `latest`")  # noqa: N815 - the policy's name
@@ -80,7 +90,6 @@ class Pin(Rule):
         del review
         source = change.new.source if change.new else None
         image = docker_image(change)
-        where = change.field("from.name")
         if isinstance(image, Violation):
             yield image
             return
@@ -88,10 +97,13 @@ class Pin(Rule):
             return
         if self.digest and (image is None or not image.digest):
             wanted = "an ImageStreamImage" if image is None else "name@digest"
-            yield Violation(f"{quoted(source.name)} has no digest; expected {wanted}", where)
+            yield Violation(f"{quoted(source.name)} has no digest; expected {wanted}", change.field("from.name"))
+        if not self.denyTags:
+            return
         tag = _source_tag(source.name, image)
-        if tag and any_matches(self.denyTags, tag):
-            yield Violation(f"{quoted(source.name)} has the tag {quoted(tag)}; denied: {listed(self.denyTags)}", where)
+        if change.every_tag or (tag and any_matches(self.denyTags, tag)):
+            has = "has any tag" if change.every_tag else f"has the tag {quoted(tag)}"
+            yield Violation(f"{quoted(source.name)} {has}; denied: {listed(self.denyTags)}", change.field("from.name"))
 
 
 def _source_tag(name: str, image: ImageReference | None) -> str:
@@ -106,6 +118,7 @@ class CrossNamespace(Rule):
     """From which other namespaces of the cluster a tag may take its image, through the internal registry too."""
 
     kind: ClassVar[str] = "crossNamespace"
+    reads: ClassVar[frozenset[Carried]] = _SOURCE
     allow: tuple[Glob, ...] = parameter(globs(), "namespaces that are allowed beside the tag's own")
     internalRegistries: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
         reference_globs(), "what else the internal registry is called, beside its service names"
@@ -123,8 +136,8 @@ class CrossNamespace(Rule):
             return
         namespace, field = source.namespace, "from.namespace"
         if image is not None:
-            inside = any(glob.matches(image) for glob in _INTERNAL) or any(
-                glob.matches(image) for glob in self.internalRegistries
+            inside = image.registry.partition(":")[0] in _INTERNAL or any_reference_matches(
+                self.internalRegistries, image
             )
             namespace, field = image.repository.partition("/")[0] if inside else "", "from.name"
         if namespace and namespace != change.namespace and not any_matches(self.allow, namespace):

@@ -157,8 +157,8 @@ class Parts(Checked):
 
     expected = "a list of objects"
 
-    def __init__(self, document: "Document") -> None:
-        super().__init__()
+    def __init__(self, document: "Document", *, required: bool = False) -> None:
+        super().__init__(required=required)
         self._document = document
 
     def accepts(self, value: Any) -> bool:

@@ -10,6 +10,7 @@ from webhook.model import SourceKind
 from webhook.reference import ImageReference, StreamReference
 from webhook.schemas.document import (
     REQUIRED,
+    AnyObject,
     Choice,
     Count,
     Document,
@@ -124,10 +125,7 @@ class ImageStreamTag(Document):
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """The name is one that a stream and a URL can have."""
-        metadata = document.get("metadata") or {}
-        name = metadata.get("name") or ""
-        if name and (sentence := _misnamed(name, metadata.get("namespace") or "")):
-            yield "metadata.name", sentence
+        yield from misnamed(document)
 
 
 class NewImageStreamTag(ImageStreamTag):
@@ -141,6 +139,27 @@ class NewImageStreamTag(ImageStreamTag):
             yield "tag.annotations", f"Invalid value: {shown(own)}: {_CREATED}"
 
 
+class ImageTag(Document):
+    """A tag of an image stream beside what the cluster says of it (image.openshift.io/v1, ImageTag)."""
+
+    metadata = Part(ObjectMeta())
+    spec = Part(TagReference(), required=True)
+    status = AnyObject(required=True)
+    image = Part(Image(), required=True)
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The name is one that a stream and a URL can have."""
+        yield from misnamed(document)
+
+
+def misnamed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what the API server says of the name of an image stream tag or image tag."""
+    metadata = document.get("metadata") or {}
+    name = metadata.get("name") or ""
+    if name and (sentence := _misnamed(name, metadata.get("namespace") or "")):
+        yield "metadata.name", sentence
+
+
 def _misnamed(name: str, namespace: str) -> str:
     """Return what the API server says of the name of an image stream tag, "" where it says nothing."""
     for forbidden in "/%":
@@ -149,6 +168,11 @@ def _misnamed(name: str, namespace: str) -> str:
     stream = name.partition(":")[0]
     if not stream:
         return f"Invalid value: {quoted(name)}: must be of the form <stream_name>:<tag>"
+    return misnamed_stream(stream, namespace)
+
+
+def misnamed_stream(stream: str, namespace: str) -> str:
+    """Return what the API server says of the name of an image stream, "" where it says nothing."""
     if not _STREAM.fullmatch(stream):
         return f'Invalid value: {quoted(stream)}: must match "{_STREAM.pattern}"'
     if len(namespace) + 1 + len(stream) > _LONGEST_STREAM:

@@ -1,0 +1,168 @@
+"""imagestreams: `spec.tags`, the repository that a stream follows, and the stream itself (`oc edit|apply is`)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from webhook.doors import reading
+from webhook.model import (
+    NOTHING,
+    Change,
+    Condition,
+    Place,
+    Review,
+    SchemaFault,
+    SourceKind,
+    Stream,
+    StreamChange,
+    TagChange,
+    TagReference,
+)
+from webhook.schemas.stream import ImageStream
+
+NAME: Final = "imagestreams"
+_SCHEMA: Final = ImageStream()
+_REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", reading.TAG)
+_REPOSITORY: Final = Place(
+    "spec", "/spec", "metadata.name", reading.REFERENCE, fields={"from.name": "dockerImageRepository"}
+)
+PLACES: Final = (_REMOVED, _REPOSITORY)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a change of a stream, as it is to be or as it was.
+
+    Attributes:
+        tags: `spec.tags` as it was sent.
+        repository: the repository that the stream follows, "" where there is none.
+        stream: what it says beside.
+        faults: what the schema says, by the element of `spec.tags` that is meant, "" for the rest.
+        conditions: what the cluster says of a tag's imports, by the tag's name.
+    """
+
+    tags: list[Any]
+    repository: str
+    stream: Stream
+    faults: Mapping[str, tuple[SchemaFault, ...]]
+    conditions: Mapping[str, tuple[Condition, ...]]
+
+    @property
+    def insecure(self) -> bool:
+        """Whether all of the stream's imports are insecure."""
+        return self.stream.annotations.get(reading.INSECURE_REPOSITORY, "").lower() == "true"
+
+    def tag(self, tag: Mapping[str, Any], path: str) -> TagReference:
+        """Read one of `spec.tags`, to be spoken of at `path`."""
+        own = reading.annotations(tag)
+        return reading.tag_reference(
+            tag, own, (f"{path}.annotations", own), ("metadata.annotations", self.stream.annotations)
+        )
+
+    def followed(self) -> TagReference | None:
+        """Return the tags of the repository that the stream follows, None where it follows none."""
+        if not self.repository:
+            return None
+        source = {"kind": SourceKind.DOCKER_IMAGE.value, "name": self.repository}
+        annotations = ("metadata.annotations", self.stream.annotations)
+        return reading.tag_reference({"from": source}, NOTHING, annotations)
+
+
+def sides(review: Review) -> tuple[Side, Side]:
+    """Return both sides of `review`, the new one first; one that is not there holds nothing."""
+    new, old = review.object, review.old_object
+    faults = _SCHEMA.faults(new) if new is not None else ()
+    return _side(new, faults), _side(old, _SCHEMA.faults(old) if faults and old is not None else ())
+
+
+def _side(document: Mapping[str, Any] | None, faults: tuple[SchemaFault, ...]) -> Side:
+    found = document or NOTHING
+    spec, status = reading.mapping(found.get("spec")), reading.mapping(found.get("status"))
+    tags = reading.items(spec.get("tags"))
+    local = reading.mapping(spec.get("lookupPolicy")).get("local") is True
+    return Side(
+        tags,
+        reading.text(spec.get("dockerImageRepository")),
+        Stream(local, len(tags), reading.annotations(found.get("metadata"))),
+        reading.by_element(faults),
+        {
+            reading.text(tag.get("tag")): reading.conditions(tag["conditions"], f"status.tags[{index}].conditions")
+            for index, tag in enumerate(map(reading.mapping, reading.items(status.get("tags"))))
+            if tag.get("conditions")
+        },
+    )
+
+
+def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
+    """Return what `review` would change in a stream; a stream that is deleted loses all its tags.
+
+    Args:
+        review: the question.
+        untouched: whether tags of which nothing changes are wanted too.
+    """
+    name = reading.name_of(review.name, review.object or NOTHING)
+    new, old = sides(review)
+    tags = tuple(_tags(review, name, new, old, untouched=untouched))
+    if review.object is None:
+        return tags
+    owned = {change.place.path for change in tags}
+    stream = stream_change(
+        review,
+        name,
+        (new.stream, [fault for path, found in new.faults.items() if path not in owned for fault in found]),
+        (old.stream, old.faults.get("", ())),
+    )
+    return (stream, *tags, *_followed(review, name, new, old))
+
+
+def stream_change(
+    review: Review,
+    name: str,
+    new: tuple[Stream, Iterable[SchemaFault]],
+    old: tuple[Stream, Iterable[SchemaFault]],
+) -> StreamChange:
+    """Return what `review` says of the stream as a whole, and what the schema says of what is no tag's own."""
+    before = old[0] if review.old_object is not None else None
+    return StreamChange(review.door, review.namespace, name, new[0], before, tuple(new[1]), tuple(old[1]))
+
+
+def _tags(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
+    """Yield the tags, old matched to new by name."""
+    olds = {tag.get("name"): (index, tag) for index, tag in enumerate(old.tags) if isinstance(tag, dict)}
+    same = new.insecure is old.insecure
+    for index, tag in enumerate(new.tags):
+        if not isinstance(tag, dict):
+            continue
+        at, before = olds.pop(tag.get("name"), (-1, None))
+        if not untouched and same and before == tag:
+            continue
+        path = f"spec.tags[{index}]"
+        after = new.tag(tag, path)
+        was = old.tag(before, path) if before is not None else None
+        faults = new.faults.get(path, ())
+        if was == after:
+            if not untouched and not faults:
+                continue
+            was = after
+        was_at, pointer, tag_name = f"spec.tags[{at}]", f"/spec/tags/{index}", reading.text(tag.get("name"))
+        yield TagChange(
+            NAME,
+            Place(path, pointer, f"{path}.name", reading.TAG, (f"{pointer}/annotations",), kept=reading.KEPT),
+            review.namespace,
+            name,
+            tag_name,
+            after,
+            was,
+            conditions=old.conditions.get(tag_name, ()),
+            faults=faults,
+            old_faults=reading.rebased(old.faults.get(was_at, ()), was_at, path),
+        )
+    for gone, (_, tag) in olds.items():
+        yield TagChange(NAME, _REMOVED, review.namespace, name, reading.text(gone), None, old.tag(tag, "spec.tags"))
+
+
+def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
+    """Yield the tags of a repository that the stream begins to follow, or follows in another way."""
+    after, before = new.followed(), old.followed()
+    if after is not None and after != before:
+        yield TagChange(NAME, _REPOSITORY, review.namespace, name, "*", after, before, every_tag=True)

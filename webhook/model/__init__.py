@@ -1,0 +1,34 @@
+"""Frozen values that pass between rooms."""
+
+from webhook.model.change import Carried, Change, Place, Reason, SchemaFault, Stream, StreamChange, TagChange
+from webhook.model.decision import Decision, Exemption, Finding, Mode, PatchOp, allow, deny, patched
+from webhook.model.review import Review, User
+from webhook.model.tag import NOTHING, Condition, Image, Signature, Source, SourceKind, TagReference
+
+__all__ = [
+    "NOTHING",
+    "Carried",
+    "Change",
+    "Condition",
+    "Decision",
+    "Exemption",
+    "Finding",
+    "Image",
+    "Mode",
+    "PatchOp",
+    "Place",
+    "Reason",
+    "Review",
+    "SchemaFault",
+    "Signature",
+    "Source",
+    "SourceKind",
+    "Stream",
+    "StreamChange",
+    "TagChange",
+    "TagReference",
+    "User",
+    "allow",
+    "deny",
+    "patched",
+]

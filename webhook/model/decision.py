@@ -1,0 +1,107 @@
+"""The answer: what the rules found, and what comes of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from webhook.model.change import Change, Reason, TagChange
+
+
+class Mode(StrEnum):
+    """What a finding does, as in Pod Security Admission; `ignore` is for what a change leaves as it was."""
+
+    ENFORCE = "enforce"
+    WARN = "warn"
+    AUDIT = "audit"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence of a rule about one tag.
+
+    Attributes:
+        rule: the name of the policy's entry.
+        mode: what the finding does.
+        message: one sentence: what is wrong, the value, what is allowed.
+        field: the JSON path in the object that the user sent.
+        existing: whether the change leaves this as it was.
+        reason: the cause's reason.
+    """
+
+    rule: str
+    mode: Mode
+    message: str
+    field: str
+    existing: bool = False
+    reason: Reason = Reason.INVALID
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message} (rule {self.rule})"
+
+
+@dataclass(frozen=True, slots=True)
+class PatchOp:
+    """One operation of a JSON Patch (RFC 6902)."""
+
+    op: str
+    path: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """An exemption that was used, and the reason that its user gave, "" where none is asked for."""
+
+    name: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one review; made by `allow`, `deny` and `patched` only.
+
+    Attributes:
+        verdict: `allow`, `deny` or `patch`.
+        changes: what would change, and was judged.
+        findings: what the rules said of them, whatever the mode.
+        patch: what completes the object.
+        exemption: the exemption that was used.
+    """
+
+    verdict: str
+    changes: tuple[Change, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    patch: tuple[PatchOp, ...] = ()
+    exemption: Exemption | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the change may happen."""
+        return self.verdict != "deny"
+
+    @property
+    def tags(self) -> tuple[TagChange, ...]:
+        """The tags that would change."""
+        return tuple(change for change in self.changes if isinstance(change, TagChange))
+
+    def in_mode(self, mode: Mode) -> tuple[Finding, ...]:
+        """Return the findings of one mode."""
+        return tuple(finding for finding in self.findings if finding.mode is mode)
+
+
+def allow(
+    changes: tuple[Change, ...] = (), findings: tuple[Finding, ...] = (), exemption: Exemption | None = None
+) -> Decision:
+    """Return the decision that lets a change happen, with what was found all the same."""
+    return Decision("allow", changes, findings, exemption=exemption)
+
+
+def deny(changes: tuple[Change, ...], findings: tuple[Finding, ...]) -> Decision:
+    """Return the decision that refuses a change, with every finding."""
+    return Decision("deny", changes, findings)
+
+
+def patched(changes: tuple[Change, ...], patch: tuple[PatchOp, ...]) -> Decision:
+    """Return the decision that completes an object."""
+    return Decision("patch", changes, patch=patch)

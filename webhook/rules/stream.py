@@ -1,0 +1,51 @@
+"""Rules about an image stream as a whole, decided where one is written; a review of a tag does not say them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from webhook.model import Reason, Review, StreamChange
+from webhook.parameters import Bool, Count
+from webhook.rules.base import Rule, Violation, parameter
+from webhook.rules.policies import word
+
+
+@dataclass(frozen=True, slots=True)
+class LookupPolicy(Rule):
+    """Whether pods may name the stream's tags directly; an imagestreamtag shows it, but only its stream stores it."""
+
+    kind: ClassVar[str] = "lookupPolicy"
+    judges_tags: ClassVar[bool] = False
+    judges_streams: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("local",)
+    local: bool | None = parameter(Bool(), "what `lookupPolicy.local` must be", default=None)
+
+    def check(self, change: StreamChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation where the stream's lookup is not as it must be."""
+        del review
+        new = change.new
+        if new is not None and new.lookup_local is not self.local:
+            yield Violation(
+                f"local lookup is {word(new.lookup_local)}; expected {word(self.local is True)}",
+                "spec.lookupPolicy.local",
+                Reason.FORBIDDEN,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TagLimit(Rule):
+    """How many tags a stream may have; a stream that loses tags is not held to it, however many are left."""
+
+    kind: ClassVar[str] = "tagLimit"
+    judges_tags: ClassVar[bool] = False
+    judges_streams: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("max",)
+    max: int | None = parameter(Count(1), "the most tags it may have", default=None)
+
+    def check(self, change: StreamChange, review: Review) -> Iterator[Violation]:
+        """Yield a violation where the stream has more tags than it may, and not fewer than it had."""
+        del review
+        new, old = change.new, change.old
+        if new is None or self.max is None or new.tags <= self.max or (old is not None and new.tags < old.tags):
+            return
+        yield Violation(f"the stream has {new.tags} tags; allowed: {self.max}", "spec.tags", Reason.FORBIDDEN)

@@ -1,0 +1,174 @@
+"""An image stream and what fills it (image.openshift.io/v1): ImageStream, ImageStreamImport, ImageStreamMapping."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from webhook.errors import MalformedReference
+from webhook.model import SourceKind
+from webhook.reference import ImageReference
+from webhook.schemas.document import REQUIRED, AnyObject, Count, Document, Flag, Part, Parts, Text, shown
+from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
+from webhook.schemas.tag import TagEventCondition, TagImportPolicy, TagReference, TagReferencePolicy, misnamed_stream
+
+_ANY: Final = "*"  # what old clients send to look up a stream; the API server takes it for a name
+
+
+class ImageStreamSpec(Document):
+    """What a stream is to be (image.openshift.io/v1, ImageStreamSpec)."""
+
+    lookupPolicy = Part(StreamLookupPolicy())
+    dockerImageRepository = Text()
+    tags = Parts(TagReference())
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """A repository that the stream follows has neither tag nor digest."""
+        if repository := document.get("dockerImageRepository"):
+            yield from _repository("dockerImageRepository", repository)
+
+
+class TagEvent(Document):
+    """What a tag pointed at since when (image.openshift.io/v1, TagEvent)."""
+
+    created = Text(required=True)
+    dockerImageReference = Text(required=True)
+    image = Text(required=True)
+    generation = Count(required=True)
+
+
+class NamedTagEventList(Document):
+    """A tag's history (image.openshift.io/v1, NamedTagEventList)."""
+
+    tag = Text(required=True)
+    items = Parts(TagEvent(), required=True)
+    conditions = Parts(TagEventCondition())
+
+
+class ImageStreamStatus(Document):
+    """What the cluster says of a stream (image.openshift.io/v1, ImageStreamStatus)."""
+
+    dockerImageRepository = Text(required=True)
+    publicDockerImageRepository = Text()
+    tags = Parts(NamedTagEventList())
+
+
+class ImageStream(Document):
+    """An image stream (image.openshift.io/v1, ImageStream)."""
+
+    metadata = Part(ObjectMeta())
+    spec = Part(ImageStreamSpec())
+    status = Part(ImageStreamStatus())
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The name is one that a repository can have."""
+        metadata = document.get("metadata") or {}
+        name = metadata.get("name") or ""
+        if name and (sentence := misnamed_stream(name, metadata.get("namespace") or "")):
+            yield "metadata.name", sentence
+
+
+class ImportSource(Document):
+    """Where images are imported from (core/v1, ObjectReference): a DockerImage alone."""
+
+    kind = Text()
+    name = Text()
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The kind is the only one, and the name is there."""
+        if document.get("kind") != SourceKind.DOCKER_IMAGE:
+            yield "kind", f"Invalid value: {shown(document.get('kind') or '')}: only DockerImage is supported"
+        if not document.get("name"):
+            yield "name", REQUIRED
+
+
+class ImportTarget(Document):
+    """Which tag an image is imported into (core/v1, LocalObjectReference)."""
+
+    name = Text()
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """A target has a name."""
+        if not document.get("name"):
+            yield "name", 'Invalid value: "": the name of the target tag must be specified'
+
+
+class ImageImportSpec(Document):
+    """One image to import (image.openshift.io/v1, ImageImportSpec)."""
+
+    from_ = Part(ImportSource(), required=True, data_key="from")
+    to = Part(ImportTarget())
+    importPolicy = Part(TagImportPolicy())
+    referencePolicy = Part(TagReferencePolicy())
+    includeManifest = Flag()
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The source is an image reference."""
+        source = document.get("from") or {}
+        name = source.get("name")
+        if name and name != _ANY and source.get("kind") == SourceKind.DOCKER_IMAGE:
+            try:
+                ImageReference.parse(name)
+            except MalformedReference as error:
+                yield "from.name", f"Invalid value: {error}"
+
+
+class RepositoryImportSpec(Document):
+    """A whole repository to import (image.openshift.io/v1, RepositoryImportSpec)."""
+
+    from_ = Part(ImportSource(), required=True, data_key="from")
+    importPolicy = Part(TagImportPolicy())
+    referencePolicy = Part(TagReferencePolicy())
+    includeManifest = Flag()
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The source is a repository, of which every tag is meant."""
+        source = document.get("from") or {}
+        if source.get("name") and source.get("kind") == SourceKind.DOCKER_IMAGE:
+            yield from _repository("from.name", source["name"])
+
+
+class ImageStreamImportSpec(Document):
+    """What is to be imported (image.openshift.io/v1, ImageStreamImportSpec)."""
+
+    import_ = Flag(required=True, data_key="import")
+    images = Parts(ImageImportSpec())
+    repository = Part(RepositoryImportSpec())
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """There is something to import."""
+        if not document.get("images") and document.get("repository") is None:
+            yield "images", "Invalid value: null: you must specify at least one image or a repository import"
+
+
+class ImageStreamImport(Document):
+    """An import (image.openshift.io/v1, ImageStreamImport)."""
+
+    metadata = Part(ObjectMeta())
+    spec = Part(ImageStreamImportSpec(), required=True)
+    status = AnyObject(required=True)
+
+
+class ImageStreamMapping(Document):
+    """A push (image.openshift.io/v1, ImageStreamMapping): an image, and the tag that is to mean it."""
+
+    metadata = Part(ObjectMeta())
+    image = Part(Image(), required=True)
+    tag = Text(required=True)
+    dockerImageRepository = Text()
+
+    def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The tag and the stream are named; a stream that only its repository names cannot be judged."""
+        if not document.get("tag"):
+            yield "tag", REQUIRED
+        if not (document.get("metadata") or {}).get("name"):
+            yield "metadata.name", f"{REQUIRED}: a stream that only its dockerImageRepository names cannot be judged"
+
+
+def _repository(key: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the name of a repository."""
+    try:
+        reference = ImageReference.parse(name)
+    except MalformedReference as error:
+        yield key, f"Invalid value: {error}"
+        return
+    if reference.tag or reference.digest:
+        yield key, f"Invalid value: {shown(name)}: you must specify an image repository, not a tag or ID"
