@@ -1,7 +1,5 @@
 """The decision: a review and a policy in, a Decision out. Pure: no I/O, no clock, no state."""
 
-from collections.abc import Iterator
-
 from webhook import defaults, doors
 from webhook.globs import any_matches
 from webhook.model import Change, Decision, Exemption, Finding, Mode, Review, TagChange, allow, deny, patched
@@ -16,7 +14,9 @@ def validate(review: Review, policy: Policy) -> Decision:
     An exemption lets it happen, and still records what the rules would have said.
     """
     changes = doors.changes(review, untouched=policy.plan.asks_untouched)
-    findings = [finding for change in changes for finding in judge(change, review, policy)]
+    findings: list[Finding] = []
+    for change in changes:
+        findings += judge(change, review, policy)
     if len(changes) > 1 and findings:
         findings = list(dict.fromkeys(findings))  # what is said of a stream is said of each of its tags
     changed = changes if len(changes) == 1 else tuple(change for change in changes if change.touched)
@@ -49,8 +49,9 @@ def mutate(review: Review, policy: Policy) -> Decision:
     return patched(changes, patch) if patch else allow(changes)
 
 
-def judge(change: Change, review: Review, policy: Policy) -> Iterator[Finding]:
-    """Yield what the rules of `policy` say of one change: what it leaves as it was in the mode `existing`."""
+def judge(change: Change, review: Review, policy: Policy) -> list[Finding]:
+    """Return what the rules of `policy` say of one change: what it leaves as it was in the mode `existing`."""
+    findings: list[Finding] = []
     for entry in policy.plan.selected(change, review.user):
         before: frozenset[Violation] | None = None
         for violation in entry.rule.check(change, review):
@@ -59,7 +60,12 @@ def judge(change: Change, review: Review, policy: Policy) -> Iterator[Finding]:
             existing = violation in before
             mode = entry.existing if existing else entry.mode
             if mode is not Mode.IGNORE:
-                yield Finding(entry.name, mode, violation.message, violation.field, existing, violation.reason)
+                findings.append(
+                    Finding(entry.name, mode, violation.message, violation.field, existing, violation.reason)
+                )
+    if len(findings) > 1:
+        findings.sort(key=lambda finding: policy.plan.position[finding.rule])
+    return findings
 
 
 def _before(entry: RuleEntry, change: Change, review: Review) -> frozenset[Violation]:

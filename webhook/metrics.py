@@ -2,9 +2,11 @@
 
 import os
 import struct
-from threading import Lock
+from collections import Counter as Tally
+from collections import deque
+from collections.abc import Iterator
 from time import sleep
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 
@@ -20,6 +22,9 @@ _READ_SECONDS: Final = 0.01
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
+_T = TypeVar("_T")
+
+
 class Metrics:
     """The metrics of one worker; those of all workers are read together through files that they share."""
 
@@ -29,9 +34,8 @@ class Metrics:
             pid = os.getpid()
             values.ValueClass = values.MultiProcessValue(process_identifier=lambda: pid)  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._lock = Lock()
-        self._counted: dict[tuple[Counter, tuple[str, ...]], int] = {}
-        self._durations: dict[str, Histogram] = {}
+        self._answers: deque[tuple[str, str, str, bool, Decision, float]] = deque()
+        self._kept: deque[str] = deque()
         registry = self._registry
         self._requests = Counter(
             "istag_webhook_admission_requests_total",
@@ -83,31 +87,16 @@ class Metrics:
         self._faults = Counter("istag_webhook_faults_total", "Faults of ours, answered with 500.", registry=registry)
 
     def answered(self, webhook: str, review: Review, decision: Decision, seconds: float) -> None:
-        """Count one answer."""
-        dry_run = "true" if review.dry_run else "false"
-        counted: list[tuple[Counter, tuple[str, ...]]] = [
-            (self._requests, (webhook, review.door, review.operation, decision.verdict, dry_run))
-        ]
-        duration = self._durations.get(webhook)
-        if duration is None:
-            duration = self._durations[webhook] = self._duration.labels(webhook)
-        duration.observe(seconds)
-        for finding in decision.findings:
-            existing = "true" if finding.existing else "false"
-            counted.append((self._findings, (finding.rule, finding.mode, existing)))
-        self._count(*counted)
-        if decision.exemption is not None:
-            self._exemptions.labels(decision.exemption.name).inc()
-        if decision.patch:
-            self._patches.inc(len(decision.patch))
+        """Count one answer, with the next `flush`: sharing what is counted costs as much as a decision."""
+        self._answers.append((webhook, review.door, review.operation, review.dry_run, decision, seconds))
 
     def malformed(self, status: int) -> None:
         """Count a request that was no review."""
         self._malformed.labels(str(status)).inc()
 
     def recorded(self, *, written: bool) -> None:
-        """Count a record that was written, or that failed."""
-        self._count((self._records, ("written" if written else "failed",)))
+        """Count a record that was written, or that failed, with the next `flush`."""
+        self._kept.append("written" if written else "failed")
 
     def policy_loaded(self, policy: Policy, timestamp: float) -> None:
         """Note the policy now in force, loaded at `timestamp` (seconds since the epoch)."""
@@ -126,19 +115,24 @@ class Metrics:
         """Count a fault of ours."""
         self._faults.inc()
 
-    def _count(self, *keys: tuple[Counter, tuple[str, ...]]) -> None:
-        """Count one of each, to be shared by the next `flush`: sharing costs as much as a rule."""
-        with self._lock:
-            counted = self._counted
-            for key in keys:
-                counted[key] = counted.get(key, 0) + 1
-
     def flush(self) -> None:
         """Share what was counted since; called about once a second, from another thread, and before it is shown."""
-        with self._lock:
-            counted, self._counted = self._counted, {}
-        for (counter, labels), count in counted.items():
-            counter.labels(*labels).inc(count)
+        requests: Tally[tuple[str, ...]] = Tally()
+        findings: Tally[tuple[str, ...]] = Tally()
+        for webhook, door, operation, dry_run, decision, seconds in _taken(self._answers):
+            requests[webhook, door, operation, decision.verdict, "true" if dry_run else "false"] += 1
+            self._duration.labels(webhook).observe(seconds)
+            for finding in decision.findings:
+                findings[finding.rule, finding.mode, "true" if finding.existing else "false"] += 1
+            if decision.exemption is not None:
+                self._exemptions.labels(decision.exemption.name).inc()
+            if decision.patch:
+                self._patches.inc(len(decision.patch))
+        for counter, tally in ((self._requests, requests), (self._findings, findings)):
+            for labels, count in tally.items():
+                counter.labels(*labels).inc(count)
+        for result, count in Tally(_taken(self._kept)).items():
+            self._records.labels(result).inc(count)
 
     def exposition(self) -> bytes:
         """Return the metrics of all workers in Prometheus's text format."""
@@ -153,6 +147,15 @@ class Metrics:
             except struct.error:  # another worker has just made its file, and not yet filled it
                 sleep(_READ_SECONDS)
         return generate_latest(registry)
+
+
+def _taken(waiting: deque[_T]) -> Iterator[_T]:
+    """Yield what waits, and take it away; others may add to it meanwhile, and take from it too."""
+    while True:
+        try:
+            yield waiting.popleft()
+        except IndexError:
+            return
 
 
 def forget(pid: int) -> None:

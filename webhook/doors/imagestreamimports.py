@@ -14,7 +14,15 @@ _KEPT: Final = reading.KEPT - {Carried.ANNOTATIONS}
 _REPOSITORY: Final = Place(
     "spec.repository", "/spec/repository", "spec.repository.from.name", reading.REFERENCE, kept=_KEPT
 )
-PLACES: Final = (_REPOSITORY,)
+
+
+def _image(index: int | str) -> Place:
+    """Return where one of `spec.images` stands."""
+    path = f"spec.images[{index}]"
+    return Place(path, f"/spec/images/{index}", f"{path}.to.name", reading.REFERENCE, kept=_KEPT)
+
+
+PLACES: Final = (_image("*"), _REPOSITORY)
 
 
 def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
@@ -45,11 +53,9 @@ def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
 def _images(review: Review, name: str, spec: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[TagChange]:
     """Yield the tags that the images go to, and those of the repository."""
     for index, image in enumerate(map(reading.mapping, reading.items(spec.get("images")))):
-        path = f"spec.images[{index}]"
         if to := reading.text(reading.mapping(image.get("to")).get("name")):
-            place = Place(path, f"/spec/images/{index}", f"{path}.to.name", reading.REFERENCE, kept=_KEPT)
             reference = reading.tag_reference(image, given)
-            yield TagChange(NAME, place, review.namespace, name, to, reference, old_unknown=True)
+            yield TagChange(NAME, _image(index), review.namespace, name, to, reference, old_unknown=True)
     if isinstance(repository := spec.get("repository"), dict):
         reference = reading.tag_reference(repository, given)
         yield TagChange(NAME, _REPOSITORY, review.namespace, name, "*", reference, every_tag=True, old_unknown=True)

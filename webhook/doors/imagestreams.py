@@ -26,7 +26,15 @@ _REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", reading.TAG)
 _REPOSITORY: Final = Place(
     "spec", "/spec", "metadata.name", reading.REFERENCE, fields={"from.name": "dockerImageRepository"}
 )
-PLACES: Final = (_REMOVED, _REPOSITORY)
+
+
+def _place(index: int | str) -> Place:
+    """Return where one of `spec.tags` stands."""
+    path, pointer = f"spec.tags[{index}]", f"/spec/tags/{index}"
+    return Place(path, pointer, f"{path}.name", reading.TAG, (f"{pointer}/annotations",), NOTHING, reading.KEPT)
+
+
+PLACES: Final = (_place("*"), _REPOSITORY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +144,18 @@ def _tags(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -
         at, before = olds.pop(tag.get("name"), (-1, None))
         if not untouched and same and before == tag:
             continue
-        path = f"spec.tags[{index}]"
-        after = new.tag(tag, path)
-        was = old.tag(before, path) if before is not None else None
-        faults = new.faults.get(path, ())
-        if was == after:
-            if not untouched and not faults:
+        place = _place(index)
+        after = new.tag(tag, place.path)
+        was = old.tag(before, place.path) if before is not None else None
+        faults = new.faults.get(place.path, ())
+        if was == after and not faults:
+            if not untouched:
                 continue
             was = after
-        was_at, pointer, tag_name = f"spec.tags[{at}]", f"/spec/tags/{index}", reading.text(tag.get("name"))
+        was_at, tag_name = f"spec.tags[{at}]", reading.text(tag.get("name"))
         yield TagChange(
             NAME,
-            Place(path, pointer, f"{path}.name", reading.TAG, (f"{pointer}/annotations",), kept=reading.KEPT),
+            place,
             review.namespace,
             name,
             tag_name,
@@ -155,7 +163,7 @@ def _tags(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -
             was,
             conditions=old.conditions.get(tag_name, ()),
             faults=faults,
-            old_faults=reading.rebased(old.faults.get(was_at, ()), was_at, path),
+            old_faults=reading.rebased(old.faults.get(was_at, ()), was_at, place.path) if faults else (),
         )
     for gone, (_, tag) in olds.items():
         yield TagChange(NAME, _REMOVED, review.namespace, name, reading.text(gone), None, old.tag(tag, "spec.tags"))

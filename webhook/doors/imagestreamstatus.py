@@ -17,8 +17,20 @@ NAME: Final = "imagestreams/status"
 _FIELDS: Final = {"from.name": "dockerImageReference"}
 _ITEM: Final = frozenset({Carried.SOURCE})
 _REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", _ITEM)
-_SPEC: Final = Place("spec.tags", "/spec/tags", "spec.tags", reading.TAG)
-PLACES: Final = (_REMOVED, _SPEC)
+
+
+def _spec(index: int | str) -> Place:
+    """Return where one of `spec.tags` stands, which nothing can be written to."""
+    return Place(f"spec.tags[{index}]", f"/spec/tags/{index}", f"spec.tags[{index}].name", reading.TAG)
+
+
+def _item(index: int | str) -> Place:
+    """Return where the newest item of one of `status.tags` stands."""
+    path, pointer = f"status.tags[{index}]", f"/status/tags/{index}"
+    return Place(f"{path}.items[0]", f"{pointer}/items/0", f"{path}.tag", _ITEM, fields=_FIELDS)
+
+
+PLACES: Final = (_item("*"), _spec("*"))
 
 
 def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
@@ -42,9 +54,8 @@ def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
     if new.insecure is old.insecure:
         return
     for index, tag in enumerate(map(reading.mapping, old.tags)):
-        path = f"spec.tags[{index}]"
-        place = Place(path, f"/spec/tags/{index}", f"{path}.name", reading.TAG)
-        after, before = new.tag(tag, path), old.tag(tag, path)
+        place = _spec(index)
+        after, before = new.tag(tag, place.path), old.tag(tag, place.path)
         yield TagChange(NAME, place, review.namespace, name, reading.text(tag.get("name")), after, before)
 
 
@@ -54,9 +65,7 @@ def _pointed(review: Review, name: str) -> Iterator[TagChange]:
     for index, tag, after in _newest(review.object or NOTHING):
         before = olds.pop(tag, None)
         if after != before:
-            path = f"status.tags[{index}]"
-            place = Place(f"{path}.items[0]", f"/status/tags/{index}/items/0", f"{path}.tag", _ITEM, fields=_FIELDS)
-            yield TagChange(NAME, place, review.namespace, name, tag, after, before)
+            yield TagChange(NAME, _item(index), review.namespace, name, tag, after, before)
     for tag, before in olds.items():
         yield TagChange(NAME, _REMOVED, review.namespace, name, tag, None, before)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from webhook.doors import DOORS, Door
+from webhook.model import Carried
 from webhook.policy.entries import judged
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
@@ -39,3 +41,31 @@ def table() -> str:
 
 def _parameters(kind: type[Rule]) -> str:
     return "<br>".join(f"`{each.name}`: {each.metadata['doc']}" for each in kind.parameters()) or "none"
+
+
+def doors_table() -> str:
+    """Return which kinds judge what at which door, and what a patch of the defaults reaches there, as Markdown."""
+    names = [f"`{name}`" for name in DOORS]
+    kinds = (f"| `{kind.kind}` | {' | '.join(_cell(kind, door) for door in DOORS.values())} |" for kind in KINDS)
+    kept = (" ".join(f"`{each}`" for each in _kept(door)) or "-" for door in DOORS.values())
+    return "\n".join(
+        (
+            f"| kind | {' | '.join(names)} |",
+            "|---|" + "---|" * len(names),
+            *kinds,
+            f"| *defaults that the API server keeps* | {' | '.join(kept)} |",
+        )
+    )
+
+
+def _cell(kind: type[Rule], door: Door) -> str:
+    """Return what of a door's review the kind judges."""
+    places = [place for place in door.places if kind.judges_tags and kind.reads <= place.carries]
+    judged = [f"`{place.field('from.name') if place.fields else place.path}`" for place in places]
+    if kind.judges_streams and door.streams:
+        judged.append("the stream")
+    return " ".join(judged) or "-"
+
+
+def _kept(door: Door) -> list[str]:
+    return [each for each in Carried if any(each in place.kept for place in door.places)]

@@ -21,6 +21,7 @@ class Plan:
         untouched: the same for a tag of which nothing changes: those that have something to say of it.
         removed: the same for a tag that is removed.
         streams: those for a stream as a whole.
+        position: where each rule stands in the policy, by its name.
         asks_untouched: whether any rule has something to say of a tag of which nothing changes.
     """
 
@@ -28,6 +29,7 @@ class Plan:
     untouched: Mapping[frozenset[Carried], Groups]
     removed: Mapping[frozenset[Carried], Groups]
     streams: Groups
+    position: Mapping[str, int]
     asks_untouched: bool
 
     @classmethod
@@ -47,19 +49,22 @@ class Plan:
             untouched,
             table(lambda entry: entry.rule.judges_removal),
             _groups(entry for entry in entries if entry.rule.judges_streams),
+            {entry.name: position for position, entry in enumerate(entries)},
             any(untouched.values()),
         )
 
-    def selected(self, change: Change, user: User) -> Iterable[RuleEntry]:
+    def selected(self, change: Change, user: User) -> list[RuleEntry]:
         """Return the rules that speak of `change`, asked for by `user`."""
         if isinstance(change, TagChange):
             table = self.removed if change.new is None else self.tags if change.touched else self.untouched
             groups = table[change.place.carries]
         else:
             groups = self.streams
+        found: list[RuleEntry] = []
         for match, entries in groups:
             if match.selects(change, user):
-                yield from entries
+                found += entries
+        return found
 
 
 def speaks_of_untouched(entry: RuleEntry) -> bool:

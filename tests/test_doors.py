@@ -1,0 +1,616 @@
+"""Every door: what is read through it, and that the same change gets the same answer at each."""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jsonpatch
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import (
+    DIGEST,
+    decoded,
+    docker,
+    import_review,
+    imported,
+    istag_of,
+    itag_of,
+    policy_of,
+    push_review,
+    review_of,
+    reviewed,
+    stream_of,
+    stream_review,
+    stream_tag,
+    tag_of,
+)
+
+from webhook import admission, doors
+from webhook.defaults import patched_document
+from webhook.model import Change, Decision, TagChange
+from webhook.policy import Policy
+from webhook.review import encode, operation
+
+_INSECURE = "openshift.io/image.insecureRepository"
+_ANY = "spec: {rules: [{name: any, registries: {allow: [quay.io]}, existing: %s}]}\n"
+_APP = docker("quay.io/acme/app:1")
+_EVIL = docker("evil.example/x:1")
+
+
+def _judged(document: dict[str, Any], policy: Policy) -> Decision:
+    return admission.validate(decoded(document), policy)
+
+
+def _read(document: dict[str, Any]) -> list[Change]:
+    return list(doors.changes(decoded(document)))
+
+
+def _said(decision: Decision) -> list[str]:
+    return [f"{finding.mode} {finding.field}: {finding.message}" for finding in decision.findings]
+
+
+# --- the same change at every door
+
+
+def _annotated(tag: dict[str, Any]) -> dict[str, Any]:
+    istag = istag_of(tag)
+    if tag.get("annotations"):
+        istag["metadata"]["annotations"] = tag["annotations"]
+    return istag
+
+
+def _istag(tag: dict[str, Any]) -> dict[str, Any]:
+    return review_of(None, object=_annotated(tag), oldObject=istag_of(None))
+
+
+def _istag_created(tag: dict[str, Any]) -> dict[str, Any]:
+    return review_of(None, object=_annotated(tag), operation="CREATE")
+
+
+def _itag(tag: dict[str, Any]) -> dict[str, Any]:
+    return reviewed("imagetags", "ImageTag", "app:live", itag_of(tag))
+
+
+def _itag_updated(tag: dict[str, Any]) -> dict[str, Any]:
+    return reviewed("imagetags", "ImageTag", "app:live", itag_of(tag), itag_of(None))
+
+
+def _stream(tag: dict[str, Any]) -> dict[str, Any]:
+    other = tag_of(
+        None, name="a", annotations={"owner": "me"}, importPolicy={"scheduled": True, "importMode": "Legacy"}
+    )
+    return stream_review(stream_of(other, tag))
+
+
+def _stream_updated(tag: dict[str, Any]) -> dict[str, Any]:
+    return stream_review(stream_of(tag), stream_of())
+
+
+def _image_import(tag: dict[str, Any]) -> dict[str, Any]:
+    return import_review(
+        {**{key: tag[key] for key in ("from", "importPolicy", "referencePolicy")}, "to": {"name": "live"}}
+    )
+
+
+class _Way(NamedTuple):
+    """A request that makes a tag.
+
+    Attributes:
+        review: makes the review of the tag.
+        path: where the tag stands in it.
+        name: the field that names the tag.
+        annotated: whether the request carries the tag's annotations.
+        only_images: whether it takes sources of kind DockerImage alone.
+    """
+
+    review: Callable[[dict[str, Any]], dict[str, Any]]
+    path: str
+    name: str
+    annotated: bool = True
+    only_images: bool = False
+
+
+_WAYS = {
+    "oc tag": _Way(_istag, "tag", "metadata.name"),
+    "oc create istag": _Way(_istag_created, "tag", "metadata.name"),
+    "oc create itag": _Way(_itag, "spec", "metadata.name"),
+    "oc replace itag": _Way(_itag_updated, "spec", "metadata.name"),
+    "oc create is": _Way(_stream, "spec.tags[1]", "spec.tags[1].name"),
+    "oc edit is": _Way(_stream_updated, "spec.tags[0]", "spec.tags[0].name"),
+    "oc import-image": _Way(
+        _image_import, "spec.images[0]", "spec.images[0].to.name", annotated=False, only_images=True
+    ),
+}
+_LIVE: dict[str, Any] = {"name": "live"}
+_CASES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "registry": ("registries: {allow: [quay.io]}", {"from": _EVIL}, "from.name"),
+    "unparsable": ("registries: {allow: [quay.io]}", {"from": docker("quay.io/Acme/app")}, "from.name"),
+    "kind": ("sourceKinds: {allow: [DockerImage]}", {"from": stream_tag("base:1")}, "from.kind"),
+    "digest": ("pin: {digest: true}", {"from": _APP}, "from.name"),
+    "latest": ("pin: {denyTags: [latest]}", {"from": docker("quay.io/acme/app")}, "from.name"),
+    "namespace": ("crossNamespace: {}", {"from": stream_tag("base:1", "other")}, "from.namespace"),
+    "internal-registry": (
+        "crossNamespace: {}", {"from": docker("image-registry.openshift-image-registry.svc:5000/other/base:1")}, "from.name",
+    ),
+    "insecure": (
+        "importPolicy: {insecure: false}", {"from": _APP, "importPolicy": {"insecure": True}}, "importPolicy.insecure",
+    ),
+    "scheduled": (
+        "importPolicy: {scheduled: false}", {"from": _APP, "importPolicy": {"scheduled": True}}, "importPolicy.scheduled",
+    ),
+    "import-mode": ("importPolicy: {importMode: [PreserveOriginal]}", {"from": _APP}, "importPolicy.importMode"),
+    "reference-policy": ("referencePolicy: {allow: [Local]}", {"from": _APP}, "referencePolicy.type"),
+    "schema": (
+        "schema: {}", {"from": _APP, "importPolicy": {"importMode": "All"}}, "importPolicy.importMode",
+    ),
+    "name": ("tagName: {deny: [live]}", {"from": _APP}, "<name>"),
+    "annotation": ('annotations: {require: {owner: "*"}}', {"from": _APP}, 'annotations["owner"]'),
+    "insecure-annotation": (
+        "importPolicy: {insecure: false}", {"from": _APP, "annotations": {_INSECURE: "True"}}, f'annotations["{_INSECURE}"]',
+    ),
+    "expression": ("expression: {validations: [{expression: tag.scheduled}]}", {"from": _APP}, ""),
+}  # fmt: skip
+
+
+_PASSING = {
+    "digest": "pin: {denyTags: [x]}",
+    "import-mode": "importPolicy: {importMode: [Legacy]}",
+    "reference-policy": "referencePolicy: {allow: [Source]}",
+    "name": "tagName: {deny: [dead]}",
+    "expression": "expression: {validations: [{expression: tag.from.kind != 'ImageStreamTag'}]}",
+}
+
+
+@pytest.mark.parametrize("case", _CASES, ids=str)
+def test_the_same_change_gets_the_same_answer(case: str) -> None:
+    """A tag is refused with the same sentence whichever request would make it, and the field is where it stands there."""
+    rule, fields, field = _CASES[case]
+    policy = policy_of(f"spec: {{rules: [{{name: the-rule, {rule}}}]}}\n")
+    tag = {**tag_of(None), **fields}
+    sentences = set()
+    for name, way in _WAYS.items():
+        if (way.only_images and fields["from"]["kind"] != "DockerImage") or (
+            not way.annotated and "annotation" in case
+        ):
+            continue
+        decision = _judged(way.review(tag), policy)
+        assert not decision.allowed, name
+        (finding,) = (each for each in decision.findings if each.rule == "the-rule")
+        expected = way.name if field == "<name>" else f"{way.path}.{field}".rstrip(".")
+        assert finding.field == expected, name
+        sentences.add((finding.message, finding.mode, finding.existing, finding.reason))
+    assert len(sentences) == 1
+
+
+@pytest.mark.parametrize("case", _CASES, ids=str)
+def test_what_is_allowed_is_allowed_at_every_door(case: str) -> None:
+    """A tag with nothing wrong is let through by every rule, whichever request would make it."""
+    rule, _, _ = _CASES[case]
+    policy = policy_of(f"spec: {{rules: [{{name: the-rule, {_PASSING.get(case, rule)}}}]}}\n")
+    for name, way in _WAYS.items():
+        annotations = {"annotations": {"owner": "me"}} if way.annotated else {}
+        assert _said(_judged(way.review({**tag_of(_APP), **annotations}), policy)) == [], name
+
+
+def test_the_ways_of_oc_tag_are_all_refused() -> None:
+    """`oc tag` answers a 403 by trying POST and then the stream; each of the three requests is refused, and with 422."""
+    policy = policy_of(_ANY % "audit")
+    tag = tag_of(_EVIL)
+    for document in (
+        review_of(_EVIL, old=None, oldObject=istag_of(None)),
+        review_of(None, object=istag_of(tag), operation="CREATE"),
+        stream_review(stream_of(tag_of(_APP, name="a"), tag), stream_of(tag_of(_APP, name="a"))),
+    ):
+        review = decoded(document)
+        answer = json.loads(encode(review, admission.validate(review, policy), {}))["response"]
+        assert answer["allowed"] is False
+        assert answer["status"]["code"] == 422
+        assert answer["status"]["message"].endswith(
+            '"evil.example/x" is not an allowed repository; allowed: quay.io (rule any)'
+        )
+
+
+# --- imagestreams
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "said"),
+    [
+        pytest.param([("a", _APP), ("b", _EVIL)], [("a", _APP)], ["enforce spec.tags[1].from.name"], id="added"),
+        pytest.param([("a", _EVIL)], [("a", _APP)], ["enforce spec.tags[0].from.name"], id="moved"),
+        pytest.param([("a", _EVIL)], [("a", _EVIL)], ["audit spec.tags[0].from.name"], id="as-it-was"),
+        pytest.param(
+            [("a", _APP), ("b", _EVIL)], [("b", _EVIL)], ["audit spec.tags[1].from.name"], id="by-name-not-by-position"
+        ),
+        pytest.param(
+            [("a", _EVIL), ("b", _APP)], [("a", _APP), ("b", _EVIL)], ["enforce spec.tags[0].from.name"], id="swapped"
+        ),
+        pytest.param([("b", _EVIL)], [("a", _EVIL)], ["enforce spec.tags[0].from.name"], id="renamed"),
+        pytest.param([("a", _APP)], [("a", _APP), ("b", _EVIL)], [], id="removed"),
+    ],
+)
+def test_tags_of_a_stream(new: list[Any], old: list[Any], said: list[str]) -> None:
+    """Tags are matched by name: what is new or points elsewhere is judged anew, the rest as what it was."""
+    document = stream_review(
+        stream_of(*(tag_of(source, name=name) for name, source in new)),
+        stream_of(*(tag_of(source, name=name) for name, source in old)),
+    )
+    found = [each.partition(": ")[0] for each in _said(_judged(document, policy_of(_ANY % "audit")))]
+    assert found == said
+
+
+def test_untouched_tags_are_judged_only_where_a_rule_asks() -> None:
+    """Under `existing: ignore` alone a tag of which nothing changes is not even read; the record has what changes."""
+    tags = [tag_of(_EVIL, name=f"v{number}") for number in range(5)]
+    document = stream_review(stream_of(*tags, tag_of(_APP)), stream_of(*tags))
+    ignoring = policy_of("spec: {rules: [{name: s, schema: {}, existing: ignore}, "
+                         "{name: any, registries: {allow: [quay.io]}, existing: ignore}]}\n")  # fmt: skip
+    asking = policy_of(_ANY % "warn")
+    assert not ignoring.plan.asks_untouched
+    assert [str(change) for change in doors.changes(decoded(document), untouched=False)] == ["app/app", "app/app:live"]
+    assert [str(tag) for tag in _judged(document, ignoring).tags] == ["app/app:live"]
+    decision = _judged(document, asking)
+    assert [str(tag) for tag in decision.tags] == ["app/app:live"]
+    assert [finding.field for finding in decision.findings] == [f"spec.tags[{number}].from.name" for number in range(5)]
+
+
+def test_an_expression_sees_tags_of_which_nothing_changes() -> None:
+    """A rule that reads the whole object judges untouched tags anew, whatever `existing` says of what was so before."""
+    policy = policy_of(
+        "spec: {rules: [{name: e, existing: ignore, expression: {validations: "
+        "[{expression: '!has(object.metadata.labels)', message: no labels}]}}]}\n"
+    )
+    tag = tag_of(_APP)
+    document = stream_review(stream_of(tag, metadata={"labels": {"a": "b"}}), stream_of(tag))
+    assert _said(_judged(document, policy)) == ["enforce spec.tags[0]: no labels"]
+    both = stream_review(*[stream_of(tag, metadata={"labels": {"a": "b"}})] * 2)
+    assert _said(_judged(both, policy)) == []
+
+
+def test_the_streams_annotation_makes_its_tags_insecure() -> None:
+    """The stream's insecureRepository annotation counts for every tag, is judged when it is set, and said once."""
+    policy = policy_of("spec: {rules: [{name: secure, importPolicy: {insecure: false}}]}\n")
+    tags = [tag_of(_APP, name="a"), tag_of(_APP, name="b"), tag_of(stream_tag("a"), name="c")]
+    insecure = {"annotations": {_INSECURE: "true"}}
+    document = stream_review(stream_of(*tags, metadata=insecure), stream_of(*tags))
+    said = f'metadata.annotations["{_INSECURE}"]: an insecure import is not allowed; expected insecure: false'
+    assert _said(_judged(document, policy)) == [f"enforce {said}"]
+    again = stream_review(*[stream_of(*tags, metadata=insecure)] * 2)
+    assert _said(_judged(again, policy)) == [f"audit {said}"]
+    status = stream_review(stream_of(*tags, metadata=insecure), stream_of(*tags), "status")
+    assert _said(_judged(status, policy)) == [f"enforce {said}"]
+    itag = itag_of(tag_of(_APP), **insecure)
+    assert _said(_judged(reviewed("imagetags", "ImageTag", "app:live", itag), policy)) == [f"enforce {said}"]
+
+
+def test_a_schema_fault_is_a_tags_own() -> None:
+    """What the schema says of a tag is judged with the tag, and what was so before is `existing` wherever it stands."""
+    bad = tag_of(_APP, name="b", importPolicy={"importMode": "All"})
+    policy = policy_of("spec: {rules: [{name: s, schema: {}}]}\n")
+    moved = stream_review(stream_of(tag_of(_APP, name="a"), bad), stream_of(bad))
+    assert [each.partition(": ")[0] for each in _said(_judged(moved, policy))] == [
+        "audit spec.tags[1].importPolicy.importMode"
+    ]
+    new = stream_review(stream_of(bad), stream_of())
+    assert [each.partition(": ")[0] for each in _said(_judged(new, policy))] == [
+        "enforce spec.tags[0].importPolicy.importMode"
+    ]
+    text = stream_review(stream_of(tag_of(_APP, importPolicy={"importMode": 5})), stream_of(tag_of(_APP)))
+    assert [each.partition(": ")[0] for each in _said(_judged(text, policy))] == [
+        "enforce spec.tags[0].importPolicy.importMode"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "field"),
+    [
+        pytest.param("x", "spec.tags", id="no-list"),
+        pytest.param([5], "spec.tags[0]", id="no-object"),
+        pytest.param([{"from": None}], "spec.tags[0].name", id="no-name"),
+    ],
+)
+def test_what_is_no_tag_is_a_fault(tags: Any, field: str) -> None:
+    """Whatever stands in the place of a tag is refused at its place."""
+    document = stream_review({**stream_of(), "spec": {"tags": tags}})
+    decision = _judged(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
+    assert [finding.field for finding in decision.findings] == [field]
+
+
+def test_a_stream_that_follows_a_repository() -> None:
+    """`spec.dockerImageRepository` means every tag of it; it is judged when it is set, and not when it stays."""
+    policy = policy_of(_ANY % "audit")
+    following = stream_of(dockerImageRepository="evil.example/x")
+    assert _said(_judged(stream_review(following, stream_of()), policy)) == [
+        'enforce spec.dockerImageRepository: "evil.example/x" is not an allowed repository; allowed: quay.io'
+    ]
+    assert _said(_judged(stream_review(following, following), policy)) == []
+    assert _said(_judged(stream_review(stream_of(), following), policy)) == []
+
+
+# --- imagestreams/status
+
+
+def _status(name: str, image: str = "", tag: str = "live") -> dict[str, Any]:
+    event = {"created": "2026-01-01T00:00:00Z", "dockerImageReference": name, "image": image, "generation": 1}
+    status = {"dockerImageRepository": "", "tags": [{"tag": tag, "items": [event]}]}
+    return {**stream_of(), "status": status}
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "said"),
+    [
+        pytest.param(
+            _status(f"evil.example/x@{DIGEST}", DIGEST), stream_of(),
+            ["evil.example"], id="set",
+        ),
+        pytest.param(_status(f"evil.example/x@{DIGEST}", DIGEST), _status(f"evil.example/x@{DIGEST}", DIGEST), [], id="as-it-was"),
+        pytest.param(
+            _status(f"quay.io/acme/app@{DIGEST}", DIGEST.replace("a", "b")), _status(f"quay.io/acme/app@{DIGEST}", DIGEST),
+            ["cannot be judged"], id="an-image-that-the-reference-does-not-name",
+        ),
+        pytest.param(_status(f"quay.io/acme/app@{DIGEST}", DIGEST), _status("evil.example/x:1"), [], id="mended"),
+    ],
+)  # fmt: skip
+def test_the_status_of_a_stream(new: dict[str, Any], old: dict[str, Any], said: list[str]) -> None:
+    """What a tag means now stands in its newest item: a status that points it elsewhere is judged."""
+    decision = _judged(stream_review(new, old, "status"), policy_of(_ANY % "audit"))
+    assert len(decision.findings) == len(said)
+    for finding, part in zip(decision.findings, said, strict=True):
+        assert finding.field == "status.tags[0].items[0].dockerImageReference"
+        assert part in finding.message
+
+
+def test_a_status_cannot_remove_an_immutable_tag() -> None:
+    """A tag whose history is emptied means nothing any more."""
+    policy = policy_of("spec: {rules: [{name: fixed, immutable: {}}]}\n")
+    document = stream_review(stream_of(), _status(f"quay.io/acme/app@{DIGEST}", DIGEST), "status")
+    assert [finding.field for finding in _judged(document, policy).findings] == ["status.tags"]
+
+
+def test_the_spec_in_a_status_is_not_stored() -> None:
+    """The API server keeps the spec's tags as they were, so what a status says of them changes nothing."""
+    document = stream_review(stream_of(tag_of(_EVIL)), stream_of(tag_of(_APP)), "status")
+    assert _said(_judged(document, policy_of(_ANY % "audit"))) == []
+
+
+# --- imagestreamimports
+
+
+@pytest.mark.parametrize(
+    ("document", "tags"),
+    [
+        pytest.param(import_review(imported("evil.example/x:1")), ["app/app:live"], id="an-image"),
+        pytest.param(import_review(imported("evil.example/x:1"), wanted=False), [], id="a-look"),
+        pytest.param(import_review(imported("evil.example/x:1", None)), [], id="an-image-that-goes-to-no-tag"),
+        pytest.param(
+            import_review(imported("a/b", "x"), imported("a/c", "y"), repository=imported("a/d", None)),
+            ["app/app:x", "app/app:y", "app/app:*"], id="images-and-a-repository",
+        ),
+    ],
+)  # fmt: skip
+def test_what_an_import_changes(document: dict[str, Any], tags: list[str]) -> None:
+    """An import changes the tags that its images go to, and all tags of a repository; a look changes none."""
+    assert [str(change) for change in _read(document)] == tags
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        pytest.param(import_review(), "spec.images", id="nothing"),
+        pytest.param(import_review({**imported(""), "to": {"name": "x"}}), "spec.images[0].from.name", id="no-source"),
+        pytest.param(
+            import_review({**imported("a"), "from": stream_tag("a:b")}), "spec.images[0].from.kind", id="no-docker-image"
+        ),
+        pytest.param(import_review(imported("a", "")), "spec.images[0].to.name", id="no-target"),
+        pytest.param(import_review(imported("A:b")), "spec.images[0].from.name", id="no-reference"),
+        pytest.param(
+            import_review(repository=imported("a:b", None)), "spec.repository.from.name", id="repository-with-a-tag"
+        ),
+        pytest.param(
+            import_review(imported("a", importPolicy={"importMode": "x"})), "spec.images[0].importPolicy.importMode",
+            id="enumeration",
+        ),
+    ],
+)  # fmt: skip
+def test_faults_of_an_import(document: dict[str, Any], field: str) -> None:
+    """What the API server would refuse in an import is a finding at the same field."""
+    decision = _judged(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
+    assert [finding.field for finding in decision.findings] == [field]
+
+
+_REPOSITORY = import_review(repository=imported("evil.example/x", None))
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentences"),
+    [
+        pytest.param("match: {tags: [live]}, registries: {allow: [quay.io]}", 1, id="perhaps-the-tag"),
+        pytest.param(
+            "match: {exclude: {tags: [live]}}, registries: {allow: [quay.io]}", 1, id="perhaps-not-the-excluded"
+        ),
+        pytest.param("match: {tags: [live]}, pin: {denyTags: [latest]}", 1, id="perhaps-a-denied-source"),
+        pytest.param("match: {streams: [other]}, registries: {allow: [quay.io]}", 0, id="another-stream"),
+    ],
+)
+def test_a_repository_may_have_any_tag(rule: str, sentences: int) -> None:
+    """A rule about some tags speaks of a repository too: it may have them."""
+    decision = _judged(_REPOSITORY, policy_of(f"spec: {{rules: [{{name: r, {rule}}}]}}\n"))
+    assert len(decision.findings) == sentences
+
+
+def test_an_exemption_of_some_tags_does_not_hold_for_a_repository() -> None:
+    """An exemption must be sure: of a repository it is not known that it has only the exempt tags."""
+    rules = "rules: [{name: r, registries: {allow: [quay.io]}}]"
+    some = policy_of(f"spec: {{exemptions: [{{name: e, users: [alice], match: {{tags: [live]}}}}], {rules}}}\n")
+    every = policy_of(f"spec: {{exemptions: [{{name: e, users: [alice], match: {{tags: ['*']}}}}], {rules}}}\n")
+    assert not _judged(_REPOSITORY, some).allowed
+    assert _judged(_REPOSITORY, every).allowed
+
+
+def test_an_exemption_of_some_tags_holds_for_the_stream_that_they_are_in() -> None:
+    """Who is exempt for a tag may set it through its stream, and nothing else there."""
+    policy = policy_of(
+        "spec: {exemptions: [{name: e, users: [alice], match: {tags: [live]}}], "
+        "rules: [{name: r, registries: {allow: [quay.io]}}, {name: l, lookupPolicy: {local: false}}]}\n"
+    )
+    assert _judged(stream_review(stream_of(tag_of(_EVIL)), stream_of()), policy).allowed
+    assert not _judged(stream_review(stream_of(tag_of(_EVIL), local=True), stream_of()), policy).allowed
+    assert not _judged(stream_review(stream_of(local=True), stream_of()), policy).allowed
+    assert not _judged(stream_review(stream_of(tag_of(_EVIL, name="v1")), stream_of()), policy).allowed
+
+
+# --- imagestreammappings
+
+
+def test_a_push_is_refused_with_a_sentence() -> None:
+    """The registry's service account is told which rule its image breaks; the registry shows it to who pushes."""
+    policy = policy_of("spec: {rules: [{name: owned, labels: {require: {owner: '*'}}}]}\n")
+    config = {"architecture": "arm64", "os": "linux", "config": {"Labels": {"a": "b"}}}
+    review = decoded(push_review({"dockerImageConfig": json.dumps(config)}))
+    answer = json.loads(encode(review, admission.validate(review, policy), {}))["response"]
+    assert answer["status"]["message"] == (
+        'image.dockerImageMetadata.Config.Labels: label "owner" is missing; expected * (rule owned)'
+    )
+    assert answer["status"]["reason"] == "Invalid"
+
+
+def test_a_push_that_names_no_stream_is_refused() -> None:
+    """A mapping that names its stream by a repository alone cannot be judged by stream, so it is a fault."""
+    document = push_review()
+    document["request"]["object"]["metadata"] = {"namespace": "app"}
+    document["request"]["name"] = ""
+    decision = _judged(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
+    assert [finding.field for finding in decision.findings] == ["metadata.name"]
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        pytest.param({}, (None, (), None, None), id="nothing"),
+        pytest.param(
+            {"dockerImageMetadata": {"Config": {"Labels": {"a": "b"}}, "Architecture": "s390x", "Size": 7}},
+            ({"a": "b"}, ("linux/s390x",), 7, None), id="metadata",
+        ),
+        pytest.param(
+            {"dockerImageConfig": '{"config":{"Labels":{"a":"c"}},"os":"linux","architecture":"arm","variant":"v7"}',
+             "dockerImageMetadata": {"Config": {"Labels": {"a": "forged"}}}},
+            ({"a": "c"}, ("linux/arm/v7",), None, None), id="the-configuration-wins",
+        ),
+        pytest.param({"dockerImageConfig": '{"os":"linux"}'}, ({}, ("linux",), None, None), id="no-labels-at-all"),
+        pytest.param({"dockerImageConfig": "{"}, (None, (), None, None), id="no-configuration"),
+        pytest.param({"dockerImageConfig": "[" * 10_000}, (None, (), None, None), id="deep"),
+        pytest.param(
+            {"dockerImageManifest": '{"layers":[{"size":3},{"size":4},{"size":-1},5]}'}, (None, (), 7, 4), id="manifest",
+        ),
+        pytest.param(
+            {"dockerImageLayers": [{"size": 1}], "dockerImageManifest": '{"layers":[{"size":3},{"size":4}]}'},
+            (None, (), 1, 1), id="layers",
+        ),
+    ],
+)  # fmt: skip
+def test_the_image_of_a_push(image: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    """Labels, platforms, size and layers are read from wherever the registry sends them."""
+    (change,) = _read(push_review(image))
+    assert isinstance(change, TagChange)
+    assert change.image is not None
+    assert (change.image.labels, change.image.platforms, change.image.size, change.image.layers) == expected
+
+
+# --- defaults
+
+_DEFAULTS = policy_of(
+    "spec: {defaults: [{name: d, set: {importPolicy: {importMode: PreserveOriginal, scheduled: true}, "
+    "referencePolicy: {type: Local}, annotations: {by: us}}}]}\n"
+)
+
+
+@pytest.mark.parametrize("name", _WAYS)
+def test_defaults_at_every_door(name: str) -> None:
+    """The patch goes back to where the tag stands, holds what the API server keeps there, and leaves nothing to patch."""
+    way = _WAYS[name]
+    review = decoded(way.review(tag_of(_APP)))
+    assert review.object is not None
+    decision = admission.mutate(review, _DEFAULTS)
+    operations = [operation(op) for op in decision.patch]
+    completed = jsonpatch.apply_patch(json.loads(json.dumps(review.object)), operations)
+    assert completed == patched_document(review.object, decision.patch)
+    pointer = "/" + way.path.replace(".", "/").replace("[", "/").replace("]", "")
+    assert {each["path"] for each in operations} >= {
+        f"{pointer}/importPolicy/importMode",
+        f"{pointer}/importPolicy/scheduled",
+        f"{pointer}/referencePolicy/type",
+    }
+    assert any("annotations" in each["path"] for each in operations) is way.annotated
+    again = decoded(
+        {
+            "kind": "AdmissionReview",
+            "apiVersion": "admission.k8s.io/v1",
+            "request": {**review.request, "object": completed},
+        }
+    )
+    assert admission.mutate(again, _DEFAULTS).patch == ()
+    assert admission.validate(again, policy_of("spec: {rules: [{name: s, schema: {}}]}\n")).findings == ()
+
+
+def test_a_repository_is_completed() -> None:
+    """An import of a repository is completed like one of an image."""
+    decision = admission.mutate(decoded(_REPOSITORY), _DEFAULTS)
+    assert [op.path for op in decision.patch] == [
+        "/spec/repository/importPolicy/scheduled",
+        "/spec/repository/importPolicy/importMode",
+        "/spec/repository/referencePolicy/type",
+    ]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(push_review(), id="push"),
+        pytest.param(stream_review(_status("quay.io/a/b:1"), stream_of(), "status"), id="status"),
+        pytest.param(stream_review(stream_of(dockerImageRepository="quay.io/a/b")), id="followed-repository"),
+        pytest.param(stream_review(stream_of(), stream_of(tag_of(_APP))), id="removed"),
+        pytest.param(import_review(imported("quay.io/a/b:1"), wanted=False), id="look"),
+        pytest.param(stream_review(*[stream_of(tag_of(_APP))] * 2), id="untouched"),
+    ],
+)
+def test_nothing_to_complete(document: dict[str, Any]) -> None:
+    """Where the API server keeps nothing, or nothing is new, nothing is patched."""
+    assert admission.mutate(decoded(document), _DEFAULTS).patch == ()
+
+
+# --- whatever is sent
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=5) | st.just({"name": "a", "from": {}}),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "tags", "to", "items"]), inner)
+    ),
+    max_leaves=5,
+)
+_KEYS = ["spec", "status", "tags", "images", "repository", "image", "metadata", "annotations", "from", "to", "tag"]
+_DOCUMENTS = [
+    stream_review(stream_of(tag_of(_APP)), stream_of(tag_of(_EVIL))),
+    stream_review(_status("quay.io/a/b:1"), _status("quay.io/a/c:1"), "status"),
+    import_review(imported("a/b"), repository=imported("a/d", None)),
+    push_review({"dockerImageLayers": [], "signatures": []}),
+    reviewed("imagetags", "ImageTag", "app:live", itag_of(tag_of(_APP)), itag_of(tag_of(_EVIL))),
+]
+
+
+@given(st.sampled_from(_DOCUMENTS), st.sampled_from(["object", "oldObject"]), st.lists(st.sampled_from(_KEYS)), _VALUES)
+def test_any_value_at_any_door(document: dict[str, Any], side: str, path: list[str], value: Any) -> None:
+    """Whatever stands at any place of an object, it is read and judged: nothing is raised."""
+    changed = json.loads(json.dumps(document))
+    at: Any = changed["request"][side]
+    if not isinstance(at, dict):
+        return
+    for key in path[:-1]:
+        below = at.get(key) if isinstance(at, dict) else at
+        at = below[0] if isinstance(below, list) and below else below if isinstance(below, dict) else at
+    if path and isinstance(at, dict):
+        at[path[-1]] = value
+    review = decoded(changed)
+    for policy in (_DEFAULTS, policy_of(_ANY % "enforce")):
+        admission.mutate(review, policy)
+        admission.validate(review, policy)
