@@ -264,7 +264,8 @@ def test_an_expression_sees_tags_of_which_nothing_changes() -> None:
     tag = tag_of(_APP)
     document = stream_review(stream_of(tag, metadata={"labels": {"a": "b"}}), stream_of(tag))
     assert _said(_judged(document, policy)) == ["enforce spec.tags[0]: no labels"]
-    both = stream_review(*[stream_of(tag, metadata={"labels": {"a": "b"}})] * 2)
+    labelled = stream_of(tag, metadata={"labels": {"a": "b"}})
+    both = stream_review(labelled, labelled)
     assert _said(_judged(both, policy)) == []
 
 
@@ -276,7 +277,7 @@ def test_the_streams_annotation_makes_its_tags_insecure() -> None:
     document = stream_review(stream_of(*tags, metadata=insecure), stream_of(*tags))
     said = f'metadata.annotations["{_INSECURE}"]: an insecure import is not allowed; expected insecure: false'
     assert _said(_judged(document, policy)) == [f"enforce {said}"]
-    again = stream_review(*[stream_of(*tags, metadata=insecure)] * 2)
+    again = stream_review(stream_of(*tags, metadata=insecure), stream_of(*tags, metadata=insecure))
     assert _said(_judged(again, policy)) == [f"audit {said}"]
     status = stream_review(stream_of(*tags, metadata=insecure), stream_of(*tags), "status")
     assert _said(_judged(status, policy)) == [f"enforce {said}"]
@@ -571,7 +572,7 @@ def test_a_repository_is_completed() -> None:
         pytest.param(stream_review(stream_of(dockerImageRepository="quay.io/a/b")), id="followed-repository"),
         pytest.param(stream_review(stream_of(), stream_of(tag_of(_APP))), id="removed"),
         pytest.param(import_review(imported("quay.io/a/b:1"), wanted=False), id="look"),
-        pytest.param(stream_review(*[stream_of(tag_of(_APP))] * 2), id="untouched"),
+        pytest.param(stream_review(stream_of(tag_of(_APP)), stream_of(tag_of(_APP))), id="untouched"),
     ],
 )
 def test_nothing_to_complete(document: dict[str, Any]) -> None:

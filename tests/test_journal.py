@@ -346,7 +346,7 @@ def test_a_turn_that_another_process_keeps(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _STOPPED, str(path)], stdout=subprocess.PIPE, text=True, check=True, timeout=60
     )
-    assert done.stdout == f"{path}: another worker kept the writers' turn\n"
+    assert done.stdout == f"{path}: another writer kept the turn\n"
     assert path.read_bytes() == b"late\n"
 
 
@@ -368,7 +368,7 @@ def test_a_turn_that_another_thread_keeps(tmp_path: Path) -> None:
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
-    assert caught == [f"{tmp_path}/records.jsonl: another thread kept the writers' turn"] * 3
+    assert caught == [f"{tmp_path}/records.jsonl: another writer kept the turn"] * 3
 
 
 def test_a_device_without_space() -> None:

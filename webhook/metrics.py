@@ -2,11 +2,10 @@
 
 import os
 import struct
-from collections import Counter as Tally
-from collections import deque
-from collections.abc import Iterator
+from collections import defaultdict
+from threading import Lock
 from time import sleep
-from typing import Final, TypeVar
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 
@@ -22,9 +21,6 @@ _READ_SECONDS: Final = 0.01
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-_T = TypeVar("_T")
-
-
 class Metrics:
     """The metrics of one worker; those of all workers are read together through files that they share."""
 
@@ -34,8 +30,8 @@ class Metrics:
             pid = os.getpid()
             values.ValueClass = values.MultiProcessValue(process_identifier=lambda: pid)  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._answers: deque[tuple[str, str, str, bool, Decision, float]] = deque()
-        self._kept: deque[str] = deque()
+        self._lock = Lock()
+        self._begin()
         registry = self._registry
         self._requests = Counter(
             "istag_webhook_admission_requests_total",
@@ -87,8 +83,17 @@ class Metrics:
         self._faults = Counter("istag_webhook_faults_total", "Faults of ours, answered with 500.", registry=registry)
 
     def answered(self, webhook: str, review: Review, decision: Decision, seconds: float) -> None:
-        """Count one answer, with the next `flush`: sharing what is counted costs as much as a decision."""
-        self._answers.append((webhook, review.door, review.operation, review.dry_run, decision, seconds))
+        """Count one answer, with the next `flush`: sharing what is counted costs as much as a rule."""
+        key = (webhook, review.door, review.operation, decision.verdict, "true" if review.dry_run else "false")
+        with self._lock:
+            self._answers[key] += 1
+            self._seconds[webhook].append(seconds)
+            for finding in decision.findings:
+                self._found[finding.rule, finding.mode, "true" if finding.existing else "false"] += 1
+        if decision.exemption is not None:
+            self._exemptions.labels(decision.exemption.name).inc()
+        if decision.patch:
+            self._patches.inc(len(decision.patch))
 
     def malformed(self, status: int) -> None:
         """Count a request that was no review."""
@@ -96,7 +101,8 @@ class Metrics:
 
     def recorded(self, *, written: bool) -> None:
         """Count a record that was written, or that failed, with the next `flush`."""
-        self._kept.append("written" if written else "failed")
+        with self._lock:
+            self._kept["written" if written else "failed",] += 1
 
     def policy_loaded(self, policy: Policy, timestamp: float) -> None:
         """Note the policy now in force, loaded at `timestamp` (seconds since the epoch)."""
@@ -117,22 +123,24 @@ class Metrics:
 
     def flush(self) -> None:
         """Share what was counted since; called about once a second, from another thread, and before it is shown."""
-        requests: Tally[tuple[str, ...]] = Tally()
-        findings: Tally[tuple[str, ...]] = Tally()
-        for webhook, door, operation, dry_run, decision, seconds in _taken(self._answers):
-            requests[webhook, door, operation, decision.verdict, "true" if dry_run else "false"] += 1
-            self._duration.labels(webhook).observe(seconds)
-            for finding in decision.findings:
-                findings[finding.rule, finding.mode, "true" if finding.existing else "false"] += 1
-            if decision.exemption is not None:
-                self._exemptions.labels(decision.exemption.name).inc()
-            if decision.patch:
-                self._patches.inc(len(decision.patch))
-        for counter, tally in ((self._requests, requests), (self._findings, findings)):
+        with self._lock:
+            counted = ((self._requests, self._answers), (self._findings, self._found), (self._records, self._kept))
+            seconds = self._seconds
+            self._begin()
+        for counter, tally in counted:
             for labels, count in tally.items():
                 counter.labels(*labels).inc(count)
-        for result, count in Tally(_taken(self._kept)).items():
-            self._records.labels(result).inc(count)
+        for webhook, found in seconds.items():
+            observe = self._duration.labels(webhook).observe
+            for each in found:
+                observe(each)
+
+    def _begin(self) -> None:
+        """Begin to count from nothing."""
+        self._answers: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._found: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._kept: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
 
     def exposition(self) -> bytes:
         """Return the metrics of all workers in Prometheus's text format."""
@@ -147,15 +155,6 @@ class Metrics:
             except struct.error:  # another worker has just made its file, and not yet filled it
                 sleep(_READ_SECONDS)
         return generate_latest(registry)
-
-
-def _taken(waiting: deque[_T]) -> Iterator[_T]:
-    """Yield what waits, and take it away; others may add to it meanwhile, and take from it too."""
-    while True:
-        try:
-            yield waiting.popleft()
-        except IndexError:
-            return
 
 
 def forget(pid: int) -> None:

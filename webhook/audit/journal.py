@@ -67,7 +67,7 @@ class Journal:
         """Open the file again, which may be another one by now.
 
         Raises:
-            RecordFailed: the file cannot be opened, or another thread writes for longer than the patience.
+            RecordFailed: the file cannot be opened, or another writes for longer than the patience.
         """
         with self._alone():
             self._close()
@@ -77,7 +77,7 @@ class Journal:
         """Close the file; standard output itself stays open, and the next write opens again.
 
         Raises:
-            RecordFailed: another thread writes for longer than the patience.
+            RecordFailed: another writes for longer than the patience.
         """
         with self._alone():
             self._close()
@@ -86,11 +86,8 @@ class Journal:
     def _alone(self) -> Iterator[None]:
         """Keep the descriptor from the other threads, which may be writing to it."""
         try:
-            self._turn.exclude(time.monotonic() + self._patience)
-            try:
+            with self._turn.taken(time.monotonic() + self._patience):
                 yield
-            finally:
-                self._turn.admit()
         except OSError as error:
             raise self._failed(error) from error
 
