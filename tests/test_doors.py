@@ -288,8 +288,9 @@ def test_the_streams_annotation_makes_its_tags_insecure() -> None:
 def test_a_schema_fault_is_a_tags_own() -> None:
     """What the schema says of a tag is judged with the tag, and what was so before is `existing` wherever it stands."""
     bad = tag_of(_APP, name="b", importPolicy={"importMode": "All"})
+    touched = {**bad, "annotations": {"a": "b"}}
     policy = policy_of("spec: {rules: [{name: s, schema: {}}]}\n")
-    moved = stream_review(stream_of(tag_of(_APP, name="a"), bad), stream_of(bad))
+    moved = stream_review(stream_of(tag_of(_APP, name="a"), touched), stream_of(bad))
     assert [each.partition(": ")[0] for each in _said(_judged(moved, policy))] == [
         "audit spec.tags[1].importPolicy.importMode"
     ]

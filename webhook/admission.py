@@ -55,9 +55,9 @@ def judge(change: Change, review: Review, policy: Policy) -> list[Finding]:
     for entry in policy.plan.selected(change, review.user):
         before: frozenset[Violation] | None = None
         for violation in entry.rule.check(change, review):
-            if before is None:
+            if before is None and not _leaves(entry, change):
                 before = _before(entry, change, review)
-            existing = violation in before
+            existing = before is None or violation in before
             mode = entry.existing if existing else entry.mode
             if mode is not Mode.IGNORE:
                 findings.append(
@@ -66,6 +66,11 @@ def judge(change: Change, review: Review, policy: Policy) -> list[Finding]:
     if len(findings) > 1:
         findings.sort(key=lambda finding: policy.plan.position[finding.rule])
     return findings
+
+
+def _leaves(entry: RuleEntry, change: Change) -> bool:
+    """Whether all that the rule could say was so before: nothing of the tag changes, and the rule reads no more."""
+    return isinstance(change, TagChange) and not change.touched and not entry.rule.reads_review
 
 
 def _before(entry: RuleEntry, change: Change, review: Review) -> frozenset[Violation]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.model import Decision, Finding, Mode, Review, TagReference
+from webhook.model import Decision, Finding, Mode, Review, StreamChange, TagReference
 from webhook.policy import Policy
 from webhook.review import operation
 from webhook.text import cut, printable
@@ -93,6 +93,8 @@ def record(
         "version": context.version,
         "duration": round(seconds, 6),
     }
+    if (lookup := _lookup(decision)) is not None:
+        line["lookupPolicy"] = {"from": lookup[0], "to": lookup[1]}
     if decision.exemption is not None:
         line["exemption"] = {"name": decision.exemption.name, "reason": printable(decision.exemption.reason)}
     if context.level == "request":
@@ -108,6 +110,8 @@ def annotations(decision: Decision, judged: Tags, policy: Policy) -> dict[str, s
     if judged:
         for key in ("tag", "from", "to"):
             found[key] = cut(", ".join(tag[key] or "" for tag in judged), _LONGEST_ANNOTATION)
+    if (lookup := _lookup(decision)) is not None:
+        found["lookupPolicy"] = f"local: {json.dumps(lookup[0])} to {json.dumps(lookup[1])}"
     if decision.exemption is not None:
         name, reason = decision.exemption.name, printable(decision.exemption.reason)
         found["exemption"] = cut(f"{name}: {reason}" if reason else name, _LONGEST_ANNOTATION)
@@ -117,6 +121,16 @@ def annotations(decision: Decision, judged: Tags, policy: Policy) -> dict[str, s
     for mode in _MODES & found.keys():
         found[mode] = cut(found[mode], _LONGEST_ANNOTATION)
     return found
+
+
+def _lookup(decision: Decision) -> tuple[bool, bool] | None:
+    """Return whether pods could name the stream's tags and whether they can now, None where that stays as it was."""
+    for change in decision.changes:
+        if isinstance(change, StreamChange) and change.new is not None:
+            before = change.old is not None and change.old.lookup_local
+            if before is not change.new.lookup_local:
+                return before, change.new.lookup_local
+    return None
 
 
 def _source(tag: TagReference | None) -> str:

@@ -9,7 +9,7 @@ from webhook.cli import fail
 from webhook.errors import PolicyRefused
 from webhook.policy import load, shipped
 from webhook.policy import schema as policy_schema
-from webhook.policy.explain import doors_table, explained, kinds, table
+from webhook.policy.explain import doors_table, doors_text, explained, kinds, table
 
 
 @click.group()
@@ -43,15 +43,15 @@ def schema() -> None:
 
 @policy.command()
 @click.argument("kind", metavar="[KIND]", required=False, type=click.Choice(kinds()))
-@click.option("--markdown", is_flag=True, help="Print the table of all kinds as Markdown.")
-@click.option("--doors", is_flag=True, help="Print which kinds judge what at which door, as Markdown.")
+@click.option("--markdown", is_flag=True, help="Print a table in Markdown.")
+@click.option("--doors", is_flag=True, help="Say which kinds judge what at which door.")
 @click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
 def explain(kind: str | None, *, markdown: bool, doors: bool, show_shipped: bool) -> None:
     """Say what rule kinds there are, or what one KIND means, takes and judges."""
     if show_shipped:
         click.echo(shipped(), nl=False)
     elif doors:
-        click.echo(doors_table())
+        click.echo(doors_table() if markdown else doors_text())
     elif markdown:
         click.echo(table())
     else:

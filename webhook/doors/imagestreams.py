@@ -142,11 +142,12 @@ def _tags(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -
         if not isinstance(tag, dict):
             continue
         at, before = olds.pop(tag.get("name"), (-1, None))
-        if not untouched and same and before == tag:
+        unchanged = same and before == tag
+        if unchanged and not untouched:
             continue
         place = _place(index)
         after = new.tag(tag, place.path)
-        was = old.tag(before, place.path) if before is not None else None
+        was = after if unchanged else old.tag(before, place.path) if before is not None else None
         faults = new.faults.get(place.path, ())
         if was == after and not faults:
             if not untouched:

@@ -58,6 +58,23 @@ def doors_table() -> str:
     )
 
 
+def doors_text() -> str:
+    """Return the same for a terminal: door by door, the kinds that judge there and what they judge."""
+    return "\n\n".join("\n".join(_door_lines(door)) for door in DOORS.values())
+
+
+def _door_lines(door: Door) -> Iterator[str]:
+    yield door.name
+    cells: dict[str, list[str]] = {}
+    for kind in KINDS:
+        cells.setdefault(_cell(kind, door).replace("`", ""), []).append(kind.kind)
+    for cell, found in cells.items():
+        if cell != "-":
+            yield f"  {cell}: {' '.join(found)}"
+    yield f"  not judged there: {' '.join(cells.get('-', ())) or 'none'}"
+    yield f"  defaults that the API server keeps: {' '.join(_kept(door)) or 'none'}"
+
+
 def _cell(kind: type[Rule], door: Door) -> str:
     """Return what of a door's review the kind judges."""
     places = [place for place in door.places if kind.judges_tags and kind.reads <= place.carries]

@@ -69,7 +69,7 @@ class Plan:
 
 def speaks_of_untouched(entry: RuleEntry) -> bool:
     """Whether `entry` has something to say of a tag of which nothing changes."""
-    return entry.existing is not Mode.IGNORE or entry.rule.reads_review
+    return entry.rule.judges_untouched and (entry.existing is not Mode.IGNORE or entry.rule.reads_review)
 
 
 def _groups(entries: Iterable[RuleEntry]) -> Groups:

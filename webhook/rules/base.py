@@ -41,6 +41,7 @@ class Rule(ABC):
         judges_streams: whether it judges a StreamChange.
         judges_removal: whether the kind has something to say of a tag that is removed.
         reads_review: whether it looks beyond the change, so that a tag may be news to it of which nothing changes.
+        judges_untouched: whether it has something to say of a tag of which nothing changes.
         needs: the parameters of which one at least must be given, () where none need be.
     """
 
@@ -52,6 +53,7 @@ class Rule(ABC):
     judges_streams: ClassVar[bool] = False
     judges_removal: ClassVar[bool] = False
     reads_review: ClassVar[bool] = False
+    judges_untouched: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -17,6 +17,7 @@ class Schema(Rule):
 
     kind: ClassVar[str] = "schema"
     judges_streams: ClassVar[bool] = True
+    judges_untouched: ClassVar[bool] = False  # what is stored already the API server took
 
     def check(self, change: Change, review: Review) -> Iterator[Violation]:
         """Yield a violation for each field that is not as the API server wants it."""

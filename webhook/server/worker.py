@@ -197,14 +197,20 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             connection.transport.abort()
 
     def _idle_closed(self) -> bool:
-        """Close every idle connection; whether none is left."""
+        """Close every idle connection; whether none is left, nor one that still shakes hands."""
         for connection in tuple(self.connections):
             if connection.idle:
                 connection.close()
-        return not self.connections
+        return not self.connections and not any(map(_accepted, self.servers))
 
     async def _until(self, deadline: float, done: Callable[[], bool]) -> None:
         """Wait until `done`, or until `deadline` on the loop's clock; the arbiter hears that we live."""
         while not done() and self.loop.time() < deadline:
             self.notify()
             await asyncio.sleep(_STEP_SECONDS)
+
+
+def _accepted(server: Any) -> int:
+    """Return how many connections a server has, those that still shake hands too; asyncio knows, and does not tell."""
+    # Python 3.13, and before
+    return len(server._clients) if hasattr(server, "_clients") else server._active_count  # noqa: SLF001
