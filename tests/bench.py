@@ -284,5 +284,66 @@ def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
                     )
 
 
+def stream(count: int) -> bytes:
+    """Return the review of an edit of a stream of `count` tags of which the last is pointed elsewhere."""
+
+    def tags(last: str) -> list[dict[str, Any]]:
+        names = [f"quay.io/acme/app:v{number}" for number in range(count - 1)] + [last]
+        return [
+            {
+                "name": f"v{number}",
+                "annotations": {"owner": "team-pay"},
+                "from": {"kind": "DockerImage", "name": name},
+                "generation": number + 1,
+                "importPolicy": {"importMode": "PreserveOriginal"},
+                "referencePolicy": {"type": "Source"},
+            }
+            for number, name in enumerate(names)
+        ]
+
+    document = json.loads((_REVIEWS / "D05-edit-imagestream-spec-tags.2-validate.json").read_bytes())
+    request = document["request"]
+    request["object"]["spec"]["tags"] = tags("quay.io/acme/app:new")
+    request["oldObject"]["spec"]["tags"] = tags("quay.io/acme/app:old")
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _fastest(call: Callable[[], object], seconds: float = 0.5) -> float:
+    """Return the microseconds of the fastest of the calls that fit into `seconds`."""
+    best, end = math.inf, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        started = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - started)
+    return best * 1e6
+
+
+@main.command()
+def streams() -> None:
+    """Print what an edit of a stream costs by its tags: one is changed, the others are left as they were."""
+    from support import policy_of  # noqa: PLC0415 - the tests' own
+
+    from webhook import admission, doors  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.policy import load  # noqa: PLC0415 - as above
+    from webhook.review import decode  # noqa: PLC0415 - as above
+
+    shipped = load()
+    asking = policy_of("spec: {rules: [{name: known, existing: audit, registries: {allow: [quay.io]}}]}\n")
+    click.echo(
+        "| tags | body | JSON decode us | review decode us | shipped policy us | a rule with `existing: audit` us |"
+    )
+    click.echo("|--:|--:|--:|--:|--:|--:|")
+    for count in (1, 10, 100, 1_000):
+        body = stream(count)
+        review = decode(body, doors.DOORS)
+        figures = (
+            _fastest(lambda body=body: json.loads(body)),  # type: ignore[misc]
+            _fastest(lambda body=body: decode(body, doors.DOORS)),  # type: ignore[misc]
+            _fastest(lambda review=review: admission.validate(review, shipped)),  # type: ignore[misc]
+            _fastest(lambda review=review: admission.validate(review, asking)),  # type: ignore[misc]
+        )
+        click.echo(f"| {count:,} | {len(body):,} B | " + " | ".join(f"{figure:,.0f}" for figure in figures) + " |")
+
+
 if __name__ == "__main__":
     main()
