@@ -332,3 +332,18 @@ def test_any_value_anywhere_is_answered(data: st.DataObject, path: Path, endpoin
             break
     service = Service(lambda: policy, Lines(), Metrics(), "0", level="request")
     assert _post(create_app(service).test_client(), document, endpoint).status_code in (200, 400)
+
+
+def test_options_says_what_is_taken(client: Make) -> None:
+    """OPTIONS, which asks Flask's URL map, names the one method; nothing is recorded."""
+    answer = client("").options("/validate")
+    assert (answer.status_code, set(answer.allow)) == (200, {"OPTIONS", "POST"})
+
+
+def test_no_cookie_is_set_or_read(client: Make) -> None:
+    """There is no session: a cookie is passed over, and none comes back."""
+    made = client("")
+    made.set_cookie("session", "x")
+    answer = _post(made, review_of({"kind": "DockerImage", "name": "quay.io/a:1"}))
+    assert (answer.status_code, answer.headers.get("Set-Cookie")) == (200, None)
+    assert answer.headers.getlist("Content-Length") == [str(len(answer.data))]

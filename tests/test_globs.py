@@ -1,11 +1,13 @@
 """Globs: what they match, what they never match, and that they always end."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.errors import MalformedGlob
-from webhook.globs import Glob, ReferenceGlob
+from webhook.globs import Glob, Index, ReferenceGlob
 from webhook.reference import ImageReference
 
 
@@ -122,6 +124,40 @@ def test_reference_glob(pattern: str, matching: list[str], other: list[str]) -> 
     assert [text for text in matching if not glob.matches(ImageReference.parse(text))] == []
     assert [text for text in other if glob.matches(ImageReference.parse(text))] == []
     assert str(glob) == pattern
+
+
+_HOSTS = ["quay.io", "*.io", "reg.example:*", "reg.example:5000", "*", "docker.io", "a.*.c"]
+_PATHS = ["", "/acme", "/acme/**", "/**", "/*/app", "/acme/app/**", "/a*/**"]
+_NAMES = [
+    "quay.io/acme",
+    "quay.io/acme/app",
+    "reg.example:5000/acme/app/x",
+    "a.b.c/acme",
+    "reg.example/a",
+    "acme/app",
+    "b",
+]
+
+
+@given(st.sampled_from(_HOSTS), st.sampled_from(_PATHS), st.sampled_from(_NAMES))
+def test_what_is_literal_matches_as_its_segments_do(host: str, path: str, name: str) -> None:
+    """A literal registry and a literal path are compared as texts, with the same answer as segment by segment."""
+    glob, reference = ReferenceGlob.compile(host + path), ImageReference.parse(name)
+    assert glob.matches(reference) == replace(glob, registry="", below="").matches(reference)
+
+
+@given(
+    st.lists(
+        st.lists(st.text("ab*", min_size=1, max_size=4).filter(lambda text: "**" not in text), min_size=1), max_size=6
+    ),
+    st.text("ab", max_size=5),
+)
+def test_the_index_misses_nothing(patterns: list[list[str]], text: str) -> None:
+    """Whatever a glob of a value matches, the value is among the candidates; one that begins otherwise is not."""
+    values = [tuple(Glob.compile(pattern, "") for pattern in some) for some in patterns]
+    candidates = Index((globs, number) for number, globs in enumerate(values)).candidates(text)
+    assert {at for at, globs in enumerate(values) if any(glob.matches(text) for glob in globs)} <= set(candidates)
+    assert all(any(text.startswith(glob.literal) for glob in values[number]) for number in candidates)
 
 
 @pytest.mark.parametrize(

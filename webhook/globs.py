@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from webhook.errors import MalformedGlob
 from webhook.reference import DOCKER_HUB, ImageReference
 from webhook.text import quoted
 
+Value = TypeVar("Value")
 _MANY: Final = "**"
 # A segment is what stands between its stars: `a*b` is ("a", "b"), `*` is ("", ""); `**` is ().
 Segments = tuple[tuple[str, ...], ...]
@@ -87,8 +88,39 @@ class Glob:
             return _segment_matches(self.segments[0], text) and (not self.separator or self.separator not in text)
         return _matches(self.segments, text.split(self.separator))
 
+    @property
+    def literal(self) -> str:
+        """What every text that it matches begins with."""
+        return self.segments[0][0] if self.segments[0] else ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it matches one text only: its own pattern."""
+        return "*" not in self.pattern
+
     def __str__(self) -> str:
         return self.pattern
+
+
+class Index(Generic[Value]):
+    """Values by globs: what may match a text is found without asking every glob."""
+
+    def __init__(self, values: Iterable[tuple[Iterable[Glob], Value]]) -> None:
+        """Lay out `values`, each with the globs of which one at least must match."""
+        self._exact: dict[str, list[Value]] = {}
+        beginning: dict[int, dict[str, list[Value]]] = {}
+        for globs, value in values:
+            for glob in globs:
+                at = self._exact if glob.exact else beginning.setdefault(len(glob.literal), {})
+                at.setdefault(glob.pattern if glob.exact else glob.literal, []).append(value)
+        self._beginning = tuple(sorted(beginning.items()))
+
+    def candidates(self, text: str) -> list[Value]:
+        """Return the values of which a glob matches `text`, and some of which none does; a value may stand twice."""
+        found = list(self._exact.get(text, ()))
+        for length, values in self._beginning:
+            found += values.get(text[:length], ())
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +131,16 @@ class ReferenceGlob:
         host: the labels of the host, () for any host with any port or none.
         port: "" for none, "*" for any that is given.
         path: the segments of the repository, () for any.
+        registry: the host with its port where they are literal, "" where they are not.
+        below: `path/` where all that is below a literal path is meant, "" where it is not.
     """
 
     pattern: str
     host: Segments
     port: str
     path: Segments
+    registry: str = ""
+    below: str = ""
 
     @classmethod
     def compile(cls, pattern: str) -> "ReferenceGlob":
@@ -123,16 +159,31 @@ class ReferenceGlob:
         if path.lower() != path:
             raise MalformedGlob(f"{quoted(pattern)}: expected a path in lower case, as every repository is")
         host, port = _host(pattern, first.lower())
-        return cls(pattern, host, port, _segments(path, "/", pattern) if slash else ())
+        literal = bool(host) and port != "*" and all(len(label) == 1 for label in host)
+        registry = ".".join(label[0] for label in host) + (f":{port}" if port else "") if literal else ""
+        below = path.removesuffix(_MANY)
+        return cls(
+            pattern,
+            host,
+            port,
+            _segments(path, "/", pattern) if slash else (),
+            registry,
+            below if below.endswith("/") and "*" not in below else "",
+        )
 
     def matches(self, reference: ImageReference) -> bool:
         """Whether the glob matches the registry and the repository of `reference`."""
-        if self.host:
+        if self.registry:
+            if reference.registry != self.registry:
+                return False
+        elif self.host:
             host, port = _split_port(reference.registry)
             if port != self.port and not (self.port == "*" and port):
                 return False
             if not _matches(self.host, _labels(host)):
                 return False
+        if self.below:
+            return reference.repository.startswith(self.below)
         return not self.path or _matches(self.path, reference.repository.split("/"))
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from webhook.errors import MalformedReference
 from webhook.text import quoted
+from webhook.values import quick
 
 DOCKER_HUB: Final = "docker.io"
 _LONGEST_NAME: Final = 255
@@ -19,6 +20,7 @@ _HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{64}")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ImageReference:
     """An image reference in its canonical form.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from webhook.model.tag import NOTHING, Condition, Image, TagReference
+from webhook.values import quick
 
 
 class Reason(StrEnum):
@@ -64,6 +65,7 @@ class Place:
         return f"{self.path}.{self.fields.get(name, name)}"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TagChange:
     """One tag that a review would make mean something else: what nearly every rule judges.
@@ -122,6 +124,7 @@ class TagChange:
         return f"{self.namespace}/{self.stream}:{self.tag}"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Stream:
     """What an image stream says beside its tags (image.openshift.io/v1, ImageStreamSpec).
@@ -137,6 +140,7 @@ class Stream:
     annotations: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StreamChange:
     """What a review says of an image stream as a whole: what the rules about streams judge.

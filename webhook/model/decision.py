@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from webhook.model.change import Change, Reason, TagChange
+from webhook.values import quick
 
 
 class Mode(StrEnum):
@@ -16,6 +17,7 @@ class Mode(StrEnum):
     IGNORE = "ignore"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One sentence of a rule about one tag.
@@ -40,6 +42,7 @@ class Finding:
         return f"{self.field}: {self.message} (rule {self.rule})"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PatchOp:
     """One operation of a JSON Patch (RFC 6902)."""
@@ -57,6 +60,7 @@ class Exemption:
     reason: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The answer to one review; made by `allow`, `deny` and `patched` only.

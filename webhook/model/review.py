@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from webhook.values import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True)
 class User:
     """Who sent the request (authentication.k8s.io/v1, UserInfo)."""
@@ -14,6 +17,7 @@ class User:
     groups: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Review:
     """An AdmissionReview's request (admission.k8s.io/v1 and v1beta1, AdmissionRequest).

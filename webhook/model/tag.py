@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from webhook.reference import ImageReference
+from webhook.values import quick
 
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -19,6 +20,7 @@ class SourceKind(StrEnum):
     IMAGE_STREAM_IMAGE = "ImageStreamImage"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Source:
     """What a tag points at: the `from` of a TagReference, an ObjectReference.
@@ -42,6 +44,7 @@ class Source:
         return f"{self.kind} {where}{self.name}"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TagReference:
     """What a tag is to be (image.openshift.io/v1, TagReference), whichever resource carried it.

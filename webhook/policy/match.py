@@ -55,11 +55,14 @@ class Selector:
         return (perhaps and change.every_tag) or any_matches(self.tags, change.tag)
 
 
+_ANYTHING: Final = Selector()
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """What an entry speaks of: what `only` selects, but for what `exclude` does."""
 
-    only: Selector = Selector()
+    only: Selector = _ANYTHING
     exclude: Selector | None = None
 
     def selects(self, change: Change, user: User, *, perhaps: bool = True) -> bool:
@@ -70,14 +73,14 @@ class Match:
             user: who asks.
             perhaps: whether it is enough that it may speak of one of the tags of a whole repository.
         """
-        if not self.only.selects(change, user, perhaps=perhaps):
+        if self.only is not _ANYTHING and not self.only.selects(change, user, perhaps=perhaps):
             return False
         return self.exclude is None or not self.exclude.selects(change, user, perhaps=not perhaps)
 
 
 def _match(*, exclude: Selector | None = None, **only: tuple[Glob, ...]) -> Match:
     """Make a Match; one that can never select anything is an error."""
-    selector = Selector(**only)  # type: ignore[arg-type]
+    selector = Selector(**only) if only else _ANYTHING  # type: ignore[arg-type]
     if exclude is not None and _covers(exclude, selector):
         raise ValidationError({"exclude": ["excludes everything that is matched, so the entry can never match"]})
     return Match(selector, exclude)

@@ -4,12 +4,40 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from webhook.doors import CARRIED
+from webhook.globs import Index
 from webhook.model import Carried, Change, Mode, TagChange, User
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
 
 # Rules that share a match, which is asked once for all of them.
-Groups = tuple[tuple[Match, tuple[RuleEntry, ...]], ...]
+Group = tuple[Match, tuple[RuleEntry, ...]]
+
+
+class Groups:
+    """Groups of rules, those that name namespaces found by them: a policy may have a thousand."""
+
+    def __init__(self, entries: Iterable[RuleEntry]) -> None:
+        """Group `entries` by what they match."""
+        matches: dict[Match, list[RuleEntry]] = {}
+        for entry in entries:
+            matches.setdefault(entry.match, []).append(entry)
+        groups: list[Group] = [(match, tuple(found)) for match, found in matches.items()]
+        self._everywhere = tuple(group for group in groups if not group[0].only.namespaces)
+        self._somewhere = Index((group[0].only.namespaces, group) for group in groups if group[0].only.namespaces)
+        self.empty = not groups
+
+    def selected(self, change: Change, user: User) -> list[RuleEntry]:
+        """Return the rules that speak of `change`, asked for by `user`."""
+        found: list[RuleEntry] = []
+        for match, entries in self._everywhere:
+            if match.selects(change, user):
+                found += entries
+        if some := self._somewhere.candidates(change.namespace):
+            # Two globs of one match may have led to the same group.
+            for match, entries in {id(group): group for group in some}.values():
+                if match.selects(change, user):
+                    found += entries
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +67,7 @@ class Plan:
 
         def table(wanted: Callable[[RuleEntry], bool]) -> dict[frozenset[Carried], Groups]:
             return {
-                carried: _groups(each for each in entries if each.rule.reads <= carried and wanted(each))
+                carried: Groups(each for each in entries if each.rule.reads <= carried and wanted(each))
                 for carried in CARRIED
             }
 
@@ -48,32 +76,19 @@ class Plan:
             table(lambda entry: entry.rule.judges_tags),
             untouched,
             table(lambda entry: entry.rule.judges_removal),
-            _groups(entry for entry in entries if entry.rule.judges_streams),
+            Groups(entry for entry in entries if entry.rule.judges_streams),
             {entry.name: position for position, entry in enumerate(entries)},
-            any(untouched.values()),
+            not all(groups.empty for groups in untouched.values()),
         )
 
     def selected(self, change: Change, user: User) -> list[RuleEntry]:
         """Return the rules that speak of `change`, asked for by `user`."""
         if isinstance(change, TagChange):
             table = self.removed if change.new is None else self.tags if change.touched else self.untouched
-            groups = table[change.place.carries]
-        else:
-            groups = self.streams
-        found: list[RuleEntry] = []
-        for match, entries in groups:
-            if match.selects(change, user):
-                found += entries
-        return found
+            return table[change.place.carries].selected(change, user)
+        return self.streams.selected(change, user)
 
 
 def speaks_of_untouched(entry: RuleEntry) -> bool:
     """Whether `entry` has something to say of a tag of which nothing changes."""
     return entry.rule.judges_untouched and (entry.existing is not Mode.IGNORE or entry.rule.reads_review)
-
-
-def _groups(entries: Iterable[RuleEntry]) -> Groups:
-    groups: dict[Match, list[RuleEntry]] = {}
-    for entry in entries:
-        groups.setdefault(entry.match, []).append(entry)
-    return tuple((match, tuple(found)) for match, found in groups.items())

@@ -9,8 +9,10 @@ from webhook.model import Carried, Reason, Review, SourceKind, TagChange
 from webhook.parameters import Parameter
 from webhook.reference import ImageReference
 from webhook.text import quoted
+from webhook.values import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One thing that a rule does not like.

@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from webhook import admission, doors
+from webhook.app.lean import Lean, Whole
 from webhook.audit.record import Context, annotations, record, tags
 from webhook.errors import MalformedReview, RecordFailed
 from webhook.metrics import CONTENT_TYPE, Metrics
@@ -65,7 +66,7 @@ Decide = Callable[[Review, Policy], Decision]
 
 def create_app(service: Service) -> Flask:
     """Return the app of the TLS port: `/validate` and `/mutate`."""
-    app = Flask("webhook", static_folder=None)
+    app = Lean("webhook")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
     validating = Context("validate", service.version, service.level)
     mutating = Context("mutate", service.version, service.level)
@@ -111,7 +112,7 @@ def _answer(service: Service, context: Context, decide: Decide) -> Response:
         _log.exception("the review could not be answered", extra={"uid": printable(review.uid)})
         return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to judge the review; its log says why")
     service.metrics.answered(context.webhook, review, decision, perf_counter() - started)
-    return Response(body, content_type=_JSON)
+    return Whole(body, content_type=_JSON)
 
 
 def _keep(service: Service, line: bytes, uid: str) -> None:

@@ -1,0 +1,39 @@
+"""Frozen values that are quickly made: a review makes a dozen, and a dataclass sets each field of one by a call."""
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+
+def quick(cls: type[Value]) -> type[Value]:
+    """Let the values of a frozen dataclass with slots be made in a third of the time, and be the same values.
+
+    A value is filled while its class is another one, of the same slots and not frozen. Fields are given as to the
+    dataclass; there is no `__init__` and no `__post_init__`.
+    """
+    declared = fields(cls)  # type: ignore[arg-type]
+    names = tuple(each.name for each in declared)
+    scope: dict[str, Any] = {
+        "_new": object.__new__,
+        "_unfrozen": type(cls.__name__, (), {"__slots__": names}),
+        "_missing": MISSING,
+    }
+    parameters, lines = ["cls"], ["    self = _new(_unfrozen)"]
+    for each in declared:
+        default = ""
+        if each.default is not MISSING:
+            default, scope[f"default_{each.name}"] = f"=default_{each.name}", each.default
+        elif each.default_factory is not MISSING:
+            default, scope[f"make_{each.name}"] = "=_missing", each.default_factory
+            lines.append(f"    if {each.name} is _missing: {each.name} = make_{each.name}()")
+        parameters.append(each.name + default)
+        lines.append(f"    self.{each.name} = {each.name}")
+    source = [f"def __new__({', '.join(parameters)}):", *lines, "    self.__class__ = cls", "    return self"]
+    exec("\n".join(source), scope)  # noqa: S102 - the names are those that the dataclass declares
+    make: Callable[..., Value] = scope["__new__"]
+    cls.__new__ = make  # type: ignore[method-assign, assignment]
+    del cls.__init__
+    cls.__reduce__ = lambda self: (cls, tuple(getattr(self, name) for name in names))  # type: ignore[method-assign]
+    return cls
