@@ -34,7 +34,19 @@ def decode(body: bytes, doors: Collection[str]) -> Review:
     Raises:
         MalformedReview: `body` is not an AdmissionReview of a known resource.
     """
-    document = _parse(body)
+    return of_document(_parse(body), doors)
+
+
+def of_document(document: Any, doors: Collection[str]) -> Review:
+    """Return the Review that `document`, read from JSON, is.
+
+    Args:
+        document: an AdmissionReview.
+        doors: as in `decode`.
+
+    Raises:
+        MalformedReview: as `decode` does.
+    """
     if not _REVIEW.accepts(document):
         wrong = "; ".join(f"{fault.field or 'body'}: {fault.message}" for fault in _REVIEW.faults(document)[:8])
         raise MalformedReview(f"expected an AdmissionReview: {wrong}", uid=_uid(document))
