@@ -70,3 +70,7 @@ class CertificateRefused(Refused):
 
 class SettingsRefused(Refused):
     """A setting that cannot be used."""
+
+
+class ReportRefused(Refused):
+    """A report that cannot be read again."""

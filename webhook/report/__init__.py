@@ -1,0 +1,20 @@
+"""What commands found, in the formats that people and pipelines read: one module a format."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Final
+
+from webhook.report.header import Header
+from webhook.report.outcome import Outcome
+
+# A format is a function from a report's head and its outcomes to the pieces of a text, written as they come.
+Format = Callable[[Header, Iterable[Outcome]], Iterator[str]]
+# Each is imported when it is asked for.
+FORMATS: Final[Mapping[str, str]] = MappingProxyType({"json": "webhook.report.json"})
+
+
+def writer(name: str) -> Format:
+    """Return the format called `name`, one of FORMATS."""
+    found: Format = import_module(FORMATS[name]).write
+    return found

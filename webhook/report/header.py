@@ -1,0 +1,80 @@
+"""What a report says before its outcomes: what was asked, of which policy."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from webhook.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLine:
+    """A rule of the policy.
+
+    Attributes:
+        name: the entry's name.
+        kind: the rule kind.
+        mode: what its findings do.
+        description: what the kind says, in one line.
+    """
+
+    name: str
+    kind: str
+    mode: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The head of a report.
+
+    Attributes:
+        command: the command that judged, such as `check`.
+        policy: the policy's name.
+        digest: its digest.
+        version: of this package.
+        time: when the report was made (RFC 3339).
+        rules: the policy's rules.
+    """
+
+    command: str
+    policy: str
+    digest: str
+    version: str
+    time: str
+    rules: tuple[RuleLine, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `of_json` reads again."""
+        return {
+            "command": self.command,
+            "policy": {"name": self.policy, "digest": self.digest},
+            "version": self.version,
+            "time": self.time,
+            "rules": [asdict(rule) for rule in self.rules],
+        }
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> "Header":
+        """Read what `as_json` made.
+
+        Raises:
+            KeyError, TypeError: `value` is something else.
+        """
+        policy = value["policy"]
+        return cls(
+            value["command"],
+            policy["name"],
+            policy["digest"],
+            value["version"],
+            value["time"],
+            tuple(RuleLine(**rule) for rule in value["rules"]),
+        )
+
+
+def header(command: str, policy: Policy, version: str, time: str) -> Header:
+    """Return the head of a report of `command` on `policy`."""
+    rules = tuple(
+        RuleLine(entry.name, entry.rule.kind, str(entry.mode), entry.rule.documentation()) for entry in policy.rules
+    )
+    return Header(command, policy.name, policy.digest, version, time, rules)

@@ -1,0 +1,184 @@
+"""What came of judging one change: the value that every command hands to every format, and `merge` reads back."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from webhook.audit.record import Tags, tags
+from webhook.model import Decision, Exemption, Finding, Mode, PatchOp, Reason, Review
+from webhook.review import operation
+from webhook.text import printable
+
+ALLOW: Final = "allow"
+DENY: Final = "deny"
+SKIP: Final = "skip"
+ERROR: Final = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a change was read.
+
+    Attributes:
+        file: the file's name, `-` for standard input, "" for a cluster.
+        line: the line on which its document begins, from 1; 0 where there is none.
+    """
+
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one change.
+
+    Attributes:
+        origin: where it was read.
+        verdict: `allow`, `deny`, `skip` (it is none of ours) or `error` (it cannot be judged).
+        door: the resource, its subresource after a slash; "" where there is none to tell.
+        operation: CREATE, UPDATE or DELETE, "" where nobody asks for anything.
+        namespace: the object's.
+        name: the object's.
+        user: who asks, "" for nobody.
+        time: when it was asked (RFC 3339), "" where that is not known.
+        before: the verdict that it is compared with, "" where there is none.
+        tags: what would change: `path`, `tag`, `from`, `to`, as records have it.
+        findings: what the rules say.
+        lines: for each finding the line of its field in the file, as the origin's.
+        patch: what the defaults complete.
+        exemption: the exemption that was used.
+        message: why it was passed over or cannot be judged, "" otherwise.
+    """
+
+    origin: Origin
+    verdict: str
+    door: str = ""
+    operation: str = ""
+    namespace: str = ""
+    name: str = ""
+    user: str = ""
+    time: str = ""
+    before: str = ""
+    tags: Tags = ()
+    findings: tuple[Finding, ...] = ()
+    lines: tuple[int, ...] = ()
+    patch: tuple[PatchOp, ...] = ()
+    exemption: Exemption | None = None
+    message: str = ""
+
+    @property
+    def title(self) -> str:
+        """What a person calls it: its tags, or else its object."""
+        named = [str(tag["tag"]) for tag in self.tags]
+        return ", ".join(named) or "/".join(part for part in (self.namespace, self.name) if part)
+
+    def located(self) -> Iterator[tuple[Finding, int]]:
+        """Yield each finding with its line."""
+        return zip(self.findings, self.lines, strict=True)
+
+    def in_mode(self, mode: Mode) -> tuple[Finding, ...]:
+        """Return the findings of one mode."""
+        return tuple(finding for finding in self.findings if finding.mode is mode)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `of_json` reads again: JSON values, every key there."""
+        return {
+            "file": self.origin.file,
+            "line": self.origin.line,
+            "verdict": self.verdict,
+            "before": self.before,
+            "door": self.door,
+            "operation": self.operation,
+            "namespace": self.namespace,
+            "name": self.name,
+            "user": self.user,
+            "time": self.time,
+            "tags": [dict(tag) for tag in self.tags],
+            "findings": [
+                {
+                    "rule": finding.rule,
+                    "mode": str(finding.mode),
+                    "field": finding.field,
+                    "line": line,
+                    "message": finding.message,
+                    "existing": finding.existing,
+                    "reason": str(finding.reason),
+                }
+                for finding, line in self.located()
+            ],
+            "patch": [operation(op) for op in self.patch],
+            "exemption": {"name": self.exemption.name, "reason": self.exemption.reason} if self.exemption else None,
+            "message": self.message,
+        }
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> "Outcome":
+        """Read what `as_json` made.
+
+        Raises:
+            KeyError, TypeError, ValueError: `value` is something else.
+        """
+        exemption = value["exemption"]
+        return cls(
+            origin=Origin(value["file"], value["line"]),
+            **{key: value[key] for key in _TEXTS},
+            tags=tuple(value["tags"]),
+            findings=tuple(_finding(each) for each in value["findings"]),
+            lines=tuple(each["line"] for each in value["findings"]),
+            patch=tuple(PatchOp(each["op"], each["path"], each["value"]) for each in value["patch"]),
+            exemption=Exemption(exemption["name"], exemption["reason"]) if exemption else None,
+        )
+
+
+_TEXTS: Final = ("verdict", "before", "door", "operation", "namespace", "name", "user", "time", "message")
+
+
+def _finding(value: Mapping[str, Any]) -> Finding:
+    return Finding(
+        value["rule"],
+        Mode(value["mode"]),
+        value["message"],
+        value["field"],
+        value["existing"],
+        Reason(value["reason"]),
+    )
+
+
+def outcome(
+    origin: Origin,
+    review: Review,
+    decision: Decision,
+    *,
+    lines: tuple[int, ...] = (),
+    time: str = "",
+    before: str = "",
+) -> Outcome:
+    """Return what came of `review`.
+
+    Args:
+        origin: where it was read.
+        review: the question.
+        decision: the answer; what it completes does not make another verdict.
+        lines: for each finding the line of its field; the origin's for all where none are given.
+        time: when it was asked (RFC 3339).
+        before: the verdict that it is compared with.
+    """
+    return Outcome(
+        origin=origin,
+        verdict=ALLOW if decision.allowed else DENY,
+        door=review.door,
+        operation=review.operation,
+        namespace=printable(review.namespace),
+        name=printable(review.name),
+        user=printable(review.user.name),
+        time=time,
+        before=before,
+        tags=tags(decision),
+        findings=decision.findings,
+        lines=lines or (origin.line,) * len(decision.findings),
+        patch=decision.patch,
+        exemption=decision.exemption,
+    )
