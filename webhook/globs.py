@@ -132,6 +132,7 @@ class ReferenceGlob:
         port: "" for none, "*" for any that is given.
         path: the segments of the repository, () for any.
         registry: the host with its port where they are literal, "" where they are not.
+        ending: the literal end of the host, "" where there is none.
         below: `path/` where all that is below a literal path is meant, "" where it is not.
     """
 
@@ -140,6 +141,7 @@ class ReferenceGlob:
     port: str
     path: Segments
     registry: str = ""
+    ending: str = ""
     below: str = ""
 
     @classmethod
@@ -161,6 +163,7 @@ class ReferenceGlob:
         host, port = _host(pattern, first.lower())
         literal = bool(host) and port != "*" and all(len(label) == 1 for label in host)
         registry = ".".join(label[0] for label in host) + (f":{port}" if port else "") if literal else ""
+        ending = host[-1][-1] if host and host[-1] else ""
         below = path.removesuffix(_MANY)
         return cls(
             pattern,
@@ -168,6 +171,7 @@ class ReferenceGlob:
             port,
             _segments(path, "/", pattern) if slash else (),
             registry,
+            ending,
             below if below.endswith("/") and "*" not in below else "",
         )
 
@@ -180,7 +184,7 @@ class ReferenceGlob:
             host, port = _split_port(reference.registry)
             if port != self.port and not (self.port == "*" and port):
                 return False
-            if not _matches(self.host, _labels(host)):
+            if not host.endswith(self.ending) or not _matches(self.host, _labels(host)):
                 return False
         if self.below:
             return reference.repository.startswith(self.below)

@@ -17,6 +17,7 @@ from webhook.text import printable
 
 STANDARD_OUTPUT: Final = "-"
 _STDOUT: Final = 1
+_WHOLE: Final = select.PIPE_BUF  # bytes that a pipe takes whole or not at all
 _FLAGS: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -53,13 +54,15 @@ class Journal:
             RecordFailed: it could not be written whole within the patience.
         """
         deadline = time.monotonic() + self._patience
+        turn = self._turn
         try:
-            self._turn.take(deadline)
+            turn.take(deadline)
             try:
-                self._follow()
-                self._put(line, deadline)
+                if self._descriptor < 0 or self._target != STANDARD_OUTPUT:
+                    self._follow()
+                self._put(line + b"\n", deadline)
             finally:
-                self._turn.give()
+                turn.give()
         except OSError as error:
             raise self._failed(error) from error
 
@@ -119,8 +122,6 @@ class Journal:
     def _follow(self) -> None:
         """Open the file again where its path names another one: it was rotated."""
         if self._descriptor >= 0:
-            if self._target == STANDARD_OUTPUT:
-                return
             try:
                 found = os.stat(self._target)  # noqa: PTH116 - on the path of every review
             except FileNotFoundError:
@@ -130,29 +131,32 @@ class Journal:
             self._close()
         self._open()
 
-    def _put(self, line: bytes, deadline: float) -> None:
-        """Write `line`; whatever happens on the way, the next writer will know."""
-        torn = self._turn.torn
+    def _put(self, data: bytes, deadline: float) -> None:
+        """Write `data`, a line with its newline; whatever happens on the way, the next writer will know."""
+        turn = self._turn
+        torn = turn.torn
         if (torn or self._unread) and self._poll is None:
             torn = _unended(self._descriptor, otherwise=torn)  # a file tells it itself, of an earlier process too
-        data = b"\n" + line + b"\n" if torn else line + b"\n"
-        self._turn.torn = True
+        if torn:
+            data = b"\n" + data
+        turn.torn = True
         written = 0
         try:
+            written = self._some(data, deadline)
             while written < len(data):
                 written += self._some(memoryview(data)[written:], deadline)
         finally:
-            self._turn.torn = data[written - 1 : written] != b"\n" if written else torn
+            turn.torn = data[written - 1 : written] != b"\n" if written else torn
         self._unread = False
 
-    def _some(self, rest: memoryview, deadline: float) -> int:
+    def _some(self, rest: bytes | memoryview, deadline: float) -> int:
         """Write what fits; a pipe may be full, and its reader gone to sleep."""
         if self._poll is None:
             return os.write(self._descriptor, rest)  # less than all of it where the disk is nearly full
         if self._descriptor == _STDOUT:  # one that others share, and that blocks
             self._wait(deadline)
         try:
-            return os.write(self._descriptor, rest[: select.PIPE_BUF])
+            return os.write(self._descriptor, rest if len(rest) <= _WHOLE else rest[:_WHOLE])
         except BlockingIOError:
             self._wait(deadline)
             return 0
