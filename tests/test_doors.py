@@ -304,6 +304,30 @@ def test_a_schema_fault_is_a_tags_own() -> None:
     ]
 
 
+@pytest.mark.parametrize("untouched", ["ignore", "audit"])
+def test_an_old_fault_does_not_refuse_another_edit(untouched: str) -> None:
+    """A tag that the API server took once, and would not today, is no business of an edit of another one."""
+    bad, new = tag_of(_APP, name="b", importPolicy={"importMode": "All"}), tag_of(_APP, name="a")
+    policy = policy_of(
+        f"spec: {{rules: [{{name: s, schema: {{}}}}, {{name: r, existing: {untouched}, registries: {{allow: [quay.io]}}}}]}}\n"
+    )
+    assert _said(_judged(stream_review(stream_of(new, bad), stream_of(bad)), policy)) == []
+    worse = tag_of(_APP, name="c", referencePolicy={"type": "Far"})
+    said = _said(_judged(stream_review(stream_of(bad, worse), stream_of(bad)), policy))
+    assert [each.partition(": ")[0] for each in said] == ["enforce spec.tags[1].referencePolicy.type"]
+
+
+@pytest.mark.parametrize("name", [[], {}, 5, True], ids=str)
+def test_a_name_that_is_no_text(name: Any) -> None:
+    """A tag whose name is no string is refused at its name, whatever stands on the other side."""
+    strange = tag_of(_APP, name=name)
+    policy = policy_of("spec: {rules: [{name: s, schema: {}}]}\n")
+    for old in (stream_of(), stream_of(tag_of(_APP))):
+        decision = _judged(stream_review(stream_of(strange), old), policy)
+        assert [finding.field for finding in decision.findings] == ["spec.tags[0].name"]
+    assert _judged(stream_review(stream_of(tag_of(_APP)), stream_of(strange)), policy).allowed
+
+
 @pytest.mark.parametrize(
     ("tags", "field"),
     [

@@ -79,8 +79,32 @@ class Side:
 def sides(review: Review) -> tuple[Side, Side]:
     """Return both sides of `review`, the new one first; one that is not there holds nothing."""
     new, old = review.object, review.old_object
-    faults = _SCHEMA.faults(new) if new is not None else ()
+    faults = _faults(new, old) if new is not None else ()
     return _side(new, faults), _side(old, _SCHEMA.faults(old) if faults and old is not None else ())
+
+
+def _faults(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[SchemaFault, ...]:
+    """Return what the schema says of `new`, but for the tags that stand in `old` alike: the API server took them."""
+    spec = reading.mapping(new.get("spec"))
+    tags = reading.items(spec.get("tags"))
+    stored = _by_name(reading.items(reading.mapping((old or NOTHING).get("spec")).get("tags")))
+    kept = {index for index, tag in enumerate(tags) if _named(tag) and stored.get(tag["name"], (0, None))[1] == tag}
+    if not kept:
+        return _SCHEMA.faults(new)
+    if _SCHEMA.accepts({**new, "spec": {**spec, "tags": [tag for at, tag in enumerate(tags) if at not in kept]}}):
+        return ()
+    paths = {_place(index).path for index in kept}
+    return tuple(fault for fault in _SCHEMA.faults(new) if reading.element(fault.field) not in paths)
+
+
+def _named(tag: Any) -> bool:
+    """Whether `tag` is an object with a name."""
+    return isinstance(tag, dict) and isinstance(tag.get("name"), str)
+
+
+def _by_name(tags: list[Any]) -> dict[str, tuple[int, Mapping[str, Any]]]:
+    """Return the tags that have a name by it, each with its index."""
+    return {tag["name"]: (index, tag) for index, tag in enumerate(tags) if _named(tag)}
 
 
 def _side(document: Mapping[str, Any] | None, faults: tuple[SchemaFault, ...]) -> Side:
@@ -136,12 +160,12 @@ def stream_change(
 
 def _tags(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
     """Yield the tags, old matched to new by name."""
-    olds = {tag.get("name"): (index, tag) for index, tag in enumerate(old.tags) if isinstance(tag, dict)}
+    olds = _by_name(old.tags)
     same = new.insecure is old.insecure
     for index, tag in enumerate(new.tags):
         if not isinstance(tag, dict):
             continue
-        at, before = olds.pop(tag.get("name"), (-1, None))
+        at, before = olds.pop(reading.text(tag.get("name")), (-1, None))
         unchanged = same and before == tag
         if unchanged and not untouched:
             continue
@@ -167,7 +191,7 @@ def _tags(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -
             old_faults=reading.rebased(old.faults.get(was_at, ()), was_at, place.path) if faults else (),
         )
     for gone, (_, tag) in olds.items():
-        yield TagChange(NAME, _REMOVED, review.namespace, name, reading.text(gone), None, old.tag(tag, "spec.tags"))
+        yield TagChange(NAME, _REMOVED, review.namespace, name, gone, None, old.tag(tag, "spec.tags"))
 
 
 def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:

@@ -114,12 +114,17 @@ def name_of(requested: str, document: Mapping[str, Any]) -> str:
     return requested or text(metadata.get("name")) or text(metadata.get("generateName"))
 
 
+def element(field: str) -> str:
+    """Return the element of a list that a field is in, such as `spec.tags[2]`, "" for a field that is in none."""
+    found = _ELEMENT.match(field)
+    return found.group() if found else ""
+
+
 def by_element(faults: Iterable[SchemaFault]) -> dict[str, tuple[SchemaFault, ...]]:
     """Group faults by the element of a list that they are in, such as `spec.tags[2]`, "" for those in none."""
     grouped: dict[str, list[SchemaFault]] = {}
     for fault in faults:
-        element = _ELEMENT.match(fault.field)
-        grouped.setdefault(element.group() if element else "", []).append(fault)
+        grouped.setdefault(element(fault.field), []).append(fault)
     return {path: tuple(found) for path, found in grouped.items()}
 
 
