@@ -3,16 +3,18 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import cel
-from cel import stdlib
 from marshmallow import ValidationError
 
 from webhook.model import Image, Review, TagChange
 from webhook.parameters import Items, Parameter, Record, Schema, Sentence
 from webhook.rules.base import Rule, Violation, parameter
 from webhook.text import quoted
+
+if TYPE_CHECKING:
+    from cel import Program
 
 _VARIABLES: Final = ("object", "oldObject", "request", "tag")
 # The standard functions and macros of the language (cel-spec, doc/langdef.md); the package's stdlib module adds more.
@@ -53,9 +55,21 @@ _FUNCTIONS: Final = frozenset(
         "min",
     ]
 )
-_ADDED: Final[Mapping[str, Callable[..., Any]]] = stdlib.STDLIB_FUNCTIONS
 _BOUND: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _LONGEST: Final = 5_000
+
+
+def _engine() -> tuple[ModuleType, ModuleType]:
+    """Return the engine, and what it adds; importing it takes as long as all the rest, so who has no CEL does not."""
+    import cel  # noqa: PLC0415 - see above
+    from cel import stdlib  # noqa: PLC0415 - see above
+
+    return cel, stdlib
+
+
+def _added(stdlib: ModuleType) -> set[str]:
+    """Return the names in the functions that the engine adds, such as `math` and `greatest`."""
+    return {part for name in stdlib.STDLIB_FUNCTIONS for part in name.split(".")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +78,7 @@ class Validation:
 
     expression: str
     message: str
-    program: cel.Program = field(repr=False, compare=False)
+    program: "Program" = field(repr=False, compare=False)
     variables: tuple[str, ...] = field(repr=False, compare=False)
     added: bool = field(repr=False, compare=False)
 
@@ -73,6 +87,7 @@ class Validation:
         values = {name: variables[name]() for name in self.variables}
         if not self.added:
             return self.program.execute(values)
+        cel, stdlib = _engine()
         context = cel.Context(values)
         stdlib.add_stdlib_to_context(context)
         return self.program.execute(context)
@@ -83,18 +98,19 @@ class Cel(Parameter):
 
     expected = "a CEL expression"
 
-    def read(self, value: Any) -> tuple[str, cel.Program]:
+    def read(self, value: Any) -> "tuple[str, Program]":
         """Return the expression and its program; a name that nothing declares is an error here, not in production."""
         if not isinstance(value, str) or not value.strip():
             raise self.wrong(value)
         if len(value) > _LONGEST:
             raise ValidationError(f"expected {_LONGEST} characters of CEL at most, got {len(value)}")
+        cel, stdlib = _engine()
         try:
-            program = cel.compile(value)
+            program: Program = cel.compile(value)
         except ValueError as error:
             first = str(error).partition("\n")[0].rpartition("ERROR: ")[2]
             raise ValidationError(f"expected a CEL expression: {first}") from None
-        added = {part for name in _ADDED for part in name.split(".")}
+        added = _added(stdlib)
         unknown = set(program.variables()) - {*_VARIABLES, *_BOUND.findall(value), *added}
         if unknown:
             raise ValidationError(f"unknown name {', '.join(sorted(unknown))}; expected {', '.join(_VARIABLES)}")
@@ -108,9 +124,9 @@ class Cel(Parameter):
         return {"type": "string", "minLength": 1, "maxLength": _LONGEST}
 
 
-def _validation(expression: tuple[str, cel.Program], message: str = "") -> Validation:
+def _validation(expression: "tuple[str, Program]", message: str = "") -> Validation:
     source, program = expression
-    extended = {part for name in _ADDED for part in name.split(".")}
+    extended = _added(_engine()[1])
     return Validation(
         source,
         message or f"failed expression: {source}",
