@@ -146,8 +146,12 @@ def test_enforce(client: Make) -> None:
             "group": "image.openshift.io",
             "kind": "ImageStreamTag",
             "causes": [
-                {"field": "tag.from.name", "message": _SENTENCE, "reason": "FieldValueForbidden"},
-                {"field": "tag.importPolicy.insecure", "message": insecure, "reason": "FieldValueForbidden"},
+                {"field": "tag.from.name", "message": f"{_SENTENCE} (rule trusted)", "reason": "FieldValueForbidden"},
+                {
+                    "field": "tag.importPolicy.insecure",
+                    "message": f"{insecure} (rule secure)",
+                    "reason": "FieldValueForbidden",
+                },
             ],
         },
     }

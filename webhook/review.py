@@ -189,7 +189,10 @@ def operation(op: PatchOp) -> dict[str, Any]:
 
 
 def _status(review: Review, refusals: tuple[Finding, ...]) -> dict[str, Any]:
-    """Return the Status (meta/v1) of a refusal: 422 Invalid, because `oc tag` answers a 403 by trying another door."""
+    """Return the Status (meta/v1) of a refusal: 422 Invalid, because `oc tag` answers a 403 by trying another door.
+
+    `kubectl` and `oc` print the causes instead of the message, where there are some.
+    """
     return {
         "status": "Failure",
         "code": _INVALID,
@@ -200,7 +203,7 @@ def _status(review: Review, refusals: tuple[Finding, ...]) -> dict[str, Any]:
             "group": GROUP,
             "kind": review.kind,
             "causes": [
-                {"field": finding.field, "message": finding.message, "reason": finding.reason} for finding in refusals
+                {"field": finding.field, "message": finding.sentence, "reason": finding.reason} for finding in refusals
             ],
         },
     }

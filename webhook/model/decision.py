@@ -38,8 +38,13 @@ class Finding:
     existing: bool = False
     reason: Reason = Reason.INVALID
 
+    @property
+    def sentence(self) -> str:
+        """What a user reads beside the field: the message and whose it is."""
+        return f"{self.message} (rule {self.rule})"
+
     def __str__(self) -> str:
-        return f"{self.field}: {self.message} (rule {self.rule})"
+        return f"{self.field}: {self.sentence}"
 
 
 @quick
