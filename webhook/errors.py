@@ -1,7 +1,9 @@
 """What can go wrong before there is a decision."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 
 class WebhookError(Exception):
@@ -32,6 +34,30 @@ class MalformedReview(WebhookError):
 
 class RecordFailed(WebhookError):
     """A decision could not be written to the record."""
+
+
+class ClusterRefused(WebhookError):
+    """A cluster cannot be asked, or refused what it was asked; the message is its own.
+
+    Attributes:
+        status: the HTTP status, 0 where there was no answer.
+        answer: the Status (meta/v1) that was answered, empty where it was none.
+    """
+
+    def __init__(self, message: str, status: int = 0, answer: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.answer: Mapping[str, Any] = answer or {}
+
+    @property
+    def expired(self) -> bool:
+        """Whether a list was asked to go on that the API server does not remember any more."""
+        return self.status == HTTPStatus.GONE
+
+    @property
+    def token(self) -> str:
+        """What an expired list may go on with, at another moment; "" where it may not."""
+        return (self.answer.get("metadata") or {}).get("continue") or ""
 
 
 @dataclass(frozen=True, slots=True)

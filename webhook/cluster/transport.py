@@ -1,0 +1,129 @@
+"""One request over the official client, without its model classes. This is the only module that knows the library."""
+
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import orjson
+from kubernetes import config
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from webhook.errors import ClusterRefused
+from webhook.text import printable, quoted
+
+_DEFAULT: Final = "~/.kube/config"
+_CONNECT_SECONDS: Final = 5.0
+_READ_SECONDS: Final = 30.0
+_RETRIES: Final = 3  # of a connection that cannot be made, and of what is safe to repeat; Retry-After is obeyed
+_REFUSED: Final = range(400, 600)
+_GONE: Final = 410
+
+
+class Transport:
+    """A configured client: its server, its credentials, and the trust in it."""
+
+    def __init__(self, configuration: Any) -> None:
+        """Take a Configuration of the library.
+
+        Raises:
+            ClusterRefused: the server would not be asked over TLS, or not verified.
+        """
+        if not str(configuration.host).startswith("https://"):
+            raise ClusterRefused(f"{quoted(str(configuration.host))} is not asked without TLS; expected https://")
+        if not configuration.verify_ssl:
+            raise ClusterRefused(
+                f"{configuration.host}: insecure-skip-tls-verify is not supported; expected certificate-authority"
+            )
+        configuration.retries = _RETRIES
+        self.server: str = configuration.host
+        self._client = ApiClient(configuration)
+        self._client.user_agent = f"istag-webhook/{version('istag-webhook')}"
+
+    @classmethod
+    def of(cls, kubeconfig: Path | None, context: str | None) -> "Transport":
+        """Configure from a kubeconfig, or from a pod's service account.
+
+        Raises:
+            ClusterRefused: neither can be used.
+        """
+        configuration = Configuration()
+        paths = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or _DEFAULT
+        there = any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path)
+        if not there and (kubeconfig or context or os.environ.get("KUBECONFIG")):
+            raise ClusterRefused(f"{paths}: there is no such kubeconfig")
+        try:
+            if there:
+                config.load_kube_config(paths, context, configuration, persist_config=False)
+            else:
+                config.load_incluster_config(configuration)
+        except Exception as error:  # the library stumbles over a malformed file with whatever that raises
+            said = printable(str(error)) or type(error).__name__
+            if there:
+                raise ClusterRefused(f"{paths}: the kubeconfig cannot be used: {said}") from error
+            raise ClusterRefused(
+                f"no cluster is known: expected --kubeconfig, KUBECONFIG, {_DEFAULT} or a pod's service account: {said}"
+            ) from error
+        return cls(configuration)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        """Send one request and return the object that it answers.
+
+        Args:
+            method: GET, POST, PUT, PATCH or DELETE.
+            path: the URL's path.
+            query: the URL's parameters.
+            body: the object that is sent, None for none.
+            content_type: what the body is.
+
+        Raises:
+            ClusterRefused: there was no answer, or it is a refusal; the message is the API server's own.
+        """
+        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
+        if query:
+            path = f"{path}?{urlencode(query)}"
+        _, url, headers, *_ = self._client.param_serialize(
+            method, path, header_params=headers, auth_settings=["BearerToken"]
+        )
+        try:
+            response = self._client.call_api(
+                method, url, headers, body, _request_timeout=(_CONNECT_SECONDS, _READ_SECONDS)
+            )
+            status, data = int(response.status), response.read()
+        except (HTTPError, OSError, ApiException, config.ConfigException) as error:
+            why = getattr(error, "reason", None) or error
+            raise ClusterRefused(f"{self.server}: no answer: {printable(str(why))}") from None
+        if status in _REFUSED:
+            raise _refusal(status, data)
+        return _object(data)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ClusterRefused(f"expected JSON from the API server: {error}") from None
+    if not isinstance(document, dict):
+        raise ClusterRefused(f"expected an object from the API server, got {type(document).__name__}")
+    return document
+
+
+def _refusal(status: int, data: bytes) -> ClusterRefused:
+    """Return what the API server answered: a Status (meta/v1), or what a proxy before it wrote."""
+    try:
+        answer = _object(data)
+        message = str(answer["message"])
+    except (ClusterRefused, KeyError):
+        answer, message = {}, f"HTTP status {status}: {data[:256].decode(errors='replace').strip()}"
+    return ClusterRefused(printable(message), status, answer)
