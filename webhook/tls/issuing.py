@@ -1,9 +1,9 @@
-"""Certificates for development: a CA of one's own and a serving pair."""
+"""A CA of one's own and a serving pair: files for development, or in memory for a cluster."""
 
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -38,6 +38,15 @@ class Issued:
     key: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A serving certificate with its key, and the CA that signed it, PEM."""
+
+    ca: bytes
+    cert: bytes
+    key: bytes = field(repr=False)
+
+
 def issue(
     directory: Path, names: Sequence[str], *, days: int = 90, force: bool = False, now: datetime | None = None
 ) -> Issued:
@@ -55,19 +64,14 @@ def issue(
     """
     issued = Issued(*(directory / name for name in ("ca.crt", "ca.key", "tls.crt", "tls.key")))
     paths = (issued.ca, issued.ca_key, issued.cert, issued.key)
-    faults = [Fault("names", "", "expected one DNS name or IP address at least")] if not names else []
-    faults += [Fault("names", "", fault) for fault in map(_name_fault, names) if fault]
-    if not 1 <= days <= _LONGEST_DAYS:
-        faults.append(Fault("days", "", f"expected 1 to {_LONGEST_DAYS} days, got {days}"))
+    faults = _faults(names, days)
     if not force:
         faults += [Fault(str(path), "", "is there already; --force overwrites it") for path in paths if path.exists()]
     if faults:
         raise CertificateRefused(tuple(faults))
-    start = (now or datetime.now(UTC)) - timedelta(minutes=5)
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca = _certificate("istag-webhook development CA", ca_key, None, (), start, _CA_DAYS)
-    key = ec.generate_private_key(ec.SECP256R1())
-    leaf = _certificate(names[0][:64], key, (ca, ca_key), names, start, days)
+    start = _start(now)
+    ca, ca_key = _authority("istag-webhook development CA", start, _CA_DAYS)
+    leaf, key = _signed(ca, ca_key, names, start, days)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _write(
@@ -80,6 +84,50 @@ def issue(
         where = str(error.filename or directory)
         raise CertificateRefused((Fault(where, "", f"cannot be written: {error.strerror}"),)) from None
     return issued
+
+
+def pair(names: Sequence[str], *, days: int, now: datetime | None = None) -> Pair:
+    """Make a serving certificate and a CA that signs this one alone: its key is forgotten, and so cannot leak.
+
+    Args:
+        names: DNS names and IP addresses.
+        days: how long both are valid, 397 at most.
+        now: when they become valid.
+
+    Raises:
+        CertificateRefused: with every fault.
+    """
+    if faults := _faults(names, days):
+        raise CertificateRefused(tuple(faults))
+    start = _start(now)
+    ca, ca_key = _authority(f"istag-webhook CA {start:%Y-%m-%d %H:%M:%S}", start, days)
+    leaf, key = _signed(ca, ca_key, names, start, days)
+    return Pair(ca.public_bytes(Encoding.PEM), leaf.public_bytes(Encoding.PEM), _pem(key))
+
+
+def _faults(names: Sequence[str], days: int) -> list[Fault]:
+    faults = [Fault("names", "", "expected one DNS name or IP address at least")] if not names else []
+    faults += [Fault("names", "", fault) for fault in map(_name_fault, names) if fault]
+    if not 1 <= days <= _LONGEST_DAYS:
+        faults.append(Fault("days", "", f"expected 1 to {_LONGEST_DAYS} days, got {days}"))
+    return faults
+
+
+def _start(now: datetime | None) -> datetime:
+    """Return when a certificate becomes valid: clocks differ."""
+    return (now or datetime.now(UTC)) - timedelta(minutes=5)
+
+
+def _authority(name: str, start: datetime, days: int) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return _certificate(name, key, None, (), start, days), key
+
+
+def _signed(
+    ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, names: Sequence[str], start: datetime, days: int
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return _certificate(names[0][:64], key, (ca, ca_key), names, start, days), key
 
 
 def _name_fault(name: str) -> str:
