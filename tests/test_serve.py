@@ -56,20 +56,6 @@ def test_each_port_has_its_endpoints(server: Server) -> None:
     connection.close()
 
 
-def test_metrics(server: Server) -> None:
-    """What was answered is counted, of all workers together, with labels that are bounded."""
-    dry = (
-        'istag_webhook_admission_requests_total{door="imagestreamtags",dry_run="true",operation="UPDATE",verdict="deny"'
-    )
-    for _ in range(5):
-        server.post(_REFUSED.replace(b'"dryRun":false', b'"dryRun":true'))
-    until(lambda: server.metric(dry) == 5, "the count of every worker")
-    text = server.get("/metrics")[1]
-    assert 'istag_webhook_findings_total{existing="false",mode="enforce",rule="no-insecure-imports"}' in text
-    assert "alice" not in text
-    assert "busybox" not in text
-
-
 def test_malformed_reviews_are_logged_with_their_uid(server: Server) -> None:
     """What is no review is answered with 400, logged and counted."""
     document = review_of(docker("nginx"))

@@ -1,13 +1,29 @@
-"""The tally: what was asked and answered, and how the service fares. Labels are bounded: no names, no users."""
+"""The tally: what was asked and answered, and how the service fares.
+
+Labels are bounded: no names, no users, nothing that a caller could make up. What a review says of itself (door,
+operation) comes from sets that its codec knows, and the rest from us or from the policy. Counters of a rule that the
+policy no longer has stay until the pod ends, as counters must.
+"""
 
 import os
 import struct
 from collections import defaultdict
+from collections.abc import Iterable
 from threading import Lock
 from time import sleep
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    generate_latest,
+    multiprocess,
+    values,
+)
+from prometheus_client.registry import Collector
 
 from webhook.model import Decision, Review
 from webhook.policy import Policy
@@ -15,9 +31,10 @@ from webhook.policy import Policy
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 # Where the workers share their files; prometheus_client reads it when it is imported, so it is set before this room is.
 DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
-# Half a millisecond to ten seconds: a decision takes the first, the API server gives up before the last.
 _READS: Final = 20
 _READ_SECONDS: Final = 0.01
+_POLICY: Final = "istag_webhook_policy_info"
+# Half a millisecond to ten seconds: a decision takes the first, the API server gives up before the last.
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -48,8 +65,8 @@ class Metrics:
         )
         self._findings = Counter(
             "istag_webhook_findings_total",
-            "Findings, by rule, mode and whether the change left it as it was.",
-            ("rule", "mode", "existing"),
+            "Findings, by rule, mode, the review's verdict and whether the change left it as it was.",
+            ("rule", "mode", "verdict", "existing"),
             registry=registry,
         )
         self._exemptions = Counter(
@@ -67,12 +84,31 @@ class Metrics:
         self._loads = Counter(
             "istag_webhook_policy_loads_total", "Policy loads, by result.", ("result",), registry=registry
         )
-        self._policy = Gauge(
+        self._last_load = Gauge(
+            "istag_webhook_policy_last_load_successful",
+            "Whether every worker could load the policy as it is now: 0 where an older one stands in for it.",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+        self._loaded = Gauge(
             "istag_webhook_policy_loaded_timestamp_seconds",
-            "When the policy now in force was loaded, by its digest.",
-            ("digest",),
+            "When the policy in force was loaded, by the worker that has it longest.",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+        self._policy = Gauge(
+            _POLICY,
+            "The policy in force; more than one where the workers do not agree.",
+            ("policy", "digest"),
             registry=registry,
             multiprocess_mode="livemax",
+        )
+        self._in_force: tuple[str, str] | None = None
+        self._in_flight = Gauge(
+            "istag_webhook_admission_requests_in_flight",
+            "Requests whose head has come and whose answer has not left, as of the last second.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
         self._certificate = Gauge(
             "istag_webhook_certificate_expiry_timestamp_seconds",
@@ -81,6 +117,30 @@ class Metrics:
             multiprocess_mode="livemin",
         )
         self._faults = Counter("istag_webhook_faults_total", "Faults of ours, answered with 500.", registry=registry)
+        self._starts = Counter(
+            "istag_webhook_worker_starts_total", "Workers that began, those that replace others too.", registry=registry
+        )
+        self._build = Gauge(
+            "istag_webhook_build_info",
+            "The version that runs.",
+            ("version",),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        for counter, results in ((self._records, ("written", "failed")), (self._loads, ("loaded", "refused"))):
+            for result in results:
+                counter.labels(
+                    result
+                )  # a series that begins at 0: increase() does not see the first count of one that does not
+
+    def started(self, version: str) -> None:
+        """Note that a worker of `version` began."""
+        self._starts.inc()
+        self._build.labels(version).set(1)
+
+    def in_flight(self, requests: int) -> None:
+        """Note how many requests this worker has in its hands."""
+        self._in_flight.set(requests)
 
     def answered(self, webhook: str, review: Review, decision: Decision, seconds: float) -> None:
         """Count one answer, with the next `flush`: sharing what is counted costs as much as a rule."""
@@ -89,7 +149,7 @@ class Metrics:
             self._answers[key] += 1
             self._seconds[webhook].append(seconds)
             for finding in decision.findings:
-                self._found[finding.rule, finding.mode, "true" if finding.existing else "false"] += 1
+                self._found[finding.rule, finding.mode, decision.verdict, "true" if finding.existing else "false"] += 1
         if decision.exemption is not None:
             self._exemptions.labels(decision.exemption.name).inc()
         if decision.patch:
@@ -107,11 +167,19 @@ class Metrics:
     def policy_loaded(self, policy: Policy, timestamp: float) -> None:
         """Note the policy now in force, loaded at `timestamp` (seconds since the epoch)."""
         self._loads.labels("loaded").inc()
-        self._policy.labels(policy.digest[:19]).set(timestamp)
+        self._loaded.set(timestamp)
+        if self._in_force is not None:
+            self._policy.labels(*self._in_force).set(0)
+        self._in_force = (policy.name, policy.digest[:19])
+        self._policy.labels(*self._in_force).set(1)
 
     def policy_refused(self) -> None:
         """Count a policy that could not be loaded."""
         self._loads.labels("refused").inc()
+
+    def policy_current(self, *, current: bool) -> None:
+        """Note whether the policy in force is the one that stands in its files."""
+        self._last_load.set(1 if current else 0)
 
     def certificate(self, expiry: float) -> None:
         """Note when the serving certificate expires (seconds since the epoch)."""
@@ -145,16 +213,28 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return the metrics of all workers in Prometheus's text format."""
         self.flush()
-        if DIRECTORY not in os.environ:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        shared = DIRECTORY in os.environ
+        everything = _Current(multiprocess.MultiProcessCollector(None) if shared else self._registry)  # type: ignore[no-untyped-call]
         for _ in range(_READS):
             try:
-                return generate_latest(registry)
+                return generate_latest(everything)
             except struct.error:  # another worker has just made its file, and not yet filled it
                 sleep(_READ_SECONDS)
-        return generate_latest(registry)
+        return generate_latest(everything)
+
+
+class _Current(Collector):
+    """What another collector has, less the policies that are no longer in force: a shared file forgets no label."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield each metric."""
+        for metric in self._collector.collect():
+            if metric.name == _POLICY:
+                metric.samples = [sample for sample in metric.samples if sample.value]
+            yield metric
 
 
 def forget(pid: int) -> None:

@@ -145,12 +145,14 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
     from webhook.server import Served  # noqa: PLC0415 - as in _serve
 
     log = logging.getLogger("webhook.serve")
-    metrics = Metrics()
+    metrics, package = Metrics(), version(DISTRIBUTION)
+    metrics.started(package)
     metrics.policy_loaded(policy.current, time.time())
     metrics.certificate(serving.expires.timestamp())
     draining: list[str] = []
 
-    def tick() -> None:
+    def tick(under_way: int = 0) -> None:
+        metrics.in_flight(under_way)
         metrics.flush()
         try:
             if policy.refresh():
@@ -159,6 +161,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
         except PolicyRefused as error:
             metrics.policy_refused()
             _refused(log, "the new policy is refused, the last good one stays", error)
+        metrics.policy_current(current=not policy.refused)
         try:
             if serving.refresh():
                 metrics.certificate(serving.expires.timestamp())
@@ -166,11 +169,12 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
         except CertificateRefused as error:
             _refused(log, "the new certificate is refused, the last good one stays", error)
 
+    tick()  # what was loaded before the workers, and inherited, may have changed since: a worker is replaced any day
     service = Service(
         policy=lambda: policy.current,
         journal=Journal(settings.record, turn),
         metrics=metrics,
-        version=version(DISTRIBUTION),
+        version=package,
         level=settings.record_level,
         best_effort=settings.audit == "best-effort",
     )

@@ -18,11 +18,17 @@ class PolicySource:
         self._paths = paths
         self._signature = self._sign()
         self._current = load(*paths)
+        self._refused = False
 
     @property
     def current(self) -> Policy:
         """The last good policy."""
         return self._current
+
+    @property
+    def refused(self) -> bool:
+        """Whether what stands in the files now was refused, and an older policy stands in for it."""
+        return self._refused
 
     def refresh(self) -> bool:
         """Load the policy again if its files changed; whether there is a new one.
@@ -35,7 +41,9 @@ class PolicySource:
             return False
         self._signature = found
         before = self._current.digest
+        self._refused = True
         self._current = load(*self._paths)
+        self._refused = False
         return self._current.digest != before
 
     def _sign(self) -> Signature:

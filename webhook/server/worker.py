@@ -37,14 +37,15 @@ class Served:
         admission: the app of the TLS port.
         management: the app of the plain port.
         context: the TLS port's; a renewed certificate is its own business.
-        tick: called about once a second in a thread, never twice at once; what it raises is logged.
+        tick: called about once a second in a thread, never twice at once, with the number of admission requests under
+            way; what it raises is logged.
         drain: called when the server stops, so that readiness can say so.
     """
 
     admission: WSGIApplication
     management: WSGIApplication
     context: SSLContext
-    tick: Callable[[], None]
+    tick: Callable[[int], None]
     drain: Callable[[], None]
 
 
@@ -77,6 +78,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def idle(self) -> bool:
         """Whether nothing is under way: no request, nor a part of a head."""
         return self._awaiting_request and self._head is None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a request's head has come, and its answer has not left."""
+        return self._current_request is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the connection; its first head has its time too."""
@@ -154,7 +160,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             ),
             await self.loop.create_server(lambda: Connection(self, management), sock=plain.sock),
         ]
-        ticking = self.loop.create_task(self._tick(served.tick))
+        ticking = self.loop.create_task(self._tick(served.tick, admission))
         while not self._ending.is_set() and self.ppid == os.getppid():
             self.notify()
             await self._pause(_BEAT_SECONDS)
@@ -168,11 +174,12 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         except TimeoutError:
             return
 
-    async def _tick(self, tick: Callable[[], None]) -> None:
+    async def _tick(self, tick: Callable[[int], None], admission: Asgi) -> None:
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
+            under_way = sum(each.under_way for each in self.connections if each.app is admission)
             try:
-                await self.loop.run_in_executor(None, tick)
+                await self.loop.run_in_executor(None, tick, under_way)
             except Exception:
                 self.log.exception("the periodic check failed")
 
