@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus import promtool
 from prometheus_client.parser import text_string_to_metric_families
 from serving import Server, serving, until
 from support import HEAD, REVIEWS, docker, review_of
@@ -291,3 +292,9 @@ def test_records_that_fail(tmp_path: Path) -> None:
     with serving(tmp_path, "--record", "/dev/full") as server:
         assert server.post(body)[0] == 500
         until(lambda: _value(server, "istag_webhook_faults_total") == 1, "the count")
+
+
+def test_promtool_finds_nothing(server: Server) -> None:
+    """Prometheus's own linter has nothing to say of names, types and help."""
+    done = promtool("check", "metrics", given=server.get("/metrics")[1])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,124 @@
+"""Prometheus and promtool: the ones on the PATH, else Debian's, unpacked into the user's cache without root."""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import until
+
+
+def tool(name: str) -> str:
+    """Return the path of `prometheus` or `promtool`; where it cannot be had the test is skipped, and says so."""
+    if found := shutil.which(name):
+        return found
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "istag-webhook" / "prometheus"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (cache / name).exists():
+            _unpack(cache)
+    return str(cache / name)
+
+
+def _unpack(cache: Path) -> None:
+    """Fetch Debian's package with package lists of its own, and unpack it; nothing is installed."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        pytest.skip("neither promtool nor Debian's apt-get is here: install Prometheus to test metrics and alerts")
+    with tempfile.TemporaryDirectory(dir=cache) as directory:
+        root = Path(directory)
+        for part in ("lists/partial", "cache/archives/partial"):
+            (root / part).mkdir(parents=True)
+        apt = ["apt-get", "-qq", "-o", f"Dir::State::lists={root}/lists", "-o", f"Dir::Cache={root}/cache"]
+        if os.getuid() == 0:
+            apt += ["-o", "APT::Sandbox::User=root"]
+        for command in ([*apt, "update"], [*apt, "download", "prometheus"]):
+            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"promtool is not here, and cannot be fetched: {done.stderr.strip()}")
+        (package,) = root.glob("prometheus_*.deb")
+        subprocess.run(["dpkg-deb", "-x", package, root / "unpacked"], check=True)
+        for program in (root / "unpacked" / "usr" / "bin").iterdir():
+            program.rename(cache / program.name)
+
+
+def promtool(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run promtool with `given` on its standard input."""
+    return subprocess.run([tool("promtool"), *arguments], input=given, capture_output=True, text=True, check=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running Prometheus."""
+
+    url: str
+
+    def api(self, path: str, **parameters: str) -> Any:
+        """Return the data of an answer of the HTTP API."""
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=30) as answer:  # noqa: S310 - loopback
+            return json.load(answer)["data"]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return the result of an instant query."""
+        result: list[dict[str, Any]] = self.api("query", query=expression)["result"]
+        return result
+
+
+@contextmanager
+def scraping(directory: Path, targets: Sequence[str], rules: Sequence[Path] = ()) -> Iterator[Prometheus]:
+    """Run Prometheus over `targets` (host:port), each with the labels that a ServiceMonitor gives, until the block ends."""
+    configuration = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(path) for path in rules],
+        "scrape_configs": [
+            {
+                "job_name": "istag-webhook",
+                "static_configs": [
+                    {"targets": [target], "labels": {"namespace": "istag-webhook", "pod": f"istag-webhook-{number}"}}
+                    for number, target in enumerate(targets)
+                ],
+            }
+        ],
+    }
+    (directory / "prometheus.json").write_text(json.dumps(configuration))  # YAML is a superset
+    log = directory / "prometheus.log"
+    command = [
+        tool("prometheus"), f"--config.file={directory}/prometheus.json", f"--storage.tsdb.path={directory}/tsdb",
+        "--web.listen-address=127.0.0.1:0",
+    ]  # fmt: skip
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=sink, cwd=directory)
+    try:
+        port = until(lambda: _port(process.pid), f"Prometheus to listen; its log is {log}")
+        running = Prometheus(f"http://127.0.0.1:{port}")
+        until(lambda: len(running.query("up == 1")) == len(targets), "Prometheus to scrape every target")
+        yield running
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _port(pid: int) -> int:
+    """Return the port that a process listens on, 0 while it does not: Prometheus logs only the one that it was given."""
+    inodes = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            inodes.add(str(descriptor.readlink()))
+        except FileNotFoundError:
+            continue
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:  # 0A: TCP_LISTEN
+            return int(fields[1].rpartition(":")[2], 16)
+    return 0
