@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import until
+from serving import ports, until
 
 
 def tool(name: str) -> str:
@@ -100,25 +100,10 @@ def scraping(directory: Path, targets: Sequence[str], rules: Sequence[Path] = ()
     with log.open("wb") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=sink, cwd=directory)
     try:
-        port = until(lambda: _port(process.pid), f"Prometheus to listen; its log is {log}")
+        (port,) = until(lambda: ports(process.pid), f"Prometheus to listen; its log is {log}")
         running = Prometheus(f"http://127.0.0.1:{port}")
         until(lambda: len(running.query("up == 1")) == len(targets), "Prometheus to scrape every target")
         yield running
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _port(pid: int) -> int:
-    """Return the port that a process listens on, 0 while it does not: Prometheus logs only the one that it was given."""
-    inodes = set()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            inodes.add(str(descriptor.readlink()))
-        except FileNotFoundError:
-            continue
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:  # 0A: TCP_LISTEN
-            return int(fields[1].rpartition(":")[2], 16)
-    return 0

@@ -11,10 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 _PATIENCE = 30.0
 
@@ -27,6 +27,22 @@ def until(holds: Callable[[], Any], what: str, patience: float = _PATIENCE) -> A
             return found
         time.sleep(0.02)
     raise AssertionError(f"waited {patience:g} s for {what}")
+
+
+def ports(pid: int) -> list[int]:
+    """Return the TCP ports that a process listens on (proc(5))."""
+    inodes = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            inodes.add(str(descriptor.readlink()))
+    listening = [
+        line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+    return [
+        int(fields[1].rpartition(":")[2], 16)
+        for fields in listening
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes  # 0A: TCP_LISTEN
+    ]
 
 
 @dataclass
@@ -123,6 +139,53 @@ def serving(directory: Path, *arguments: str, **environment: str) -> Iterator[Se
             process.wait()
         for reader in readers:
             reader.join()
+
+
+class Load:
+    """Callers that post over and over on kept connections, and note what was not answered.
+
+    Attributes:
+        answered: requests that were answered.
+        failed: what went wrong that a client would not try again.
+        lost: requests on a kept connection that got no answer, and were sent again on another.
+    """
+
+    def __init__(self, server: Server, body: bytes, callers: int = 4) -> None:
+        self.server, self.body, self.answered = server, body, 0
+        self.failed: list[str] = []
+        self.lost = 0
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._call) for _ in range(callers)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        until(lambda: self.answered > 20 or self.failed, "the load")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self) -> None:
+        connection, fresh = self.server.connect(), True
+        while not self._stop.is_set():
+            try:
+                status, _ = self.server.post(self.body, connection=connection)
+            except (OSError, http.client.HTTPException) as error:
+                # As Go's client: a kept connection that was closed while idle is opened anew, a new one must not fail.
+                if fresh and not self._stop.is_set():
+                    self.failed.append(repr(error))
+                self.lost += 1
+                connection.close()
+                connection, fresh = self.server.connect(), True
+                continue
+            if status != 200:
+                self.failed.append(f"status {status}")
+            self.answered += 1
+            fresh = connection.sock is None
+        connection.close()
 
 
 def _log(server: Server) -> None:

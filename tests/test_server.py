@@ -1,19 +1,16 @@
 """The server under real clients and real signals: nothing that was asked stays without its answer."""
 
 import contextlib
-import http.client
 import os
 import signal
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
-from serving import Server, serving, until
+from serving import Load, Server, serving, until
 from support import REVIEWS
 
 from webhook.app import LARGEST
@@ -161,45 +158,6 @@ def test_a_head_that_does_not_come(server: Server) -> None:
         assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
 
 
-class _Load:
-    """Callers that post over and over on kept connections, and note what was not answered."""
-
-    def __init__(self, server: Server, callers: int = 4) -> None:
-        self.server, self.answered = server, 0
-        self.failed: list[str] = []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._call) for _ in range(callers)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        until(lambda: self.answered > 20 or self.failed, "the load")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self) -> None:
-        connection, fresh = self.server.connect(), True
-        while not self._stop.is_set():
-            try:
-                status, _ = self.server.post(_BODY, connection=connection)
-            except (OSError, http.client.HTTPException) as error:
-                # As Go's client: a kept connection that was closed while idle is opened anew, a new one must not fail.
-                if fresh and not self._stop.is_set():
-                    self.failed.append(repr(error))
-                connection.close()
-                connection, fresh = self.server.connect(), True
-                continue
-            if status != 200:
-                self.failed.append(f"status {status}")
-            self.answered += 1
-            fresh = connection.sock is None
-        connection.close()
-
-
 def test_sigterm_drains(tmp_path: Path) -> None:
     """Under load SIGTERM fails nothing while it drains, readiness says so, idle connections do not hold it, and it ends with 0."""
     with serving(tmp_path, "--drain", "2", "--grace", "20") as server, contextlib.ExitStack() as stack:
@@ -207,7 +165,7 @@ def test_sigterm_drains(tmp_path: Path) -> None:
         for connection in idle:
             connection.sendall(_head(len(_BODY)) + _BODY)
             connection.recv(2**16)
-        with _Load(server) as load:
+        with Load(server, _BODY) as load:
             server.signal(signal.SIGTERM)
             until(lambda: _not_ready(server), "readiness to say that it drains")
             answered = load.answered
@@ -257,7 +215,7 @@ def test_sigint_ends_at_once(tmp_path: Path) -> None:
 
 def test_sighup_replaces_the_workers(tmp_path: Path) -> None:
     """Under load SIGHUP replaces every worker, fails nothing, and readiness never says no."""
-    with serving(tmp_path) as server, _Load(server) as load:
+    with serving(tmp_path) as server, Load(server, _BODY) as load:
         before = server.workers()
         server.signal(signal.SIGHUP)
         ready: set[int] = set()

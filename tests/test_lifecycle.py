@@ -1,0 +1,184 @@
+"""A worker's life: not ready before it can answer, gone without a trace when it is killed, and no larger after an hour's work."""
+
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections import Counter
+from itertools import count
+from pathlib import Path
+
+from serving import Load, Server, ports, serving, until
+from support import HEAD, REVIEWS, docker, review_of
+
+from webhook.tls import issue
+
+_BODY = (REVIEWS / "A07-oc-tag-digest.2-validate.json").read_bytes()
+_AN_HOUR = 18_000  # reviews: five a second, which a busy cluster's builds and importers send
+_WARM = 3_000  # until pools, buffers and the tables of the allocator have the size that they keep
+_BATCH = 25  # requests that are sent on a connection without waiting, so that the client costs little
+
+
+def test_nothing_listens_until_policy_and_certificate_are_loaded(tmp_path: Path) -> None:
+    """While the policy is still read nobody is told to be ready: there is no port yet. Then the first answer is ready, and is true."""
+    policy, whole = tmp_path / "policy.yaml", tmp_path / "whole.yaml"
+    whole.write_text(HEAD + "spec: {rules: [{name: trusted, registries: {allow: [registry.example]}}]}\n")
+    issue(tmp_path / "certs", ["localhost"])
+    os.mkfifo(policy)
+    command = [
+        sys.executable, "-m", "webhook.cli", "serve", "--host", "127.0.0.1", "--port", "0", "--management-port", "0",
+        "--policy", str(policy), "--drain", "0",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            with policy.open("w") as writer:  # waits until the server reads
+                assert ports(process.pid) == []
+                whole.rename(policy)  # what workers look at later
+                writer.write(policy.read_text())
+            management, admission = until(lambda: _both(process.pid), "both ports")
+            server = Server(process, tmp_path / "certs" / "ca.crt", admission, management)
+            assert server.get("/readyz") == (200, "ok\n")
+            assert server.post(_BODY)[1]["response"]["allowed"] is False
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0
+
+
+def _both(pid: int) -> list[int]:
+    """Return the ports in the order management, admission, once there are two."""
+    found = ports(pid)
+    return sorted(found, key=_speaks_tls) if len(found) == 2 else []
+
+
+def _speaks_tls(port: int) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as plain, context.wrap_socket(plain):
+            return True
+    except ssl.SSLError:
+        return False
+
+
+def test_a_worker_killed_under_load(tmp_path: Path) -> None:
+    """It costs at most one request on each of its connections, another takes its place, and every answer has its whole record."""
+    records = tmp_path / "records.jsonl"
+    with serving(tmp_path, "--record", str(records)) as server, Load(server, _BODY) as load:
+        for _ in range(3):
+            _kill_one(server, load)
+    written = [json.loads(line)["uid"] for line in records.read_bytes().splitlines() if line]
+    assert len(written) >= load.answered
+    assert set(written) == {json.loads(_BODY)["request"]["uid"]}
+
+
+def _kill_one(server: Server, load: Load) -> None:
+    lost, killed = load.lost, min(server.workers())
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: len(server.workers() - {killed}) == 2, "another worker")
+    enough = load.answered + 50
+    until(lambda: load.answered > enough or load.failed, "answers of the others")
+    assert load.failed == []
+    assert load.lost - lost <= 4
+    assert server.get("/readyz")[0] == 200
+
+
+class _Caller:
+    """A kept connection that sends requests in batches, each request another review than any before."""
+
+    def __init__(self, server: Server, numbers: "count[int]") -> None:
+        context = ssl.create_default_context(cafile=server.ca)
+        self._connection = context.wrap_socket(
+            socket.create_connection(("127.0.0.1", server.port), timeout=60), server_hostname="localhost"
+        )
+        self._numbers = numbers
+        self.statuses: Counter[bytes] = Counter()
+
+    def send(self, batches: int) -> None:
+        """Send some batches, and read their answers."""
+        for _ in range(batches):
+            self._connection.sendall(b"".join(_request(next(self._numbers)) for _ in range(_BATCH)))
+            answers = b""
+            while _complete(answers) < _BATCH:
+                part = self._connection.recv(2**18)
+                assert part, "the server closed the connection"
+                answers += part
+            self.statuses.update(re.findall(rb"HTTP/1\.1 (\d+)", answers))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _complete(answers: bytes) -> int:
+    """Return how many whole answers there are."""
+    found = at = 0
+    while (end := answers.find(b"\r\n\r\n", at)) >= 0:
+        (length,) = re.findall(rb"content-length: (\d+)", answers[at:end], re.IGNORECASE)
+        at = end + 4 + int(length)
+        if at > len(answers):
+            break
+        found += 1
+    return found
+
+
+_RECORDED = [
+    (path.read_bytes(), "/mutate" if ".1-mutate" in path.name else "/validate")
+    for path in sorted(REVIEWS.glob("*-*.json"))
+    if "expected" not in path.name and path.stat().st_size < 16_384
+]
+
+
+def _request(number: int) -> bytes:
+    """Return a request: a recorded review, or one whose every name was never seen before."""
+    if number % 4 == 0:
+        body, path = _RECORDED[number // 4 % len(_RECORDED)]
+    else:
+        document = review_of(
+            docker(f"registry-{number}.example/team-{number}/app:{number}"),
+            name=f"app-{number}:live",
+            namespace=f"team-{number}",
+            uid=f"uid-{number}",
+            userInfo={"username": f"user-{number}", "groups": [f"group-{number}"]},
+        )
+        body, path = json.dumps(document).encode(), ("/validate", "/mutate")[number % 2]
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def _resident(pid: int) -> int:
+    """Return the bytes that a process holds of its own (proc(5), RssAnon)."""
+    (found,) = re.findall(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found) * 1024
+
+
+def test_memory_after_an_hour(tmp_path: Path) -> None:
+    """An hour's reviews, none like another, over kept connections leave a worker as large as it was once it was warm."""
+    # Coverage would count its own memory, and take most of the time.
+    with serving(tmp_path, "--workers", "1", "--record", os.devnull, COVERAGE_PROCESS_CONFIG="") as server:
+        (worker,) = server.workers()
+        numbers = count()
+        callers = [_Caller(server, numbers) for _ in range(4)]
+
+        def send(requests: int) -> int:
+            threads = [
+                threading.Thread(target=caller.send, args=(requests // _BATCH // len(callers),)) for caller in callers
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert server.get("/metrics")[0] == 200
+            return _resident(worker)
+
+        warm = send(_WARM)
+        after = send(_AN_HOUR - _WARM)
+        for caller in callers:
+            caller.close()
+        assert sum((caller.statuses for caller in callers), Counter()) == {b"200": _AN_HOUR}
+        assert server.workers() == {worker}
+        assert after - warm < 4 * 2**20, f"{warm / 2**20:.1f} MiB, then {after / 2**20:.1f} MiB"
