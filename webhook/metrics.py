@@ -7,9 +7,10 @@ policy no longer has stay until the pod ends, as counters must.
 
 import os
 import struct
-from collections import defaultdict
-from collections.abc import Iterable
-from threading import Lock
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections import deque
+from collections.abc import Iterable, Iterator
 from time import sleep
 from typing import Final
 
@@ -36,6 +37,10 @@ _READ_SECONDS: Final = 0.01
 _POLICY: Final = "istag_webhook_policy_info"
 # Half a millisecond to ten seconds: a decision takes the first, the API server gives up before the last.
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+# Whether a record was written, as a label.
+_RESULTS: Final = {True: "written", False: "failed"}
+_Labels = tuple[str, ...]
+_Answer = tuple[_Labels, float, Iterable[_Labels], str | None, int, str]
 
 
 class Metrics:
@@ -47,8 +52,8 @@ class Metrics:
             pid = os.getpid()
             values.ValueClass = values.MultiProcessValue(process_identifier=lambda: pid)  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._lock = Lock()
-        self._begin()
+        # What was answered since the last flush: one thread appends, another takes, and nothing is lost between them.
+        self._answers: deque[_Answer] = deque()
         registry = self._registry
         self._requests = Counter(
             "istag_webhook_admission_requests_total",
@@ -127,7 +132,7 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
-        for counter, results in ((self._records, ("written", "failed")), (self._loads, ("loaded", "refused"))):
+        for counter, results in ((self._records, _RESULTS.values()), (self._loads, ("loaded", "refused"))):
             for result in results:
                 counter.labels(
                     result
@@ -142,27 +147,32 @@ class Metrics:
         """Note how many requests this worker has in its hands."""
         self._in_flight.set(requests)
 
-    def answered(self, webhook: str, review: Review, decision: Decision, seconds: float) -> None:
-        """Count one answer, with the next `flush`: sharing what is counted costs as much as a rule."""
-        key = (webhook, review.door, review.operation, decision.verdict, "true" if review.dry_run else "false")
-        with self._lock:
-            self._answers[key] += 1
-            self._seconds[webhook].append(seconds)
-            for finding in decision.findings:
-                self._found[finding.rule, finding.mode, decision.verdict, "true" if finding.existing else "false"] += 1
-        if decision.exemption is not None:
-            self._exemptions.labels(decision.exemption.name).inc()
-        if decision.patch:
-            self._patches.inc(len(decision.patch))
+    def answered(self, webhook: str, review: Review, decision: Decision, seconds: float, *, written: bool) -> None:
+        """Count one answer and its record, with the next `flush`: sharing it costs as much as ten rules."""
+        verdict, exemption = decision.verdict, decision.exemption
+        self._answers.append(
+            (
+                (webhook, review.door, review.operation, verdict, "true" if review.dry_run else "false"),
+                seconds,
+                [
+                    (finding.rule, finding.mode, verdict, "true" if finding.existing else "false")
+                    for finding in decision.findings
+                ]
+                if decision.findings
+                else (),
+                exemption.name if exemption is not None else None,
+                len(decision.patch),
+                _RESULTS[written],
+            )
+        )
 
     def malformed(self, status: int) -> None:
         """Count a request that was no review."""
         self._malformed.labels(str(status)).inc()
 
-    def recorded(self, *, written: bool) -> None:
-        """Count a record that was written, or that failed, with the next `flush`."""
-        with self._lock:
-            self._kept["written" if written else "failed",] += 1
+    def record_failed(self) -> None:
+        """Count a record that could not be written, and whose review was not answered for it."""
+        self._records.labels(_RESULTS[False]).inc()
 
     def policy_loaded(self, policy: Policy, timestamp: float) -> None:
         """Note the policy now in force, loaded at `timestamp` (seconds since the epoch)."""
@@ -191,24 +201,37 @@ class Metrics:
 
     def flush(self) -> None:
         """Share what was counted since; called about once a second, from another thread, and before it is shown."""
-        with self._lock:
-            counted = ((self._requests, self._answers), (self._findings, self._found), (self._records, self._kept))
-            seconds = self._seconds
-            self._begin()
-        for counter, tally in counted:
-            for labels, count in tally.items():
-                counter.labels(*labels).inc(count)
-        for webhook, found in seconds.items():
-            observe = self._duration.labels(webhook).observe
-            for each in found:
-                observe(each)
+        requests, findings, exemptions, records = (Tally[_Labels]() for _ in range(4))
+        durations: dict[str, list[float]] = {}
+        operations = 0
+        for labels, seconds, found, exemption, patched, result in self._taken():
+            requests[labels] += 1
+            records[result,] += 1
+            findings.update(found)
+            durations.setdefault(labels[0], []).append(seconds)
+            operations += patched
+            if exemption is not None:
+                exemptions[exemption,] += 1
+        for counter, tally in (
+            (self._requests, requests),
+            (self._findings, findings),
+            (self._exemptions, exemptions),
+            (self._records, records),
+        ):
+            for key, count in tally.items():
+                counter.labels(*key).inc(count)
+        if operations:
+            self._patches.inc(operations)
+        for webhook, observed in durations.items():
+            _observe(self._duration.labels(webhook), observed)
 
-    def _begin(self) -> None:
-        """Begin to count from nothing."""
-        self._answers: defaultdict[tuple[str, ...], int] = defaultdict(int)
-        self._found: defaultdict[tuple[str, ...], int] = defaultdict(int)
-        self._kept: defaultdict[tuple[str, ...], int] = defaultdict(int)
-        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
+    def _taken(self) -> Iterator[_Answer]:
+        """Take what is there now; another flush may take some of it."""
+        for _ in range(len(self._answers)):
+            try:
+                yield self._answers.popleft()
+            except IndexError:
+                return
 
     def exposition(self) -> bytes:
         """Return the metrics of all workers in Prometheus's text format."""
@@ -221,6 +244,16 @@ class Metrics:
             except struct.error:  # another worker has just made its file, and not yet filled it
                 sleep(_READ_SECONDS)
         return generate_latest(everything)
+
+
+def _observe(histogram: Histogram, observed: Iterable[float]) -> None:
+    """Add many observations to `histogram` at once: the library would lock and share each by itself."""
+    values, buckets = list(observed), Tally[int]()
+    for each in values:
+        buckets[bisect_left(_BUCKETS, each)] += 1
+    histogram._sum.inc(sum(values))  # noqa: SLF001 - the library has no call for this
+    for bucket, count in buckets.items():
+        histogram._buckets[bucket].inc(count)  # noqa: SLF001 - as above
 
 
 class _Current(Collector):

@@ -106,25 +106,26 @@ def _answer(service: Service, context: Context, decide: Decide) -> Response:
         judged = tags(decision)
         body = encode(review, decision, annotations(decision, judged, policy))
         line = record(review, decision, judged, policy, context, time=time, seconds=perf_counter() - started)
-        _keep(service, line, review.uid)
+        written = _kept(service, line, review.uid)
     except Exception:  # noqa: BLE001 - logged with its traceback, and answered
         service.metrics.fault()
         _log.exception("the review could not be answered", extra={"uid": printable(review.uid)})
         return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to judge the review; its log says why")
-    service.metrics.answered(context.webhook, review, decision, perf_counter() - started)
+    service.metrics.answered(context.webhook, review, decision, perf_counter() - started, written=written)
     return Whole(body, content_type=_JSON)
 
 
-def _keep(service: Service, line: bytes, uid: str) -> None:
-    """Write the record; one that is lost is a fault of ours, unless the settings say otherwise."""
+def _kept(service: Service, line: bytes, uid: str) -> bool:
+    """Write the record, and say whether it was; one that is lost is a fault of ours, unless settings say otherwise."""
     try:
         service.journal.write(line)
-        service.metrics.recorded(written=True)
     except RecordFailed as error:
-        service.metrics.recorded(written=False)
         if not service.best_effort:
+            service.metrics.record_failed()
             raise
         _log.warning("the record is lost: %s", error, extra={"uid": printable(uid)})
+        return False
+    return True
 
 
 def _body() -> bytes:
