@@ -31,7 +31,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
-        pytest.param("a: [", ["1: expected YAML: expected the node content, but found '<stream end>'"], id="no-yaml"),
+        pytest.param("a: [", ["1: expected YAML: did not find expected node content"], id="no-yaml"),
         pytest.param("- 1", ["1: expected a map, got [1]"], id="list"),
         pytest.param(
             "{}",
@@ -167,8 +167,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
             ["1: expected YAML: more than 200000 values"],
             id="aliases-that-multiply",
         ),
-        pytest.param("a: \x07", ["1: expected YAML: unacceptable character #x0007: special characters are not allowed"
-                                 '\\x0a  in "<unicode string>", position 3'], id="control-character"),
+        pytest.param("a: \x07", ["1: expected YAML: control characters are not allowed (U+0007)"], id="control-character"),
     ],
 )  # fmt: skip
 def test_refused(tmp_path: Path, text: str, faults: list[str]) -> None:

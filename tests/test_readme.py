@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from webhook.cli import main
-from webhook.policy.document import read
+from webhook.documents.yaml import read
 from webhook.policy.entries import POLICY
 
 _README = Path(__file__).parent.parent / "README.md"

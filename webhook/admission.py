@@ -1,5 +1,7 @@
 """The decision: a review and a policy in, a Decision out. Pure: no I/O, no clock, no state."""
 
+from dataclasses import replace
+
 from webhook import defaults, doors
 from webhook.globs import any_matches
 from webhook.model import Change, Decision, Exemption, Finding, Mode, Review, TagChange, allow, deny, patched
@@ -47,6 +49,15 @@ def mutate(review: Review, policy: Policy) -> Decision:
         )
     )
     return patched(changes, patch) if patch else allow(changes)
+
+
+def admit(review: Review, policy: Policy) -> Decision:
+    """Decide as a cluster would, which completes an object first and then judges what came of it."""
+    completion = mutate(review, policy)
+    if completion.patch and review.object is not None:
+        completed = defaults.patched_document(review.object, completion.patch)
+        review = replace(review, request={**review.request, "object": completed})
+    return replace(validate(review, policy), patch=completion.patch)
 
 
 def judge(change: Change, review: Review, policy: Policy) -> list[Finding]:

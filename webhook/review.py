@@ -4,14 +4,13 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Collection, Mapping
-from math import isfinite
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import orjson
 
+from webhook.documents.strict import DECODER
 from webhook.errors import MalformedReview
 from webhook.model import Decision, Finding, Mode, PatchOp, Review, User
-from webhook.schemas.document import shown
 from webhook.schemas.review import AdmissionReview
 from webhook.text import cut, printable
 
@@ -20,7 +19,6 @@ VERSION: Final = "v1"
 LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver cuts a warning there, and drops one with a newline
 _LONGEST_MESSAGE: Final = 16_384  # bytes of one refusal; etcd and terminals thank us
 _INVALID: Final = 422
-_MOST_DIGITS: Final = 20  # of a number of 64 bits, with its sign
 _REVIEW: Final = AdmissionReview()
 
 
@@ -88,36 +86,6 @@ def _uid(document: Any) -> str:
     return printable(uid[:64]) if isinstance(uid, str) else ""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of `pairs`: two parsers may read a repeated key differently, so it is refused."""
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {shown(twice)} stands twice in one object")
-    return document
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not isfinite(number):
-        raise ValueError(f"{digits[:32]} is too large a number")
-    return number
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS or not -(2**63) <= (number := int(digits)) < 2**64:
-        raise ValueError(f"{digits[:32]} is too large a number")
-    return number
-
-
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer
-)
 _DEEP: Final = "expected an AdmissionReview: the JSON is nested too deeply"
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -146,7 +114,7 @@ def _canonical(body: bytes) -> Any:
 def _strict(body: bytes) -> Any:
     try:
         text = body.decode()
-        document = _DECODER.decode(text)
+        document = DECODER.decode(text)
         if _SURROGATE.search(text):
             json.dumps(document, ensure_ascii=False).encode()
         orjson.dumps(document)  # what we cannot write again cannot be recorded

@@ -3,6 +3,7 @@
 from webhook.parameters.containers import Items, Record
 from webhook.parameters.patterns import GlobMap, TextMap, globs, reference_globs
 from webhook.parameters.scalars import Bool, Choice, Count, Parameter, Quantity, Schema, Sentence
+from webhook.parameters.understanding import understand
 
 __all__ = [
     "Bool",
@@ -18,4 +19,5 @@ __all__ = [
     "TextMap",
     "globs",
     "reference_globs",
+    "understand",
 ]

@@ -8,16 +8,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from marshmallow import ValidationError
-
+from webhook.documents import Document, yaml
 from webhook.errors import Fault, PolicyRefused
 from webhook.model import Mode
-from webhook.policy.document import Document, read
+from webhook.parameters import understand
 from webhook.policy.entries import POLICY, SPEC, DefaultEntry, ExemptionEntry, RuleEntry
 from webhook.policy.plan import Plan
 from webhook.rules.cluster import Schema
 
 SHIPPED: Final = "default.yaml"
+TEST_KIND: Final = "ImageTagPolicyTest"
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _LARGEST: Final = 8 * 2**20  # bytes; a ConfigMap holds one MiB
 
@@ -50,17 +50,15 @@ def load(*paths: Path) -> Policy:
         PolicyRefused: with every fault.
     """
     texts, faults = _texts(paths) if paths else ([(SHIPPED, shipped())], [])
-    read_all = [read(where, text) for where, text in texts]
-    documents = [document for found, _ in read_all for document in found]
+    read_all = [yaml.read(where, text) for where, text in texts]
+    documents = [document for found, _ in read_all for document in found if not is_test(document.value)]
     faults = [*faults, *chain.from_iterable(wrong for _, wrong in read_all)]
     parsed: list[tuple[Document, str, dict[str, Any]]] = []
     for document in documents:
-        try:
-            name, spec = POLICY.read(document.value)
-            parsed.append((document, name, spec))
-        except ValidationError as error:
-            found = sorted(_flat("", error.messages), key=lambda each: (document.line(each[0]), each[0]))
-            faults.extend(document.fault(path, message) for path, message in found)
+        understood, wrong = understand(POLICY, document)
+        faults.extend(wrong)
+        if understood is not None:
+            parsed.append((document, *understood))
     if not documents and not faults:
         faults.append(Fault(", ".join(map(str, paths)), "", "expected an ImageTagPolicy document, got none"))
     faults.extend(_twice(documents))
@@ -78,6 +76,11 @@ def load(*paths: Path) -> Policy:
         rules,
         Plan.of(rules),
     )
+
+
+def is_test(value: Any) -> bool:
+    """Whether a document is a test of policies, which stands beside them and is no part of any."""
+    return isinstance(value, dict) and value.get("kind") == TEST_KIND
 
 
 def shipped() -> str:
@@ -126,26 +129,6 @@ def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]
         except OSError as error:
             faults.append(Fault(str(error.filename or path), "", f"cannot be read: {error.strerror}"))
     return texts, faults
-
-
-def _flat(path: str, errors: Any) -> list[tuple[str, str]]:
-    """Turn marshmallow's nested errors into paths and messages."""
-    if isinstance(errors, dict):
-        return [
-            found
-            for key, below in errors.items()
-            for found in _flat(
-                f"{path}[{key}]"
-                if isinstance(key, int)
-                else path
-                if key == "_schema"
-                else f"{path}.{key}"
-                if path
-                else str(key),
-                below,
-            )
-        ]
-    return [(path, str(message)) for message in errors]
 
 
 def _twice(documents: list[Document]) -> list[Fault]:

@@ -11,7 +11,9 @@ from webhook.report.outcome import Outcome
 # A format is a function from a report's head and its outcomes to the pieces of a text, written as they come.
 Format = Callable[[Header, Iterable[Outcome]], Iterator[str]]
 # Each is imported when it is asked for.
-FORMATS: Final[Mapping[str, str]] = MappingProxyType({"json": "webhook.report.json"})
+FORMATS: Final[Mapping[str, str]] = MappingProxyType(
+    {name: f"webhook.report.{name}" for name in ("table", "json", "yaml", "junit", "sarif", "github")}
+)
 
 
 def writer(name: str) -> Format:

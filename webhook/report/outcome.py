@@ -13,6 +13,7 @@ ALLOW: Final = "allow"
 DENY: Final = "deny"
 SKIP: Final = "skip"
 ERROR: Final = "error"
+_FEW: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,19 @@ class Outcome:
 
     @property
     def title(self) -> str:
-        """What a person calls it: its tags, or else its object."""
+        """What a person calls it: its tags where they are few, or else its object."""
         named = [str(tag["tag"]) for tag in self.tags]
-        return ", ".join(named) or "/".join(part for part in (self.namespace, self.name) if part)
+        if 0 < len(named) <= _FEW:
+            return ", ".join(named)
+        return "/".join(part for part in (self.namespace, self.name) if part)
+
+    def subject(self, finding: Finding) -> str:
+        """What a person calls that which `finding` is about: the tag whose path the field begins with."""
+        for tag in self.tags:
+            path = str(tag["path"])
+            if finding.field.startswith((f"{path}.", f"{path}[")) or finding.field == path:
+                return str(tag["tag"])
+        return self.title
 
     def located(self) -> Iterator[tuple[Finding, int]]:
         """Yield each finding with its line."""

@@ -1,0 +1,82 @@
+"""The files that a user names: one by one, in directories, on standard input."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from webhook.documents.document import Document
+from webhook.documents.reading import read
+from webhook.errors import Fault
+
+SUFFIXES: Final = (".yaml", ".yml", ".json")
+STANDARD_INPUT: Final = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A file that was given, read.
+
+    Attributes:
+        name: as the user would name it.
+        documents: what it holds.
+        faults: why it cannot be read, or not to its end.
+        found: whether it was found in a directory, and may have nothing to do with us.
+    """
+
+    name: str
+    documents: tuple[Document, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    found: bool = False
+
+
+def given(names: Iterable[str], suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[Given]:
+    """Yield the files that `names` are, each read when it is asked for.
+
+    Directories are searched to their depth for files that end in one of `suffixes`, in the order of their names; what
+    is hidden is left out.
+    """
+    for name in names:
+        if name == STANDARD_INPUT or not Path(name).is_dir():
+            yield _read(name, found=False)
+            continue
+        empty = True
+        for path in _walked(name, suffixes):
+            empty = False
+            yield path if isinstance(path, Given) else _read(path, found=True)
+        if empty:
+            yield _unusable(name, f"expected a file with one of {', '.join(suffixes)}, got none")
+
+
+def _walked(directory: str, suffixes: tuple[str, ...]) -> Iterator[str | Given]:
+    """Yield the files of a directory, and each directory in it that cannot be read."""
+    unreadable: list[Given] = []
+    for at, directories, files in os.walk(
+        directory, onerror=lambda error: unreadable.append(_failed(error.filename, error))
+    ):
+        directories[:] = sorted(each for each in directories if not each.startswith("."))
+        for file in sorted(files):
+            if file.endswith(suffixes) and not file.startswith("."):
+                yield os.path.join(at, file)  # noqa: PTH118 - a path as the user began it
+    yield from unreadable
+
+
+def _read(name: str, *, found: bool) -> Given:
+    try:
+        body = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
+    except OSError as error:
+        return _failed(name, error)
+    if not body.strip():
+        return _unusable(name, "expected a review or a manifest, got nothing") if not found else Given(name, found=True)
+    documents, faults = read(name, body)
+    return Given(name, tuple(documents), tuple(faults), found)
+
+
+def _failed(name: str, error: OSError) -> Given:
+    return _unusable(name, f"cannot be read: {error.strerror}")
+
+
+def _unusable(name: str, message: str) -> Given:
+    return Given(name, faults=(Fault(name, "", message),))

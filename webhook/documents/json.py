@@ -1,0 +1,110 @@
+"""JSON documents, one after the other, whose lines are sought only when somebody asks."""
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any, Final
+
+from webhook.documents.document import Document, after_index, after_key
+from webhook.documents.strict import DECODER
+from webhook.errors import Fault
+from webhook.text import printable
+
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_SKIPPER: Final = json.JSONDecoder()
+_Children = dict[str | int, tuple[int, int]]
+
+
+def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
+    """Read every document in `text`, and the fault that keeps the next from being read.
+
+    Args:
+        where: the file's name, for the faults.
+        text: JSON documents, with nothing but space between them.
+    """
+    documents: list[Document] = []
+    lines = _Lines(text)
+    start = _space(text, 0)
+    while start < len(text):
+        try:
+            value, end = DECODER.raw_decode(text, start)
+        except json.JSONDecodeError as error:
+            return documents, [Fault(f"{where}:{error.lineno}", "", f"expected JSON: {error.msg}")]
+        except RecursionError:
+            return documents, [Fault(f"{where}:{lines.of(start)}", "", "the JSON is nested too deeply")]
+        except ValueError as error:
+            return documents, [Fault(f"{where}:{lines.of(start)}", "", f"expected JSON: {printable(str(error))}")]
+        documents.append(Document(where, value, _Locator(text, start, lines).line))
+        start = _space(text, end)
+    return documents, []
+
+
+def _space(text: str, start: int) -> int:
+    match = _SPACE.match(text, start)
+    return match.end() if match else start
+
+
+class _Lines:
+    """Where the lines of a text end, found when they are first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._ends: list[int] | None = None
+
+    def of(self, offset: int) -> int:
+        """Return the line at `offset`, from 1."""
+        if self._ends is None:
+            self._ends = [match.start() for match in re.finditer("\n", self._text)]
+        return bisect_right(self._ends, offset) + 1
+
+
+class _Locator:
+    """Finds the lines of one document; what it has walked through once it knows."""
+
+    def __init__(self, text: str, start: int, lines: _Lines) -> None:
+        self._text, self._start, self._lines = text, start, lines
+        self._known: dict[int, _Children] = {}
+
+    def line(self, path: str) -> int:
+        """Return the line of what stands at `path`, or of what would hold it."""
+        shown = at = self._start
+        while path:
+            step = self._step(at, path)
+            if step is None:
+                break
+            (shown, at), path = step
+        return self._lines.of(shown)
+
+    def _step(self, at: int, path: str) -> tuple[tuple[int, int], str] | None:
+        """Return where the first step of `path` leads from the value at `at`, and what is left of `path`."""
+        if at not in self._known:
+            self._known[at] = dict(self._children(at))
+        children = self._known[at]
+        if (index := after_index(path)) is not None and index[0] in children:
+            return children[index[0]], index[1]
+        found: tuple[tuple[int, int], str] | None = None
+        for key, place in children.items():
+            left = after_key(path, key) if isinstance(key, str) else None
+            if left is not None and (found is None or len(left) < len(found[1])):
+                found = place, left
+        return found
+
+    def _children(self, at: int) -> Iterator[tuple[str | int, tuple[int, int]]]:
+        """Yield each element or member of the value at `at`: where it (or its key) begins, and where its value does."""
+        text, opening = self._text, self._text[at]
+        if opening not in "[{":
+            return
+        index, position = 0, _space(text, at + 1)
+        while text[position] not in "]}":
+            shown, key = position, index
+            name: Any = None
+            if opening == "{":
+                name, position = _SKIPPER.raw_decode(text, position)
+                position = _space(text, _space(text, position) + 1)
+            yield (key if name is None else name), (shown, position)
+            _, end = _SKIPPER.raw_decode(text, position)
+            position = _space(text, end)
+            if text[position] == ",":
+                position = _space(text, position + 1)
+            index += 1

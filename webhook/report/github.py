@@ -1,0 +1,28 @@
+"""`github`: annotations on the lines of a pull request (docs.github.com, workflow commands)."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from webhook.model import Mode
+from webhook.report.header import Header
+from webhook.report.outcome import ERROR, Outcome
+
+_LEVELS: Final = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "notice"}
+_DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+
+
+def write(header: Header, outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield a workflow command for each finding, and for each input that cannot be used."""
+    del header
+    for outcome in outcomes:
+        if outcome.verdict == ERROR:
+            yield _command("error", outcome, outcome.origin.line, "istag-webhook", outcome.message)
+        for finding, line in outcome.located():
+            yield _command(_LEVELS[finding.mode], outcome, line, finding.rule, f"{outcome.subject(finding)}: {finding}")
+
+
+def _command(level: str, outcome: Outcome, line: int, title: str, message: str) -> str:
+    given = {"file": outcome.origin.file, "line": str(line) if line else "", "title": title}
+    properties = ",".join(f"{key}={value.translate(_PROPERTY)}" for key, value in given.items() if value)
+    return f"::{level} {properties}::{message.translate(_DATA)}\n"
