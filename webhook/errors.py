@@ -100,3 +100,7 @@ class SettingsRefused(Refused):
 
 class ReportRefused(Refused):
     """A report that cannot be read again."""
+
+
+class CaseRefused(Refused):
+    """A test of a policy that cannot be run."""

@@ -9,6 +9,7 @@ import click
 _COMMANDS: Final = {
     "serve": "webhook.cli.serve:serve",
     "check": "webhook.cli.check:check",
+    "test": "webhook.cli.test:test",
     "policy": "webhook.cli.policy:policy",
     "certs": "webhook.cli.certs:certs",
     "version": "webhook.cli.version:version",

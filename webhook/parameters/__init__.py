@@ -2,20 +2,34 @@
 
 from webhook.parameters.containers import Items, Record
 from webhook.parameters.patterns import GlobMap, TextMap, globs, reference_globs
-from webhook.parameters.scalars import Bool, Choice, Count, Parameter, Quantity, Schema, Sentence
+from webhook.parameters.scalars import (
+    Anything,
+    Bool,
+    Choice,
+    Count,
+    Object,
+    Parameter,
+    Quantity,
+    Schema,
+    Sentence,
+    Text,
+)
 from webhook.parameters.understanding import understand
 
 __all__ = [
+    "Anything",
     "Bool",
     "Choice",
     "Count",
     "GlobMap",
     "Items",
+    "Object",
     "Parameter",
     "Quantity",
     "Record",
     "Schema",
     "Sentence",
+    "Text",
     "TextMap",
     "globs",
     "reference_globs",

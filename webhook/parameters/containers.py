@@ -10,16 +10,16 @@ from webhook.parameters.scalars import Parameter, Schema, shown
 
 
 class Items(Parameter):
-    """A list, with one element at least and none twice, read element by element."""
+    """A list, with one element at least (unless it may be empty) and none twice, read element by element."""
 
-    def __init__(self, item: Parameter, *, required: bool = False) -> None:
-        self.expected = f"a list with {item.expected} at least"
+    def __init__(self, item: Parameter, *, required: bool = False, empty: bool = False) -> None:
+        self.expected = "a list" if empty else f"a list with {item.expected} at least"
         super().__init__(required=required)
-        self._item = item
+        self._item, self._empty = item, empty
 
     def read(self, value: Any) -> tuple[Any, ...]:
         """Return the elements."""
-        if not isinstance(value, list) or not value:
+        if not isinstance(value, list) or not (value or self._empty):
             raise self.wrong(value)
         errors: dict[int, Any] = {}
         read: list[Any] = []
@@ -43,7 +43,7 @@ class Items(Parameter):
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "array", "items": self._item.schema(), "minItems": 1, "uniqueItems": True}
+        return {"type": "array", "items": self._item.schema(), "minItems": int(not self._empty), "uniqueItems": True}
 
 
 class Record(Parameter):

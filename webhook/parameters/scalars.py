@@ -126,6 +126,50 @@ class Sentence(Parameter):
         return {"type": "string", "minLength": 1, "pattern": r"^[^\n]*$"}
 
 
+class Text(Parameter):
+    """Any string."""
+
+    expected = "a string"
+
+    def read(self, value: Any) -> str:
+        """Return the string."""
+        if not isinstance(value, str):
+            raise self.wrong(value)
+        return value
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {"type": "string"}
+
+
+class Object(Parameter):
+    """A map of whatever keys."""
+
+    expected = "a map"
+
+    def read(self, value: Any) -> Mapping[str, Any]:
+        """Return the map."""
+        if not isinstance(value, dict):
+            raise self.wrong(value)
+        return value
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {"type": "object"}
+
+
+class Anything(Parameter):
+    """Any value."""
+
+    def read(self, value: Any) -> Any:
+        """Return the value."""
+        return value
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {}
+
+
 class Choice(Parameter):
     """One of a few words."""
 

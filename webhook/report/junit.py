@@ -63,14 +63,14 @@ def document(command: str, suites: Iterable[str]) -> Iterator[str]:
     yield "\n</testsuites>\n"
 
 
-def suite(name: str, cases: list[Case], time: str, policy: str) -> str:
+def suite(name: str, cases: list[Case], time: str, policy: str = "") -> str:
     """Return a test suite.
 
     Args:
         name: the file's, or whatever the cases have in common.
         cases: what was tested.
         time: when (RFC 3339).
-        policy: what it was tested by.
+        policy: what it was judged by, "" where that is not one.
     """
     verdicts = [case.verdict for case in cases]
     element = Element(
@@ -83,7 +83,8 @@ def suite(name: str, cases: list[Case], time: str, policy: str) -> str:
         time="0",
         timestamp=_text(time.removesuffix("Z")),
     )
-    SubElement(SubElement(element, "properties"), "property", name="policy", value=_text(policy))
+    if policy:
+        SubElement(SubElement(element, "properties"), "property", name="policy", value=_text(policy))
     for case in cases:
         _add(element, case)
     return tostring(element, encoding="unicode")
