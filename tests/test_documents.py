@@ -1,0 +1,176 @@
+"""Documents: what YAML and JSON mean, and on which line each value stands."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from webhook.documents import json as json_documents
+from webhook.documents import read
+from webhook.documents import yaml as yaml_documents
+
+_TEXT = """\
+# a comment
+apiVersion: v1
+items:
+- metadata:
+    annotations:
+      openshift.io/image.insecureRepository: "true"
+      plain: x
+  tag: {from: {name: a,
+               kind: b}}
+- name: &name
+    deep: 1
+  again: *name
+  merged:
+    <<: *name
+    own: 2
+---
+second: 3
+"""
+
+
+def _places(value: Any, path: str = "") -> Iterator[str]:
+    yield path
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _places(item, f'{path}["{key}"]')
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _places(item, f"{path}[{index}]")
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("", 2),
+        ("items", 3),
+        ("items[0].metadata", 4),
+        ('items[0].metadata.annotations["openshift.io/image.insecureRepository"]', 6),
+        ("items[0].metadata.annotations.openshift.io/image.insecureRepository", 6),
+        ("items[0].metadata.annotations.plain", 7),
+        ("items[0].tag.from.name", 8),
+        ("items[0].tag.from.kind", 9),
+        ("items[0].tag.from.absent", 8),
+        ("items[0].absent.deeper[3]", 4),
+        ("items[1].again.deep", 11),
+        ("items[1].merged.deep", 11),
+        ("items[1].merged.own", 15),
+        ("items[7].name", 3),
+        ("nothing", 2),
+    ],
+)
+def test_lines_of_yaml(path: str, line: int) -> None:
+    """A path has the line of its key, or of what would hold it; dots in keys, aliases and merges are seen through."""
+    documents, faults = read("a.yaml", _TEXT.encode())
+    assert faults == []
+    assert documents[0].line(path) == line
+    assert documents[1].line("second") == 17
+    assert documents[0].value["items"][1]["merged"] == {"own": 2, "deep": 1}
+
+
+def test_lines_of_json() -> None:
+    """Several JSON documents in one file each know their lines, in one line or in many."""
+    text = '{"a": {"b.c": [1,\n 2,\n {"d": 3}]}}\n\n{"e":\n{"f":\n[]}} {"one": {"line": 1}}'
+    documents, faults = read("a.json", text.encode())
+    assert faults == []
+    assert [document.value for document in documents] == [
+        {"a": {"b.c": [1, 2, {"d": 3}]}}, {"e": {"f": []}}, {"one": {"line": 1}},
+    ]  # fmt: skip
+    first, second, third = documents
+    assert [first.line(path) for path in ("", "a.b.c[1]", "a.b.c[2].d", "a.b.c[9]", "x")] == [1, 2, 3, 1, 1]
+    assert [second.line(path) for path in ("", "e", "e.f", "e.f[0]")] == [5, 5, 6, 6]
+    assert third.line("one.line") == 7
+
+
+_KEYS = st.text(
+    st.characters(codec="ascii", categories=["L", "N", "P"], exclude_characters='"[]\\'), min_size=1, max_size=8
+)
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.text(st.characters(codec="ascii", categories=["L"]), max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(_KEYS, _VALUES, min_size=1, max_size=3), st.sampled_from([None, 1, 4]))
+def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
+    """JSON is YAML too: both readers find the same value, and the same line for every path in it."""
+    text = "\n" + json.dumps(value, indent=indent)
+    (as_json,), _ = json_documents.read("a", text)
+    (as_yaml,), _ = yaml_documents.read("a", text)
+    assert as_json.value == as_yaml.value == value
+    for path in _places(value):
+        assert as_json.line(path) == as_yaml.line(path), path
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b"a: \xff", "x: expected UTF-8: byte 3 is not"),
+        (b"a: 1\nb: \x00", "x:2: expected YAML: control characters are not allowed (U+0000)"),
+        (b"a:\n\tb: 1", "x:2: expected YAML: found character that cannot start any token"),
+        (b"a: 1\nb: 2\na: 3", "x:3: a: the key stands twice; expected it once"),
+        (b"a: .nan", "x:1: a: expected a value, got .nan"),
+        (b"a: 123456789012345678901234567890", "x:1: a: expected a value, got 123456789012345678901234567890"),
+        (b"? [a]\n: 1", "x:1: expected a string as key"),
+        (b"a: &a\n  b: *a", "x:1: the YAML is nested too deeply"),
+        (b"[" * 5_000, "x:1: expected YAML: exceeded maximum nesting depth"),
+        (b'{"a": 1,\n}', "x:2: expected JSON: Expecting property name enclosed in double quotes"),
+        (b'{"a": 1}\n{"b": NaN}', "x:2: expected JSON: NaN is not a number"),
+        (b'{"a": 1, "a": 2}', 'x:1: expected JSON: the key "a" stands twice in one object'),
+        (b'{"a": "\\ud800"}', "x:1: cannot be written as JSON: str is not valid UTF-8: surrogates not allowed"),
+        (b'{"a":' * 5_000, "x:1: the JSON is nested too deeply"),
+    ],
+    ids=["utf-8", "nul", "tab", "twice", "nan", "number", "key", "itself", "deep", "comma", "json-nan", "json-twice",
+         "surrogate", "json-deep"],
+)  # fmt: skip
+def test_what_cannot_be_read(body: bytes, fault: str) -> None:
+    """What two readers could read differently, or none at all, is said with its line."""
+    _, faults = read("x", body)
+    assert [str(each) for each in faults] == [fault]
+
+
+def test_what_stands_before_a_fault_is_read() -> None:
+    """A fault in the second document does not take away the first."""
+    for body in (b"a: 1\n---\nb: [", b'{"a": 1}\n{"b"'):
+        documents, faults = read("x", body)
+        assert ([document.value for document in documents], len(faults)) == ([{"a": 1}], 1)
+
+
+def test_byte_order_mark() -> None:
+    """The mark that some editors write is no part of the text."""
+    for body in (b'\xef\xbb\xbf{"a": 1}', b"\xef\xbb\xbfa: 1"):
+        assert [document.value for document in read("x", body)[0]] == [{"a": 1}]
+
+
+def test_aliases_that_multiply() -> None:
+    """A small text that would become a large value is refused before it does."""
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{key}: &{key} [{', '.join([f'*{before}'] * 9)}]\n" for before, key in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    _, faults = read("x", bomb.encode())
+    assert [str(fault) for fault in faults] == ["x:1: expected YAML: more than 200000 values"]
+
+
+def test_large_yaml_is_refused_before_it_is_read() -> None:
+    """YAML costs memory by the node: what is larger than the limit is to be given as JSON."""
+    _, faults = read("x", b"a: 1\n" + b"#" * (32 * 2**20))
+    assert [str(fault) for fault in faults] == [
+        "x: expected 33554432 characters of YAML at most; give what is larger as JSON"
+    ]
+
+
+def test_large_json() -> None:
+    """Fifty megabytes of JSON are read, and the lines of their end are found."""
+    items = ",\n".join(f'{{"name":"{index}","pad":"{"x" * 500}"}}' for index in range(100_000))
+    (document,), faults = read("x", f'{{"items":[\n{items}\n]}}'.encode())
+    assert faults == []
+    assert [document.line(f"items[{index}].name") for index in (0, 50_000, 99_999)] == [2, 50_002, 100_001]
