@@ -7,135 +7,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from support import HEAD, REVIEWS, docker, istag_of, review_of, tag_of
+from support import HEAD
 
 from webhook.cli import main
-
-_MANIFEST = """\
-apiVersion: image.openshift.io/v1
-kind: ImageStreamTag
-metadata: {name: "app:live", namespace: prod}
-tag:
-  from: {kind: DockerImage, name: quay.io/acme/app:1}
-"""
-_INSECURE = _MANIFEST + "  importPolicy: {insecure: true}\n"
 
 
 def _run(*arguments: str, given: str | None = None) -> Result:
     return CliRunner().invoke(main, arguments, input=given)
-
-
-def test_check_allows(tmp_path: Path) -> None:
-    """A manifest as users write it is judged with what the API server fills in, and says what would be completed."""
-    (tmp_path / "tag.yaml").write_text(_MANIFEST)
-    done = _run("check", str(tmp_path / "tag.yaml"))
-    assert done.output.splitlines() == [
-        f"{tmp_path}/tag.yaml:1: prod/app:live: allowed",
-        '  audit: tag.from.name: "quay.io/acme/app:1" has no digest; expected name@digest (rule images-by-digest)',
-        '  sets /tag/importPolicy/importMode to "PreserveOriginal"',
-    ]
-    assert done.exit_code == 0
-
-
-def test_check_refuses(tmp_path: Path) -> None:
-    """One document of several that would be refused ends with 1; the others are judged all the same."""
-    (tmp_path / "tags.yaml").write_text(f"{_MANIFEST}---\n{_INSECURE}---\n{_MANIFEST}")
-    done = _run("check", str(tmp_path / "tags.yaml"))
-    verdicts = [line for line in done.output.splitlines() if not line.startswith(" ")]
-    assert [line.removeprefix(f"{tmp_path}/tags.yaml:") for line in verdicts] == [
-        "1: prod/app:live: allowed", "7: prod/app:live: refused", "14: prod/app:live: allowed",
-    ]  # fmt: skip
-    assert done.exit_code == 1
-
-
-@pytest.mark.parametrize("form", ["json", "yaml", "stdin"])
-def test_check_reviews(tmp_path: Path, form: str) -> None:
-    """AdmissionReviews are judged as they were recorded, from a file or from standard input."""
-    document = review_of(docker("nginx:1"), tag={"importPolicy": {"insecure": True}})
-    path = tmp_path / "review"
-    path.write_text(json.dumps(document) if form != "yaml" else "# a review\n" + json.dumps(document, indent=1))
-    done = _run("check", "-" if form == "stdin" else str(path), given=path.read_text())
-    assert done.exit_code == 1
-    assert "app/app:live: refused\n  enforce: tag.importPolicy.insecure: an insecure import" in done.output
-
-
-def test_check_plays_a_user(tmp_path: Path) -> None:
-    """A manifest is judged as if `--user` sent it, a member of `--group`."""
-    (tmp_path / "policy.yaml").write_text(
-        HEAD + "spec: {exemptions: [{name: x, groups: [sre]}, {name: y, users: [bob]}], "
-        "rules: [{name: a, registries: {deny: [quay.io]}}]}\n"
-    )
-    (tmp_path / "tag.yaml").write_text(_MANIFEST)
-    arguments = ["check", str(tmp_path / "tag.yaml"), "--policy", str(tmp_path / "policy.yaml")]
-    assert _run(*arguments).exit_code == 1
-    assert "allowed (exempt: x)" in _run(*arguments, "--group", "sre").output
-    assert "allowed (exempt: y)" in _run(*arguments, "--user", "bob").output
-
-
-def test_check_judges_what_the_defaults_make(tmp_path: Path) -> None:
-    """A rule that asks for what a default sets is content, as in a cluster."""
-    (tmp_path / "policy.yaml").write_text(
-        HEAD + "spec: {defaults: [{name: d, set: {importPolicy: {importMode: PreserveOriginal}}}], "
-        "rules: [{name: a, importPolicy: {importMode: [PreserveOriginal]}}]}\n"
-    )
-    (tmp_path / "tag.json").write_text(json.dumps(istag_of(tag_of(docker("nginx:1")))))
-    done = _run("check", str(tmp_path / "tag.json"), "--policy", str(tmp_path / "policy.yaml"))
-    assert (done.exit_code, "refused" in done.output) == (0, False)
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("", "expected a review or a manifest, got nothing"),
-        ("{", "expected JSON: Expecting property name enclosed in double quotes"),
-        ("a: [", "1: expected YAML: expected the node content, but found '<stream end>'"),
-        (
-            "kind: Pod\napiVersion: v1\n",
-            "1: expected an AdmissionReview: request: Required value: the key is not there",
-        ),
-        (
-            json.dumps(review_of(None, operation="PATCH")),
-            "expected an AdmissionReview: request.operation: Unsupported value",
-        ),
-        (
-            '{"kind":"AdmissionReview","kind":"AdmissionReview"}',
-            'expected JSON: the key "kind" stands twice in one object',
-        ),
-    ],
-    ids=["empty", "json", "yaml", "pod", "operation", "twice"],
-)
-def test_check_unusable(tmp_path: Path, text: str, sentence: str) -> None:
-    """A file that holds no review ends with 2, and the sentence says which file, where, and what was expected."""
-    path = tmp_path / "input"
-    path.write_text(text)
-    done = _run("check", str(path))
-    assert done.exit_code == 2
-    assert done.stderr.startswith(str(path))
-    assert sentence in done.stderr
-
-
-def test_check_goes_on_after_an_unusable_file(tmp_path: Path) -> None:
-    """One unusable file does not keep the others from being judged."""
-    (tmp_path / "tag.yaml").write_text(_MANIFEST)
-    done = _run("check", str(tmp_path / "missing"), str(tmp_path / "tag.yaml"))
-    assert done.exit_code == 2
-    assert done.stderr == f"{tmp_path}/missing: cannot be read: No such file or directory\n"
-    assert "prod/app:live: allowed" in done.stdout
-
-
-def test_check_with_a_bad_policy(tmp_path: Path) -> None:
-    """A policy that cannot be used ends with 2 before anything is judged."""
-    (tmp_path / "policy.yaml").write_text("a: 1")
-    done = _run("check", "-", "--policy", str(tmp_path / "policy.yaml"), given=_MANIFEST)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert f"{tmp_path}/policy.yaml:1: a: unknown key" in done.stderr
-
-
-def test_check_every_recorded_review() -> None:
-    """All recorded reviews can be checked in one call."""
-    done = _run("check", *(str(path) for path in REVIEWS.glob("*validate.json")))
-    assert done.exit_code == 1
-    assert done.stderr == ""
 
 
 def test_policy_validate(tmp_path: Path) -> None:

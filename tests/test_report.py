@@ -1,11 +1,18 @@
 """Reports: what a format writes, its own reader and the readers of others read."""
 
 import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from junitparser import Error, Failure, JUnitXml, Skipped
 from support import decoded, docker, policy_of, review_of
 
 from webhook import admission
@@ -17,6 +24,10 @@ from webhook.report.header import Header, header
 from webhook.report.json import read
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome, outcome
 
+SARIF = jsonschema.Draft4Validator(
+    json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text()),
+    format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER,
+)
 _HOSTILE = ("<script>", 'a"b', "a\nb", "]]>", "%0A::error::", "\x1b[31m", "\u202e", "é", "|", "&amp;", "\\")
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(_HOSTILE)
 _LINE = st.integers(0, 10**6)
@@ -130,6 +141,175 @@ def test_json_that_cannot_be_read(head: Header, lines: Any, line: int, sentence:
     assert sentence in str(caught.value)
 
 
-def test_formats() -> None:
-    """Every format that is listed is there."""
-    assert all(callable(writer(name)) for name in FORMATS)
+@pytest.fixture
+def outcomes() -> list[Outcome]:
+    """One outcome of each sort."""
+    tag = {"path": "spec.tags[1]", "tag": "prod/app:a,b", "from": None, "to": "DockerImage x"}
+    refused = Finding("no", Mode.ENFORCE, 'the value "50%" is wrong', "spec.tags[1].from.name")
+    warned = Finding("soft", Mode.WARN, "it is old", "metadata.name")
+    noted = Finding("quiet", Mode.AUDIT, "it is there", "spec.tags[1].annotations")
+    return [
+        Outcome(Origin("a b/c.yaml", 3), DENY, "imagestreams", "CREATE", "prod", "app", tags=(tag,),
+                findings=(noted, refused), lines=(9, 7)),
+        Outcome(Origin("a b/c.yaml", 20), ALLOW, "imagestreams", "UPDATE", "prod", "two", findings=(warned,), lines=(21,),
+                patch=(PatchOp("add", "/spec", {"x": 1}),)),
+        Outcome(Origin("a b/c.yaml", 30), SKIP, message="Service of v1"),
+        Outcome(Origin("/d.json", 0), ERROR, message="expected UTF-8: byte 3 is not"),
+        Outcome(Origin(), ALLOW, "imagestreams", namespace="prod", name="three", findings=(noted,), lines=(0,),
+                exemption=Exemption("sre", "an incident")),
+    ]  # fmt: skip
+
+
+def test_table(head: Header, outcomes: list[Outcome]) -> None:
+    """A person reads verdicts, findings by severity with file, line and field, what is completed, and a summary."""
+    text = re.sub("\x1b\\[[0-9]*m", "", _written("table", head, *outcomes))
+    assert text.splitlines() == [
+        "a b/c.yaml:3: prod/app:a,b: refused",
+        '  enforce: a b/c.yaml:7: spec.tags[1].from.name: the value "50%" is wrong (rule no)',
+        "  audit: a b/c.yaml:9: spec.tags[1].annotations: it is there (rule quiet)",
+        "a b/c.yaml:20: prod/two: allowed",
+        "  warn: a b/c.yaml:21: metadata.name: it is old (rule soft)",
+        '  sets /spec to {"x": 1}',
+        "prod/three: allowed (exempt: sre)",
+        "  audit: spec.tags[1].annotations: it is there (rule quiet)",
+        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 1 warn, 2 audit; passed over: 1; unusable: 1",
+    ]
+    before = replace(outcomes[1], before=DENY)
+    assert "prod/two: allowed (was refused)" in re.sub("\x1b\\[[0-9]*m", "", _written("table", head, before))
+
+
+def test_github(head: Header, outcomes: list[Outcome]) -> None:
+    """Each finding is a workflow command on its line; what would end a command is escaped."""
+    hostile = replace(outcomes[3], origin=Origin("a,b:c\n::x.yaml", 1), message="50%\r\n::error::x")
+    assert _written("github", head, *outcomes, hostile).splitlines() == [
+        "::notice file=a b/c.yaml,line=9,title=quiet::prod/app:a,b: spec.tags[1].annotations: it is there (rule quiet)",
+        '::error file=a b/c.yaml,line=7,title=no::prod/app:a,b: spec.tags[1].from.name: the value "50%25" is wrong (rule no)',
+        "::warning file=a b/c.yaml,line=21,title=soft::prod/two: metadata.name: it is old (rule soft)",
+        "::error file=/d.json,title=istag-webhook::expected UTF-8: byte 3 is not",
+        "::notice title=quiet::prod/three: spec.tags[1].annotations: it is there (rule quiet)",
+        "::error file=a%2Cb%3Ac%0A%3A%3Ax.yaml,line=1,title=istag-webhook::50%25%0D%0A::error::x",
+    ]
+
+
+def test_junit(head: Header, outcomes: list[Outcome], tmp_path: Path) -> None:
+    """A reader of JUnit finds a suite for each file, and a case for each object, failed, skipped, in error or passed."""
+    (tmp_path / "report.xml").write_text(_written("junit", head, *outcomes))
+    suites = list(JUnitXml.fromfile(str(tmp_path / "report.xml")))
+    assert [(suite.name, suite.tests, suite.failures, suite.errors, suite.skipped) for suite in suites] == [
+        ("a b/c.yaml", 3, 1, 0, 1), ("/d.json", 1, 0, 1, 0), ("prod", 1, 0, 0, 0),
+    ]  # fmt: skip
+    cases = [case for suite in suites for case in suite]
+    assert [(case.classname, case.name) for case in cases] == [
+        ("imagestreams", "prod/app:a,b"), ("imagestreams", "prod/two"), ("istag-webhook", "a b/c.yaml:30"),
+        ("istag-webhook", "/d.json"), ("imagestreams", "prod/three"),
+    ]  # fmt: skip
+    failure, passed, skipped, error, exempt = (case.result[0] if case.result else None for case in cases)
+    assert isinstance(failure, Failure)
+    assert (failure.message, failure.type) == ('the value "50%" is wrong', "no")
+    assert 'enforce: a b/c.yaml:7: spec.tags[1].from.name: the value "50%" is wrong (rule no)' in failure.text
+    assert isinstance(skipped, Skipped)
+    assert skipped.message == "Service of v1"
+    assert isinstance(error, Error)
+    assert error.text == "/d.json: expected UTF-8: byte 3 is not"
+    assert (passed, exempt, cases[1].system_out) == (
+        None, None, "warn: a b/c.yaml:21: metadata.name: it is old (rule soft)",
+    )  # fmt: skip
+
+
+def _sarif(head: Header, *outcomes: Outcome) -> dict[str, Any]:
+    log: dict[str, Any] = json.loads(_written("sarif", head, *outcomes))
+    SARIF.validate(log)
+    (run,) = log["runs"]
+    return dict(run)
+
+
+def test_sarif(head: Header, outcomes: list[Outcome]) -> None:
+    """The log holds against the schema of SARIF 2.1.0, says the rules, and the line of each finding's field."""
+    run = _sarif(head, *outcomes)
+    driver = run["tool"]["driver"]
+    assert (driver["name"], driver["version"], driver["rules"][1]["id"]) == (
+        "istag-webhook",
+        "1.2.3",
+        "no-insecure-imports",
+    )
+    results = [
+        (each["ruleId"], each["level"], each["message"]["text"], each["locations"][0].get("physicalLocation"))
+        for each in run["results"]
+    ]
+    at = {"uri": "a%20b/c.yaml"}
+    assert results == [
+        ("quiet", "note", "prod/app:a,b: spec.tags[1].annotations: it is there",
+         {"artifactLocation": at, "region": {"startLine": 9}}),
+        ("no", "error", 'prod/app:a,b: spec.tags[1].from.name: the value "50%" is wrong',
+         {"artifactLocation": at, "region": {"startLine": 7}}),
+        ("soft", "warning", "prod/two: metadata.name: it is old", {"artifactLocation": at, "region": {"startLine": 21}}),
+        ("quiet", "note", "prod/three: spec.tags[1].annotations: it is there", None),
+    ]  # fmt: skip
+    assert run["results"][3]["suppressions"] == [{"kind": "external", "justification": "exemption sre: an incident"}]
+    (invocation,) = run["invocations"]
+    assert invocation["executionSuccessful"] is False
+    (notification,) = invocation["toolExecutionNotifications"]
+    assert notification["locations"][0]["physicalLocation"] == {"artifactLocation": {"uri": "file:///d.json"}}
+    assert len({each["partialFingerprints"]["finding/v1"] for each in run["results"]}) == 4
+
+
+def test_sarif_names_a_finding_alike_wherever_it_stands(head: Header, outcomes: list[Outcome]) -> None:
+    """A finding that moves to another line is the same finding to code scanning."""
+    moved = replace(outcomes[0], lines=(90, 70))
+    here, there = (_sarif(head, each)["results"][1]["partialFingerprints"] for each in (outcomes[0], moved))
+    assert here == there
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(_outcomes(), max_size=3))
+def test_whatever_outcomes_hold(outcomes: list[Outcome]) -> None:
+    """Hostile text breaks no format: each reader finds as many outcomes as there are."""
+    head = Header("check", "p\ufffe", "sha256:0", "1", "2026-01-02T03:04:05Z")
+    findings = sum(len(outcome.findings) for outcome in outcomes)
+    assert len(_sarif(head, *outcomes)["results"]) == findings
+    suites = JUnitXml.fromstring(_written("junit", head, *outcomes))
+    assert sum(len(list(suite)) for suite in suites) == len(outcomes)
+    report = yaml.safe_load(_written("yaml", head, *outcomes))
+    assert report["outcomes"] == [outcome.as_json() for outcome in outcomes]
+    commands = _written("github", head, *outcomes).split("\n")[:-1]
+    assert len(commands) == findings + sum(outcome.verdict == ERROR for outcome in outcomes)
+    assert all(re.fullmatch("::(error|warning|notice) [^\r]*::[^\r]*", command) for command in commands)
+
+
+def test_empty_reports(head: Header) -> None:
+    """A report of nothing is whole in every format."""
+    assert _sarif(head)["results"] == []
+    assert list(JUnitXml.fromstring(_written("junit", head))) == []
+    assert yaml.safe_load(_written("yaml", head))["outcomes"] == []
+    assert json.loads(_written("json", head))["outcomes"] == []
+    assert _written("github", head) == ""
+    assert _written("table", head) == "0 judged: 0 allowed, 0 refused; findings: 0 enforce, 0 warn, 0 audit\n"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_stream(head: Header, name: str) -> None:
+    """A format writes while outcomes come: of many files it holds one at most."""
+    taken = 0
+
+    def many() -> Iterator[Outcome]:
+        nonlocal taken
+        for taken in range(1, 1001):
+            finding = Finding("r", Mode.WARN, "m", "f")
+            yield Outcome(Origin(f"{taken}.yaml", 1), ALLOW, findings=(finding,), lines=(1,))
+
+    pieces = writer(name)(head, many())
+    while "500.yaml" not in next(pieces):
+        pass
+    assert taken <= 502
+
+
+def test_a_stream_of_many_tags_has_a_short_title() -> None:
+    """Three tags are named, a thousand are their stream; a finding says which tag it means."""
+    tags = tuple(
+        {"path": f"spec.tags[{index}]", "tag": f"prod/app:{index}", "from": None, "to": ""} for index in range(20)
+    )
+    few, many = (Outcome(Origin(), DENY, namespace="prod", name="app", tags=some) for some in (tags[:3], tags))
+    assert (few.title, many.title) == ("prod/app:0, prod/app:1, prod/app:2", "prod/app")
+    fields = ("spec.tags[1].from.name", "spec.tags[10]", "spec.lookupPolicy")
+    found = [many.subject(Finding("r", Mode.WARN, "m", field)) for field in fields]
+    assert found == ["prod/app:1", "prod/app:10", "prod/app"]
