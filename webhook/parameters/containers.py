@@ -10,7 +10,7 @@ from webhook.parameters.scalars import Parameter, Schema, shown
 
 
 class Items(Parameter):
-    """A list, with one element at least (unless it may be empty) and none twice, read element by element."""
+    """A list, with one element at least (unless it may be empty) and no value twice, read element by element."""
 
     def __init__(self, item: Parameter, *, required: bool = False, empty: bool = False) -> None:
         self.expected = "a list" if empty else f"a list with {item.expected} at least"
@@ -43,7 +43,10 @@ class Items(Parameter):
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "array", "items": self._item.schema(), "minItems": int(not self._empty), "uniqueItems": True}
+        unique = not isinstance(self._item, Record)  # maps may be alike
+        return {
+            "type": "array", "items": self._item.schema(), "minItems": int(not self._empty), "uniqueItems": unique,
+        }  # fmt: skip
 
 
 class Record(Parameter):

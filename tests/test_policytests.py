@@ -1,0 +1,257 @@
+"""`test`: policies held against the cases beside them, the diff where they are not met, and what no case meets."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from junitparser import Failure, JUnitXml
+from support import HEAD, docker, istag_of, review_of, tag_of
+
+from webhook.cli import main
+from webhook.policy import load, shipped
+from webhook.policytests import schema
+
+_TEST_HEAD = "apiVersion: istag-webhook/v1\nkind: ImageTagPolicyTest\nmetadata: {name: test}\n"
+_POLICY = """\
+spec:
+  exemptions:
+  - {name: break-glass, groups: [sre], annotation: istag-webhook/reason}
+  defaults:
+  - {name: keep, match: {namespaces: [prod]}, set: {importPolicy: {importMode: PreserveOriginal}}}
+  rules:
+  - {name: no-quay, registries: {deny: [quay.io]}}
+  - {name: by-digest, mode: warn, match: {exclude: {namespaces: [dev]}}, pin: {digest: true}}
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A directory with a policy."""
+    (tmp_path / "policy.yaml").write_text(HEAD + _POLICY)
+    return tmp_path
+
+
+def _run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["test", *map(str, arguments)])
+
+
+def _cases(directory: Path, *cases: str, name: str = "policy.test.yaml", spec: str = "") -> Path:
+    path = directory / name
+    lines = "".join(f"  - {case}\n" for case in cases)
+    path.write_text(f"{_TEST_HEAD}spec:\n{spec}  cases:\n{lines}")
+    return path
+
+
+def test_the_shipped_policy_has_tests() -> None:
+    """The shipped policy comes out as its tests expect, and no entry of it is left out."""
+    done = _run("--coverage", "--fail-uncovered")
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[-4:] == [
+        "shipped: 6 of 6 rules covered", "shipped: 1 of 1 defaults covered", "shipped: 1 of 1 exemptions covered",
+        "12 cases: 12 passed, 0 failed",
+    ]  # fmt: skip
+
+
+def test_a_policy_that_says_something_else_fails(directory: Path) -> None:
+    """What comes out otherwise is shown as a diff from what was expected, and ends with 1."""
+    path = _cases(
+        directory,
+        "{name: one, change: {from: quay.io/a/b}, expect: {verdict: allow, findings: [{rule: by-digest}]}}",
+        "{name: two, change: {from: docker.io/a/b}, expect: {verdict: allow}}",
+    )
+    done = _run(path)
+    assert done.output.splitlines() == [
+        f"{path}:6: one: failed",
+        "  --- expected",
+        "  +++ got",
+        "  @@ -1,3 +1,7 @@",
+        "  -verdict: allow",
+        "  +verdict: deny",
+        "   findings:",
+        "   - rule: by-digest",
+        "  +- rule: no-quay",
+        "  +  mode: enforce",
+        "  +  field: tag.from.name",
+        "  +  message: '\"quay.io/a/b\" is a denied repository; denied: quay.io'",
+        f"{path}:7: two: passed",
+        "2 cases: 1 passed, 1 failed",
+    ]
+    assert done.exit_code == 1
+
+
+_DIGEST = "docker.io/a/b@sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("case", "passes"),
+    [
+        ("change: {from: docker.io/a/b:1}, expect: {findings: [{rule: by-digest, mode: warn}]}", True),
+        ("change: {from: docker.io/a/b:1}, expect: {findings: [{rule: by-digest, mode: enforce}]}", False),
+        ("change: {from: docker.io/a/b:1}, expect: {findings: [{rule: by-digest, message: no digest}]}", True),
+        ("change: {from: docker.io/a/b:1}, expect: {findings: [{rule: by-digest, message: something}]}", False),
+        ("change: {from: docker.io/a/b:1}, expect: {findings: [{rule: by-digest, field: tag.from.name}]}", True),
+        ("change: {from: docker.io/a/b:1}, expect: {findings: [{rule: by-digest, field: tag}]}", False),
+        ("change: {from: docker.io/a/b:1}, expect: {findings: []}", False),
+        ("change: {from: docker.io/a/b:1}, expect: {findings: [{rule: by-digest}, {rule: by-digest}]}", False),
+        ("change: {from: quay.io/a/b:1}, expect: {findings: [{rule: by-digest}, {rule: no-quay, mode: enforce}]}", True),
+        ("change: {from: docker.io/a/b:1, namespace: dev}, expect: {findings: [], patch: []}", True),
+        ("change: {from: docker.io/a/b:1, namespace: dev, door: imagetags}, expect: {findings: []}", True),
+        ("change: {from: docker.io/a/b:1, namespace: prod}, expect: {patch: []}", False),
+        ("change: {from: docker.io/a/b:1, namespace: prod, door: imagestreams}, expect: "
+         "{patch: [{path: /spec/tags/0/importPolicy/importMode, value: PreserveOriginal}]}", True),
+        ("change: {from: docker.io/a/b:1, namespace: prod, door: imagestreamimports}, expect: "
+         "{patch: [{op: add, path: /spec/images/0/importPolicy/importMode, value: Legacy}]}", False),
+        ("change: {from: docker.io/a/b:1, old: {from: docker.io/a/b:1}}, expect: {findings: [{rule: by-digest, mode: audit}]}", True),
+        ("change: {old: {from: quay.io/a/b:1}, door: imagestreams}, expect: {verdict: allow, findings: []}", True),
+        ("change: {from: {kind: Nonsense, name: a}}, expect: {verdict: deny}", True),
+        ("change: {from: quay.io/a/b:1}, groups: [sre], expect: {verdict: deny}", True),
+        ("change: {from: quay.io/a/b:1, annotations: {istag-webhook/reason: fire}}, groups: [sre], "
+         "expect: {verdict: allow, exemption: break-glass}", True),
+        ("change: {from: quay.io/a/b:1, annotations: {istag-webhook/reason: fire}}, user: sre, "
+         "expect: {exemption: break-glass}", False),
+        (f"object: {json.dumps(istag_of(tag_of(docker('quay.io/a/b:1'))))}, expect: {{verdict: deny}}", True),
+        (f"object: {json.dumps(istag_of(tag_of(docker('quay.io/a/b:1'))))}, "
+         f"oldObject: {json.dumps(istag_of(tag_of(docker('quay.io/a/b:1'))))}, expect: {{verdict: allow}}", True),
+        ("review: review.json, expect: {verdict: deny}", True),
+    ],
+)  # fmt: skip
+def test_expectations(directory: Path, case: str, passes: bool) -> None:
+    """Verdict, findings, patch and exemption are compared as far as something is expected of them."""
+    (directory / "review.json").write_text(json.dumps(review_of(docker("quay.io/a/b:1"))))
+    done = _run(_cases(directory, f"{{name: x, {case}}}"))
+    assert done.stderr == ""
+    assert done.exit_code == (0 if passes else 1), done.output
+    jsonschema.Draft202012Validator(schema()).validate(yaml.safe_load((directory / "policy.test.yaml").read_text()))
+
+
+def test_coverage_names_what_no_case_meets(directory: Path) -> None:
+    """A rule that says nothing in any case, a default that sets nothing, an exemption that is not used: each is named."""
+    path = _cases(directory, "{name: x, change: {from: docker.io/a/b:1}, expect: {verdict: allow}}")
+    done = _run(path, "--coverage")
+    assert done.output.splitlines()[1:] == [
+        "test: 1 of 2 rules covered; not: no-quay",
+        "test: 0 of 1 defaults covered; not: keep",
+        "test: 0 of 1 exemptions covered; not: break-glass",
+        "1 cases: 1 passed, 0 failed",
+    ]
+    assert done.exit_code == 0
+    assert _run(path, "--fail-uncovered").exit_code == 1
+
+
+def test_finds_tests_beside_policies(directory: Path) -> None:
+    """A directory is searched for files of tests; each names its policy, or is named for it; the loader leaves them out."""
+    case = "{name: x, change: {from: quay.io/a/b:1}, expect: {verdict: deny}}"
+    _cases(directory, case)
+    _cases(directory, case, name="other_test.yml", spec="  policies: [policy.yaml]\n")
+    (directory / "deep").mkdir()
+    _cases(directory / "deep", case, name="all.test.yaml", spec="  policies: [..]\n")
+    done = _run(directory, "--coverage")
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "3 cases: 3 passed, 0 failed")
+    assert load(directory).digest == load(directory / "policy.yaml").digest
+    validated = CliRunner().invoke(main, ["policy", "validate", str(directory)])
+    assert (validated.exit_code, validated.output.split(",")[:2]) == (0, ["ok: test", " 3 rules"])
+    validated = CliRunner().invoke(main, ["policy", "validate", str(directory / "policy.test.yaml")])
+    assert (validated.exit_code, validated.output) == (
+        2,
+        f"{directory}/policy.test.yaml: expected an ImageTagPolicy document, got none\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("cases", "faults"),
+    [
+        (["{name: x}"], ["6: spec.cases[0]: expected exactly one of change, object, review; got none",
+                         "6: spec.cases[0].expect: must be there; expected a map"]),
+        (["{name: x, change: {from: 1}, expect: {verdict: maybe}}"],
+         ["6: spec.cases[0].change.from: expected an image reference, or a map with kind and name, got 1",
+          '6: spec.cases[0].expect.verdict: expected allow or deny, got "maybe"']),
+        (["{name: x, change: {tag: x}, expect: {}}"],
+         ["6: spec.cases[0].change: says nothing; expected one at least of from, old",
+          "6: spec.cases[0].expect: says nothing; expected one at least of verdict, findings, patch, exemption"]),
+        (["{name: x, change: {door: imagestreamimports, from: a, old: {from: b}}, expect: {verdict: allow}}"],
+         ["6: spec.cases[0].change.old: an import does not say what was before"]),
+        (["{name: x, review: r.json, oldObject: {}, expect: {verdict: allow}}"],
+         ["6: spec.cases[0].oldObject: expected it beside object only"]),
+        (["{name: x, change: {from: a}, expect: {verdict: allow}}"] * 2,
+         ["7: spec.cases[1].name: the name is taken by the case on line 6"]),
+        (["{name: x, change: {from: a}, expect: {findings: [{}], nonsense: 1}}"],
+         ["6: spec.cases[0].expect.findings[0].rule: must be there; expected a line of printable text",
+          "6: spec.cases[0].expect.nonsense: unknown key; expected one of verdict, findings, patch, exemption"]),
+        (["{name: x, object: {kind: Pod}, expect: {verdict: allow}}"],
+         ["6: x: object: expected one of ImageStreamTag, ImageTag, ImageStream, ImageStreamImport, ImageStreamMapping "
+          "of image.openshift.io/v1"]),
+    ],
+    ids=["nothing", "types", "empty", "import", "old", "twice", "findings", "pod"],
+)  # fmt: skip
+def test_faults(directory: Path, cases: list[str], faults: list[str]) -> None:
+    """Every fault of a test is said at once, with file, line and path, and ends with 2."""
+    path = _cases(directory, *cases)
+    done = _run(path)
+    assert (done.exit_code, done.stderr.splitlines()) == (2, [f"{path}:{fault}" for fault in faults])
+
+
+def test_what_can_be_run_is_run(directory: Path) -> None:
+    """Missing files, a bad policy and a bad review do not keep the other cases from being run."""
+    good = "{name: x, change: {from: quay.io/a/b:1}, expect: {verdict: deny}}"
+    _cases(directory, good, "{name: y, review: missing.json, expect: {verdict: deny}}",
+           "{name: z, review: policy.yaml, expect: {verdict: deny}}")  # fmt: skip
+    _cases(directory, good, name="a.test.yaml", spec="  policies: [missing.yaml]\n")
+    _cases(directory, good, name="b.test.yaml")
+    (directory / "c.test.yaml").write_text("a: [")
+    (directory / "d.test.yaml").write_text(HEAD + _POLICY)
+    done = _run(directory, directory / "missing")
+    assert done.exit_code == 2
+    assert done.output.splitlines()[-1] != ""
+    said = done.stderr.splitlines()
+    assert said[0] == f"{directory}/c.test.yaml:1: expected YAML: did not find expected node content"
+    assert said[1].startswith(f'{directory}/d.test.yaml:2: kind: expected ImageTagPolicyTest, got "ImageTagPolicy"')
+    assert f"{directory}/missing: cannot be read: No such file or directory" in said
+    assert f"{directory}/missing.yaml: cannot be read: No such file or directory" in said
+    assert f"{directory}/b.yaml: cannot be read: No such file or directory" in said
+    assert (
+        f"{directory}/policy.test.yaml:7: y: review: {directory}/missing.json: cannot be read: No such file or directory"
+        in said
+    )
+    assert any(line.startswith(f"{directory}/policy.test.yaml:8: z: expected an AdmissionReview: ") for line in said)
+    assert "1 cases: 1 passed, 0 failed" in done.stdout
+
+
+def test_directory_without_tests(directory: Path) -> None:
+    """A directory that holds no tests is said: a pipeline that tests nothing must not be green."""
+    done = _run(directory)
+    assert (done.exit_code, done.stderr) == (
+        2,
+        f"{directory}: expected a file with one of .test.yaml, .test.yml, .test.json, _test.yaml, _test.yml, _test.json, got none\n",
+    )
+
+
+def test_junit(directory: Path) -> None:
+    """A reader of JUnit finds each case, and the diff of one that failed."""
+    path = _cases(
+        directory,
+        "{name: 'a <b> & ]]>', change: {from: quay.io/a/b:1}, expect: {verdict: allow}}",
+        "{name: two, change: {from: quay.io/a/b:1}, expect: {verdict: deny}}",
+    )
+    done = _run(path, "--format", "junit", "--output", directory / "report.xml")
+    assert (done.exit_code, done.output) == (1, "")
+    (suite,) = JUnitXml.fromfile(str(directory / "report.xml"))
+    assert (suite.name, suite.tests, suite.failures) == (str(path), 2, 1)
+    failed, passed = list(suite)
+    assert (failed.name, passed.name, passed.result) == ("a <b> & ]]>", "two", [])
+    assert isinstance(failed.result[0], Failure)
+    assert failed.result[0].text == "--- expected\n+++ got\n@@ -1 +1 @@\n-verdict: allow\n+verdict: deny"
+
+
+def test_schema(directory: Path) -> None:
+    """The schema that is printed takes the shipped tests, and refuses what the loader refuses."""
+    printed: dict[str, Any] = json.loads(_run("--schema").output)
+    validator = jsonschema.Draft202012Validator(printed)
+    tests = Path(__file__).parent.parent / "webhook" / "policy" / "default.test.yaml"
+    validator.validate(yaml.safe_load(tests.read_text()))
+    _cases(directory, "{name: x, nonsense: 1, change: {}, expect: {}}")
+    assert not validator.is_valid(yaml.safe_load((directory / "policy.test.yaml").read_text()))
+    assert "kind: ImageTagPolicy\n" in shipped()
