@@ -25,7 +25,7 @@ def _said(arguments: str) -> str:
 def test_generated_parts(pytestconfig: pytest.Config) -> None:
     """Each generated part of the README is what the command prints."""
     text = _README.read_text()
-    assert len(_GENERATED.findall(text)) == 6
+    assert len(_GENERATED.findall(text)) == 7
     anew = _GENERATED.sub(
         lambda match: f"<!-- istag-webhook {match['arguments']} -->\n{_said(match['arguments'])}<!-- end -->", text
     )
@@ -36,9 +36,18 @@ def test_generated_parts(pytestconfig: pytest.Config) -> None:
 
 def test_the_policy_by_example_can_be_loaded() -> None:
     """The policy that the README shows is one."""
-    (example,) = re.findall(r"```yaml\n(.*?)```", _README.read_text(), re.DOTALL)
-    documents, faults = read("README.md", example)
+    (policy, _) = re.findall(r"```yaml\n(.*?)```", _README.read_text(), re.DOTALL)
+    documents, faults = read("README.md", policy)
     assert faults == []
     name, spec = POLICY.read(documents[0].value)
     assert (name, len(spec["rules"])) == ("platform", 3)
-    assert yaml.safe_load(example)["kind"] == "ImageTagPolicy"
+    assert yaml.safe_load(policy)["kind"] == "ImageTagPolicy"
+
+
+def test_the_test_by_example_passes(tmp_path: Path) -> None:
+    """The test of a policy that the README shows passes, with the policy that it shows."""
+    policy, test = re.findall(r"```yaml\n(.*?)```", _README.read_text(), re.DOTALL)
+    (tmp_path / "policy.yaml").write_text(policy)
+    (tmp_path / "policy.test.yaml").write_text(test)
+    done = CliRunner().invoke(main, ["test", str(tmp_path)])
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "1 cases: 1 passed, 0 failed")
