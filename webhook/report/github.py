@@ -18,8 +18,8 @@ def write(header: Header, outcomes: Iterable[Outcome]) -> Iterator[str]:
     for outcome in outcomes:
         if outcome.verdict == ERROR:
             yield _command("error", outcome, outcome.origin.line, "istag-webhook", outcome.message)
-        for finding, line in outcome.located():
-            yield _command(_LEVELS[finding.mode], outcome, line, finding.rule, f"{outcome.subject(finding)}: {finding}")
+        for finding, line, subject in outcome.subjects():
+            yield _command(_LEVELS[finding.mode], outcome, line, finding.rule, f"{subject}: {finding}")
 
 
 def _command(level: str, outcome: Outcome, line: int, title: str, message: str) -> str:

@@ -78,13 +78,14 @@ class Outcome:
             return ", ".join(named)
         return "/".join(part for part in (self.namespace, self.name) if part)
 
-    def subject(self, finding: Finding) -> str:
-        """What a person calls that which `finding` is about: the tag whose path the field begins with."""
-        for tag in self.tags:
-            path = str(tag["path"])
-            if finding.field.startswith((f"{path}.", f"{path}[")) or finding.field == path:
-                return str(tag["tag"])
-        return self.title
+    def subjects(self) -> Iterator[tuple[Finding, int, str]]:
+        """Yield each finding with its line and what a person calls that which it is about: a tag, or the object."""
+        title, tags = self.title, {str(tag["path"]): str(tag["tag"]) for tag in self.tags}
+        for finding, line in self.located():
+            path = finding.field
+            while path and path not in tags:
+                path = path[: max(path.rfind("."), path.rfind("["), 0)]
+            yield finding, line, tags.get(path, title)
 
     def located(self) -> Iterator[tuple[Finding, int]]:
         """Yield each finding with its line."""

@@ -27,8 +27,8 @@ def write(header: Header, outcomes: Iterable[Outcome]) -> Iterator[str]:
     for outcome in tally.counting(outcomes):
         if outcome.verdict == ERROR and len(notifications) < _MOST_NOTIFICATIONS:
             notifications.append(_notification(outcome))
-        for finding, line in outcome.located():
-            yield f"{separator}{_dumped(_result(outcome, finding, line))}"
+        for finding, line, subject in outcome.subjects():
+            yield f"{separator}{_dumped(_result(outcome, finding, line, subject))}"
             separator = ",\n"
     invocation = {
         "executionSuccessful": not tally.verdicts[ERROR],
@@ -60,8 +60,7 @@ def _properties(header: Header, tally: Tally) -> dict[str, Any]:
     return {"command": said["command"], "policy": said["policy"], "summary": tally.as_json()}
 
 
-def _result(outcome: Outcome, finding: Finding, line: int) -> dict[str, Any]:
-    subject = outcome.subject(finding)
+def _result(outcome: Outcome, finding: Finding, line: int, subject: str) -> dict[str, Any]:
     parts = (finding.rule, outcome.door, outcome.namespace, outcome.name, finding.field, finding.message)
     identity = "\0".join(parts)
     result: dict[str, Any] = {
