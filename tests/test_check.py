@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from assets import kubectl
 from click.testing import CliRunner, Result
 from support import HEAD, REVIEWS, docker, imported, istag_of, itag_of, push_review, review_of, stream_of, tag_of
 
@@ -160,6 +161,22 @@ def test_what_the_cluster_prints(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [stream]}))
     assert _run(path, "--policy", policy).exit_code == 0
     assert _run(path, "--policy", policy, "--old", path).exit_code == 1  # what was there keeps its status
+
+
+def test_what_kustomize_prints(tmp_path: Path) -> None:
+    """The output of kustomize is judged as it comes: our objects in the namespace that it sets, the others passed over."""
+    (tmp_path / "stream.yaml").write_text(_STREAM)
+    (tmp_path / "service.yaml").write_text(_OTHER)
+    (tmp_path / "kustomization.yaml").write_text(
+        "namespace: prod\nnameSuffix: '-1'\nresources: [service.yaml, stream.yaml]\n"
+    )
+    made = subprocess.run([kubectl(), "kustomize", tmp_path], capture_output=True, check=True).stdout
+    skipped, outcome = _outcomes("-", given=made)
+    assert (skipped["verdict"], skipped["message"]) == ("skip", "Service of v1")
+    assert (outcome["verdict"], outcome["tags"][0]["tag"]) == ("deny", "prod/app-1:live")
+    refusals = {each["field"]: each["line"] for each in outcome["findings"] if each["mode"] == "enforce"}
+    line = next(number for number, text in enumerate(made.decode().splitlines(), 1) if "insecure: true" in text)
+    assert refusals == {"spec.tags[0].importPolicy.insecure": line}
 
 
 def test_updates(tmp_path: Path) -> None:

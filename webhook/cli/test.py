@@ -70,11 +70,13 @@ def _run(suites: list[Suite]) -> tuple[list[Result], list[Coverage], list[Fault]
     by_policy: dict[tuple[Path, ...], tuple[Policy, list[Result]]] = {}
     for suite in suites:
         key = tuple(path.resolve() for path in suite.policies)
-        try:
-            policy, met = by_policy.setdefault(key, (load_policy(*suite.policies), []))
-        except PolicyRefused as error:
-            faults.extend(error.faults)
-            continue
+        if key not in by_policy:
+            try:
+                by_policy[key] = load_policy(*suite.policies), []
+            except PolicyRefused as error:
+                faults.extend(error.faults)
+                continue
+        policy, met = by_policy[key]
         for case, line in suite.cases:
             try:
                 met.append(run(case, suite.file, line, policy))

@@ -15,27 +15,16 @@ def read(where: str, body: bytes) -> tuple[list[Document], list[Fault]]:
         body: YAML or, where it begins with a brace, JSON; in UTF-8.
     """
     try:
-        text = decoded(body)
+        text = body.decode("utf-8-sig")  # without the byte order mark that some editors write
     except UnicodeDecodeError as error:
         return [], [Fault(where, "", f"expected UTF-8: byte {error.start} is not")]
     documents, faults = (json if text.lstrip().startswith("{") else yaml).read(where, text)
     usable: list[Document] = []
     for document in documents:
         try:
-            orjson.dumps(document.value)
-        except (
-            orjson.JSONEncodeError
-        ) as error:  # a lone surrogate, or too deep: what we cannot write cannot be recorded
+            orjson.dumps(document.value)  # what we cannot write (a lone surrogate, too deep) cannot be recorded
+        except orjson.JSONEncodeError as error:
             faults.append(Fault(f"{where}:{document.line('')}", "", f"cannot be written as JSON: {error}"))
         else:
             usable.append(document)
     return usable, faults
-
-
-def decoded(body: bytes) -> str:
-    """Return UTF-8 as text, without the byte order mark that some editors write.
-
-    Raises:
-        UnicodeDecodeError: it is something else.
-    """
-    return body.decode("utf-8-sig")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from webhook import admission, doors
 from webhook.documents import read
@@ -15,6 +15,8 @@ from webhook.model import Decision, Finding, Review, User
 from webhook.policy import Policy
 from webhook.policytests.document import Case, Expected
 from webhook.review import GROUP, VERSION, of_document, operation
+
+_KINDS: Final = frozenset((f"{GROUP}/{VERSION}", kind) for kind in RESOURCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,6 @@ def _recorded(case: Case, where: str, path: Path) -> Any:
     return documents[0].value
 
 
-_KINDS = frozenset((f"{GROUP}/{VERSION}", kind) for kind in RESOURCES)
-
-
 def _refused(where: str, case: Case, message: str) -> CaseRefused:
     return CaseRefused((Fault(where, case.name, message),))
 
@@ -117,16 +116,15 @@ def _findings(
 ) -> tuple[list[Mapping[str, str]], list[Mapping[str, str]]]:
     """Return both lists, a finding that was expected in the words in which it was, in the order of those expected."""
     left = list(findings)
-    got: list[Mapping[str, str]] = []
     # Who expects more chooses first, so that one who expects less takes nothing away.
-    met: dict[int, Finding] = {}
+    met: set[int] = set()
     for index in sorted(range(len(expected)), key=lambda each: -len(expected[each])):
         found = next((finding for finding in left if _is(finding, expected[index])), None)
         if found is not None:
             left.remove(found)
-            met[index] = found
+            met.add(index)
     got = [each for index, each in enumerate(expected) if index in met]
-    return list(expected), got + [_said(finding) for finding in left]
+    return list(expected), [*got, *map(_said, left)]
 
 
 def _is(finding: Finding, expected: Mapping[str, str]) -> bool:
