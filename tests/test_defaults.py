@@ -37,6 +37,18 @@ def _patch(document: dict[str, Any], policy: Policy) -> list[tuple[str, str, Any
     return [(op.op, op.path, op.value) for op in admission.mutate(decoded(document), policy).patch]
 
 
+def _again(**old: Any) -> dict[str, Any]:
+    """Return the review of a tag that points where it did, as `oc tag` and an apply send it again: without `old`."""
+    document = review_of(_APP, old=_APP)
+    before = document["request"]["oldObject"]
+    kept = old.get("annotations", {})
+    before["tag"] |= old
+    before["metadata"]["annotations"] = kept
+    if "istag-webhook/keep" in kept:
+        document["request"]["object"]["metadata"]["annotations"] = kept
+    return document
+
+
 @pytest.mark.parametrize(
     ("sets", "review", "patch"),
     [
@@ -53,6 +65,16 @@ def _patch(document: dict[str, Any], policy: Policy) -> list[tuple[str, str, Any
             _MODE, review_of(_APP, old=docker("quay.io/acme/app:0")),
             [("add", "/tag/importPolicy/importMode", "PreserveOriginal")], id="moved",
         ),
+        pytest.param(
+            _MODE, _again(importPolicy={"importMode": "PreserveOriginal"}),
+            [("add", "/tag/importPolicy/importMode", "PreserveOriginal")], id="taken-back",
+        ),
+        pytest.param(_MODE, _again(importPolicy={"importMode": "PreserveOriginal"}, annotations={"istag-webhook/keep": "importMode"}), [],
+                     id="taken-back-by-who-keeps-it"),
+        pytest.param(_LOCAL, _again(referencePolicy={"type": "Local"}), [("add", "/tag/referencePolicy/type", "Local")],
+                     id="taken-back-reference-policy"),
+        pytest.param(_SCHEDULED, _again(importPolicy={"scheduled": True}), [], id="taken-back-on-purpose"),
+        pytest.param(_MODE, _again(importPolicy={"importMode": ""}), [], id="never-completed"),
         pytest.param(_MODE, review_of(docker("Not/A reference")), [], id="what-the-api-server-refuses"),
         pytest.param(
             _MODE, review_of(_APP, tag={"annotations": {"istag-webhook/keep": "scheduled, importMode"}}, oldObject=review_of(None)["request"]["object"]),

@@ -64,10 +64,11 @@ def complete(change: TagChange, document: Mapping[str, Any], completions: Iterab
     """Return what completes the tag of `change` in `document`: the fewest operations, none where nothing is to do.
 
     Only a tag that points somewhere new is completed, only where the API server takes it as it is, and the first of
-    `completions` that sets a field wins it.
+    `completions` that sets a field wins it. Of one that points where it did, the two fields are restored that the API
+    server fills in itself: `oc tag` and an apply, sent again, leave them out and would take them back.
     """
     tag = change.new
-    if tag is None or tag.source is None or not change.moved or change.faults:
+    if tag is None or tag.source is None or not change.touched or change.faults:
         return ()
     place, chosen = change.place, list(completions)
     if not chosen or not place.kept:
@@ -79,12 +80,22 @@ def complete(change: TagChange, document: Mapping[str, Any], completions: Iterab
         for home in homes.values()
         for word in str(home.get(KEEP) or "").split(",")
     }  # fmt: skip
+    import_policy, reference_policy = (dict(of(tag, chosen, kept)) for of in (_import_policy, _reference_policy))
     annotations = _missing(chosen, homes, kept) if Carried.ANNOTATIONS in place.kept else {}
+    if change.old is not None and not change.moved:
+        import_policy = _restored(import_policy, "importMode", change.old.import_mode)
+        reference_policy = _restored(reference_policy, "type", change.old.reference_policy)
+        annotations = {}
     return (
-        *_policy(place.pointer, "importPolicy", sent, dict(_import_policy(tag, chosen, kept))),
-        *_policy(place.pointer, "referencePolicy", sent, dict(_reference_policy(tag, chosen, kept))),
+        *_policy(place.pointer, "importPolicy", sent, import_policy),
+        *_policy(place.pointer, "referencePolicy", sent, reference_policy),
         *_annotations(homes, annotations),
     )
+
+
+def _restored(wanted: Mapping[str, Any], field: str, was: str) -> dict[str, Any]:
+    """Return of `wanted` the field that had its value before."""
+    return {field: was} if wanted.get(field) == was else {}
 
 
 def _import_policy(tag: TagReference, chosen: Iterable[Completion], kept: set[str]) -> Iterator[tuple[str, Any]]:
