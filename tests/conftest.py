@@ -1,22 +1,22 @@
 """What the tests share: recorded reviews, policies, the app."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import apiserver
 import assets
 import pytest
-from apiserver import ApiServer
+from apiserver import LEFT_OUT, ApiServer, leave_out
 from flask.testing import FlaskClient
 from support import Lines, policy_of, review_of
 
 from webhook.app import Service, create_app
 from webhook.metrics import Metrics
 from webhook.policy import Policy, load
-
-_LEFT_OUT = "no API server: "
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,26 +34,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Say at the end, and plainly, that the tests against a real API server were left out."""
+    """Say at the very end, and plainly, what was left out, and how to get what was missing."""
     yield
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if _LEFT_OUT in str(report.longrepr)]
-    if skipped:
-        terminalreporter.section("left out: the tests against a real API server")
-        terminalreporter.write_line(
-            f"{len(skipped)} tests were skipped: {skipped[0].longrepr[2].partition(_LEFT_OUT)[2]}"
-        )
-        terminalreporter.write_line(f"{assets.HOW} (CONTRIBUTING.md).")
+    skipped = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])]
+    reasons = Counter(reason.partition(LEFT_OUT)[2] for reason in skipped if LEFT_OUT in reason)
+    if reasons:
+        terminalreporter.section("left out")
+        for reason, count in reasons.items():
+            terminalreporter.write_line(f"{count} skipped: {reason}")
+        terminalreporter.write_line("CONTRIBUTING.md says where what was missing comes from.")
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+def api() -> Iterator[ApiServer]:
     """A real API server with the CRDs of the five resources; see CONTRIBUTING.md for where its programs come from."""
     try:
         assets.servers()
         assets.kubectl(kustomize=False)
     except assets.NotFound as error:
-        pytest.skip(f"{_LEFT_OUT}{error}")
-    with apiserver.running(tmp_path_factory.mktemp("api")) as server:
+        leave_out(f"no API server: {error}")
+    with TemporaryDirectory(prefix="istag-api-") as directory, apiserver.running(Path(directory)) as server:
         yield server
 
 
@@ -63,7 +63,7 @@ def kustomize() -> Callable[[Path], list[dict[str, Any]]]:
     try:
         assets.kubectl()
     except assets.NotFound as error:
-        pytest.skip(f"no kubectl that knows Components: {error}")
+        leave_out(f"no kubectl that knows Components: {error}")
     return apiserver.kustomized
 
 
