@@ -11,6 +11,7 @@ _COMMANDS: Final = {
     "check": "webhook.cli.check:check",
     "test": "webhook.cli.test:test",
     "policy": "webhook.cli.policy:policy",
+    "probe": "webhook.cli.probe:probe",
     "certs": "webhook.cli.certs:certs",
     "version": "webhook.cli.version:version",
 }

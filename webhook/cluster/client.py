@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from webhook.cluster.resource import Page, Resource
+from webhook.errors import ClusterRefused
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -45,6 +47,16 @@ class Cluster:
     def get(self, resource: Resource, name: str, namespace: str = "", subresource: str = "") -> dict[str, Any]:
         """Return one object."""
         return self.sender.send("GET", resource.path(namespace, name, subresource))
+
+    def resources(self, group: str, version: str) -> list[dict[str, Any]]:
+        """Return what is served of a group (meta/v1, APIResource), nothing of one that is not there."""
+        try:
+            found = self.sender.send("GET", f"/apis/{group}/{version}")
+        except ClusterRefused as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return []
+        return list(found.get("resources") or ())
 
     def pages(
         self, resource: Resource, namespace: str = "", *, limit: int = _CHUNK, token: str = "", **selectors: str
