@@ -1,0 +1,252 @@
+"""A certificate that changes under load, callers that need one of their own, and the Secrets that others write."""
+
+import http.client
+import json
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from serving import Server, serving, until
+from support import docker, review_of
+
+from webhook.errors import CertificateRefused
+from webhook.tls import Serving
+
+_REVIEW = json.dumps(review_of(docker("quay.io/acme/app@sha256:" + "a" * 64))).encode()
+_HOST = "istag-webhook.istag-webhook.svc"
+
+
+def _issue(ca: trustme.CA, *names: str, key: trustme.KeyType = trustme.KeyType.ECDSA) -> dict[str, bytes]:
+    """Return what cert-manager and others write into a Secret: the chain without its root, the key, the root."""
+    leaf = ca.issue_cert(*(names or ("localhost",)), key_type=key)
+    chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
+    return {"tls.crt": chain, "tls.key": leaf.private_key_pem.bytes(), "ca.crt": ca.cert_pem.bytes()}
+
+
+def _mount(directory: Path, entries: dict[str, bytes]) -> None:
+    """Mount a Secret, or change one that is mounted, as the kubelet does: a directory of its own, and one symlink."""
+    directory.mkdir(exist_ok=True)
+    version = directory / f"..{len(list(directory.iterdir()))}"
+    version.mkdir()
+    for name, data in entries.items():
+        (version / name).write_bytes(data)
+        if not (directory / name).is_symlink():
+            (directory / name).symlink_to(f"..data/{name}")
+    (directory / "..data_tmp").symlink_to(version.name)
+    (directory / "..data_tmp").rename(directory / "..data")
+
+
+def _overwrite(directory: Path, entries: dict[str, bytes]) -> None:
+    """Write over the files one after the other: for a moment they are of two pairs."""
+    for name, data in entries.items():
+        (directory / name).write_bytes(data)
+
+
+def _serial(server: Server) -> str:
+    """Shake hands, and return the serial number of the certificate that was served."""
+    connection = server.connect()
+    try:
+        connection.connect()
+        assert isinstance(connection.sock, ssl.SSLSocket)
+        found = connection.sock.getpeercert()
+        assert found is not None
+        return str(found["serialNumber"])
+    finally:
+        connection.close()
+
+
+@dataclass
+class Load:
+    """What callers have been answered."""
+
+    server: Server
+    answers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    stop: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def call(self, name: str, *, keep: bool) -> None:
+        """Post one review after the other, over one connection or each over a new one."""
+        connection: http.client.HTTPSConnection | None = None
+        while not self.stop.is_set():
+            try:
+                connection = connection or self.server.connect()
+                status, answer = self.server.post(_REVIEW, connection=connection)
+                said = f"{status} {answer['response']['allowed']}"
+            except (OSError, http.client.HTTPException) as error:
+                said = repr(error)
+                keep = False
+            if not keep and connection is not None:
+                connection.close()
+                connection = None
+            with self._lock:
+                self.answers[name, said] += 1
+        if connection is not None:
+            connection.close()
+
+    def served(self) -> dict[str, int]:
+        """Return how many were answered as they should be, by caller."""
+        with self._lock:
+            return {name: count for (name, said), count in self.answers.items() if said == "200 True"}
+
+
+@contextmanager
+def _loaded(server: Server) -> Iterator[Load]:
+    """Call the server without a pause, by connections that stay and by new ones, until the end of the block."""
+    load = Load(server)
+    callers = {f"{kind} {number}": kind == "keep-alive" for kind in ("keep-alive", "new") for number in range(2)}
+    threads = [
+        threading.Thread(target=load.call, args=(name,), kwargs={"keep": keep}) for name, keep in callers.items()
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: len(load.served()) == len(callers), "every caller to be answered")
+        yield load
+    finally:
+        load.stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_renewals_under_load(tmp_path: Path) -> None:
+    """A renewed pair, however it comes and whatever its key, is what a new handshake sees; not one request fails."""
+    authority = trustme.CA()
+    _mount(tmp_path / "certs", _issue(authority))
+    with serving(tmp_path) as server, _loaded(server) as load:
+        seen = {_serial(server)}
+        for change, key in (
+            (_mount, trustme.KeyType.ECDSA),
+            (_overwrite, trustme.KeyType.RSA),
+            (_mount, trustme.KeyType.RSA),
+            (_overwrite, trustme.KeyType.ECDSA),
+        ):
+            before = load.served()
+            change(tmp_path / "certs", _issue(authority, key=key))
+
+            def renewed() -> bool:
+                return not {_serial(server) for _ in range(12)} & seen  # every worker's turn
+
+            until(renewed, "every worker to serve the new certificate", 60)
+            seen.add(_serial(server))
+            until(lambda: all(count > before[name] for name, count in load.served().items()), "further answers")  # noqa: B023 - asked at once
+        assert len(seen) == 5
+        assert server.process.poll() is None
+    assert {said for _, said in load.answers} == {"200 True"}
+
+
+def _caller(directory: Path, ca: trustme.CA, name: str = "system:openshift-apiserver") -> Path:
+    """Return a caller's certificate with its key."""
+    directory.mkdir(exist_ok=True)
+    path = directory / "caller.pem"
+    ca.issue_cert("caller.test", common_name=name).private_key_and_cert_chain_pem.write_to_path(path)
+    return path
+
+
+def _posted(server: Server, pair: Path | None, version: ssl.TLSVersion) -> str:
+    """Post a review as a caller with a certificate, or without, and return the status; "" where there is no answer."""
+    context = ssl.create_default_context(cafile=server.ca)
+    context.minimum_version = context.maximum_version = version
+    if pair is not None:
+        context.load_cert_chain(pair)
+    connection = http.client.HTTPSConnection("localhost", server.port, context=context, timeout=30)
+    try:
+        return str(server.post(_REVIEW, connection=connection)[0])
+    except (ssl.SSLError, ConnectionError):
+        return ""
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
+def test_callers_need_a_certificate(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    """Who has none, or another CA's, is refused by the handshake and not judged; a renewed client CA is taken up.
+
+    In TLS 1.3 a client is done before the server has seen its certificate: its first answer is the end of the
+    connection. asyncio ends it without the alert that says why.
+    """
+    _mount(tmp_path / "certs", _issue(trustme.CA()))
+    old, new = trustme.CA(), trustme.CA()
+    theirs, stranger = _caller(tmp_path / "old", old), _caller(tmp_path / "new", new)
+    _mount(tmp_path / "callers", {"ca.crt": old.cert_pem.bytes()})
+    with serving(tmp_path, "--client-ca", str(tmp_path / "callers" / "ca.crt")) as server:
+        assert server.get("/readyz")[0] == 200  # the kubelet has no certificate
+        assert [_posted(server, each, version) for each in (None, stranger, theirs, None, theirs)] == [
+            "",
+            "",
+            "200",
+            "",
+            "200",
+        ]
+        until(lambda: len(server.records()) == 2, "both records")
+        _mount(tmp_path / "callers", {"ca.crt": old.cert_pem.bytes() + new.cert_pem.bytes()})
+        until(
+            lambda: {_posted(server, each, version) for each in (theirs, stranger) * 4} == {"200"}, "the new client CA"
+        )
+        _mount(tmp_path / "callers", {"ca.crt": new.cert_pem.bytes()})
+        until(lambda: {_posted(server, theirs, version) for _ in range(8)} == {""}, "the old client CA to go")
+        assert [_posted(server, each, version) for each in (stranger, None)] == ["200", ""]
+
+
+def _pkcs8(key: bytes) -> bytes:
+    return load_pem_private_key(key, None).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _as_it_is(key: bytes) -> bytes:
+    return key  # PKCS#1 for RSA, SEC 1 for ECDSA
+
+
+@pytest.mark.parametrize("form", [_as_it_is, _pkcs8], ids=["traditional", "PKCS#8"])
+@pytest.mark.parametrize("key", [trustme.KeyType.RSA, trustme.KeyType.ECDSA], ids=["RSA", "ECDSA"])
+@pytest.mark.parametrize("intermediate", [False, True], ids=["root", "intermediate"])
+def test_secrets_of_cert_manager(
+    tmp_path: Path, key: trustme.KeyType, form: Callable[[bytes], bytes], *, intermediate: bool
+) -> None:
+    """A chain and a key in any of cert-manager's encodings are served to a caller that trusts the root alone."""
+    root = trustme.CA()
+    entries = _issue(root.create_child_ca() if intermediate else root, _HOST, key=key)
+    assert entries["tls.crt"].count(b"BEGIN") == 1 + intermediate
+    _mount(tmp_path / "tls", {**entries, "tls.key": form(entries["tls.key"])})
+    _verified(Serving(tmp_path / "tls" / "tls.crt", tmp_path / "tls" / "tls.key"), root.cert_pem.bytes())
+
+
+def test_secrets_of_the_service_ca(tmp_path: Path) -> None:
+    """OpenShift's service CA writes its own certificate after the leaf, and no `ca.crt`: it is in the caBundle."""
+    ca = trustme.CA()
+    entries = _issue(ca, _HOST, f"{_HOST}.cluster.local", key=trustme.KeyType.RSA)
+    _mount(tmp_path / "tls", {"tls.crt": entries["tls.crt"] + ca.cert_pem.bytes(), "tls.key": entries["tls.key"]})
+    _verified(Serving(tmp_path / "tls" / "tls.crt", tmp_path / "tls" / "tls.key"), ca.cert_pem.bytes())
+
+
+def _verified(serving: Serving, root: bytes) -> None:
+    """Shake hands as the API server does, by name and trusting a root alone."""
+    client = ssl.create_default_context(cadata=root.decode())
+    sides = [(ssl.MemoryBIO(), ssl.MemoryBIO())]
+    ((to_server, to_client),) = sides
+    server_side = serving.context.wrap_bio(to_server, to_client, server_side=True)
+    client_side = client.wrap_bio(to_client, to_server, server_hostname=_HOST)
+    waiting = [client_side, server_side]
+    for _ in range(8):
+        for side in tuple(waiting):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            waiting.remove(side)
+    assert not waiting
+
+
+def test_a_chain_in_the_wrong_order(tmp_path: Path) -> None:
+    """The serving certificate comes first (RFC 8446, section 4.4.2): else it is not of the key, and that is said."""
+    entries = _issue(trustme.CA().create_child_ca(), _HOST)
+    leaf, between = entries["tls.crt"].split(b"-----END CERTIFICATE-----\n")[:2]
+    end = b"-----END CERTIFICATE-----\n"
+    _mount(tmp_path, {**entries, "tls.crt": between + end + leaf + end})
+    with pytest.raises(CertificateRefused, match="is not of the key in"):
+        Serving(tmp_path / "tls.crt", tmp_path / "tls.key")
