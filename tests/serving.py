@@ -107,6 +107,19 @@ class Server:
         self.process.send_signal(number)
 
 
+def mount(directory: Path, entries: dict[str, bytes]) -> None:
+    """Mount a Secret, or change one that is mounted, as the kubelet does: a directory of its own, and one symlink."""
+    directory.mkdir(exist_ok=True)
+    version = directory / f"..{len(list(directory.iterdir()))}"
+    version.mkdir()
+    for name, data in entries.items():
+        (version / name).write_bytes(data)
+        if not (directory / name).is_symlink():
+            (directory / name).symlink_to(f"..data/{name}")
+    (directory / "..data_tmp").symlink_to(version.name)
+    (directory / "..data_tmp").rename(directory / "..data")
+
+
 @contextmanager
 def serving(directory: Path, *arguments: str, **environment: str) -> Iterator[Server]:
     """Run `istag-webhook serve --dev` with its certificates in `directory`, until the end of the block."""

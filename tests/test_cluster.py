@@ -113,12 +113,27 @@ def test_where_a_cluster_is_looked_for(environment: dict[str, str], sentence: st
     assert (done.stdout, done.stderr) == (sentence + "\n", "")
 
 
-def test_the_client_is_an_extra() -> None:
-    """Without the extra the sentence says how to install it."""
-    code = (
-        "import sys\nsys.modules['kubernetes'] = None\nfrom webhook.cluster import connect\n"
-        "try: connect()\nexcept Exception as error: print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=_HOME, capture_output=True, text=True, check=False)
+_WITHOUT = "import sys\nsys.modules['kubernetes'] = None\nfrom webhook.cli import main\nmain()"
+_LOADED = """\
+import sys
+from webhook.cli import main
+try: main()
+finally: print([name for name in sys.modules if name.partition(".")[0] in ("kubernetes", "urllib3", "pydantic")])
+"""
+
+
+@pytest.mark.parametrize("command", [["certs", "cluster"], ["probe"]], ids=" ".join)
+def test_the_client_is_an_extra(command: list[str]) -> None:
+    """Without the extra a command that needs it ends with 2, and says how to install it."""
+    done = subprocess.run([sys.executable, "-c", _WITHOUT, *command], capture_output=True, text=True, check=False)
     said = "the Kubernetes client is not installed: pip install 'istag-webhook[cluster]'\n"
-    assert (done.stdout, done.stderr) == (said, "")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
+@pytest.mark.parametrize(
+    "command", [["check", "missing"], ["serve", "--cert", "missing"], ["probe", "--help"]], ids=" ".join
+)
+def test_nobody_else_loads_it(command: list[str]) -> None:
+    """Commands that ask no cluster do not read its library."""
+    done = subprocess.run([sys.executable, "-c", _LOADED, *command], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "[]"

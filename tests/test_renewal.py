@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apiserver import ApiServer, Said
+from apiserver import ApiServer, Said, path_of
 from click.testing import CliRunner
-from serving import until
+from serving import mount, serving, until
 
 from webhook import tls
 from webhook.cli import main
@@ -407,3 +409,63 @@ def test_terms_that_make_no_sense(place: Place) -> None:
         2,
         "--renew-before: expected less than the 30 days that a certificate is valid, got 30\n",
     )
+
+
+def test_the_api_server_calls_what_was_made(place: Place, tmp_path: Path) -> None:
+    """From no certificate to a renewed one, and the old CA forgotten: every call of the API server itself is answered."""
+    assert place.run().code == 0
+    mount(tmp_path / "tls", place.now().secret)
+    files = "--cert", str(tmp_path / "tls" / "tls.crt"), "--key", str(tmp_path / "tls" / "tls.key")
+    with serving(tmp_path, *files) as server:
+        service = {"metadata": {"name": "istag-webhook"}, "spec": {"type": "ExternalName", "externalName": "localhost"}}
+        made = place.api.request("POST", f"/api/v1/namespaces/{place.namespace}/services", service)
+        assert made.status == 201, made.document
+        for kind, path in zip(_KINDS, place.paths[1:], strict=True):
+            at = "/webhooks/0/clientConfig/service"
+            patch = [{"op": "add", "path": f"{at}/port", "value": server.port},
+                     {"op": "add", "path": f"{at}/path", "value": f"/{kind.removesuffix('ing').removesuffix('at')}ate"}]  # fmt: skip
+            patched = place.api.request(
+                "PATCH", f"{path}/{place.namespace}", patch, Content_Type="application/json-patch+json"
+            )
+            assert patched.status == 200, patched.document
+        until(lambda: _created(place, "!").startswith("422"), "the API server to call the webhook")
+        answers: Counter[str] = Counter()
+        stop = threading.Event()
+
+        def load() -> None:
+            while not stop.is_set():
+                answers[_created(place, "live")] += 1
+
+        caller = threading.Thread(target=load)
+        caller.start()
+        try:
+            assert place.run("--renew").code == 0
+            mount(tmp_path / "tls", place.now().secret)
+            loaded = "certificate loaded"
+            until(
+                lambda: sum(loaded in line["message"] for line in tuple(server.logs)) == 2, "both workers to serve it"
+            )
+            assert place.run("--forget").code == 0
+            before = answers["201"]
+            until(lambda: answers["201"] > before + 20, "answers after the old CA was forgotten")
+        finally:
+            stop.set()
+            caller.join()
+        assert set(answers) == {"201"}
+        assert len(server.records()) >= answers["201"]
+
+
+def _created(place: Place, tag: str) -> str:
+    """Create a tag in a dry run, and return the status, with the message of a refusal."""
+    document = {
+        "apiVersion": "image.openshift.io/v1",
+        "kind": "ImageStreamTag",
+        "metadata": {"name": f"app:{tag}"},
+        "tag": {"name": tag, "from": {"kind": "DockerImage", "name": "quay.io/acme/app:1"}},
+        "generation": 0,
+        "lookupPolicy": {"local": False},
+        "image": {"metadata": {}},
+    }
+    document["tag"] |= {"importPolicy": {"importMode": "Legacy"}, "referencePolicy": {"type": "Source"}}  # type: ignore[operator]
+    answer = place.api.request("POST", f"{path_of('imagestreamtags', place.namespace)}?dryRun=All", document)
+    return f"{answer.status} {answer.document.get('message', '')}".strip()

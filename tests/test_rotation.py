@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from serving import Server, serving, until
+from serving import Server, mount, serving, until
 from support import docker, review_of
 
 from webhook.errors import CertificateRefused
@@ -28,19 +28,6 @@ def _issue(ca: trustme.CA, *names: str, key: trustme.KeyType = trustme.KeyType.E
     leaf = ca.issue_cert(*(names or ("localhost",)), key_type=key)
     chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
     return {"tls.crt": chain, "tls.key": leaf.private_key_pem.bytes(), "ca.crt": ca.cert_pem.bytes()}
-
-
-def _mount(directory: Path, entries: dict[str, bytes]) -> None:
-    """Mount a Secret, or change one that is mounted, as the kubelet does: a directory of its own, and one symlink."""
-    directory.mkdir(exist_ok=True)
-    version = directory / f"..{len(list(directory.iterdir()))}"
-    version.mkdir()
-    for name, data in entries.items():
-        (version / name).write_bytes(data)
-        if not (directory / name).is_symlink():
-            (directory / name).symlink_to(f"..data/{name}")
-    (directory / "..data_tmp").symlink_to(version.name)
-    (directory / "..data_tmp").rename(directory / "..data")
 
 
 def _overwrite(directory: Path, entries: dict[str, bytes]) -> None:
@@ -118,13 +105,13 @@ def _loaded(server: Server) -> Iterator[Load]:
 def test_renewals_under_load(tmp_path: Path) -> None:
     """A renewed pair, however it comes and whatever its key, is what a new handshake sees; not one request fails."""
     authority = trustme.CA()
-    _mount(tmp_path / "certs", _issue(authority))
+    mount(tmp_path / "certs", _issue(authority))
     with serving(tmp_path) as server, _loaded(server) as load:
         seen = {_serial(server)}
         for change, key in (
-            (_mount, trustme.KeyType.ECDSA),
+            (mount, trustme.KeyType.ECDSA),
             (_overwrite, trustme.KeyType.RSA),
-            (_mount, trustme.KeyType.RSA),
+            (mount, trustme.KeyType.RSA),
             (_overwrite, trustme.KeyType.ECDSA),
         ):
             before = load.served()
@@ -171,10 +158,10 @@ def test_callers_need_a_certificate(tmp_path: Path, version: ssl.TLSVersion) -> 
     In TLS 1.3 a client is done before the server has seen its certificate: its first answer is the end of the
     connection. asyncio ends it without the alert that says why.
     """
-    _mount(tmp_path / "certs", _issue(trustme.CA()))
+    mount(tmp_path / "certs", _issue(trustme.CA()))
     old, new = trustme.CA(), trustme.CA()
     theirs, stranger = _caller(tmp_path / "old", old), _caller(tmp_path / "new", new)
-    _mount(tmp_path / "callers", {"ca.crt": old.cert_pem.bytes()})
+    mount(tmp_path / "callers", {"ca.crt": old.cert_pem.bytes()})
     with serving(tmp_path, "--client-ca", str(tmp_path / "callers" / "ca.crt")) as server:
         assert server.get("/readyz")[0] == 200  # the kubelet has no certificate
         assert [_posted(server, each, version) for each in (None, stranger, theirs, None, theirs)] == [
@@ -185,11 +172,11 @@ def test_callers_need_a_certificate(tmp_path: Path, version: ssl.TLSVersion) -> 
             "200",
         ]
         until(lambda: len(server.records()) == 2, "both records")
-        _mount(tmp_path / "callers", {"ca.crt": old.cert_pem.bytes() + new.cert_pem.bytes()})
+        mount(tmp_path / "callers", {"ca.crt": old.cert_pem.bytes() + new.cert_pem.bytes()})
         until(
             lambda: {_posted(server, each, version) for each in (theirs, stranger) * 4} == {"200"}, "the new client CA"
         )
-        _mount(tmp_path / "callers", {"ca.crt": new.cert_pem.bytes()})
+        mount(tmp_path / "callers", {"ca.crt": new.cert_pem.bytes()})
         until(lambda: {_posted(server, theirs, version) for _ in range(8)} == {""}, "the old client CA to go")
         assert [_posted(server, each, version) for each in (stranger, None)] == ["200", ""]
 
@@ -212,7 +199,7 @@ def test_secrets_of_cert_manager(
     root = trustme.CA()
     entries = _issue(root.create_child_ca() if intermediate else root, _HOST, key=key)
     assert entries["tls.crt"].count(b"BEGIN") == 1 + intermediate
-    _mount(tmp_path / "tls", {**entries, "tls.key": form(entries["tls.key"])})
+    mount(tmp_path / "tls", {**entries, "tls.key": form(entries["tls.key"])})
     _verified(Serving(tmp_path / "tls" / "tls.crt", tmp_path / "tls" / "tls.key"), root.cert_pem.bytes())
 
 
@@ -220,7 +207,7 @@ def test_secrets_of_the_service_ca(tmp_path: Path) -> None:
     """OpenShift's service CA writes its own certificate after the leaf, and no `ca.crt`: it is in the caBundle."""
     ca = trustme.CA()
     entries = _issue(ca, _HOST, f"{_HOST}.cluster.local", key=trustme.KeyType.RSA)
-    _mount(tmp_path / "tls", {"tls.crt": entries["tls.crt"] + ca.cert_pem.bytes(), "tls.key": entries["tls.key"]})
+    mount(tmp_path / "tls", {"tls.crt": entries["tls.crt"] + ca.cert_pem.bytes(), "tls.key": entries["tls.key"]})
     _verified(Serving(tmp_path / "tls" / "tls.crt", tmp_path / "tls" / "tls.key"), ca.cert_pem.bytes())
 
 
@@ -247,6 +234,6 @@ def test_a_chain_in_the_wrong_order(tmp_path: Path) -> None:
     entries = _issue(trustme.CA().create_child_ca(), _HOST)
     leaf, between = entries["tls.crt"].split(b"-----END CERTIFICATE-----\n")[:2]
     end = b"-----END CERTIFICATE-----\n"
-    _mount(tmp_path, {**entries, "tls.crt": between + end + leaf + end})
+    mount(tmp_path, {**entries, "tls.crt": between + end + leaf + end})
     with pytest.raises(CertificateRefused, match="is not of the key in"):
         Serving(tmp_path / "tls.crt", tmp_path / "tls.key")

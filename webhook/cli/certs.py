@@ -94,12 +94,12 @@ def cluster(
     dry_run: bool,
     **where: str,
 ) -> None:
-    """Make or renew an installation's certificate through the Kubernetes API.
+    """Make or renew the certificate of an installation.
 
-    A CA and the serving certificate that it signed go into the Secret, and the CA into the caBundle of both webhook
-    configurations, which trust it before it is served. A CA stays trusted until it expires, and so does the certificate
-    that it signed: a pod that still serves that one goes on being called. After a key has leaked: --renew, and when the
-    pods serve the new certificate, --forget.
+    Through the Kubernetes API, a CA and the serving certificate that it signed go into the Secret, and the CA into the
+    caBundle of both webhook configurations, which trust it before it is served. A CA stays trusted until it expires,
+    and so does the certificate that it signed: a pod that still serves that one goes on being called. After a key has
+    leaked: --renew, and when every pod serves the new certificate, --forget.
 
     It may be run again, and by two at once: as a Job to install, and as a CronJob after. It needs the rights to get and
     update that Secret and both webhook configurations, and to create Secrets in the namespace.
