@@ -12,11 +12,16 @@ import assets
 import pytest
 from apiserver import LEFT_OUT, ApiServer, leave_out
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from support import Lines, policy_of, review_of
 
 from webhook.app import Service, create_app
 from webhook.metrics import Metrics
 from webhook.policy import Policy, load
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -317,7 +317,7 @@ _VALUES: st.SearchStrategy[Any] = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data(), st.sampled_from(_RECORDED), st.sampled_from(["/validate", "/mutate"]))
 def test_any_value_anywhere_is_answered(data: st.DataObject, path: Path, endpoint: str) -> None:
     """A recorded review with any value at any place is judged or is no review: it is never a fault of ours."""

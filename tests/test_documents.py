@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webhook.documents import json as json_documents
@@ -99,7 +99,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(st.dictionaries(_KEYS, _VALUES, min_size=1, max_size=3), st.sampled_from([None, 1, 4]))
 def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
     """JSON is YAML too: both readers find the same value, and the same line for every path in it."""

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 from support import decoded, docker, policy_of, review_of
@@ -65,7 +65,7 @@ def _written(name: str, head: Header, *outcomes: Outcome) -> str:
     return "".join(writer(name)(head, outcomes))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(st.lists(_outcomes(), max_size=4))
 def test_json_round_trip(outcomes: list[Outcome]) -> None:
     """Whatever outcomes hold, the report is one JSON document, one outcome a line, and is read back as it was."""
@@ -260,7 +260,7 @@ def test_sarif_names_a_finding_alike_wherever_it_stands(head: Header, outcomes: 
     assert here == there
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(_outcomes(), max_size=3))
 def test_whatever_outcomes_hold(outcomes: list[Outcome]) -> None:
     """Hostile text breaks no format: each reader finds as many outcomes as there are."""
