@@ -14,7 +14,7 @@ _LONGEST: Final = 4_096
 _LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?")
 _HOST: Final = re.compile(rf"(?:{_LABEL.pattern}(?:\.{_LABEL.pattern})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
 _COMPONENT: Final = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
-_TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
 _HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{64}")
@@ -52,8 +52,8 @@ class ImageReference:
         path, colon, tag = rest, "", ""
         if rest.rfind(":") > rest.rfind("/"):
             path, colon, tag = rest.rpartition(":")
-        if colon and not _TAG.fullmatch(tag):
-            raise _wrong(text, f"the tag {quoted(tag)} does not match {_TAG.pattern}")
+        if colon and not TAG.fullmatch(tag):
+            raise _wrong(text, f"the tag {quoted(tag)} does not match {TAG.pattern}")
         registry, repository = _split(text, path)
         if len(registry) + 1 + len(repository) > _LONGEST_NAME:
             raise _wrong(text, f"the name is longer than {_LONGEST_NAME} characters")

@@ -49,8 +49,8 @@ def load(*paths: Path) -> Policy:
     Raises:
         PolicyRefused: with every fault.
     """
-    texts, faults = _texts(paths) if paths else ([(SHIPPED, shipped())], [])
-    read_all = [yaml.read(where, text) for where, text in texts]
+    given, faults = texts(paths)
+    read_all = [yaml.read(where, text) for where, text in given]
     documents = [document for found, _ in read_all for document in found if not is_test(document.value)]
     faults = [*faults, *chain.from_iterable(wrong for _, wrong in read_all)]
     parsed: list[tuple[Document, str, dict[str, Any]]] = []
@@ -111,8 +111,11 @@ def sources(*paths: Path) -> list[Path]:
     ]
 
 
-def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
-    texts: list[tuple[str, str]] = []
+def texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
+    """Return names and texts of the files in `paths`, the shipped policy's where there are none, and every fault."""
+    if not paths:
+        return [(SHIPPED, shipped())], []
+    given: list[tuple[str, str]] = []
     faults: list[Fault] = []
     for path in paths:
         try:
@@ -123,12 +126,12 @@ def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]
                 if file.stat().st_size > _LARGEST:
                     faults.append(Fault(str(file), "", f"expected {_LARGEST} bytes at most"))
                     continue
-                texts.append((str(file), file.read_text(encoding="utf-8")))
+                given.append((str(file), file.read_text(encoding="utf-8")))
         except UnicodeDecodeError as error:
             faults.append(Fault(str(path), "", f"expected UTF-8: byte {error.start} is not"))
         except OSError as error:
             faults.append(Fault(str(error.filename or path), "", f"cannot be read: {error.strerror}"))
-    return texts, faults
+    return given, faults
 
 
 def _twice(documents: list[Document]) -> list[Fault]:

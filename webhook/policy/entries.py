@@ -31,6 +31,7 @@ class RuleEntry:
     mode: Mode = Mode.ENFORCE
     existing: Mode = Mode.AUDIT
     match: Match = Match()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,12 @@ def _rule_record(kind: type[Rule]) -> Record:
 
 
 def _rule_entry(
-    name: str, mode: str = Mode.ENFORCE, existing: str = Mode.AUDIT, match: Match | None = None, **kinds: Rule
+    name: str,
+    description: str = "",
+    mode: str = Mode.ENFORCE,
+    existing: str = Mode.AUDIT,
+    match: Match | None = None,
+    **kinds: Rule,
 ) -> RuleEntry:
     rule = next(iter(kinds.values()))
     wanted = match or Match()
@@ -90,7 +96,7 @@ def _rule_entry(
         )
     if wanted.only.tags and not rule.judges_tags:
         raise ValidationError({"match": {"tags": [f"{rule.kind} judges streams and no tags, so it can never match"]}})
-    return RuleEntry(name, rule, Mode(mode), Mode(existing), wanted)
+    return RuleEntry(name, rule, Mode(mode), Mode(existing), wanted, description)
 
 
 def resources(rule: Rule | type[Rule]) -> list[str]:
@@ -115,6 +121,7 @@ def _exemption(name: str, match: Match | None = None, **given: Any) -> Exemption
 RULE: Final = Record(
     {
         "name": Name(required=True),
+        "description": Sentence(),
         "mode": Choice(Mode.ENFORCE, Mode.WARN, Mode.AUDIT),
         "existing": Choice(*Mode),
         "match": MATCH,
@@ -123,6 +130,7 @@ RULE: Final = Record(
     _rule_entry,
     docs={
         "name": "what messages, metrics and records call it",
+        "description": "why it is there and whom to ask, for `policy explain`",
         "mode": "what a finding does: refuse, warn the client, or only record",
         "existing": "the same for what a change leaves as it was",
         "match": "the changes it judges, all where absent",

@@ -62,6 +62,10 @@ class Rule(ABC):
     def check(self, change: Any, review: Review) -> Iterator[Violation]:
         """Yield what is wrong with `change`, carried by `review`; `change.new` is there, but see `judges_removal`."""
 
+    @abstractmethod
+    def comply(self) -> Iterator[str]:
+        """Yield what whoever is refused can do, one plain sentence each, by the rule's parameters."""
+
     @classmethod
     def documentation(cls) -> str:
         """Return what the kind says, in one line."""

@@ -25,6 +25,10 @@ class Schema(Rule):
         for fault in change.faults:
             yield Violation(fault.message, fault.field, fault.reason)
 
+    def comply(self) -> Iterator[str]:
+        """Yield where it is said what a field may hold."""
+        yield "Mend the field that the message names: `oc explain imagestream.spec.tags` says what a tag may hold."
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions(Rule):
@@ -44,3 +48,8 @@ class Conditions(Rule):
             if condition.status == "False" and any_matches(self.deny, condition.type):
                 why = ": ".join(part for part in (condition.reason, condition.message) if part) or "no reason given"
                 yield Violation(f"condition {quoted(condition.type)} is False: {quoted(why)}", condition.field)
+
+    def comply(self) -> Iterator[str]:
+        """Yield how an import is tried again."""
+        yield "Mend what the condition says, then import again: `oc import-image STREAM:TAG`."
+        yield "Or point the tag elsewhere: what another source's import said no longer counts."

@@ -179,6 +179,11 @@ class Expression(Rule):
                     wrong = f"{quoted(validation.expression)} is no boolean but {quoted(str(result))}"
                 yield Violation(wrong, change.place.path)
 
+    def comply(self) -> Iterator[str]:
+        """Yield the expressions that must be true."""
+        for validation in self.validations:
+            yield f"Make this true: `{validation.expression}` (else: {validation.message})."
+
 
 def as_variable(change: TagChange) -> dict[str, Any]:
     """Return the CEL variable `tag`: what is judged, whichever resource carried it."""

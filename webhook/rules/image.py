@@ -48,6 +48,14 @@ class Labels(Rule):
                     f"label {quoted(name)} is not allowed; denied: {listed(self.deny)}", where, Reason.FORBIDDEN
                 )
 
+    def comply(self) -> Iterator[str]:
+        """Yield how an image gets its labels."""
+        for name, glob in self.require:
+            yield f"Build the image with a label {name} that matches {glob}: `podman build --label {name}=VALUE`."
+        if self.deny:
+            yield f"Build it without labels such as {listed(self.deny)}."
+        yield "Push an image and no manifest list, which has no labels of its own."
+
 
 @dataclass(frozen=True, slots=True)
 class Platforms(Rule):
@@ -67,6 +75,10 @@ class Platforms(Rule):
         if missing := [glob for glob in self.require if not any(glob.matches(platform) for platform in found)]:
             has = listed(quoted(platform) for platform in found) or "none"
             yield Violation(f"the image is not there for {listed(missing)}; it is there for {has}", change.place.path)
+
+    def comply(self) -> Iterator[str]:
+        """Yield how an image is built for several platforms."""
+        yield f"Build and push it for {listed(self.require)}: `podman build --platform PLATFORM,… --manifest NAME`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,14 @@ class ImageSize(Rule):
         if self.maxLayers is not None and (image.layers is None or image.layers > self.maxLayers):
             has = "does not say its layers" if image.layers is None else f"has {image.layers} layers"
             yield Violation(f"the image {has}; allowed: {self.maxLayers}", change.field("dockerImageLayers"))
+
+    def comply(self) -> Iterator[str]:
+        """Yield how large the image may be."""
+        if self.max is not None:
+            yield f"Build an image of {self.max} bytes at most: a smaller base, and a last stage without what built it."
+        if self.maxLayers is not None:
+            yield f"Build it with {self.maxLayers} layers at most: `podman build --squash`."
+        yield "Push an image and no manifest list, which does not say its size."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +140,8 @@ class Signatures(Rule):
                 change.field("signatures"),
                 Reason.REQUIRED,
             )
+
+    def comply(self) -> Iterator[str]:
+        """Yield how an image gets a signature that the cluster stores."""
+        trusted = ", one that verifies (`oc adm verify-image-signature --save`)" if self.trusted else ""
+        yield f"Push the image with its signature{trusted}: `skopeo copy --sign-by KEY SOURCE DESTINATION`."

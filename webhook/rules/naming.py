@@ -1,18 +1,15 @@
 """Rules about the tag itself: its name, its annotations, and whether it may ever change."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from webhook.globs import Glob, any_matches
 from webhook.model import Carried, Reason, Review, TagChange
 from webhook.parameters import Bool, Choice, GlobMap, globs
+from webhook.reference import TAG
 from webhook.rules.base import Rule, Violation, listed, parameter
 from webhook.text import quoted
-
-# The distribution specification's grammar of a tag.
-_TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +33,23 @@ class TagName(Rule):
             if self.allow or self.deny:
                 yield Violation("a whole repository is meant, whatever its tags are named", change.field("from.name"))
             return
-        if self.grammar and not _TAG.fullmatch(change.tag):
-            yield self._violation(change, "no registry can serve a tag named", f"expected {_TAG.pattern}")
+        if self.grammar and not TAG.fullmatch(change.tag):
+            yield self._violation(change, "no registry can serve a tag named", f"expected {TAG.pattern}")
         if self.deny and any_matches(self.deny, change.tag):
             yield self._violation(change, "a tag may not be named", f"denied: {listed(self.deny)}")
         elif self.allow and not any_matches(self.allow, change.tag):
             yield self._violation(change, "a tag may not be named", f"allowed: {listed(self.allow)}")
+
+    def comply(self) -> Iterator[str]:
+        """Yield what a tag may be called."""
+        if self.grammar:
+            yield "Use letters, digits, `_`, `.` and `-`, 128 at most, with no `.` or `-` first."
+        if self.allow:
+            yield f"Choose a name such as {listed(self.allow)}."
+        if self.deny:
+            yield f"Choose a name other than {listed(self.deny)}."
+        if self.allow or self.deny:
+            yield "Import the tags of a repository one by one: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`."
 
     @staticmethod
     def _violation(change: TagChange, wrong: str, wanted: str) -> Violation:
@@ -88,6 +96,12 @@ class Immutable(Rule):
                 Reason.FORBIDDEN,
             )
 
+    def comply(self) -> Iterator[str]:
+        """Yield what can be done beside changing a tag."""
+        yield "Leave the tag as it is, and make a new one: `oc tag SOURCE STREAM:NEWTAG`."
+        if self.unknown == "deny":
+            yield "A push and an import do not say what the tag was: set it by `oc tag` instead."
+
 
 @dataclass(frozen=True, slots=True)
 class Annotations(Rule):
@@ -118,3 +132,10 @@ class Annotations(Rule):
                     change.field("annotations"),
                     Reason.FORBIDDEN,
                 )
+
+    def comply(self) -> Iterator[str]:
+        """Yield the commands that set and remove annotations."""
+        for name, glob in self.require:
+            yield f"Set an annotation {name} that matches {glob}: `oc annotate istag/STREAM:TAG {name}=VALUE`."
+        if self.deny:
+            yield f"Remove annotations such as {listed(self.deny)}: `oc annotate istag/STREAM:TAG NAME-`."

@@ -54,6 +54,26 @@ class ImportPolicy(Rule):
                 Reason.NOT_SUPPORTED,
             )
 
+    def comply(self) -> Iterator[str]:
+        """Yield the options of `oc tag` and the fields that decide."""
+        if self.insecure is False:
+            yield (
+                "Leave out `--insecure` (`importPolicy.insecure: false`), and the stream's annotation too: "
+                "`oc annotate is/STREAM openshift.io/image.insecureRepository-`."
+            )
+            yield "Have the cluster trust the registry's CA instead: `additionalTrustedCA` of `image.config/cluster`."
+        elif self.insecure:
+            yield "Import with `oc tag --insecure` (`importPolicy.insecure: true`)."
+        if self.scheduled is False:
+            yield "Leave out `--scheduled` (`importPolicy.scheduled: false`), and `oc import-image STREAM:TAG` by hand."
+        elif self.scheduled:
+            yield "Import with `oc tag --scheduled` (`importPolicy.scheduled: true`), or name the image by its digest."
+        if self.scheduledFrom:
+            yield f"Schedule imports from {listed(self.scheduledFrom)} only; for others leave out `--scheduled`."
+        if self.importMode:
+            modes = " or ".join(f"`--import-mode={mode}`" for mode in self.importMode)
+            yield f"Import with {modes} (`importPolicy.importMode`)."
+
     def _schedule(self, change: TagChange, *, scheduled: bool) -> Iterator[Violation]:
         image = docker_image(change)
         if isinstance(image, Violation):
@@ -96,6 +116,11 @@ class ReferencePolicy(Rule):
                 change.field("referencePolicy.type"),
                 Reason.NOT_SUPPORTED,
             )
+
+    def comply(self) -> Iterator[str]:
+        """Yield the option of `oc tag` that decides."""
+        options = " or ".join(f"`--reference-policy={each.lower()}`" for each in self.allow)
+        yield f"Tag with {options} (`referencePolicy.type`)."
 
 
 def word(value: bool) -> str:  # noqa: FBT001 - it is the word for it

@@ -12,13 +12,18 @@ from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.text import quoted
 
 _SOURCE: Final = frozenset({Carried.SOURCE})
-_INTERNAL: Final = frozenset(
+INTERNAL: Final = frozenset(
     {
         "image-registry.openshift-image-registry.svc",
         "image-registry.openshift-image-registry.svc.cluster.local",
         "docker-registry.default.svc",
     }
 )
+_OC_SOURCES: Final = {
+    SourceKind.DOCKER_IMAGE: "docker",
+    SourceKind.IMAGE_STREAM_TAG: "imagestreamtag",
+    SourceKind.IMAGE_STREAM_IMAGE: "imagestreamimage",
+}  # of the option --source of `oc tag`
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,11 @@ class SourceKinds(Rule):
                 change.field("from.kind"),
                 Reason.NOT_SUPPORTED,
             )
+
+    def comply(self) -> Iterator[str]:
+        """Yield the sources of `oc tag` that are allowed."""
+        kinds = " or ".join(f"--source={_OC_SOURCES[SourceKind(kind)]}" for kind in self.allow)
+        yield f"Point the tag at a source of kind {' or '.join(self.allow)}: `oc tag` takes {kinds}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,14 @@ class Registries(Rule):
                 yield self._violation(change, image, f"is a denied repository; denied: {listed(denied)}")
             elif self.allow and not any_reference_matches(self.allow, image):
                 yield self._violation(change, image, f"is not an allowed repository; allowed: {listed(self.allow)}")
+
+    def comply(self) -> Iterator[str]:
+        """Yield where an image may come from, and how it gets there."""
+        if self.allow:
+            yield f"Take the image from {listed(self.allow)}: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`."
+        if self.deny:
+            yield f"Take no image from {listed(self.deny)}."
+        yield "Copy one that stands elsewhere first: `oc image mirror SOURCE DESTINATION`."
 
     @staticmethod
     def _violation(change: TagChange, image: ImageReference, wrong: str) -> Violation:
@@ -105,6 +123,17 @@ class Pin(Rule):
             has = "has any tag" if change.every_tag else f"has the tag {quoted(tag)}"
             yield Violation(f"{quoted(source.name)} {has}; denied: {listed(self.denyTags)}", change.field("from.name"))
 
+    def comply(self) -> Iterator[str]:
+        """Yield how a source is named that cannot move."""
+        if self.digest:
+            yield (
+                "Name the image by its digest: `oc tag REGISTRY/REPOSITORY@sha256:… STREAM:TAG`; "
+                "`oc image info REGISTRY/REPOSITORY:TAG` says which it is."
+            )
+            yield "Or point at an image of the cluster: `oc tag --source=isimage STREAM@sha256:… STREAM:TAG`."
+        if self.denyTags:
+            yield f"Name the source by a tag other than {listed(self.denyTags)}, or by its digest; no tag is latest."
+
 
 def _source_tag(name: str, image: ImageReference | None) -> str:
     """Return the tag that a source is named by, "" where it is named by a digest."""
@@ -136,7 +165,7 @@ class CrossNamespace(Rule):
             return
         namespace, field = source.namespace, "from.namespace"
         if image is not None:
-            inside = image.registry.partition(":")[0] in _INTERNAL or any_reference_matches(
+            inside = image.registry.partition(":")[0] in INTERNAL or any_reference_matches(
                 self.internalRegistries, image
             )
             namespace, field = image.repository.partition("/")[0] if inside else "", "from.name"
@@ -147,3 +176,9 @@ class CrossNamespace(Rule):
                 change.field(field),
                 Reason.FORBIDDEN,
             )
+
+    def comply(self) -> Iterator[str]:
+        """Yield the namespaces that a source may be in."""
+        allowed = f" or of {listed(self.allow)}" if self.allow else ""
+        yield f"Point the tag at a source of its own namespace{allowed}: `oc tag STREAM:TAG STREAM:TAG`."
+        yield "Import what another namespace has from the registry that it came from, where that is allowed."

@@ -31,6 +31,10 @@ class LookupPolicy(Rule):
                 Reason.FORBIDDEN,
             )
 
+    def comply(self) -> Iterator[str]:
+        """Yield the command that sets the stream's lookup."""
+        yield f"Set its `lookupPolicy.local`: `oc set image-lookup STREAM --enabled={word(self.local is True)}`."
+
 
 @dataclass(frozen=True, slots=True)
 class TagLimit(Rule):
@@ -49,3 +53,7 @@ class TagLimit(Rule):
         if new is None or self.max is None or new.tags <= self.max or (old is not None and new.tags < old.tags):
             return
         yield Violation(f"the stream has {new.tags} tags; allowed: {self.max}", "spec.tags", Reason.FORBIDDEN)
+
+    def comply(self) -> Iterator[str]:
+        """Yield how a stream gets fewer tags."""
+        yield f"Delete tags until {self.max} are left (`oc tag -d STREAM:TAG`), or begin another stream."

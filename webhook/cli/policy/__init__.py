@@ -6,15 +6,15 @@ from pathlib import Path
 import click
 
 from webhook.cli import fail
+from webhook.cli.policy.explain import explain
 from webhook.errors import PolicyRefused
-from webhook.policy import load, shipped
+from webhook.policy import load
 from webhook.policy import schema as policy_schema
-from webhook.policy.explain import doors_table, doors_text, explained, kinds, table
 
 
 @click.group()
 def policy() -> None:
-    """Validate policies, and say what they can hold."""
+    """Validate and explain policies."""
 
 
 @policy.command()
@@ -41,18 +41,4 @@ def schema() -> None:
     click.echo(json.dumps(policy_schema(), indent=2))
 
 
-@policy.command()
-@click.argument("kind", metavar="[KIND]", required=False, type=click.Choice(kinds()))
-@click.option("--markdown", is_flag=True, help="Print a table in Markdown.")
-@click.option("--doors", is_flag=True, help="Say which kinds judge what at which door.")
-@click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
-def explain(kind: str | None, *, markdown: bool, doors: bool, show_shipped: bool) -> None:
-    """Say what rule kinds there are, or what one KIND means, takes and judges."""
-    if show_shipped:
-        click.echo(shipped(), nl=False)
-    elif doors:
-        click.echo(doors_table() if markdown else doors_text())
-    elif markdown:
-        click.echo(table())
-    else:
-        click.echo("\n\n".join(explained(each) for each in ([kind] if kind else kinds())))
+policy.add_command(explain)

@@ -1,0 +1,81 @@
+"""`istag-webhook policy explain`: from a message, a rule or a rule kind to what it means and how to comply."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from webhook.cli import fail
+from webhook.errors import PolicyRefused
+from webhook.policy import Policy, load, shipped
+from webhook.policy.explain import doors_table, doors_text, explained, kinds, table
+from webhook.policy.located import located
+from webhook.policy.message import Said, read_message
+from webhook.policy.refusal import explained_rule
+from webhook.text import quoted
+
+
+@click.command()
+@click.argument("words", metavar="[RULE|MESSAGE|KIND]", nargs=-1)
+@click.option(
+    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
+    help="Policy file or directory; may be repeated. Default: the shipped policy.",
+)  # fmt: skip
+@click.option("--markdown", is_flag=True, help="Print a table of the rule kinds in Markdown.")
+@click.option("--doors", is_flag=True, help="Say which kinds judge what at which door.")
+@click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
+def explain(
+    words: tuple[str, ...], policies: tuple[Path, ...], *, markdown: bool, doors: bool, show_shipped: bool
+) -> None:
+    """Say why a change was refused and how to comply, or what a rule or a rule kind means.
+
+    MESSAGE is what was printed, pasted as it is: one refusal with several findings, a warning, a line of the record; -
+    reads it from standard input. RULE is a rule's name in the policy, KIND a rule kind; without any, all kinds.
+
+    Exit code 0 where it was explained, 2 where nothing in it is known or the policy cannot be used.
+    """
+    if show_shipped:
+        click.echo(shipped(), nl=False)
+    elif doors:
+        click.echo(doors_table() if markdown else doors_text())
+    elif markdown:
+        click.echo(table())
+    elif not words:
+        click.echo("\n\n".join(explained(each) for each in kinds()))
+    else:
+        text = sys.stdin.read() if words == ("-",) else " ".join(words)
+        try:
+            policy = load(*policies)
+        except PolicyRefused as error:
+            fail(str(error))
+            return
+        texts = list(_explained(text.strip(), policy, policies))
+        if not texts:
+            sys.exit(2)
+        click.echo("\n\n".join(texts))
+
+
+def _explained(text: str, policy: Policy, paths: tuple[Path, ...]) -> Iterator[str]:
+    """Yield a text for each rule or kind that `text` speaks of; what is unknown goes to standard error."""
+    rules = {entry.name: entry for entry in policy.rules}
+    places = {each.name: each for each in located(*paths) if each.part == "rules"}
+    if text in kinds() and text not in places:
+        yield explained(text)
+        return
+    said = [Said(text, "")] if text in rules else read_message(text)
+    if not said:
+        raise click.UsageError(
+            f"expected a message with `(rule NAME)` in it (a warning may have been cut before it), a rule or a rule "
+            f"kind, got {quoted(text)}; the rules of {policy}: {', '.join(rules)}; the kinds: {', '.join(kinds())}"
+        )
+    for each in said:
+        found = each.candidates(rules)
+        if not found:
+            click.echo(
+                f"rule {each.rule}: no such rule in {policy}; give the policy that was asked by --policy", err=True
+            )
+        if len(found) > 1:
+            click.echo(f"rule {each.rule}…: the message was cut; it is one of {', '.join(found)}", err=True)
+        for name in found:
+            yield explained_rule(policy, rules[name], places.get(name), each.sentence)

@@ -1,0 +1,71 @@
+"""The entries of a policy as they stand in its files."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from webhook.documents import Document, yaml
+from webhook.policy import is_test, texts
+from webhook.policy.entries import SPEC
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An entry of a policy, where it stands.
+
+    Attributes:
+        part: `exemptions`, `defaults` or `rules`.
+        name: the entry's name.
+        file: the file's name.
+        line: the line on which it begins, from 1.
+        value: the entry as it was read, plain values.
+        source: its lines in the file, the indentation that they share taken away.
+    """
+
+    part: str
+    name: str
+    file: str
+    line: int
+    value: Mapping[str, Any]
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def located(*paths: Path) -> tuple[Located, ...]:
+    """Return every entry of the policy in `paths`, which `webhook.policy.load` has found to be good, in its order."""
+    found, _ = texts(paths)
+    return tuple(entry for file, text in found for entry in _of_file(yaml.read(file, text)[0], text.splitlines()))
+
+
+def _of_file(documents: list[Document], lines: list[str]) -> Iterator[Located]:
+    starts = {each.line(path) for each in documents for path in _paths(each.value)}
+    for document in documents:
+        if is_test(document.value):
+            continue
+        for part in SPEC:
+            for index, value in enumerate(document.value["spec"].get(part, ())):
+                line = document.line(f"spec.{part}[{index}]")
+                source = _source(lines, line, starts)
+                yield Located(part, value["name"], document.where, line, value, source or yaml.dump([value]))
+
+
+def _paths(value: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the paths of what an entry can end before: another entry, a part, another key of the document."""
+    yield from ("", *value)
+    spec = {} if is_test(value) else value["spec"]
+    for part in spec:
+        yield f"spec.{part}"
+        yield from (f"spec.{part}[{index}]" for index in range(len(spec[part])))
+
+
+def _source(lines: list[str], first: int, starts: set[int]) -> str:
+    """Return the lines of the entry that begins on the line `first`, "" where others stand there too."""
+    last = min((line for line in starts if line > first), default=len(lines) + 1) - 1
+    taken = lines[first - 1 : last]
+    while len(taken) > 1 and (taken[-1].lstrip().startswith(("#", "---")) or not taken[-1].strip()):
+        taken.pop()
+    return dedent("\n".join(taken)) if taken[0].lstrip().startswith("- ") else ""
