@@ -1,4 +1,4 @@
-"""`istag-webhook policy`: validate, schema, explain."""
+"""`istag-webhook policy`: validate, schema, explain, diff."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from webhook.cli import fail
+from webhook.cli.policy.diff import diff
 from webhook.cli.policy.explain import explain
 from webhook.errors import PolicyRefused
 from webhook.policy import load
@@ -14,7 +15,7 @@ from webhook.policy import schema as policy_schema
 
 @click.group()
 def policy() -> None:
-    """Validate and explain policies."""
+    """Validate, explain and compare policies."""
 
 
 @policy.command()
@@ -42,3 +43,4 @@ def schema() -> None:
 
 
 policy.add_command(explain)
+policy.add_command(diff)

@@ -1,0 +1,153 @@
+"""`istag-webhook policy diff`: what two policies say differently, of themselves and of changes."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import click
+import orjson
+
+from webhook.checks import Old
+from webhook.cli import fail
+from webhook.comparison import Counts, Pair, compare
+from webhook.documents.files import given
+from webhook.errors import PolicyRefused
+from webhook.model import User
+from webhook.policy import Policy, load
+from webhook.policy.difference import Difference, differences
+from webhook.policy.located import located
+from webhook.report.outcome import ALLOW, DENY, ERROR, Outcome
+from webhook.text import printable
+
+_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "renamed": ("~", "yellow"), "changed": ("~", "yellow")}
+_VERDICTS = {ALLOW: "allowed", DENY: "refused"}
+
+
+@click.command()
+@click.argument("before", metavar="A", type=click.Path(path_type=Path))
+@click.argument("after", metavar="B", type=click.Path(path_type=Path))
+@click.option(
+    "--against", multiple=True, type=click.Path(allow_dash=True),
+    help="AdmissionReviews and manifests to judge by both: a file, a directory, - for standard input; may be repeated.",
+)  # fmt: skip
+@click.option("--user", default="developer", show_default=True, help="Who would send a manifest.")
+@click.option("--group", "groups", multiple=True, help="A group of that user; may be repeated.")
+@click.option("--namespace", default="default", show_default=True, help="Namespace of manifests that name none.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
+    help="Form of the report.",
+)  # fmt: skip
+def diff(
+    before: Path, after: Path, against: tuple[str, ...], user: str, groups: tuple[str, ...], namespace: str, form: str
+) -> None:
+    """Say what the policies A and B (files or directories) say differently.
+
+    Entries are compared by name: added, removed, renamed, changed. With --against, so is what comes of each change
+    that is given: its verdict, findings and patch. `shipped` is the policy that comes with istag-webhook, where no file
+    is called so.
+
+    Exit code 0 where they say the same, 1 where they do not, 2 where a policy or what is given cannot be used. With
+    --against, the same is what comes to the same, however it is written.
+    """
+    try:
+        one, two = (_loaded(path) for path in (before, after))
+    except PolicyRefused as error:
+        fail(str(error))
+        return
+    entries = list(differences(located(*_paths(before)), located(*_paths(after))))
+    counts = Counts()
+    old = Old(namespace)
+    pairs = compare(given(against), one, two, User(user, groups=groups), old)
+    write = _table if form == "table" else _json
+    for piece in write(one, two, entries, counts.differing(pairs) if against else None, counts):
+        click.echo(piece, nl=False)
+    differs = bool(counts.changes) if against else bool(entries) or one.name != two.name
+    sys.exit(2 if counts.errors or (against and not counts.judged) else 1 if differs else 0)
+
+
+def _paths(path: Path) -> tuple[Path, ...]:
+    return () if str(path) == "shipped" and not path.exists() else (path,)
+
+
+def _loaded(path: Path) -> Policy:
+    return load(*_paths(path))
+
+
+def _table(
+    before: Policy, after: Policy, entries: list[Difference], pairs: Iterable[Pair] | None, counts: Counts
+) -> Iterator[str]:
+    yield f"- {before}\n+ {after}\n"
+    for entry in entries:
+        yield from _entry(entry)
+    if not entries:
+        yield "the entries are the same\n"
+    if pairs is None:
+        return
+    for pair in pairs:
+        if pair.after.verdict == ERROR:
+            click.echo(f"{printable(str(pair.after.origin))}: {pair.after.message}", err=True)
+        else:
+            yield from _pair(pair)
+    yield from _summary(counts)
+
+
+def _entry(entry: Difference) -> Iterator[str]:
+    sign, colour = _SIGNS.get(entry.change, ("~", "yellow"))
+    where = " -> ".join(dict.fromkeys(str(each) for each in (entry.before, entry.after) if each))
+    yield click.style(f"{sign} {entry.part}/{entry.name}: {entry.change} ({where})", fg=colour) + "\n"
+    for value in entry.values:
+        yield f"    {printable(str(value))}\n"
+
+
+def _pair(pair: Pair) -> Iterator[str]:
+    before, after = pair.before, pair.after
+    verdict = " -> ".join(dict.fromkeys(_VERDICTS[each.verdict] for each in (before, after)))
+    yield f"{printable(str(after.origin))}: {after.title}: {verdict}{_exempt(before, after)}\n"
+    for sign, colour, findings in (("-", "red", pair.gone), ("+", "green", pair.new)):
+        for finding in findings:
+            yield click.style(f"  {sign} {finding.mode}: {finding}", fg=colour) + "\n"
+    for sign, these, others in (("-", before.patch, after.patch), ("+", after.patch, before.patch)):
+        for operation in these:
+            if operation not in others:
+                value = orjson.dumps(operation.value).decode()
+                yield f"  {sign} sets {printable(operation.path)} to {printable(value)}\n"
+
+
+def _exempt(before: Outcome, after: Outcome) -> str:
+    names = [each.exemption.name if each.exemption else "not exempt" for each in (before, after)]
+    return f" (exempt: {' -> '.join(names)})" if before.exemption != after.exemption else ""
+
+
+def _summary(counts: Counts) -> Iterator[str]:
+    changes = ", ".join(f"{count} {change}" for change, count in counts.changes.most_common())
+    yield f"{counts.judged} judged: {changes or 'all come to the same'}\n"
+    for (rule, mode, sign), count in sorted(counts.rules.items()):
+        yield f"  {sign} {rule} ({mode}): {count}\n"
+    for namespace, count in counts.namespaces.most_common(20):
+        yield f"  in {namespace or 'no namespace'}: {count}\n"
+
+
+def _json(
+    before: Policy, after: Policy, entries: list[Difference], pairs: Iterable[Pair] | None, counts: Counts
+) -> Iterator[str]:
+    """Yield one document, a line for each difference, so that it is written and read again as a stream."""
+    policies = [{"name": each.name, "digest": each.digest} for each in (before, after)]
+    head = _dumped(
+        {"apiVersion": "istag-webhook/v1", "kind": "PolicyDiff", "before": policies[0], "after": policies[1]}
+    )
+    yield f'{head[:-1]},"entries":{_dumped([each.as_json() for each in entries])},"outcomes":['
+    yield from chain.from_iterable(
+        (separator, _dumped(pair.as_json())) for separator, pair in zip(_separators(), pairs or (), strict=False)
+    )
+    yield f'\n],"summary":{_dumped(counts.as_json())}}}\n'
+
+
+def _separators() -> Iterator[str]:
+    yield "\n"
+    while True:
+        yield ",\n"
+
+
+def _dumped(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,129 @@
+"""What two policies say differently, entry by entry."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from webhook.model import Mode
+from webhook.policy.entries import SPEC
+from webhook.policy.located import Located
+
+# What an entry says where it leaves a key out.
+_LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {
+    "rules": {"mode": str(Mode.ENFORCE), "existing": str(Mode.AUDIT)},
+}
+_ORDERED: Final = frozenset({"defaults", "exemptions"})  # the first that speaks of a change wins it
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A value of an entry that is another.
+
+    Attributes:
+        path: where it stands in the entry, such as `match.namespaces`.
+        before: what it was; of a list, the elements that are no more. None where it was not there.
+        after: what it is; of a list, the elements that are new. None where it is not there.
+    """
+
+    path: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.path}: {_shown(self.before)} -> {_shown(self.after)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An entry that only one of two policies has, or that is another in each.
+
+    Attributes:
+        part: `exemptions`, `defaults` or `rules`.
+        name: the entry's name, in the second policy where it is in both.
+        change: `added`, `removed`, `renamed`, `changed` or `moved`.
+        before: where it stands in the first policy, None where it does not.
+        after: where it stands in the second.
+        values: its values that are others.
+    """
+
+    part: str
+    name: str
+    change: str
+    before: Located | None
+    after: Located | None
+    values: tuple[Changed, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the difference as JSON values."""
+        return {
+            "part": self.part,
+            "name": self.name,
+            "change": self.change,
+            "before": str(self.before) if self.before else None,
+            "after": str(self.after) if self.after else None,
+            "values": [{"path": each.path, "before": each.before, "after": each.after} for each in self.values],
+        }
+
+
+def differences(before: Sequence[Located], after: Sequence[Located]) -> Iterator[Difference]:
+    """Yield what differs between the entries of two policies, part by part: formatting, key order and documents do not.
+
+    An entry that one policy has under another name, with all else the same, is renamed. The order of rules says
+    nothing, that of defaults and exemptions does.
+    """
+    for part in SPEC:
+        yield from _of_part(
+            part,
+            {each.name: each for each in before if each.part == part},
+            {each.name: each for each in after if each.part == part},
+        )
+
+
+def _of_part(part: str, before: Mapping[str, Located], after: Mapping[str, Located]) -> Iterator[Difference]:
+    gone = {name: each for name, each in before.items() if name not in after}
+    for name, new in after.items():
+        old = before.get(name)
+        if old is not None:
+            values = tuple(_changed("", _value(old), _value(new)))
+            if values:
+                yield Difference(part, name, "changed", old, new, values)
+            continue
+        same = next((each for each in gone.values() if _value(each) == _value(new)), None)
+        if same is None:
+            yield Difference(part, name, "added", None, new)
+        else:
+            del gone[same.name]
+            yield Difference(part, name, "renamed", same, new, (Changed("name", same.name, name),))
+    for name, old in gone.items():
+        yield Difference(part, name, "removed", old, None)
+    if part in _ORDERED:
+        was, now = [name for name in before if name in after], [name for name in after if name in before]
+        for name in (name for name, other in zip(now, was, strict=True) if name != other):
+            yield Difference(part, name, "moved", before[name], after[name])
+
+
+def _value(entry: Located) -> dict[str, Any]:
+    value = {**_LEFT_OUT.get(entry.part, {}), **entry.value}
+    del value["name"]
+    return value
+
+
+def _changed(path: str, before: Any, after: Any) -> Iterator[Changed]:
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in dict.fromkeys((*before, *after)):
+            yield from _changed(f"{path}.{key}" if path else key, before.get(key), after.get(key))
+    elif isinstance(before, list) and isinstance(after, list):
+        gone, new = [each for each in before if each not in after], [each for each in after if each not in before]
+        if gone or new:
+            yield Changed(path, gone, new)
+    else:
+        yield Changed(path, before, after)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "(not there)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
