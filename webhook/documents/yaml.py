@@ -1,6 +1,6 @@
 """YAML documents, and YAML written; the one room that knows the library."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import yaml
@@ -55,6 +55,25 @@ def dump(value: Any) -> str:
     """Return JSON values as YAML in block style, in their order, ASCII only."""
     text: str = yaml.dump(value, Dumper=_DUMPER, sort_keys=False, width=4096)
     return text
+
+
+def dump_all(values: Iterable[Any]) -> str:
+    """Return JSON values as YAML documents, as `dump`, but text of several lines as it is."""
+    text: str = yaml.dump_all(
+        values, Dumper=_Writer, explicit_start=True, sort_keys=False, allow_unicode=True, width=2**20
+    )
+    return text
+
+
+class _Writer(yaml.SafeDumper):
+    """Writes text of several lines as such."""
+
+
+def _text(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Writer.add_representer(str, _text)
 
 
 class _Locator:

@@ -1,4 +1,4 @@
-"""`istag-webhook policy`: validate, schema, explain, diff."""
+"""`istag-webhook policy`: validate, schema, explain, diff, export."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 from webhook.cli import fail
 from webhook.cli.policy.diff import diff
 from webhook.cli.policy.explain import explain
+from webhook.cli.policy.export import export
 from webhook.errors import PolicyRefused
 from webhook.policy import load
 from webhook.policy import schema as policy_schema
@@ -15,7 +16,7 @@ from webhook.policy import schema as policy_schema
 
 @click.group()
 def policy() -> None:
-    """Validate, explain and compare policies."""
+    """Validate, explain, compare and export policies."""
 
 
 @policy.command()
@@ -43,4 +44,5 @@ def schema() -> None:
 
 
 policy.add_command(explain)
+policy.add_command(export)
 policy.add_command(diff)

@@ -1,0 +1,115 @@
+"""Which changes an entry speaks of, in CEL: what the request says by itself, and what only each tag says."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from webhook.globs import Glob
+from webhook.policy.entries import ExemptionEntry
+from webhook.policy.match import Match, Selector
+from webhook.policy.vap.reading import STREAM
+from webhook.policy.vap.syntax import all_of, any_of, got, literal, matches, negated
+
+_USER = "request.userInfo.username"
+
+
+def _in_groups(globs: Iterable[Glob]) -> str:
+    return f"has(request.userInfo.groups) && request.userInfo.groups.exists(g, {matches('g', globs)})"
+
+
+def _of_request(selector: Selector) -> Iterator[str]:
+    """Yield what a selector asks of the request, whichever tag is meant."""
+    if selector.namespaces:
+        yield matches("request.namespace", selector.namespaces)
+    if selector.streams:
+        yield matches(STREAM, selector.streams)
+    if selector.users:
+        yield matches(_USER, selector.users)
+    if selector.groups:
+        yield _in_groups(selector.groups)
+    if selector.doors:
+        yield f"request.resource.resource in {literal(list(selector.doors))}"
+
+
+def request_conditions(match: Match) -> list[tuple[str, str]]:
+    """Return the conditions that the request itself must meet, each with a name."""
+    found = [("matched", part) for part in [all_of(_of_request(match.only))] if part != "true"]
+    if match.exclude is not None and not match.exclude.tags:
+        found.append(("not-excluded", negated(all_of(_of_request(match.exclude)))))
+    return found
+
+
+def tag_condition(match: Match, t: str) -> str:
+    """Return whether the entry speaks of the tag `t`, of a request that meets the conditions."""
+    parts: list[str] = []
+    if match.only.tags:
+        parts.append(any_of((f"{t}.every", matches(f"{t}.name", match.only.tags))))
+    if match.exclude is not None and match.exclude.tags:
+        parts.append(negated(all_of((*_of_request(match.exclude), matches(f"{t}.name", match.exclude.tags)))))
+    return all_of(parts)
+
+
+def is_simple(entry: ExemptionEntry) -> bool:
+    """Whether the request alone says that an exemption holds."""
+    return not (entry.annotation or entry.match.only.tags or (entry.match.exclude and entry.match.exclude.tags))
+
+
+def exempt_user(entry: ExemptionEntry) -> str:
+    """Return whether the request itself is one that an exemption may speak of."""
+    asked = any_of(
+        (
+            *([matches(_USER, entry.users)] if entry.users else ()),
+            *([_in_groups(entry.groups)] if entry.groups else ()),
+        )
+    )
+    return all_of((asked, *(condition for _, condition in request_conditions(entry.match))))
+
+
+def exempt_changes(entry: ExemptionEntry) -> str:
+    """Return whether an exemption speaks of every change of the request, and each gives the reason that it asks for."""
+
+    def holds(t: str) -> str:
+        parts = []
+        if entry.match.only.tags:
+            parts.append(matches(f"{t}.name", entry.match.only.tags))
+        if entry.match.exclude is not None and entry.match.exclude.tags:
+            excluded = any_of((f"{t}.every", matches(f"{t}.name", entry.match.exclude.tags)))
+            parts.append(negated(all_of((*_of_request(entry.match.exclude), excluded))))
+        if entry.annotation:
+            parts.append(_given(f"{t}.annotations", entry.annotation))
+        return all_of(parts)
+
+    removed = "false" if entry.annotation else holds("w")
+    stream = "false" if entry.match.only.tags else "true"
+    if entry.annotation and stream == "true":
+        stream = _given("variables.annotations", entry.annotation)
+    return all_of(
+        (
+            f"variables.changed.all(t, {holds('t')})",
+            f"variables.removed.all(w, {removed})",
+            any_of(("!variables.streamChanged", stream)),
+        )
+    )
+
+
+def _given(annotations: str, name: str) -> str:
+    return f'({literal(name)} in {annotations} && {annotations}[{literal(name)}].trim() != "")'
+
+
+# What an exemption that looks at tags must know: those that change, those that go, and whether the stream itself does.
+_LOOKUP: Final = f"({{0}} != null && {got('{0}', 'spec', 'lookupPolicy', 'local', default='false')} == true)"
+CHANGED: Final = {
+    "removed": (
+        'request.resource.resource in ["imagetags", "imagestreams"] ? variables.before.filter(w, !w.every && '
+        "!variables.tags.exists(t, t.name == w.name)) : []"
+    ),
+    "touched": (
+        'request.resource.resource == "imagestreams" ? '
+        "variables.tags.filter(t, !variables.before.exists(w, w == t)) : variables.tags"
+    ),
+    "lookup": (
+        f'request.resource.resource == "imagestreams" && {_LOOKUP.format("object")} != {_LOOKUP.format("oldObject")}'
+    ),
+    "nothing": "size(variables.touched) + size(variables.removed) == 0 && !variables.lookup",
+    "changed": "variables.nothing ? variables.tags : variables.touched",
+    "streamChanged": 'request.resource.resource == "imagestreams" && (variables.lookup || variables.nothing)',
+}
