@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Two workers for two cores; PYTEST_ARGS adds to the command line.
 PYTEST_ARGS ?=
+LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test lint bench golden clean
+.PHONY: help run test lint bench golden lock clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -25,8 +26,12 @@ lint: .venv/dev  ## ruff, mypy, and the house's own rules
 bench: .venv/dev  ## measure a review beside a null endpoint, in one run
 	$(BIN)/python tests/bench.py measure
 
-golden: .venv/dev  ## write the golden answers and the generated parts of the README anew; read the diff
-	$(BIN)/pytest tests/test_golden.py tests/test_readme.py --regenerate -q
+golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the README anew; read the diff
+	$(BIN)/pytest tests/test_golden.py tests/test_readme.py tests/test_dashboards.py --regenerate -q
+
+lock: .venv/dev  ## take up newer releases in the image, each with its hashes
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --group build --output-file requirements-build.lock
 
 clean:  ## remove what was made
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

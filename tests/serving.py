@@ -128,10 +128,17 @@ def serving(directory: Path, *arguments: str, **environment: str) -> Iterator[Se
         sys.executable, "-m", "webhook.cli", "serve", "--dev", "--port", "0", "--management-port", "0", "--workers", "2",
         "--cert", str(certs / "tls.crt"), "--key", str(certs / "tls.key"), *arguments,
     ]  # fmt: skip
+    with running(command, certs / "ca.crt", directory, **environment) as server:
+        yield server
+
+
+@contextmanager
+def running(command: list[str], ca: Path, directory: Path, **environment: str) -> Iterator[Server]:
+    """Run a command that serves in `directory`, until the end of the block."""
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=directory, env={**os.environ, **environment}
     )
-    server = Server(process, certs / "ca.crt")
+    server = Server(process, ca)
     readers = [threading.Thread(target=_log, args=(server,)), threading.Thread(target=_out, args=(server,))]
     for reader in readers:
         reader.start()
