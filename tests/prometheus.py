@@ -1,11 +1,7 @@
-"""Prometheus and promtool: the ones on the PATH, else Debian's, unpacked into the user's cache without root."""
+"""Prometheus in the tests, and its promtool."""
 
-import fcntl
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -14,42 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import assets
 import pytest
 from serving import ports, until
 
 
 def tool(name: str) -> str:
     """Return the path of `prometheus` or `promtool`; where it cannot be had the test is skipped, and says so."""
-    if found := shutil.which(name):
-        return found
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "istag-webhook" / "prometheus"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (cache / name).exists():
-            _unpack(cache)
-    return str(cache / name)
-
-
-def _unpack(cache: Path) -> None:
-    """Fetch Debian's package with package lists of its own, and unpack it; nothing is installed."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        pytest.skip("neither promtool nor Debian's apt-get is here: install Prometheus to test metrics and alerts")
-    with tempfile.TemporaryDirectory(dir=cache) as directory:
-        root = Path(directory)
-        for part in ("lists/partial", "cache/archives/partial"):
-            (root / part).mkdir(parents=True)
-        apt = ["apt-get", "-qq", "-o", f"Dir::State::lists={root}/lists", "-o", f"Dir::Cache={root}/cache"]
-        if os.getuid() == 0:
-            apt += ["-o", "APT::Sandbox::User=root"]
-        for command in ([*apt, "update"], [*apt, "download", "prometheus"]):
-            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-            if done.returncode:
-                pytest.skip(f"promtool is not here, and cannot be fetched: {done.stderr.strip()}")
-        (package,) = root.glob("prometheus_*.deb")
-        subprocess.run(["dpkg-deb", "-x", package, root / "unpacked"], check=True)
-        for program in (root / "unpacked" / "usr" / "bin").iterdir():
-            program.rename(cache / program.name)
+    try:
+        return str(assets.prometheus() / name)
+    except assets.NotFound as error:
+        pytest.skip(str(error))
 
 
 def promtool(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:

@@ -2,11 +2,15 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import assets
 import pytest
-from dashboards import CONSOLE, GRAFANA, ROWS, Panel, console, grafana, written
+import yaml
+from dashboards import CONSOLE, GRAFANA, MONITORING, ROWS, Panel, console, grafana, written
 from prometheus import Prometheus, scraping
 from serving import Server, serving, until
 from support import HEAD, docker, review_of
@@ -61,6 +65,31 @@ def test_every_metric_is_shown_and_exists() -> None:
             assert asked | {label for label, _ in panel.labels} <= labels, expression
             shown |= families
     assert shown == set(FAMILIES)
+
+
+def test_the_components(tmp_path: Path) -> None:
+    """Kustomize makes of the components what an operator, the console and Grafana look for, where they look for it."""
+    try:
+        kubectl = assets.kubectl()
+    except assets.NotFound as error:
+        pytest.skip(str(error))
+    shutil.copytree(MONITORING, tmp_path / "monitoring")
+    overlay = {"kind": "Kustomization", "components": ["monitoring", "monitoring/console"]}
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(overlay))
+    done = subprocess.run([kubectl, "kustomize", tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = {(each["kind"], each["metadata"]["namespace"]): each for each in yaml.safe_load_all(done.stdout)}
+    assert set(made) == {
+        ("ServiceMonitor", "istag-webhook"),
+        ("PrometheusRule", "istag-webhook"),
+        ("ConfigMap", "istag-webhook"),
+        ("ConfigMap", "openshift-config-managed"),
+    }
+    ours, openshifts = made["ConfigMap", "istag-webhook"], made["ConfigMap", "openshift-config-managed"]
+    assert ours["metadata"]["labels"] == {"grafana_dashboard": "1"}
+    assert openshifts["metadata"]["labels"] == {"console.openshift.io/dashboard": "true"}
+    assert json.loads(ours["data"]["istag-webhook.json"]) == grafana()
+    assert json.loads(openshifts["data"]["istag-webhook.json"]) == console()
 
 
 def _load(server: Server) -> None:
