@@ -76,6 +76,17 @@ def test_a_worker_killed_under_load(tmp_path: Path) -> None:
     assert set(written) == {json.loads(_BODY)["request"]["uid"]}
 
 
+def test_a_worker_that_comes_later_serves_the_renewed_certificate(tmp_path: Path) -> None:
+    """A worker that replaces another has the certificate of now for its first handshake, not the one of the start."""
+    with serving(tmp_path, "--workers", "1") as server:
+        (worker,) = server.workers()
+        issue(tmp_path / "certs", ["localhost"], force=True)
+        until(lambda: server.logged("certificate loaded"), "the new certificate")
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: server.workers() - {worker}, "another worker")
+        assert server.post(_BODY)[0] == 200
+
+
 def _kill_one(server: Server, load: Load) -> None:
     lost, killed = load.lost, min(server.workers())
     os.kill(killed, signal.SIGKILL)

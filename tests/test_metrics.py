@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -138,6 +139,16 @@ def test_every_family(server: Server) -> None:
     assert all(family.documentation.endswith(".") for family in families)
 
 
+def test_the_table() -> None:
+    """The table of the metrics names each, with its labels."""
+    text = (Path(__file__).parent.parent / "manifests" / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `(istag_webhook_\w+)` \| (.*) \|$", text, re.MULTILINE))
+    assert set(rows) == {f"{name}_total" if kind == "counter" else name for name, (kind, _) in FAMILIES.items()}
+    for name, (_, labels) in FAMILIES.items():
+        said = rows.get(name) or rows[f"{name}_total"]
+        assert {word for part in re.findall(r"`([^`]*)`", said) for word in part.split()} == labels, name
+
+
 def test_a_caller_makes_no_label(server: Server) -> None:
     """Whatever a caller says, each label has only values that are known beforehand or stand in the policy."""
     for number in range(20):
@@ -261,22 +272,27 @@ def test_the_policy_in_force(tmp_path: Path) -> None:
         assert in_force() == second
 
 
-def test_a_worker_that_comes_later_has_todays_policy(tmp_path: Path) -> None:
-    """A worker that replaces another judges by the policy of now from its first answer, not by the one of the start."""
+def test_a_worker_that_comes_later(tmp_path: Path) -> None:
+    """A worker that replaces another judges by the last good policy from its first answer, not by the one of the start."""
     policy = tmp_path / "policy.yaml"
     _put(policy, "quay.io")
     with serving(tmp_path, "--policy", "policy.yaml", "--workers", "1") as server:
         assert _post(server, _ALLOWED)["allowed"]
         _put(policy, "registry.example")
         until(lambda: not _post(server, _ALLOWED)["allowed"], "the new policy")
-        for _ in range(3):
-            (worker,) = server.workers()
-            os.kill(worker, signal.SIGKILL)
-            _replaced(server, worker)
-            assert not _post(server, _ALLOWED)["allowed"]
+        _kill(server)
+        assert not _post(server, _ALLOWED)["allowed"]
+        policy.write_text("nonsense: [")
+        until(lambda: _value(server, "istag_webhook_policy_last_load_successful") == 0, "the refusal")
+        _kill(server)
+        assert not _post(server, _ALLOWED)["allowed"]
+        assert _value(server, "istag_webhook_policy_last_load_successful") == 0
 
 
-def _replaced(server: Server, worker: int) -> None:
+def _kill(server: Server) -> None:
+    """Kill the one worker, and wait for another."""
+    (worker,) = server.workers()
+    os.kill(worker, signal.SIGKILL)
     until(lambda: server.workers() - {worker}, "another worker")
 
 

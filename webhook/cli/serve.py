@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -129,8 +130,15 @@ def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn:
         settings.grace,
         LARGEST,
     )
+
+    def beat() -> None:
+        """Have the last good policy and pair here too: a worker that replaces another inherits them."""
+        for source in (policy, serving):
+            with suppress(PolicyRefused, CertificateRefused):  # the workers say it
+                source.refresh()
+
     try:
-        server.run(listen, lambda: _worker(settings, policy, serving, turn), worker_ended=forget)
+        server.run(listen, lambda: _worker(settings, policy, serving, turn), beat=beat, worker_ended=forget)
     finally:
         if os.getpid() == parent:  # a worker that ends comes by here too
             shutil.rmtree(directory, ignore_errors=True)
@@ -169,7 +177,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
         except CertificateRefused as error:
             _refused(log, "the new certificate is refused, the last good one stays", error)
 
-    tick()  # what was loaded before the workers, and inherited, may have changed since: a worker is replaced any day
+    tick()  # before the first answer
     service = Service(
         policy=lambda: policy.current,
         journal=Journal(settings.record, turn),

@@ -51,7 +51,15 @@ class _Logs(Logger):  # type: ignore[misc]
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """Tells its workers whether the server stops, or only replaces them."""
+    """Keeps what its next worker inherits up to date, and tells the workers whether the server stops."""
+
+    def manage_workers(self) -> None:
+        """Called about once a second, and before a worker that ended is replaced."""
+        try:
+            self.app.beat()
+        except Exception:
+            self.log.exception("the periodic check failed")
+        super().manage_workers()
 
     def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's signature
         """Stop the workers, and the server with them."""
@@ -62,8 +70,11 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 class _Application(BaseApplication):  # type: ignore[misc]
     """The settings in gunicorn's words."""
 
-    def __init__(self, listen: Listen, build: Callable[[], Served], worker_ended: Callable[[int], None] | None) -> None:
+    def __init__(
+        self, listen: Listen, build: Callable[[], Served], beat: Callable[[], None], worker_ended: Callable[[int], None]
+    ) -> None:
         self._listen, self._build, self._worker_ended = listen, build, worker_ended
+        self.beat = beat
         self.terms = Terms(listen.drain, listen.grace, listen.largest, mmap(-1, 1))
         super().__init__()
 
@@ -99,8 +110,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
         _Arbiter(self).run()
 
     def _ended(self, _arbiter: Arbiter, worker: Any) -> None:
-        if self._worker_ended is not None:
-            self._worker_ended(worker.pid)
+        self._worker_ended(worker.pid)
 
 
 def _listening(arbiter: Arbiter) -> None:
@@ -115,13 +125,20 @@ def _where(address: tuple[str, int]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def run(listen: Listen, build: Callable[[], Served], *, worker_ended: Callable[[int], None] | None = None) -> NoReturn:
+def run(
+    listen: Listen,
+    build: Callable[[], Served],
+    *,
+    beat: Callable[[], None] = lambda: None,
+    worker_ended: Callable[[int], None] = lambda _: None,
+) -> NoReturn:
     """Serve until SIGTERM or SIGINT, and end the process with gunicorn's exit code.
 
     Args:
         listen: where and how.
         build: makes what a worker serves, in the worker.
+        beat: called in this process about once a second, and before a worker is replaced; what it raises is logged.
         worker_ended: called in this process with the pid of a worker that ended.
     """
-    _Application(listen, build, worker_ended).run()
+    _Application(listen, build, beat, worker_ended).run()
     raise SystemExit(0)
