@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,14 @@ class Prometheus:
     """A running Prometheus."""
 
     url: str
+
+    def ready(self) -> bool:
+        """Whether it has opened its database."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=30) as answer:  # noqa: S310 - loopback
+                return bool(answer.status == HTTPStatus.OK)
+        except urllib.error.HTTPError:
+            return False
 
     def api(self, path: str, **parameters: str) -> Any:
         """Return the data of an answer of the HTTP API."""
@@ -73,6 +83,7 @@ def scraping(directory: Path, targets: Sequence[str], rules: Sequence[Path] = ()
     try:
         (port,) = until(lambda: ports(process.pid), f"Prometheus to listen; its log is {log}")
         running = Prometheus(f"http://127.0.0.1:{port}")
+        until(running.ready, f"Prometheus to be ready; its log is {log}")
         until(lambda: len(running.query("up == 1")) == len(targets), "Prometheus to scrape every target")
         yield running
     finally:
