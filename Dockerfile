@@ -5,7 +5,8 @@ ARG BASE=registry.access.redhat.com/ubi9/python-312-minimal:9.8
 FROM ${BASE} AS build
 # hadolint ignore=DL3002
 USER 0
-ENV PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1
+# The base turns pip's cache off; this stage is thrown away, and the cache below is no part of it.
+ENV PIP_NO_CACHE_DIR= PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
 # Wheels whose hashes are written down: nothing is compiled, and nothing is taken that was not looked at. What is
