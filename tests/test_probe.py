@@ -1,16 +1,17 @@
 """`istag-webhook probe` against a real API server and the real webhook: with the rights of its component, and no others."""
 
 import json
-from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cel
 import pytest
 import yaml
 from apiserver import ApiServer, Said, path_of
 from click.testing import CliRunner
+from installed import VALIDATING, calling, shipped
 from serving import Server, serving, until
 from support import HEAD
 
@@ -48,29 +49,13 @@ class Probed:
         assert not said.err
         return said.code, {each["door"]: each["verdict"] for each in json.loads(said.out)["doors"]}
 
-    def configure(self, *resources: str, **webhook: Any) -> None:
-        """Have the API server call the webhook for these resources, and wait until it does."""
-        bundle = b64encode(self.server.ca.read_bytes()).decode()
-        rule = {"apiGroups": ["image.openshift.io"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"]}
-        document = {
-            "metadata": {"name": _OURS},
-            "webhooks": [
-                {
-                    "name": _NAME,
-                    "admissionReviewVersions": ["v1"],
-                    "sideEffects": "None",
-                    "timeoutSeconds": 5,
-                    "clientConfig": {"url": f"https://localhost:{self.server.port}/validate", "caBundle": bundle},
-                    "rules": [{**rule, "resources": list(resources)}],
-                    "namespaceSelector": {
-                        "matchExpressions": [
-                            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [STREAM]}
-                        ]
-                    },
-                    **webhook,
-                }
-            ],
-        }
+    def configure(self, *resources: str, **fields: Any) -> None:
+        """Install the shipped configuration for these resources alone, with other fields where they are given."""
+        document = calling(shipped()[VALIDATING], f"https://localhost:{self.server.port}", self.server.ca)
+        (webhook,) = document["webhooks"]
+        webhook["rules"][0]["resources"] = list(resources)
+        own = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [STREAM]}]}
+        webhook.update({"namespaceSelector": own, **fields})
         self.remove()
         made = self.api.request("POST", _PATH, document)
         assert made.status == 201, made.document
@@ -176,10 +161,8 @@ def test_a_policy_that_refuses_nothing(probed: Probed, tmp_path: Path) -> None:
 def test_the_second_that_may_be_sent(probed: Probed, tmp_path: Path) -> None:
     """A policy of registries alone refuses what comes from nowhere, at each door where a source can be named."""
     (tmp_path / "policy.yaml").write_text(HEAD + "spec: {rules: [{name: ours, registries: {allow: [quay.io]}}]}")
-    probed.configure(*_ALL)
     with serving(tmp_path, "--policy", str(tmp_path / "policy.yaml")) as server:
-        bundle = b64encode(server.ca.read_bytes()).decode()
-        probed.configure(*_ALL, clientConfig={"url": f"https://localhost:{server.port}/validate", "caBundle": bundle})
+        replace(probed, server=server).configure(*_ALL)
         _soon(probed, (0, _CLOSED), "--policy", str(tmp_path / "policy.yaml"))
 
 
@@ -265,6 +248,20 @@ def test_a_right_that_is_missing(probed: Probed) -> None:
 def test_selectors(selector: dict[str, Any] | None, labels: dict[str, str], *, expected: bool) -> None:
     """A selector selects what the API server's does."""
     assert selects(selector, labels) is expected
+
+
+@pytest.mark.parametrize("door", _ALL)
+def test_no_condition_spares_what_is_sent(door: str) -> None:
+    """The conditions of the shipped configuration let the API server ask us: else the probe would call a door open."""
+    (webhook,) = shipped()[VALIDATING]["webhooks"]
+    for sent in requests(door, STREAM, {"metadata": {"name": STREAM}, "spec": {}, "status": {}}):
+        request = sent.review().request
+        variables = {"request": request, "object": request["object"], "oldObject": request["oldObject"]}
+        spared = [
+            each["name"] for each in webhook.get("matchConditions", ())
+            if cel.compile(each["expression"]).execute(variables) is not True
+        ]  # fmt: skip
+        assert spared == []
 
 
 def test_what_is_sent_cannot_be_stored() -> None:
