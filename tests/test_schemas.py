@@ -97,7 +97,7 @@ def test_the_exceptions_are_real() -> None:
 )
 def test_what_the_api_server_accepts(verdict: dict[str, Any]) -> None:
     """What the API server accepted passes, once what its decoder fills in is filled in."""
-    body = {"metadata": {"name": "v:x"}, **verdict["body"]}
+    body = {"kind": "ImageStreamTag", "metadata": {"name": "v:x"}, **verdict["body"]}
     schema = _SCHEMA if verdict["method"] in ("PUT", "PATCH") else _NEW
     assert schema.faults(as_stored(body)) == ()
 
