@@ -392,6 +392,27 @@ def test_output(tmp_path: Path, tag: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report", "tag.yaml"]
 
 
+def test_output_to_a_device(tag: Path) -> None:
+    """What is no plain file is written to and not replaced; a device that is full is said."""
+    before = Path("/dev/null").stat().st_rdev
+    assert _run(tag, "--output", "/dev/null").exit_code == 0
+    assert Path("/dev/null").stat().st_rdev == before
+    done = _run(tag, "--output", "/dev/full")
+    assert (done.exit_code, done.stderr) == (2, "/dev/full: cannot be written: No space left on device\n")
+
+
+def test_a_report_that_breaks_off_leaves_the_old_one(tmp_path: Path, tag: Path) -> None:
+    """A report that cannot be finished takes nothing away, and leaves nothing half written."""
+    report = tmp_path / "report"
+    report.write_text("the last one")
+    limited = f"ulimit -f 1; exec {Path(sys.executable).with_name('istag-webhook')} check {' '.join([str(tag)] * 50)}"
+    command = ["bash", "-c", f"trap '' XFSZ; {limited} --output {report} --format yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, f"{report}: cannot be written: File too large\n")
+    assert report.read_text() == "the last one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report", "tag.yaml"]
+
+
 def test_hostile_names(tmp_path: Path) -> None:
     """No control character of a manifest reaches a terminal, whatever stands in it."""
     name = "app:a\x1b[31m\u202eb\n::error::x"
