@@ -23,6 +23,7 @@ from webhook.report import FORMATS, writer
 from webhook.report.header import Header, header
 from webhook.report.json import read
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome, outcome
+from webhook.report.tally import Tally
 
 SARIF = jsonschema.Draft4Validator(
     json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text()),
@@ -52,6 +53,8 @@ def _outcomes(draw: st.DrawFn) -> Outcome:
         lines=tuple(draw(_LINE) for _ in findings),
         patch=tuple(draw(st.lists(st.builds(PatchOp, st.just("add"), _TEXT, _VALUE), max_size=2))),
         exemption=draw(st.none() | st.builds(Exemption, _TEXT, _TEXT)),
+        findings_before=tuple(draw(st.lists(_FINDING, max_size=1))),
+        patch_before=tuple(draw(st.lists(st.builds(PatchOp, st.just("add"), _TEXT, _VALUE), max_size=1))),
     )
 
 
@@ -62,7 +65,8 @@ def head(shipped: Policy) -> Header:
 
 
 def _written(name: str, head: Header, *outcomes: Outcome) -> str:
-    return "".join(writer(name)(head, outcomes))
+    tally = Tally()
+    return "".join(writer(name)(head, tally.counting(outcomes), tally))
 
 
 @settings(max_examples=50)
@@ -72,8 +76,12 @@ def test_json_round_trip(outcomes: list[Outcome]) -> None:
     head = Header("check", "p", "sha256:0", "1", "t")
     text = _written("json", head, *outcomes)
     assert [each["verdict"] for each in json.loads(text)["outcomes"]] == [each.verdict for each in outcomes]
-    found, again = read("report.json", text.encode().splitlines(keepends=True))
+    tally, counted = Tally(), Tally()
+    found, again = read("report.json", text.encode().splitlines(keepends=True), tally)
     assert (found, list(again)) == (head, outcomes)
+    for each in outcomes:
+        counted.count(each)
+    assert tally.as_json() == counted.as_json()
 
 
 def test_json_says_what_a_decision_says(head: Header) -> None:
@@ -103,12 +111,13 @@ def test_json_says_what_a_decision_says(head: Header) -> None:
                     "message": decision.findings[0].message, "existing": False, "reason": "FieldValueForbidden",
                 }
             ],
-            "patch": [], "exemption": None, "message": "",
+            "patch": [], "exemption": None, "message": "", "findingsBefore": [], "patchBefore": [],
         }
     ]  # fmt: skip
     assert report["summary"] == {
         "allowed": 1, "denied": 0, "skipped": 0, "errors": 0, "newlyAllowed": 0, "newlyDenied": 0,
-        "completed": 0, "exempt": 0, "findings": {"enforce": 0, "warn": 1, "audit": 0}, "rules": {"no-quay": 1},
+        "newlyCompleted": 0, "namespaces": {"app": {"allow": 1}}, "users": {"alice": {"allow": 1}}, "hours": {},
+        "reasons": {}, "unjudged": {}, "completed": 0, "exempt": 0, "findings": {"enforce": 0, "warn": 1, "audit": 0}, "rules": {"no-quay": 1},
     }  # fmt: skip
 
 
@@ -136,7 +145,7 @@ def test_json_that_cannot_be_read(head: Header, lines: Any, line: int, sentence:
     found = Outcome(Origin("a"), DENY, findings=(Finding("r", Mode.ENFORCE, "m", "f"),), lines=(1,))
     text = _written("json", head, found, found)
     with pytest.raises(ReportRefused) as caught:
-        list(read("part.json", lines(text))[1])
+        list(read("part.json", lines(text), Tally())[1])
     assert str(caught.value).startswith(f"part.json:{line}: ")
     assert sentence in str(caught.value)
 

@@ -65,7 +65,7 @@ def emit(head: Header, outcomes: Iterable[Outcome], wanted: Wanted) -> Tally:
         The summary.
     """
     tally = Tally()
-    write(writer(wanted.format)(head, tally.counting(_said(outcomes))), wanted.output)
+    write(writer(wanted.format)(head, tally.counting(_said(outcomes)), tally), wanted.output)
     return tally
 
 

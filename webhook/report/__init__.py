@@ -7,9 +7,11 @@ from typing import Final
 
 from webhook.report.header import Header
 from webhook.report.outcome import Outcome
+from webhook.report.tally import Tally
 
-# A format is a function from a report's head and its outcomes to the pieces of a text, written as they come.
-Format = Callable[[Header, Iterable[Outcome]], Iterator[str]]
+# A format is a function from a report's head, its outcomes and its summary to the pieces of a text, written as they
+# come. The summary is whole once the outcomes are at their end: it may count more than is reported one by one.
+Format = Callable[[Header, Iterable[Outcome], Tally], Iterator[str]]
 # Each is imported when it is asked for.
 FORMATS: Final[Mapping[str, str]] = MappingProxyType(
     {name: f"webhook.report.{name}" for name in ("table", "json", "yaml", "junit", "sarif", "github")}

@@ -6,15 +6,16 @@ from typing import Final
 from webhook.model import Mode
 from webhook.report.header import Header
 from webhook.report.outcome import ERROR, Outcome
+from webhook.report.tally import Tally
 
 _LEVELS: Final = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "notice"}
 _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
 
 
-def write(header: Header, outcomes: Iterable[Outcome]) -> Iterator[str]:
+def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield a workflow command for each finding, and for each input that cannot be used."""
-    del header
+    del header, tally
     for outcome in outcomes:
         if outcome.verdict == ERROR:
             yield _command("error", outcome, outcome.origin.line, "istag-webhook", outcome.message)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from webhook.policy import Policy
+from webhook.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Header:
         version: of this package.
         time: when the report was made (RFC 3339).
         rules: the policy's rules.
+        shard: which part of a divided report it is, such as `2/4`, "" where it is whole.
     """
 
     command: str
@@ -43,6 +45,7 @@ class Header:
     version: str
     time: str
     rules: tuple[RuleLine, ...] = ()
+    shard: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `of_json` reads again."""
@@ -52,6 +55,7 @@ class Header:
             "version": self.version,
             "time": self.time,
             "rules": [asdict(rule) for rule in self.rules],
+            "shard": self.shard,
         }
 
     @classmethod
@@ -69,12 +73,14 @@ class Header:
             value["version"],
             value["time"],
             tuple(RuleLine(**rule) for rule in value["rules"]),
+            value["shard"],
         )
 
 
-def header(command: str, policy: Policy, version: str, time: str) -> Header:
-    """Return the head of a report of `command` on `policy`."""
+def header(command: str, policy: Policy, version: str, time: str, shard: Shard | None = None) -> Header:
+    """Return the head of a report of `command` on `policy`, of one part where `shard` is one of several."""
     rules = tuple(
         RuleLine(entry.name, entry.rule.kind, str(entry.mode), entry.rule.documentation()) for entry in policy.rules
     )
-    return Header(command, policy.name, policy.digest, version, time, rules)
+    part = str(shard) if shard is not None and shard.count > 1 else ""
+    return Header(command, policy.name, policy.digest, version, time, rules, part)

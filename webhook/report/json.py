@@ -14,13 +14,12 @@ API_VERSION: Final = "istag-webhook/v1"
 KIND: Final = "Report"
 
 
-def write(header: Header, outcomes: Iterable[Outcome]) -> Iterator[str]:
+def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield the document: the head, a line for each outcome, the summary."""
-    tally = Tally()
     head = _dumped({"apiVersion": API_VERSION, "kind": KIND, **header.as_json()})
     yield f'{head[:-1]},"outcomes":['
     separator = "\n"
-    for outcome in tally.counting(outcomes):
+    for outcome in outcomes:
         yield f"{separator}{_dumped(outcome.as_json())}"
         separator = ",\n"
     yield f'\n],"summary":{_dumped(tally.as_json())}}}\n'
@@ -30,12 +29,13 @@ def _dumped(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def read(where: str, lines: Iterable[bytes]) -> tuple[Header, Iterator[Outcome]]:
+def read(where: str, lines: Iterable[bytes], tally: Tally) -> tuple[Header, Iterator[Outcome]]:
     """Read what `write` wrote, as a stream.
 
     Args:
         where: the file's name, for the faults.
         lines: the file's lines.
+        tally: what the summary is added to, once the outcomes are at their end.
 
     Raises:
         ReportRefused: at once where the head is another; while the outcomes are read where one cannot be, or where
@@ -47,20 +47,20 @@ def read(where: str, lines: Iterable[bytes]) -> tuple[Header, Iterator[Outcome]]
     try:
         if (head["apiVersion"], head["kind"]) != (API_VERSION, KIND):
             raise _refused(where, 1)
-        return Header.of_json(head), _outcomes(where, rest)
+        return Header.of_json(head), _outcomes(where, rest, tally)
     except (KeyError, TypeError):
         raise _refused(where, 1) from None
 
 
-def _outcomes(where: str, lines: Iterator[bytes]) -> Iterator[Outcome]:
+def _outcomes(where: str, lines: Iterator[bytes], tally: Tally) -> Iterator[Outcome]:
     number = 1
     for number, line in enumerate(lines, 2):
-        if line.startswith(b"]"):
-            _loaded(where, number, b'{"outcomes":[' + line)
-            return
         try:
+            if line.startswith(b"]"):
+                tally.add(Tally.of_json(_loaded(where, number, b'{"outcomes":[' + line)["summary"]))
+                return
             yield Outcome.of_json(_loaded(where, number, line.rstrip(b"\r\n").removesuffix(b",")))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise _refused(where, number) from None
     raise ReportRefused((Fault(f"{where}:{number}", "", "the report ends before its summary: it was cut off"),))
 

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from webhook.model import Mode
 from webhook.report.header import Header
 from webhook.report.outcome import DENY, ERROR, SKIP, Outcome
+from webhook.report.tally import Tally
 
 # What XML 1.0 cannot hold, not even escaped.
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -43,8 +44,9 @@ class Case:
     text: str = ""
 
 
-def write(header: Header, outcomes: Iterable[Outcome]) -> Iterator[str]:
+def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield the document; the suite of one file is held until the file is done."""
+    del tally
     policy = f"{header.policy}@{header.digest}"
     return document(
         header.command,

@@ -1,6 +1,6 @@
 """What came of judging one change: the value that every command hands to every format, and `merge` reads back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,9 @@ ALLOW: Final = "allow"
 DENY: Final = "deny"
 SKIP: Final = "skip"
 ERROR: Final = "error"
+NEWLY_ALLOWED: Final = "newlyAllowed"
+NEWLY_DENIED: Final = "newlyDenied"
+NEWLY_COMPLETED: Final = "newlyCompleted"
 _FEW: Final = 3
 
 
@@ -46,6 +49,8 @@ class Outcome:
         user: who asks, "" for nobody.
         time: when it was asked (RFC 3339), "" where that is not known.
         before: the verdict that it is compared with, "" where there is none.
+        findings_before: what the rules said then.
+        patch_before: what the defaults completed then.
         tags: what would change: `path`, `tag`, `from`, `to`, as records have it.
         findings: what the rules say.
         lines: for each finding the line of its field in the file, as the origin's.
@@ -69,6 +74,23 @@ class Outcome:
     patch: tuple[PatchOp, ...] = ()
     exemption: Exemption | None = None
     message: str = ""
+    findings_before: tuple[Finding, ...] = ()
+    patch_before: tuple[PatchOp, ...] = ()
+
+    @property
+    def change(self) -> str:
+        """What is other than before: NEWLY_ALLOWED, NEWLY_DENIED, NEWLY_COMPLETED, or "" where nothing is."""
+        if not self.before:
+            return ""
+        if self.before != self.verdict:
+            return NEWLY_DENIED if self.verdict == DENY else NEWLY_ALLOWED
+        return NEWLY_COMPLETED if self.patch != self.patch_before else ""
+
+    @property
+    def deciding(self) -> tuple[Finding, ...]:
+        """The findings that refuse it, or that refused it before."""
+        found = self.findings_before if self.change == NEWLY_ALLOWED else self.findings
+        return tuple(finding for finding in found if finding.mode is Mode.ENFORCE)
 
     @property
     def title(self) -> str:
@@ -109,19 +131,10 @@ class Outcome:
             "user": self.user,
             "time": self.time,
             "tags": [dict(tag) for tag in self.tags],
-            "findings": [
-                {
-                    "rule": finding.rule,
-                    "mode": str(finding.mode),
-                    "field": finding.field,
-                    "line": line,
-                    "message": finding.message,
-                    "existing": finding.existing,
-                    "reason": str(finding.reason),
-                }
-                for finding, line in self.located()
-            ],
+            "findings": [_as_json(finding, line) for finding, line in self.located()],
+            "findingsBefore": [_as_json(finding, self.origin.line) for finding in self.findings_before],
             "patch": [operation(op) for op in self.patch],
+            "patchBefore": [operation(op) for op in self.patch_before],
             "exemption": {"name": self.exemption.name, "reason": self.exemption.reason} if self.exemption else None,
             "message": self.message,
         }
@@ -140,12 +153,35 @@ class Outcome:
             tags=tuple(value["tags"]),
             findings=tuple(_finding(each) for each in value["findings"]),
             lines=tuple(each["line"] for each in value["findings"]),
-            patch=tuple(PatchOp(each["op"], each["path"], each["value"]) for each in value["patch"]),
+            findings_before=tuple(_finding(each) for each in value["findingsBefore"]),
+            patch=patch_of_json(value["patch"]),
+            patch_before=patch_of_json(value["patchBefore"]),
             exemption=Exemption(exemption["name"], exemption["reason"]) if exemption else None,
         )
 
 
 _TEXTS: Final = ("verdict", "before", "door", "operation", "namespace", "name", "user", "time", "message")
+
+
+def _as_json(finding: Finding, line: int) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "mode": str(finding.mode),
+        "field": finding.field,
+        "line": line,
+        "message": finding.message,
+        "existing": finding.existing,
+        "reason": str(finding.reason),
+    }
+
+
+def patch_of_json(operations: Iterable[Mapping[str, Any]]) -> tuple[PatchOp, ...]:
+    """Read a JSON Patch (RFC 6902) as we write it.
+
+    Raises:
+        KeyError, TypeError: it is something else.
+    """
+    return tuple(PatchOp(each["op"], each["path"], each["value"]) for each in operations)
 
 
 def _finding(value: Mapping[str, Any]) -> Finding:

@@ -17,14 +17,13 @@ _LEVELS: Final = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "note
 _MOST_NOTIFICATIONS: Final = 1_000
 
 
-def write(header: Header, outcomes: Iterable[Outcome]) -> Iterator[str]:
+def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield the log: one run, a line for each finding, and a notification for each input that cannot be used."""
-    tally = Tally()
     notifications: list[dict[str, Any]] = []
     tool = _dumped({"driver": _driver(header)})
     yield f'{{"$schema":"{_SCHEMA}","version":"2.1.0","runs":[{{"tool":{tool},"results":['
     separator = "\n"
-    for outcome in tally.counting(outcomes):
+    for outcome in outcomes:
         if outcome.verdict == ERROR and len(notifications) < _MOST_NOTIFICATIONS:
             notifications.append(_notification(outcome))
         for finding, line, subject in outcome.subjects():

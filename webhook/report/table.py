@@ -16,11 +16,10 @@ _VERDICTS: Final = {ALLOW: (_GREEN, "allowed"), DENY: (_RED, "refused")}
 _MODES: Final = {Mode.ENFORCE: _RED, Mode.WARN: _YELLOW, Mode.AUDIT: _BLUE}
 
 
-def write(header: Header, outcomes: Iterable[Outcome]) -> Iterator[str]:
+def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield a line for each outcome that was judged, one for each finding, and a summary."""
     del header
-    tally = Tally()
-    for outcome in tally.counting(outcomes):
+    for outcome in outcomes:
         if outcome.verdict in _VERDICTS:
             yield from (f"{line}\n" for line in _lines(outcome))
     yield f"{_summary(tally)}\n"

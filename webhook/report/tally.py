@@ -1,12 +1,27 @@
 """The summary of a report: counted as it streams by, and added up from the parts of a divided one."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from webhook.model import Mode
-from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Outcome
+from webhook.report.outcome import (
+    ALLOW,
+    DENY,
+    ERROR,
+    NEWLY_ALLOWED,
+    NEWLY_COMPLETED,
+    NEWLY_DENIED,
+    SKIP,
+    Outcome,
+)
+
+Groups = dict[str, Counter[str]]
+_VERDICTS: Final = {"allowed": ALLOW, "denied": DENY, "skipped": SKIP, "errors": ERROR}
+_CHANGES: Final = (NEWLY_ALLOWED, NEWLY_DENIED, NEWLY_COMPLETED)
+_MODES: Final = (Mode.ENFORCE, Mode.WARN, Mode.AUDIT)
+_HOUR: Final = len("2026-01-02T03")
 
 
 @dataclass(slots=True)
@@ -19,7 +34,12 @@ class Tally:
         rules: findings by rule.
         completed: outcomes that the defaults complete.
         exempt: outcomes that an exemption lets through.
-        newly: by verdict, outcomes whose verdict was another before.
+        changes: by what is other than before, NEWLY_ALLOWED and so on.
+        reasons: changes by the rules that refuse now, or refused before.
+        namespaces: verdicts and changes by namespace.
+        users: verdicts and changes by user.
+        hours: verdicts and changes by hour, such as `2026-01-02T03` (RFC 3339).
+        unjudged: by why: what could not be judged, or was left out.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -27,18 +47,35 @@ class Tally:
     rules: Counter[str] = field(default_factory=Counter)
     completed: int = 0
     exempt: int = 0
-    newly: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
+    reasons: Groups = field(default_factory=dict)
+    namespaces: Groups = field(default_factory=dict)
+    users: Groups = field(default_factory=dict)
+    hours: Groups = field(default_factory=dict)
+    unjudged: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def judged(self) -> int:
+        """How many could be judged."""
+        return self.verdicts[ALLOW] + self.verdicts[DENY]
 
     def count(self, outcome: Outcome) -> None:
         """Count one outcome."""
-        self.verdicts[outcome.verdict] += 1
+        verdict, change = outcome.verdict, outcome.change
+        self.verdicts[verdict] += 1
         self.completed += bool(outcome.patch)
         self.exempt += outcome.exemption is not None
-        if outcome.before and outcome.before != outcome.verdict:
-            self.newly[outcome.verdict] += 1
         for finding in outcome.findings:
             self.modes[str(finding.mode)] += 1
             self.rules[finding.rule] += 1
+        sorts = (verdict, change) if change else (verdict,)
+        _count(self.namespaces, outcome.namespace, sorts)
+        _count(self.users, outcome.user, sorts)
+        _count(self.hours, outcome.time[:_HOUR], sorts)
+        if change:
+            self.changes[change] += 1
+            for rule in dict.fromkeys(finding.rule for finding in outcome.deciding):
+                _count(self.reasons, rule, (change,))
 
     def counting(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Yield `outcomes`, each counted."""
@@ -46,17 +83,78 @@ class Tally:
             self.count(outcome)
             yield outcome
 
+    def add(self, other: "Tally") -> None:
+        """Count all that `other` did."""
+        for mine, theirs in (
+            (self.verdicts, other.verdicts),
+            (self.modes, other.modes),
+            (self.rules, other.rules),
+            (self.changes, other.changes),
+            (self.unjudged, other.unjudged),
+        ):
+            mine.update(theirs)
+        self.completed += other.completed
+        self.exempt += other.exempt
+        for groups, others in (
+            (self.reasons, other.reasons),
+            (self.namespaces, other.namespaces),
+            (self.users, other.users),
+            (self.hours, other.hours),
+        ):
+            for name, counts in others.items():
+                groups.setdefault(name, Counter()).update(counts)
+
     def as_json(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         return {
-            "allowed": self.verdicts[ALLOW],
-            "denied": self.verdicts[DENY],
-            "skipped": self.verdicts[SKIP],
-            "errors": self.verdicts[ERROR],
-            "newlyAllowed": self.newly[ALLOW],
-            "newlyDenied": self.newly[DENY],
+            **{name: self.verdicts[verdict] for name, verdict in _VERDICTS.items()},
+            **{change: self.changes[change] for change in _CHANGES},
             "completed": self.completed,
             "exempt": self.exempt,
-            "findings": {str(mode): self.modes[str(mode)] for mode in (Mode.ENFORCE, Mode.WARN, Mode.AUDIT)},
-            "rules": dict(sorted(self.rules.items())),
+            "findings": {str(mode): self.modes[str(mode)] for mode in _MODES},
+            "rules": _sorted(self.rules),
+            "reasons": _groups(self.reasons),
+            "namespaces": _groups(self.namespaces),
+            "users": _groups(self.users),
+            "hours": _groups(self.hours),
+            "unjudged": _sorted(self.unjudged),
         }
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> "Tally":
+        """Read what `as_json` made.
+
+        Raises:
+            KeyError, TypeError, AttributeError: `value` is something else.
+        """
+        return cls(
+            verdicts=Counter({verdict: value[name] for name, verdict in _VERDICTS.items()}),
+            modes=Counter(value["findings"]),
+            rules=Counter(value["rules"]),
+            completed=value["completed"],
+            exempt=value["exempt"],
+            changes=Counter({change: value[change] for change in _CHANGES}),
+            unjudged=Counter(value["unjudged"]),
+            **{
+                part: {name: Counter(counts) for name, counts in value[part].items()}
+                for part in ("reasons", "namespaces", "users", "hours")
+            },
+        )
+
+
+def _count(groups: Groups, name: str, sorts: Iterable[str]) -> None:
+    """Count one of each of `sorts` under `name`; what has no name stands under none."""
+    if name:
+        counts = groups.get(name)
+        if counts is None:
+            counts = groups[name] = Counter()
+        for sort in sorts:
+            counts[sort] += 1
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items()))
+
+
+def _groups(groups: Groups) -> dict[str, dict[str, int]]:
+    return {name: _sorted(counts) for name, counts in sorted(groups.items())}

@@ -10,13 +10,12 @@ from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
 
 
-def write(header: Header, outcomes: Iterable[Outcome]) -> Iterator[str]:
+def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield the document: the head, an item for each outcome, the summary."""
-    tally = Tally()
     yield dump({"apiVersion": API_VERSION, "kind": KIND, **header.as_json()})
     yield "outcomes:"
     empty = True
-    for outcome in tally.counting(outcomes):
+    for outcome in outcomes:
         item = textwrap.indent(dump(outcome.as_json()), "  ")
         yield f"{chr(10) if empty else ''}- {item[2:]}"
         empty = False
