@@ -53,11 +53,12 @@ def mutate(review: Review, policy: Policy) -> Decision:
 
 def admit(review: Review, policy: Policy) -> Decision:
     """Decide as a cluster would, which completes an object first and then judges what came of it."""
-    completion = mutate(review, policy)
+    completion = mutate(review, policy) if policy.defaults else allow()
     if completion.patch and review.object is not None:
         completed = defaults.patched_document(review.object, completion.patch)
         review = replace(review, request={**review.request, "object": completed})
-    return replace(validate(review, policy), patch=completion.patch)
+    decision = validate(review, policy)
+    return replace(decision, patch=completion.patch) if completion.patch else decision
 
 
 def judge(change: Change, review: Review, policy: Policy) -> list[Finding]:

@@ -32,6 +32,14 @@ class MalformedReview(WebhookError):
         self.uid = uid
 
 
+class MalformedRecord(WebhookError):
+    """A line that is no record of a decision; the message says what was expected."""
+
+
+class WorkerLost(WebhookError):
+    """A process that judged a part of the work ended before it was done."""
+
+
 class RecordFailed(WebhookError):
     """A decision could not be written to the record."""
 

@@ -10,6 +10,8 @@ _COMMANDS: Final = {
     "serve": "webhook.cli.serve:serve",
     "check": "webhook.cli.check:check",
     "test": "webhook.cli.test:test",
+    "replay": "webhook.cli.replay:replay",
+    "merge": "webhook.cli.merge:merge",
     "policy": "webhook.cli.policy:policy",
     "probe": "webhook.cli.probe:probe",
     "certs": "webhook.cli.certs:certs",

@@ -154,8 +154,8 @@ class Outcome:
             findings=tuple(_finding(each) for each in value["findings"]),
             lines=tuple(each["line"] for each in value["findings"]),
             findings_before=tuple(_finding(each) for each in value["findingsBefore"]),
-            patch=patch_of_json(value["patch"]),
-            patch_before=patch_of_json(value["patchBefore"]),
+            patch=_patch(value["patch"]),
+            patch_before=_patch(value["patchBefore"]),
             exemption=Exemption(exemption["name"], exemption["reason"]) if exemption else None,
         )
 
@@ -175,7 +175,7 @@ def _as_json(finding: Finding, line: int) -> dict[str, Any]:
     }
 
 
-def patch_of_json(operations: Iterable[Mapping[str, Any]]) -> tuple[PatchOp, ...]:
+def _patch(operations: Iterable[Mapping[str, Any]]) -> tuple[PatchOp, ...]:
     """Read a JSON Patch (RFC 6902) as we write it.
 
     Raises:

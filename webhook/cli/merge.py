@@ -1,0 +1,39 @@
+"""`istag-webhook merge`: the reports of a divided command become one."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from webhook.cli import fail
+from webhook.errors import ReportRefused
+from webhook.report import FORMATS, writer
+from webhook.report.merging import merged
+from webhook.report.tally import Tally
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="What to print."
+)
+def merge(files: tuple[Path, ...], form: str) -> None:
+    """Put the reports of a command's parts together, in any format.
+
+    FILES are what --format json printed for each part of --shard I/N: all parts, of the same command, policy and
+    version. Exit code 0 where they found nothing, 1 where they found something, as the command itself, 2 where a file
+    is no such report.
+    """
+    tally = Tally()
+    try:
+        with ExitStack() as opened:
+            reports = [(str(file), opened.enter_context(file.open("rb"))) for file in files]
+            head, outcomes = merged(reports, tally)
+            for piece in writer(form)(head, outcomes, tally):
+                click.echo(piece, nl=False)
+    except OSError as error:
+        fail(f"{error.filename}: cannot be read: {error.strerror}")
+    except ReportRefused as error:
+        fail(str(error))
+    sys.exit(1 if tally.found(head.command) else 0)

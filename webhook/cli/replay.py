@@ -1,0 +1,135 @@
+"""`istag-webhook replay`: judge recorded decisions by another policy."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from webhook.cli import fail
+from webhook.cli.shard import shard_option
+from webhook.cli.version import DISTRIBUTION
+from webhook.errors import MalformedGlob, PolicyRefused, WorkerLost
+from webhook.globs import Glob
+from webhook.policy import load
+from webhook.replay import Remarks
+from webhook.replay import replay as judge_again
+from webhook.replay.judging import Judge, Selection
+from webhook.replay.parts import expand
+from webhook.report import FORMATS, writer
+from webhook.report.header import header
+from webhook.report.tally import Tally
+from webhook.shard import Shard
+
+_INTERRUPTED: Final = 130  # as a shell says it: 128 and the number of SIGINT
+_MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.option(
+    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
+    help="Policy file or directory; may be repeated. Default: the shipped policy.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="What to print."
+)
+@click.option("--since", type=_MOMENT, help="Only records from this time on; without an offset it is UTC.")
+@click.option("--until", type=_MOMENT, help="Only records before this time.")
+@click.option(
+    "--namespace", "namespaces", multiple=True, help="Only of namespaces that match this glob; may be repeated."
+)
+@click.option("--skip-dry-run", is_flag=True, help="Leave out what was only tried (dryRun).")
+@click.option(
+    "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="one a core",
+    help="Processes that judge.",
+)  # fmt: skip
+@shard_option
+def replay(files: tuple[str, ...], policies: tuple[Path, ...], form: str, workers: int, **selected: Any) -> None:
+    """Judge recorded decisions by another policy, and say what would change.
+
+    FILES hold records of level request, plain or gzip, among whatever other lines; a directory stands for all files
+    below it, - for standard input. What validate decided is judged as check judges it: the policy's defaults are
+    applied to it before its rules judge. What mutate completed is completed again.
+
+    Exit code 0 where nothing would change, 1 where something would, 2 where a file or the policy cannot be used, or
+    where there is no record to judge. A part of several (--shard) ends with 0 instead of 1: merge says what all found.
+    """
+    try:
+        policy, selection = load(*policies), _selection(**selected)
+    except (PolicyRefused, MalformedGlob) as error:
+        fail(str(error))
+        return
+    tally, remarks, found = Tally(), Remarks(), expand(files)
+    head = header("replay", policy, version(DISTRIBUTION), _said(datetime.now(UTC)), selection.shard)
+    try:
+        with _progress(found) as progress:
+            outcomes = judge_again(found, Judge(policy, selection), tally, remarks, workers=workers, progress=progress)
+            with closing(outcomes):
+                for piece in writer(form)(head, outcomes, tally):
+                    click.echo(piece, nl=False)
+    except WorkerLost as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(_INTERRUPTED)
+    sys.exit(_ended(tally, remarks, selection.shard))
+
+
+def _selection(
+    since: datetime | None, until: datetime | None, namespaces: tuple[str, ...], shard: Shard, *, skip_dry_run: bool
+) -> Selection:
+    """Return which records are meant.
+
+    Raises:
+        MalformedGlob: a namespace is no glob.
+    """
+    return Selection(
+        _said(since) if since else "",
+        _said(until) if until else "",
+        tuple(Glob.compile(namespace) for namespace in namespaces),
+        not skip_dry_run,
+        shard,
+    )
+
+
+def _said(moment: datetime) -> str:
+    """Return a time as records have it, so that they compare as strings."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@contextmanager
+def _progress(files: list[Path | None]) -> Iterator[Callable[[int], None]]:
+    """Yield what is told of the bytes that are done: a bar on a terminal, where nothing else is written to it."""
+    size = sum(file.stat().st_size for file in files if file is not None and file.exists())
+    if not size or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=size, label="replay", file=sys.stderr) as bar:
+        yield bar.update
+
+
+def _ended(tally: Tally, remarks: Remarks, shard: Shard) -> int:
+    """Say what could not be used, and return the exit code."""
+    for fault in remarks.faults:
+        click.echo(str(fault), err=True)
+    for line in remarks.lines:
+        click.echo(str(line), err=True)
+    others = {why: count for why, count in tally.unjudged.items() if count}
+    if others:
+        said = ", ".join(f"{count:,} {why}" for why, count in sorted(others.items()))
+        click.echo(f"not judged: {said}", err=True)
+    if remarks.faults:
+        return 2
+    if shard.count > 1:
+        return 0
+    if not tally.judged:
+        click.echo("no record was judged: expected records of level request (serve --record-level request)", err=True)
+        return 2
+    return 1 if tally.found("replay") else 0

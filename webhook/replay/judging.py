@@ -1,0 +1,135 @@
+"""Recorded decisions are judged again: lines in, what would change and a summary out. No I/O."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from webhook import admission, doors
+from webhook.audit.recorded import Recorded, read
+from webhook.errors import Fault, MalformedRecord, MalformedReview
+from webhook.globs import Glob, any_matches
+from webhook.policy import Policy
+from webhook.replay.parts import LONGEST, Part
+from webhook.report.outcome import ALLOW, DENY, Origin, Outcome, outcome
+from webhook.report.tally import Tally
+from webhook.review import of_document
+from webhook.shard import Shard
+
+LEFT_OUT: Final = "left out by the options"
+METADATA: Final = "records of level metadata"
+OTHER: Final = "other lines"
+UNFIT: Final = "records whose request cannot be judged"
+_MOST_REMARKS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which records are judged.
+
+    Attributes:
+        since: the first time (RFC 3339, UTC), "" for any.
+        until: the first time that is too late, "" for any.
+        namespaces: globs, none for any.
+        dry_run: whether records of what was only tried are judged too.
+        shard: the part that is judged here.
+    """
+
+    since: str = ""
+    until: str = ""
+    namespaces: tuple[Glob, ...] = ()
+    dry_run: bool = True
+    shard: Shard = field(default_factory=Shard)
+
+    def takes(self, recorded: Recorded) -> bool:
+        """Whether `recorded` is to be judged."""
+        return (
+            self.since <= recorded.time
+            and (not self.until or recorded.time < self.until)
+            and (not self.namespaces or any_matches(self.namespaces, recorded.namespace))
+            and (self.dry_run or not recorded.dry_run)
+        )
+
+
+@dataclass(slots=True)
+class Judged:
+    """What came of one part.
+
+    Attributes:
+        outcomes: what would change.
+        tally: counts every line of the part.
+        remarks: the first few lines that cannot be judged.
+        size: the part's.
+    """
+
+    size: int
+    outcomes: list[Outcome] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    remarks: list[Fault] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges parts by one policy."""
+
+    policy: Policy
+    selection: Selection = Selection()
+
+    def __call__(self, part: Part) -> Judged:
+        """Judge the lines of `part` that belong here."""
+        judged = Judged(part.size)
+        for number, line in self._lines(part):
+            origin = Origin(part.file, number)
+            try:
+                found = self._outcome(origin, line, judged.tally)
+            except MalformedRecord as error:
+                self._remark(judged, origin, OTHER, error)
+            except MalformedReview as error:
+                self._remark(judged, origin, UNFIT, error)
+            else:
+                if found is not None:
+                    judged.tally.count(found)
+                    if found.change:
+                        judged.outcomes.append(found)
+        return judged
+
+    def _lines(self, part: Part) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines that belong here, with their numbers; empty ones are nobody's."""
+        holds = self.selection.shard.holds
+        for number, line in enumerate(part.data.split(b"\n"), part.line):
+            if line and not line.isspace() and holds(line):
+                yield number, line
+
+    def _outcome(self, origin: Origin, line: bytes, tally: Tally) -> Outcome | None:
+        """Judge one line, None where it is not to be judged, which is counted.
+
+        Raises:
+            MalformedRecord: it is no record.
+            MalformedReview: its request is no review of ours.
+        """
+        if len(line) >= LONGEST:
+            raise MalformedRecord(f"expected a record, got a line of more than {LONGEST} bytes")
+        recorded = read(line)
+        if not self.selection.takes(recorded):
+            tally.unjudged[LEFT_OUT] += 1
+            return None
+        if recorded.request is None:
+            tally.unjudged[METADATA] += 1
+            return None
+        review = of_document({**_REVIEW, "request": recorded.request}, doors.DOORS)
+        if recorded.webhook == "mutate":
+            decision = admission.mutate(review, self.policy)
+        else:
+            decision = replace(admission.admit(review, self.policy), patch=())
+        found = outcome(
+            origin, review, decision, time=recorded.time, before=DENY if recorded.verdict == "deny" else ALLOW
+        )
+        return replace(found, findings_before=recorded.findings, patch_before=recorded.patch)
+
+    @staticmethod
+    def _remark(judged: Judged, origin: Origin, sort: str, error: Exception) -> None:
+        judged.tally.unjudged[sort] += 1
+        if len(judged.remarks) < _MOST_REMARKS:
+            judged.remarks.append(Fault(str(origin), "", str(error)))
+
+
+_REVIEW: Final = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
