@@ -10,6 +10,7 @@ from webhook.cli import fail
 from webhook.errors import ReportRefused
 from webhook.report import FORMATS, writer
 from webhook.report.merging import merged
+from webhook.report.outcome import DENY
 from webhook.report.tally import Tally
 
 
@@ -36,4 +37,4 @@ def merge(files: tuple[Path, ...], form: str) -> None:
         fail(f"{error.filename}: cannot be read: {error.strerror}")
     except ReportRefused as error:
         fail(str(error))
-    sys.exit(1 if tally.found(head.command) else 0)
+    sys.exit(1 if (tally.changes.total() if head.compares else tally.verdicts[DENY]) else 0)

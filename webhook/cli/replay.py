@@ -132,4 +132,4 @@ def _ended(tally: Tally, remarks: Remarks, shard: Shard) -> int:
     if not tally.judged:
         click.echo("no record was judged: expected records of level request (serve --record-level request)", err=True)
         return 2
-    return 1 if tally.found("replay") else 0
+    return 1 if tally.changes.total() else 0

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from webhook.policy import Policy
 from webhook.shard import Shard
+
+_COMPARING: Final = ("replay", "policy diff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Header:
     time: str
     rules: tuple[RuleLine, ...] = ()
     shard: str = ""
+
+    @property
+    def compares(self) -> bool:
+        """Whether the command says what would be other than before, and not only what would be refused."""
+        return self.command in _COMPARING
 
     def as_json(self) -> dict[str, Any]:
         """Return what `of_json` reads again."""

@@ -59,10 +59,6 @@ class Tally:
         """How many could be judged."""
         return self.verdicts[ALLOW] + self.verdicts[DENY]
 
-    def found(self, command: str) -> bool:
-        """Whether `command` found what it looks for: for `replay` what would change, for others what is refused."""
-        return bool(self.changes.total() if command == "replay" else self.verdicts[DENY])
-
     def count(self, outcome: Outcome) -> None:
         """Count one outcome."""
         verdict, change = outcome.verdict, outcome.change
