@@ -11,3 +11,9 @@ function make(tag, name, ...children) {
 const one = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const number = (count) => count.toLocaleString("en-US");
+
+/** Return `text` with places where a line may break: where a path or a service account has its parts. */
+function breakable(text) {
+  const parts = text.split(/(?<=[/:@])/);
+  return make("span", "", ...parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part])));
+}

@@ -7,7 +7,7 @@ const THEMES = ["automatic", "light", "dark"];
 function update() {
   writeAddress();
   for (const name of FILTERS) if (form.elements[name].value !== state[name]) form.elements[name].value = state[name];
-  for (const bar of all("button.bar")) bar.setAttribute("aria-pressed", String(state[bar.dataset.filter] === bar.dataset.value));
+  for (const bar of all("button[data-filter]")) bar.setAttribute("aria-pressed", String(state[bar.dataset.filter] === bar.dataset.value));
   draw();
 }
 
@@ -65,7 +65,7 @@ form.addEventListener("reset", (event) => {
   state.page = 1;
   update();
 });
-for (const bar of all("button.bar")) {
+for (const bar of all("button[data-filter]")) {
   bar.disabled = false;
   bar.addEventListener("click", () => {
     const { filter, value } = bar.dataset;

@@ -1,23 +1,30 @@
 // The table: one page of rows is in the document at a time, so that ten thousand are no more work than a hundred.
 
 const PAGE = 100;
-const PRINTED = 2000;
+const PRINTED = 1000;
 const ORDER = Object.keys(RESULTS);
 const has = (name) => rows.some((row) => row[name]);
 
 const COLUMNS = [
   { key: "result", name: "Result", order: (row) => ORDER.indexOf(row.result), cell: (row) => pill(...RESULTS[row.result]) },
   { key: "tag", name: "Tag", order: (row) => row.title.toLowerCase(), cell: opener },
-  { key: "rules", name: "Rules", order: (row) => row.rules.join("\n").toLowerCase(), cell: (row) => row.rules.join(", ") },
-  { key: "user", name: "User", order: (row) => (row.user ?? "").toLowerCase(), cell: (row) => row.user ?? "" },
+  { key: "rules", name: "Rules", order: (row) => row.rules.join("\n").toLowerCase(), cell: ruleNames },
+  { key: "user", name: "User", order: (row) => (row.user ?? "").toLowerCase(), cell: (row) => breakable(row.user ?? "") },
   { key: "time", name: "Time", fixed: true, order: (row) => row.time ?? "", cell: (row) => (row.time ?? "").slice(0, 19).replace("T", " ") },
-  { key: "place", name: "Where", order: (row) => [row.file ?? "", row.line ?? 0, row.place], cell: (row) => row.place },
+  { key: "place", name: "Where", order: (row) => [row.file ?? "", row.line ?? 0, row.place], cell: (row) => breakable(row.place) },
 ].filter((column) => !["user", "time"].includes(column.key) || has(column.key));
+
+/** Return the rules of a row, those that do not refuse in a quieter colour. */
+function ruleNames(row) {
+  const refusing = new Set(findings(row).filter((finding) => finding.mode === "enforce").map((finding) => finding.rule));
+  const sorted = [...row.rules].sort((a, b) => refusing.has(b) - refusing.has(a));
+  return make("span", "", ...sorted.flatMap((rule, index) => [index ? ", " : "", make("span", refusing.has(rule) ? "" : "lesser", rule)]));
+}
 
 const pill = (name, tone) => make("span", `pill ${tone}`, name);
 
 function opener(row) {
-  const button = make("button", "open-row", row.title);
+  const button = make("button", "open-row", breakable(row.title));
   button.type = "button";
   button.setAttribute("aria-expanded", String(state.row === row.id));
   button.addEventListener("click", () => {
@@ -64,7 +71,8 @@ function draw(printing = false) {
     if (head.dataset.key === state.sort) head.setAttribute("aria-sort", state.down ? "descending" : "ascending");
     else head.removeAttribute("aria-sort");
   }
-  one("#found").textContent = found.length === rows.length ? `${number(rows.length)} listed` : `${number(found.length)} of ${number(rows.length)}`;
+  const said = found.length === rows.length ? `${number(rows.length)} listed` : `${number(found.length)} of ${number(rows.length)}`;
+  one("#found").textContent = printing && found.length > PRINTED ? `the first ${number(PRINTED)} of ${said}` : said;
   one("#pages").hidden = pages === 1;
   one("#pages span").textContent = `Page ${number(state.page)} of ${number(pages)}`;
   one("#pages [name=before]").disabled = state.page === 1;

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 WIDTH: Final = 960  # units of the drawing, which is scaled to the page
-HEIGHT: Final = 180
-_BASE: Final = 156  # where the bars stand
+BASE: Final = 156  # where the bars stand
+_LEFT: Final = 44  # the numbers have room before it
 _TOP: Final = 12
 _MOST: Final = 96  # bars
 _LABELS: Final = 6
@@ -44,7 +44,7 @@ class Timeline:
         unit: hour, day, week or month.
         period: from when to when.
         spans: one for each unit of time.
-        labels: x, and what stands there.
+        labels: x, and what stands there below the bars.
         lines: y, and the number that it stands for.
     """
 
@@ -72,9 +72,9 @@ def timeline(hours: Mapping[str, Mapping[str, int]], sorts: Sequence[tuple[str, 
         counted[_start(unit, moment)].update(counts)
     highest = max(1, *(sum(counts[key] for key, _, _ in sorts) for counts in counted.values()))
     top = _rounded(highest)
-    share = WIDTH / len(counted)
+    share = (WIDTH - _LEFT) / len(counted)
     spans = tuple(
-        _span(unit, start, counts, (index * share, share), sorts, top)
+        _span(unit, start, counts, (_LEFT + index * share, share), sorts, top)
         for index, (start, counts) in enumerate(counted.items())
     )
     return Timeline(
@@ -103,7 +103,7 @@ def _span(
 
 
 def _y(value: int, top: int) -> float:
-    return _BASE - (_BASE - _TOP) * value / top
+    return BASE - (BASE - _TOP) * value / top
 
 
 def _rounded(value: int) -> int:
@@ -115,7 +115,7 @@ def _rounded(value: int) -> int:
 def _labels(unit: str, starts: Sequence[datetime], share: float) -> Iterator[tuple[float, str]]:
     every = -(-len(starts) // _LABELS)
     for index in range(0, len(starts), every):
-        yield round((index + 0.5) * share, 2), _said(unit, starts[index])
+        yield round(_LEFT + (index + 0.5) * share, 2), _said(unit, starts[index])
 
 
 def _moment(hour: str) -> datetime | None:
@@ -129,7 +129,7 @@ def _start(unit: str, moment: datetime) -> datetime:
     """Return when the unit of time begins in which `moment` is."""
     if unit == "hour":
         return moment
-    day = moment.replace(hour=0)
+    day: datetime = moment.replace(hour=0)
     if unit == "week":
         return day - timedelta(days=day.weekday())
     return day if unit == "day" else day.replace(day=1) if unit == "month" else day.replace(month=1, day=1)
@@ -146,7 +146,8 @@ def _starts(unit: str, first: datetime, last: datetime) -> Iterator[datetime]:
 
 def _count(unit: str, first: datetime, last: datetime) -> int:
     """Return about how many units of time there are, never too few."""
-    return (last - first) // _UNITS[unit] + 1
+    span: timedelta = last - first
+    return span // _UNITS[unit] + 1
 
 
 def _said(unit: str, start: datetime) -> str:
@@ -160,7 +161,7 @@ def _said(unit: str, start: datetime) -> str:
 
 
 # Stepping on by this much leads into the next one, whatever its length.
-_UNITS: Final = {
+_UNITS: Final[Mapping[str, timedelta]] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
     "week": timedelta(weeks=1),
