@@ -7,19 +7,18 @@ from pathlib import Path
 import click
 
 from webhook.cli import fail
+from webhook.cli.output import write
+from webhook.cli.reporting import Wanted, end, format_options
 from webhook.errors import ReportRefused
-from webhook.report import FORMATS, writer
+from webhook.report import writer
 from webhook.report.merging import merged
-from webhook.report.outcome import DENY
 from webhook.report.tally import Tally
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--format", "form", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="What to print."
-)
-def merge(files: tuple[Path, ...], form: str) -> None:
+@format_options
+def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
     """Put the reports of a command's parts together, in any format.
 
     FILES are what --format json printed for each part of --shard I/N: all parts, of the same command, policy and
@@ -31,10 +30,11 @@ def merge(files: tuple[Path, ...], form: str) -> None:
         with ExitStack() as opened:
             reports = [(str(file), opened.enter_context(file.open("rb"))) for file in files]
             head, outcomes = merged(reports, tally)
-            for piece in writer(form)(head, outcomes, tally):
-                click.echo(piece, nl=False)
+            write(writer(wanted.format)(head, outcomes, tally), wanted.output)
     except OSError as error:
         fail(f"{error.filename}: cannot be read: {error.strerror}")
     except ReportRefused as error:
         fail(str(error))
-    sys.exit(1 if (tally.changes.total() if head.compares else tally.verdicts[DENY]) else 0)
+    if head.compares:
+        sys.exit(1 if tally.changes.total() else 0)
+    end(tally, wanted)

@@ -5,15 +5,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from webhook.cli import fail
+from webhook.cli.output import write
+from webhook.cli.reporting import Wanted, format_options, head
 from webhook.cli.shard import shard_option
-from webhook.cli.version import DISTRIBUTION
 from webhook.errors import MalformedGlob, PolicyRefused, WorkerLost
 from webhook.globs import Glob
 from webhook.policy import load
@@ -21,8 +21,7 @@ from webhook.replay import Remarks
 from webhook.replay import replay as judge_again
 from webhook.replay.judging import Judge, Selection
 from webhook.replay.parts import expand
-from webhook.report import FORMATS, writer
-from webhook.report.header import header
+from webhook.report import writer
 from webhook.report.tally import Tally
 from webhook.shard import Shard
 
@@ -37,10 +36,12 @@ _MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%
     help="Policy file or directory; may be repeated. Default: the shipped policy.",
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="What to print."
+    "--since",
+    type=_MOMENT,
+    metavar="TIME",
+    help="Only records from this time on, such as 2026-01-31 or 2026-01-31T09:00:00Z.",
 )
-@click.option("--since", type=_MOMENT, help="Only records from this time on; without an offset it is UTC.")
-@click.option("--until", type=_MOMENT, help="Only records before this time.")
+@click.option("--until", type=_MOMENT, metavar="TIME", help="Only records before this time.")
 @click.option(
     "--namespace", "namespaces", multiple=True, help="Only of namespaces that match this glob; may be repeated."
 )
@@ -50,7 +51,8 @@ _MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%
     help="Processes that judge.",
 )  # fmt: skip
 @shard_option
-def replay(files: tuple[str, ...], policies: tuple[Path, ...], form: str, workers: int, **selected: Any) -> None:
+@format_options
+def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wanted: Wanted, **selected: Any) -> None:
     """Judge recorded decisions by another policy, and say what would change.
 
     FILES hold records of level request, plain or gzip, among whatever other lines; a directory stands for all files
@@ -66,13 +68,13 @@ def replay(files: tuple[str, ...], policies: tuple[Path, ...], form: str, worker
         fail(str(error))
         return
     tally, remarks, found = Tally(), Remarks(), expand(files)
-    head = header("replay", policy, version(DISTRIBUTION), _said(datetime.now(UTC)), selection.shard)
     try:
-        with _progress(found) as progress:
-            outcomes = judge_again(found, Judge(policy, selection), tally, remarks, workers=workers, progress=progress)
-            with closing(outcomes):
-                for piece in writer(form)(head, outcomes, tally):
-                    click.echo(piece, nl=False)
+        with (
+            _progress(found, wanted) as progress,
+            closing(judge_again(found, Judge(policy, selection), tally, remarks, workers, progress)) as outcomes,
+        ):
+            report = writer(wanted.format)(head("replay", policy, selection.shard), outcomes, tally)
+            write(report, wanted.output)
     except WorkerLost as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -105,10 +107,11 @@ def _said(moment: datetime) -> str:
 
 
 @contextmanager
-def _progress(files: list[Path | None]) -> Iterator[Callable[[int], None]]:
-    """Yield what is told of the bytes that are done: a bar on a terminal, where nothing else is written to it."""
+def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[int], None]]:
+    """Yield what is told of the bytes that are done: a bar on a terminal, unless the report streams to it meanwhile."""
     size = sum(file.stat().st_size for file in files if file is not None and file.exists())
-    if not size or not sys.stderr.isatty():
+    streams = wanted.output is None and wanted.format != "table" and sys.stdout.isatty()
+    if not size or streams or not sys.stderr.isatty():
         yield lambda _: None
         return
     with click.progressbar(length=size, label="replay", file=sys.stderr) as bar:

@@ -19,6 +19,7 @@ from webhook.report import FORMATS, writer
 from webhook.report.header import Header, header
 from webhook.report.outcome import DENY, ERROR, SKIP, Outcome
 from webhook.report.tally import Tally
+from webhook.shard import Shard
 from webhook.text import printable
 
 
@@ -39,13 +40,21 @@ class Wanted:
 
 def report_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the options of a report, in one argument `wanted`."""
+    warn = click.option("--fail-on-warn", is_flag=True, help="End with 1 where there are findings in warn mode too.")
+    return format_option(FORMATS)(output_option(warn(_wanting(command))))
 
+
+def format_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the form of a report and where it goes, in one argument `wanted`."""
+    return format_option(FORMATS)(output_option(_wanting(command)))
+
+
+def _wanting(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
-    def wrapped(format_: str, output: Path | None, *, fail_on_warn: bool, **given: Any) -> None:
+    def wrapped(format_: str, output: Path | None, *, fail_on_warn: bool = False, **given: Any) -> None:
         command(wanted=Wanted(format_, output, fail_on_warn), **given)
 
-    warn = click.option("--fail-on-warn", is_flag=True, help="End with 1 where there are findings in warn mode too.")
-    return format_option(FORMATS)(output_option(warn(wrapped)))
+    return wrapped
 
 
 def now() -> str:
@@ -53,9 +62,9 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def head(command: str, policy: Policy) -> Header:
-    """Return the head of a report that is made now."""
-    return header(command, policy, version(DISTRIBUTION), now())
+def head(command: str, policy: Policy, shard: Shard | None = None) -> Header:
+    """Return the head of a report that is made now, of one part where `shard` is one of several."""
+    return header(command, policy, version(DISTRIBUTION), now(), shard)
 
 
 def emit(head: Header, outcomes: Iterable[Outcome], wanted: Wanted) -> Tally:

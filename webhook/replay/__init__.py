@@ -33,7 +33,6 @@ def replay(
     judge: Judge,
     tally: Tally,
     remarks: Remarks,
-    *,
     workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Generator[Outcome]:

@@ -6,26 +6,40 @@ from typing import Final
 
 from webhook.model import Mode
 from webhook.report.header import Header
-from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Outcome
-from webhook.report.tally import Tally
+from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP, Outcome
+from webhook.report.tally import Groups, Tally
 from webhook.text import printable
 
 _RESET: Final = "\x1b[0m"
 _RED, _GREEN, _YELLOW, _BLUE, _FAINT = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[2m"
 _VERDICTS: Final = {ALLOW: (_GREEN, "allowed"), DENY: (_RED, "refused")}
+_CHANGES: Final = {
+    NEWLY_DENIED: (_RED, "newly refused"),
+    NEWLY_ALLOWED: (_GREEN, "newly allowed"),
+    NEWLY_COMPLETED: (_BLUE, "completed otherwise"),
+}
+_MOST_CHANGES: Final = 20
+_MOST_NAMES: Final = 10
+_HEAD: Final = "by namespace"
 _MODES: Final = {Mode.ENFORCE: _RED, Mode.WARN: _YELLOW, Mode.AUDIT: _BLUE}
 
 
 def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
-    """Yield a line for each outcome that was judged, one for each finding, and a summary."""
-    del header
+    """Yield a line for each outcome that was judged, one for each finding, and a summary.
+
+    A comparison is too much to read to its end: its summary comes first, and then the first few changes.
+    """
+    if header.compares:
+        yield from (f"{line}\n" for line in _comparison(header, outcomes, tally))
+        return
     for outcome in outcomes:
         if outcome.verdict in _VERDICTS:
             yield from (f"{line}\n" for line in _lines(outcome))
     yield f"{_summary(tally)}\n"
 
 
-def _lines(outcome: Outcome) -> Iterator[str]:
+def _lines(outcome: Outcome, *, places: bool = True) -> Iterator[str]:
+    """Yield what there is to say of `outcome`, with the place of each finding where these differ."""
     file = printable(outcome.origin.file)
     where = f"{file}:{outcome.origin.line}: " if outcome.origin.line else f"{file}: " if file else ""
     colour, verdict = _VERDICTS[outcome.verdict]
@@ -35,10 +49,52 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     for mode, tint in _MODES.items():
         for finding, line in outcome.located():
             if finding.mode is mode:
-                at = f"{file}:{line}: " if line else ""
+                at = f"{file}:{line}: " if line and places else ""
                 yield f"  {tint}{mode}{_RESET}: {at}{finding}"
-    for operation in outcome.patch:
-        yield f"  {_FAINT}sets {printable(operation.path)} to {json.dumps(operation.value)}{_RESET}"
+    for finding in outcome.deciding if outcome.change == NEWLY_ALLOWED else ():
+        yield f"  {_FAINT}before: {finding.mode}: {finding}{_RESET}"
+    for when, patch in (("", outcome.patch), ("before: ", outcome.patch_before)):
+        for operation in patch:
+            yield f"  {_FAINT}{when}sets {printable(operation.path)} to {json.dumps(operation.value)}{_RESET}"
+
+
+def _comparison(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
+    first: list[Outcome] = []
+    more = 0
+    for outcome in outcomes:
+        if len(first) < _MOST_CHANGES:
+            first.append(outcome)
+        else:
+            more += 1
+    changes = ", ".join(
+        f"{colour}{tally.changes[change]:,} {said}{_RESET}" for change, (colour, said) in _CHANGES.items()
+    )
+    yield f"{tally.judged:,} judged by {header.policy}@{header.digest[:19]}: {changes}"
+    for title, groups in (("rule", tally.reasons), ("namespace", tally.namespaces), ("user", tally.users)):
+        yield from _group(title, groups)
+    if first:
+        yield ""
+    for outcome in first:
+        yield from _lines(outcome, places=False)
+    if more:
+        yield f"and {more:,} more; --format json lists all, html shows them"
+
+
+def _group(title: str, groups: Groups) -> Iterator[str]:
+    """Yield what changes in those of `groups` where most does."""
+    changed = {name: [counts[change] for change in _CHANGES] for name, counts in groups.items()}
+    ranked = sorted((name for name in changed if any(changed[name])), key=lambda name: (-sum(changed[name]), name))
+    if not ranked:
+        return
+    shown = ranked[:_MOST_NAMES]
+    width = max(map(len, (*shown, _HEAD)))
+    yield ""
+    yield f"{_FAINT}{f'by {title}':{width}}  " + "  ".join(f"{said}" for _, said in _CHANGES.values()) + _RESET
+    for name in shown:
+        counts = (f"{count:>{len(said)},}" for count, (_, said) in zip(changed[name], _CHANGES.values(), strict=True))
+        yield f"{name:{width}}  " + "  ".join(counts)
+    if len(ranked) > len(shown):
+        yield f"and {len(ranked) - len(shown):,} more"
 
 
 def _summary(tally: Tally) -> str:

@@ -108,7 +108,7 @@ def _y(value: int, top: int) -> float:
 
 def _rounded(value: int) -> int:
     """Return the least of 1, 2, 4, 6, 10, 20, 40, 60, 100 and so on that is not below `value`."""
-    power = 10 ** (len(str(value)) - 1)
+    power: int = 10 ** (len(str(value)) - 1)
     return next(step * power for step in (1, 2, 4, 6, 10) if step * power >= value)
 
 
@@ -129,7 +129,7 @@ def _start(unit: str, moment: datetime) -> datetime:
     """Return when the unit of time begins in which `moment` is."""
     if unit == "hour":
         return moment
-    day: datetime = moment.replace(hour=0)
+    day = moment.replace(hour=0)
     if unit == "week":
         return day - timedelta(days=day.weekday())
     return day if unit == "day" else day.replace(day=1) if unit == "month" else day.replace(month=1, day=1)
@@ -146,8 +146,7 @@ def _starts(unit: str, first: datetime, last: datetime) -> Iterator[datetime]:
 
 def _count(unit: str, first: datetime, last: datetime) -> int:
     """Return about how many units of time there are, never too few."""
-    span: timedelta = last - first
-    return span // _UNITS[unit] + 1
+    return (last - first) // _UNITS[unit] + 1
 
 
 def _said(unit: str, start: datetime) -> str:
@@ -161,7 +160,7 @@ def _said(unit: str, start: datetime) -> str:
 
 
 # Stepping on by this much leads into the next one, whatever its length.
-_UNITS: Final[Mapping[str, timedelta]] = {
+_UNITS: Final = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
     "week": timedelta(weeks=1),
