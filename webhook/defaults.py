@@ -1,7 +1,7 @@
 """What we complete: fields that are unset, or that stand at the API server's own default."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -172,12 +172,16 @@ def _at(document: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
 
 
 def patched_document(document: Mapping[str, Any], patch: Iterable[PatchOp]) -> dict[str, Any]:
-    """Return `document` with `patch` applied, as the API server applies it; `document` itself stays as it is."""
-    result: dict[str, Any] = deepcopy(dict(document))
+    """Return `document` with `patch` applied, as the API server applies it; `document` itself stays as it is.
+
+    What no operation writes to is shared with `document`.
+    """
+    result = dict(document)
     for operation in patch:
         *parents, last = (token.replace("~1", "/").replace("~0", "~") for token in operation.path.split("/")[1:])
         at: Any = result
         for token in parents:
-            at = at[int(token)] if isinstance(at, list) else at[token]
+            key = int(token) if isinstance(at, list) else token
+            at[key] = at = copy(at[key])
         at[last] = operation.value
     return result

@@ -119,11 +119,17 @@ class Judge:
         if recorded.webhook == "mutate":
             decision = admission.mutate(review, self.policy)
         else:
-            decision = replace(admission.admit(review, self.policy), patch=())
-        found = outcome(
-            origin, review, decision, time=recorded.time, before=DENY if recorded.verdict == "deny" else ALLOW
+            decision = admission.admit(review, self.policy)
+            if decision.patch:
+                decision = replace(decision, patch=())  # which mutate would have said
+        return outcome(
+            origin,
+            review,
+            decision,
+            time=recorded.time,
+            before=DENY if recorded.verdict == "deny" else ALLOW,
+            said=(recorded.findings, recorded.patch),
         )
-        return replace(found, findings_before=recorded.findings, patch_before=recorded.patch)
 
     @staticmethod
     def _remark(judged: Judged, origin: Origin, sort: str, error: Exception) -> None:

@@ -203,6 +203,7 @@ def outcome(
     lines: tuple[int, ...] = (),
     time: str = "",
     before: str = "",
+    said: tuple[tuple[Finding, ...], tuple[PatchOp, ...]] = ((), ()),
 ) -> Outcome:
     """Return what came of `review`.
 
@@ -213,6 +214,7 @@ def outcome(
         lines: for each finding the line of its field; the origin's for all where none are given.
         time: when it was asked (RFC 3339).
         before: the verdict that it is compared with.
+        said: what the rules said and the defaults completed then.
     """
     return Outcome(
         origin=origin,
@@ -229,4 +231,6 @@ def outcome(
         lines=lines or (origin.line,) * len(decision.findings),
         patch=decision.patch,
         exemption=decision.exemption,
+        findings_before=said[0],
+        patch_before=said[1],
     )
