@@ -7,7 +7,7 @@ from typing import Final
 
 from webhook.errors import Fault
 from webhook.replay.judging import Judge
-from webhook.replay.parts import parts
+from webhook.replay.parts import cut
 from webhook.replay.pool import in_order
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
@@ -49,7 +49,7 @@ def replay(
     Raises:
         WorkerLost: a process ended before its part was judged.
     """
-    for judged in in_order(judge, parts(files, remarks.faults), workers):
+    for judged in in_order(judge, cut(files, remarks.faults), workers):
         tally.add(judged.tally)
         remarks.lines += judged.remarks[: _MOST_NOTES - len(remarks.lines)]
         yield from judged.outcomes

@@ -13,7 +13,7 @@ from webhook.errors import Fault
 
 STANDARD_INPUT: Final = "-"
 _MAGIC: Final = b"\x1f\x8b"  # RFC 1952, 2.3.1: ID1 and ID2
-_PART: Final = 512 * 2**10  # bytes: enough that handing a part to another process costs nothing beside judging it
+PART: Final = 512 * 2**10  # bytes: enough that handing a part to another process costs nothing beside judging it
 LONGEST: Final = 64 * 2**20  # bytes of a line: a review has 7 MiB at most, escaped it has six times as much
 
 
@@ -56,29 +56,36 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def parts(files: Iterable[Path | None], faults: list[Fault]) -> Iterator[Part]:
-    """Yield the lines of `files`; what cannot be read is put into `faults`, after what could be read of it."""
+def cut(files: Iterable[Path | None], faults: list[Fault], size: int = PART, longest: int = LONGEST) -> Iterator[Part]:
+    """Yield the lines of `files` in parts.
+
+    Args:
+        files: what to read, None for standard input.
+        faults: what cannot be read is put there, after what could be read of it.
+        size: the least bytes of a part that is not the last of its file.
+        longest: bytes of a line that are kept.
+    """
     for file in files:
         name = STANDARD_INPUT if file is None else str(file)
         try:
             if file is None:
-                yield from _parts(name, cast("BufferedReader", sys.stdin.buffer))
+                yield from _cut(name, cast("BufferedReader", sys.stdin.buffer), size, longest)
             else:
                 with file.open("rb") as stream:
-                    yield from _parts(name, stream)
+                    yield from _cut(name, stream, size, longest)
         except (EOFError, zlib.error, BadGzipFile) as error:
             faults.append(Fault(name, "", f"the compressed data cannot be read to its end: {error}"))
         except OSError as error:
             faults.append(Fault(name, "", f"cannot be read: {error.strerror}"))
 
 
-def _parts(name: str, stream: BufferedReader) -> Iterator[Part]:
+def _cut(name: str, stream: BufferedReader, size: int, longest: int) -> Iterator[Part]:
     """Cut a stream, compressed or not, into parts at the ends of lines.
 
     Raises:
         OSError, EOFError, zlib.error: the stream cannot be read to its end; what could be was yielded.
     """
-    source = _Source(stream)
+    source = _Source(stream, size)
     line, held = 1, bytearray()
     failed: Exception | None = None
     while True:
@@ -89,13 +96,13 @@ def _parts(name: str, stream: BufferedReader) -> Iterator[Part]:
         if not piece:
             break
         end = piece.rfind(b"\n") + 1
-        if end and len(held) + end >= _PART:
+        if end and len(held) + end >= size:
             data, held = bytes(held + piece[:end]), bytearray(piece[end:])
             yield Part(name, line, data, source.done())
             line += data.count(b"\n")
         else:
             held += piece
-            del held[LONGEST:]  # of a line that nobody can judge the head is enough to say so
+            del held[longest:]  # of a line that nobody can judge the head is enough to say so
     if held:
         yield Part(name, line, bytes(held), source.done())
     if failed is not None:
@@ -105,8 +112,8 @@ def _parts(name: str, stream: BufferedReader) -> Iterator[Part]:
 class _Source:
     """A stream, decompressed where it is gzip by its first bytes, that knows how far it was read."""
 
-    def __init__(self, stream: BufferedReader) -> None:
-        self._stream, self._told = stream, 0
+    def __init__(self, stream: BufferedReader, size: int) -> None:
+        self._stream, self._size, self._told = stream, size, 0
         self._file = GzipFile(fileobj=stream) if stream.peek(len(_MAGIC)).startswith(_MAGIC) else stream
 
     def read(self) -> bytes:
@@ -115,7 +122,7 @@ class _Source:
         Raises:
             OSError, EOFError, zlib.error: the stream cannot be read, or not decompressed.
         """
-        return self._file.read1(_PART)
+        return self._file.read1(self._size)
 
     def done(self) -> int:
         """Return how many bytes of the stream were read since this was last called; of a pipe nobody asks."""
