@@ -54,7 +54,7 @@ function themes() {
 }
 
 form.addEventListener("input", (event) => {
-  state[event.target.name] = event.target.value.trim();
+  state[event.target.name] = event.target.value;
   state.page = 1;
   update();
 });
@@ -94,6 +94,7 @@ addEventListener("afterprint", () => draw());
 themes();
 fill();
 drawHeads();
+one("#needs-script").hidden = true;
 one("#table").hidden = false;
 form.hidden = false;
 follow();

@@ -42,7 +42,7 @@ function matcher(name) {
   const value = state[name];
   const exact = known[name].some(([each]) => each === value);
   if (exact || name === "result" || name === "rule" || name === "mode") return (row) => VALUES[name](row).includes(value);
-  const part = value.toLowerCase();
+  const part = value.trim().toLowerCase();
   return (row) => VALUES[name](row).some((each) => each?.toLowerCase().includes(part));
 }
 
