@@ -295,9 +295,9 @@ def test_empty_reports(head: Header) -> None:
     assert _written("table", head) == "0 judged: 0 allowed, 0 refused; findings: 0 enforce, 0 warn, 0 audit\n"
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "html"])
 def test_formats_stream(head: Header, name: str) -> None:
-    """A format writes while outcomes come: of many files it holds one at most."""
+    """A format writes while outcomes come: of many files it holds one at most; only a page begins with its summary."""
     taken = 0
 
     def many() -> Iterator[Outcome]:
@@ -306,7 +306,7 @@ def test_formats_stream(head: Header, name: str) -> None:
             finding = Finding("r", Mode.WARN, "m", "f")
             yield Outcome(Origin(f"{taken}.yaml", 1), ALLOW, findings=(finding,), lines=(1,))
 
-    pieces = writer(name)(head, many())
+    pieces = writer(name)(head, many(), Tally())
     while "500.yaml" not in next(pieces):
         pass
     assert taken <= 502
