@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test lint bench golden lock clean
+.PHONY: help run test browser lint bench golden lock clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -23,8 +23,12 @@ lint: .venv/dev  ## ruff, mypy, and the house's own rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: .venv/dev  ## measure a review beside a null endpoint, in one run
+browser:  ## install Debian's Chromium, as root; without one the tests of the page are skipped
+	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
+
+bench: .venv/dev  ## measure a review beside a null endpoint, and a replay, in one run
 	$(BIN)/python tests/bench.py measure
+	$(BIN)/python tests/bench.py replay
 
 golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the README anew; read the diff
 	$(BIN)/pytest tests/test_golden.py tests/test_readme.py tests/test_dashboards.py --regenerate -q

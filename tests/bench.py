@@ -5,6 +5,7 @@ turns, and a ratio is the median of the rounds' ratios, so that a noisy neighbou
 """
 
 import asyncio
+import gzip
 import json
 import math
 import os
@@ -343,6 +344,37 @@ def streams() -> None:
             _fastest(lambda review=review: admission.validate(review, asking)),  # type: ignore[misc]
         )
         click.echo(f"| {count:,} | {len(body):,} B | " + " | ".join(f"{figure:,.0f}" for figure in figures) + " |")
+
+
+@main.command()
+@click.option("--rounds", default=5, show_default=True)
+def replay(rounds: int) -> None:
+    """Print how many records a core judges again in a second of its time, reading and JSON included."""
+    from recording import history  # noqa: PLC0415 - the tests' own
+
+    from webhook.policy import load  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.replay import Remarks  # noqa: PLC0415 - as above
+    from webhook.replay import replay as judge_again  # noqa: PLC0415 - as above
+    from webhook.replay.judging import Judge  # noqa: PLC0415 - as above
+    from webhook.report.tally import Tally  # noqa: PLC0415 - as above
+
+    policy = load()
+    lines = history(policy, 20)
+    click.echo("| records | bytes each | records a second a core | MB/s a core |")
+    click.echo("|---|--:|--:|--:|")
+    with TemporaryDirectory() as name:
+        for form, opened in (("plain", open), ("gzip", gzip.open)):
+            path = Path(name) / form
+            with opened(path, "wb") as file:
+                file.writelines(line + b"\n" for line in lines)
+            size, taken = sum(map(len, lines)), []
+            for _ in range(rounds):
+                tally, started = Tally(), time.process_time()
+                list(judge_again([path], Judge(policy), tally, Remarks()))
+                taken.append(time.process_time() - started)
+                assert tally.judged == len(lines)
+            rate = len(lines) / statistics.median(taken)
+            click.echo(f"| {form} | {size / len(lines):,.0f} | {rate:,.0f} | {rate * size / len(lines) / 1e6:,.0f} |")
 
 
 if __name__ == "__main__":

@@ -53,9 +53,9 @@ _MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%
 @shard_option
 @format_options
 def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wanted: Wanted, **selected: Any) -> None:
-    """Judge recorded decisions by another policy, and say what would change.
+    """Judge recorded decisions by another policy.
 
-    FILES hold records of level request, plain or gzip, among whatever other lines; a directory stands for all files
+    Says what would change: what would be refused that was allowed, and the reverse. FILES hold records of level request, plain or gzip, among whatever other lines; a directory stands for all files
     below it, - for standard input. What validate decided is judged as check judges it: the policy's defaults are
     applied to it before its rules judge. What mutate completed is completed again.
 
