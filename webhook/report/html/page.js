@@ -88,8 +88,12 @@ addEventListener("keydown", (event) => {
   }
 });
 addEventListener("hashchange", follow);
-addEventListener("beforeprint", () => draw(true));
-addEventListener("afterprint", () => draw());
+for (const [name, printing] of [["beforeprint", true], ["afterprint", false]]) {
+  addEventListener(name, () => {
+    drawHeads(printing);
+    draw(printing);
+  });
+}
 
 themes();
 fill();

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from webhook.model import Mode
 from webhook.report.header import Header
 from webhook.report.html.timeline import Timeline, timeline
 from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP
@@ -88,10 +89,11 @@ def summary(header: Header, tally: Tally) -> Summary:
         rules = _chart("Rules", "rule", tally.reasons, sorts)
     else:
         figures = [Figure(tally.verdicts[sort.key], sort) for sort in _JUDGED]
-        figures.append(Figure(tally.modes["warn"], Sort("", "warnings", "warn")))
+        figures.append(Figure(tally.modes[Mode.WARN], Sort("", "warnings", "warn")))
         figures += [Figure(tally.verdicts[sort.key], sort) for sort in _OTHERS if tally.verdicts[sort.key]]
-        found = Sort("found", "findings", "warn")
-        rules = _chart("Rules", "rule", {rule: {found.key: count} for rule, count in tally.rules.items()}, (found,))
+        modes = {rule.name: rule.mode for rule in header.rules}
+        found = {rule: {modes.get(rule, str(Mode.WARN)): count} for rule, count in tally.rules.items()}
+        rules = _chart("Rules", "rule", found, [Sort(mode, "findings", mode) for mode in Mode])
     charts = (
         rules,
         _chart("Namespaces", "namespace", tally.namespaces, sorts),

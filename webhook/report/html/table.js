@@ -36,22 +36,26 @@ function opener(row) {
   return button;
 }
 
-/** Write the heads, which sort. */
-function drawHeads() {
+/** Write the heads, which sort; on paper they are text, which every page repeats. */
+function drawHeads(printing = false) {
   one("#table thead tr").replaceChildren(...COLUMNS.map((column) => {
-    const button = make("button", "", column.name);
-    button.type = "button";
-    button.addEventListener("click", () => {
-      state.down = state.sort === column.key && !state.down;
-      state.sort = column.key;
-      state.page = 1;
-      update();
-    });
-    const head = make("th", "", button);
+    const head = make("th", "", printing ? column.name : sorter(column));
     head.scope = "col";
     head.dataset.key = column.key;
     return head;
   }));
+}
+
+function sorter(column) {
+  const button = make("button", "", column.name);
+  button.type = "button";
+  button.addEventListener("click", () => {
+    state.down = state.sort === column.key && !state.down;
+    state.sort = column.key;
+    state.page = 1;
+    update();
+  });
+  return button;
 }
 
 /** Write the rows of the page that is asked for; all of them (as many as anybody prints) to print. */
@@ -80,7 +84,11 @@ function draw(printing = false) {
 }
 
 function drawRow(row) {
-  const line = make("tr", "row", ...COLUMNS.map((column) => make("td", column.fixed ? "fixed" : "", column.cell(row))));
+  const line = make("tr", "row", ...COLUMNS.map((column) => {
+    const cell = make("td", column.fixed ? "fixed" : "", column.cell(row));
+    cell.dataset.key = column.key;
+    return cell;
+  }));
   line.dataset.id = row.id;
   if (state.row !== row.id) return [line];
   line.classList.add("open");
@@ -100,20 +108,26 @@ function details(row) {
     ["why", row.message ?? ""],
   ];
   parts.push(make("h3", "", "What"), make("dl", "", ...facts.filter((fact) => fact[1]).flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)])));
-  parts.push(...section(row.before ? "What the policy says now" : "What the policy says", row.findings, row.patch));
-  if (row.before) parts.push(...section("What was said then", row.findingsBefore, row.patchBefore));
+  parts.push(...section(row.before ? "What the policy says now" : "What the policy says", row, row.findings, row.patch));
+  if (row.before) parts.push(...section("What was said then", row, row.findingsBefore, row.patchBefore));
   const link = make("a", "", "Link to this change");
   link.href = address({ row: row.id });
   parts.push(make("p", "note", link));
   return parts;
 }
 
-function section(title, found = [], patch = []) {
+function section(title, row, found = [], patch = []) {
   const items = found.map((finding) => make(
     "li", finding.mode, make("span", `mode ${finding.mode}`, finding.mode), " ", make("strong", "", finding.rule), " ",
-    make("span", "where", `${finding.field}${finding.existing ? " (as it was before)" : ""}`), make("br"), finding.message,
+    make("span", "where", where(finding, row)), make("br"), finding.message,
   ));
   const sets = patch.map((each) => make("li", "patch", make("span", "mode patch", "completes"), " ", make("code", "", `${each.path} = ${JSON.stringify(each.value)}`)));
   const list = make("ul", "findings", ...items, ...sets);
   return [make("h3", "", title), items.length + sets.length ? list : make("p", "", "Nothing.")];
 }
+
+const where = (finding, row) => [
+  finding.field,
+  finding.line && finding.line !== row.line ? ` in line ${finding.line}` : "",
+  finding.existing ? ", as it was before" : "",
+].join("");
