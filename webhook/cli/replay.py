@@ -55,9 +55,10 @@ _MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%
 def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wanted: Wanted, **selected: Any) -> None:
     """Judge recorded decisions by another policy.
 
-    Says what would change: what would be refused that was allowed, and the reverse. FILES hold records of level request, plain or gzip, among whatever other lines; a directory stands for all files
-    below it, - for standard input. What validate decided is judged as check judges it: the policy's defaults are
-    applied to it before its rules judge. What mutate completed is completed again.
+    Says what would be refused that was allowed, and the reverse. FILES hold records of level request, plain or gzip,
+    among whatever other lines; a directory stands for all files below it, - for standard input. What validate decided
+    is judged as check judges it: the policy's defaults are applied to it before its rules judge. What mutate completed
+    is completed again.
 
     Exit code 0 where nothing would change, 1 where something would, 2 where a file or the policy cannot be used, or
     where there is no record to judge. A part of several (--shard) ends with 0 instead of 1: merge says what all found.

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 from webhook.policy import Policy
 from webhook.shard import Shard
-
-_COMPARING: Final = ("replay", "policy diff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Header:
     @property
     def compares(self) -> bool:
         """Whether the command says what would be other than before, and not only what would be refused."""
-        return self.command in _COMPARING
+        return self.command == "replay"
 
     def as_json(self) -> dict[str, Any]:
         """Return what `of_json` reads again."""
