@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -49,10 +50,12 @@ def read(line: bytes) -> Recorded:
     try:
         if value["webhook"] not in _WEBHOOKS or value["verdict"] not in _VERDICTS:
             raise MalformedRecord("expected a record of validate or mutate, and its verdict")
-        request = value.get("request")
+        time, request = value["time"], value.get("request")
+        if not time.endswith("Z") or not datetime.fromisoformat(time):
+            raise MalformedRecord("expected a record, whose time is in UTC")
         return Recorded(
             value["webhook"],
-            str(value["time"]),
+            time,
             str(value["namespace"]),
             value["dryRun"] is True,
             value["verdict"],

@@ -22,8 +22,8 @@ def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
     """Put the reports of a command's parts together, in any format.
 
     FILES are what --format json printed for each part of --shard I/N: all parts, of the same command, policy and
-    version. Exit code 0 where they found nothing, 1 where they found something, as the command itself, 2 where a file
-    is no such report.
+    version. One report that is whole becomes another format. Exit code 0 where they found nothing, 1 where they found
+    something, as the command itself, 2 where a file is no such report.
     """
     tally = Tally()
     try:

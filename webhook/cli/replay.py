@@ -68,7 +68,8 @@ def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wan
     except (PolicyRefused, MalformedGlob) as error:
         fail(str(error))
         return
-    tally, remarks, found = Tally(), Remarks(), expand(files)
+    tally, remarks = Tally(), Remarks()
+    found = expand(files, remarks.faults)
     try:
         with (
             _progress(found, wanted) as progress,

@@ -1,5 +1,6 @@
 """Files of records are read as parts of whole lines: bounded memory, however long the files are."""
 
+import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
@@ -34,26 +35,32 @@ class Part:
     size: int
 
 
-def expand(paths: Iterable[str]) -> list[Path | None]:
+def expand(paths: Iterable[str], faults: list[Fault]) -> list[Path | None]:
     """Return the files that `paths` name, None for standard input; of a directory all files below it, hidden ones not.
 
     They come in the order of their names, so that the order of the arguments does not change a report.
+
+    Args:
+        paths: files, directories, `-`.
+        faults: directories that cannot be read are put there.
     """
     found: dict[str, Path | None] = {}
     for name in paths:
-        path = Path(name)
         if name == STANDARD_INPUT:
             found[name] = None
-        elif path.is_dir():
-            below = (each for each in path.rglob("*") if each.is_file())
-            found |= {str(each): each for each in below if not _hidden(each.relative_to(path))}
+        elif Path(name).is_dir():
+            found |= {str(file): file for file in _below(name, faults)}
         else:
-            found[str(path)] = path
+            found[str(Path(name))] = Path(name)
     return [found[name] for name in sorted(found)]
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _below(directory: str, faults: list[Fault]) -> Iterator[Path]:
+    for at, directories, files in os.walk(
+        directory, onerror=lambda error: faults.append(Fault(error.filename, "", f"cannot be read: {error.strerror}"))
+    ):
+        directories[:] = [each for each in directories if not each.startswith(".")]
+        yield from (file for each in files if not each.startswith(".") and (file := Path(at, each)).is_file())
 
 
 def cut(files: Iterable[Path | None], faults: list[Fault], size: int = PART, longest: int = LONGEST) -> Iterator[Part]:
