@@ -12,6 +12,7 @@ from webhook.doors import (
     imagestreamstatus,
     imagestreamtags,
     imagetags,
+    standing,
 )
 from webhook.model import Carried, Change, Place, Review
 
@@ -49,7 +50,7 @@ DOORS: Final[Mapping[str, Door]] = MappingProxyType(
 # The resources themselves; whoever speaks of one means its subresources too.
 RESOURCES: Final = tuple(dict.fromkeys(name.partition("/")[0] for name in DOORS))
 CARRIED: Final[frozenset[frozenset[Carried]]] = frozenset(
-    place.carries for door in DOORS.values() for place in door.places
+    (*(place.carries for door in DOORS.values() for place in door.places), *standing.CARRIED)
 )
 
 

@@ -1,5 +1,6 @@
 """imagestreammappings: a push to the internal registry, a whole `image` and the `tag` that is to mean it."""
 
+from dataclasses import replace
 from typing import Final
 
 from webhook.doors import reading
@@ -21,7 +22,6 @@ def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
         return ()
     name = reading.name_of(review.name, new)
     image = read_image(reading.mapping(new.get("image")))
-    source = reading.source({"kind": SourceKind.IMAGE_STREAM_IMAGE.value, "name": f"{name}@{image.name}"})
     return (
         TagChange(
             NAME,
@@ -29,9 +29,15 @@ def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
             review.namespace,
             name,
             reading.text(new.get("tag")) or "latest",
-            TagReference(source, annotations=reading.annotations(new.get("metadata"))),
+            replace(pushed(name, image.name), annotations=reading.annotations(new.get("metadata"))),
             old_unknown=True,
             image=image,
             faults=_SCHEMA.faults(new),
         ),
     )
+
+
+def pushed(stream: str, digest: str) -> TagReference:
+    """Return the tag of a stream that a push has pointed at an image."""
+    source = {"kind": SourceKind.IMAGE_STREAM_IMAGE.value, "name": f"{stream}@{digest}"}
+    return TagReference(reading.source(source))

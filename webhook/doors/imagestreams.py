@@ -23,7 +23,7 @@ from webhook.schemas.stream import ImageStream
 NAME: Final = "imagestreams"
 _SCHEMA: Final = ImageStream()
 _REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", reading.TAG)
-_REPOSITORY: Final = Place(
+REPOSITORY: Final = Place(
     "spec", "/spec", "metadata.name", reading.REFERENCE, fields={"from.name": "dockerImageRepository"}
 )
 
@@ -34,7 +34,7 @@ def _place(index: int | str) -> Place:
     return Place(path, pointer, f"{path}.name", reading.TAG, (f"{pointer}/annotations",), NOTHING, reading.KEPT)
 
 
-PLACES: Final = (_place("*"), _REPOSITORY)
+PLACES: Final = (_place("*"), REPOSITORY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def sides(review: Review) -> tuple[Side, Side]:
     """Return both sides of `review`, the new one first; one that is not there holds nothing."""
     new, old = review.object, review.old_object
     faults = _faults(new, old) if new is not None else ()
-    return _side(new, faults), _side(old, _SCHEMA.faults(old) if faults and old is not None else ())
+    return side_of(new, faults), side_of(old, _SCHEMA.faults(old) if faults and old is not None else ())
 
 
 def _faults(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[SchemaFault, ...]:
@@ -107,7 +107,8 @@ def _by_name(tags: list[Any]) -> dict[str, tuple[int, Mapping[str, Any]]]:
     return {tag["name"]: (index, tag) for index, tag in enumerate(tags) if _named(tag)}
 
 
-def _side(document: Mapping[str, Any] | None, faults: tuple[SchemaFault, ...]) -> Side:
+def side_of(document: Mapping[str, Any] | None, faults: tuple[SchemaFault, ...] = ()) -> Side:
+    """Return one side of a change of a stream, of which the schema says `faults`."""
     found = document or NOTHING
     spec, status = reading.mapping(found.get("spec")), reading.mapping(found.get("status"))
     tags = reading.items(spec.get("tags"))
@@ -134,7 +135,7 @@ def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
     """
     name = reading.name_of(review.name, review.object or NOTHING)
     new, old = sides(review)
-    tags = tuple(_tags(review, name, new, old, untouched=untouched))
+    tags = tuple(tag_changes(review, name, new, old, untouched=untouched))
     if review.object is None:
         return tags
     owned = {change.place.path for change in tags}
@@ -158,8 +159,8 @@ def stream_change(
     return StreamChange(review.door, review.namespace, name, new[0], before, tuple(new[1]), tuple(old[1]))
 
 
-def _tags(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
-    """Yield the tags, old matched to new by name."""
+def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
+    """Yield the tags of `spec.tags`, old matched to new by name; what only the old side has is removed."""
     olds = _by_name(old.tags)
     same = new.insecure is old.insecure
     for index, tag in enumerate(new.tags):
@@ -198,4 +199,4 @@ def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
     """Yield the tags of a repository that the stream begins to follow, or follows in another way."""
     after, before = new.followed(), old.followed()
     if after is not None and after != before:
-        yield TagChange(NAME, _REPOSITORY, review.namespace, name, "*", after, before, every_tag=True)
+        yield TagChange(NAME, REPOSITORY, review.namespace, name, "*", after, before, every_tag=True)

@@ -1,7 +1,7 @@
 """Policy documents become a frozen Policy, or every fault with its file, line and path."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.resources import files
 from itertools import chain
@@ -41,6 +41,15 @@ class Policy:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest[:19]}"  # as much of the digest as a person compares
+
+    def of_what_stands(self) -> "Policy":
+        """Return the policy by which a scan judges what nobody changes.
+
+        Each rule judges what exists in its own `mode`, as if it were set now: `existing` says what an edit of something
+        else may be troubled with. No exemption holds, for it exempts who asks, and nobody does.
+        """
+        rules = tuple(replace(entry, existing=entry.mode) for entry in self.rules)
+        return replace(self, exemptions=(), rules=rules, plan=Plan.of(rules))
 
 
 def load(*paths: Path) -> Policy:
