@@ -14,7 +14,10 @@ from webhook.report.tally import Tally
 Format = Callable[[Header, Iterable[Outcome], Tally], Iterator[str]]
 # Each is imported when it is asked for.
 FORMATS: Final[Mapping[str, str]] = MappingProxyType(
-    {name: f"webhook.report.{name}" for name in ("table", "json", "yaml", "junit", "sarif", "github", "html")}
+    {
+        name: f"webhook.report.{name}"
+        for name in ("table", "json", "yaml", "junit", "sarif", "github", "html", "openreports", "wgpolicyk8s")
+    }
 )
 
 
