@@ -345,6 +345,16 @@ def test_fail_on_warn(tmp_path: Path) -> None:
     assert (_run(path).exit_code, _run(path, "--fail-on-warn").exit_code) == (0, 1)
 
 
+def test_a_job_that_only_reports(tmp_path: Path) -> None:
+    """With --exit-zero what is refused is reported and no failure; what cannot be used is one all the same."""
+    path = tmp_path / "tag.yaml"
+    path.write_text(_INSECURE)
+    assert _run(path).exit_code == 1
+    done = _run(path, "--exit-zero")
+    assert (done.exit_code, "1 refused" in done.stdout) == (0, True)
+    assert _run(tmp_path / "nothing.yaml", "--exit-zero").exit_code == 2
+
+
 def test_judges_what_the_defaults_make(tmp_path: Path) -> None:
     """A rule that asks for what a default sets is content, as in a cluster."""
     policy = _policy(

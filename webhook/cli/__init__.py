@@ -18,6 +18,8 @@ _COMMANDS: Final = {
     "version": "webhook.cli.version:version",
 }
 
+INTERRUPTED: Final = 130  # the exit code, as a shell says it: 128 and the number of SIGINT
+
 
 class _Commands(click.Group):
     """A group whose commands are imported when they are asked for."""

@@ -36,5 +36,5 @@ def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
     except ReportRefused as error:
         fail(str(error))
     if head.compares:
-        sys.exit(1 if tally.changes.total() else 0)
+        sys.exit(wanted.code(found=bool(tally.changes.total())))
     end(tally, wanted)

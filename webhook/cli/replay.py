@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from webhook.cli import fail
+from webhook.cli import INTERRUPTED, fail
 from webhook.cli.output import write
 from webhook.cli.reporting import Wanted, format_options, head
 from webhook.cli.shard import shard_option
@@ -25,7 +25,6 @@ from webhook.report import writer
 from webhook.report.tally import Tally
 from webhook.shard import Shard
 
-_INTERRUPTED: Final = 130  # as a shell says it: 128 and the number of SIGINT
 _MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 
 
@@ -81,8 +80,8 @@ def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wan
         fail(str(error))
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
-        sys.exit(_INTERRUPTED)
-    sys.exit(_ended(tally, remarks, selection.shard))
+        sys.exit(INTERRUPTED)
+    sys.exit(_ended(tally, remarks, selection.shard, wanted))
 
 
 def _selection(
@@ -120,7 +119,7 @@ def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[in
         yield bar.update
 
 
-def _ended(tally: Tally, remarks: Remarks, shard: Shard) -> int:
+def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted) -> int:
     """Say what could not be used, and return the exit code."""
     for fault in remarks.faults:
         click.echo(str(fault), err=True)
@@ -137,4 +136,4 @@ def _ended(tally: Tally, remarks: Remarks, shard: Shard) -> int:
     if not tally.judged:
         click.echo("no record was judged: expected records of level request (serve --record-level request)", err=True)
         return 2
-    return 1 if tally.changes.total() else 0
+    return wanted.code(found=bool(tally.changes.total()))

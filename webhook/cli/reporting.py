@@ -30,12 +30,18 @@ class Wanted:
     Attributes:
         format: one of FORMATS.
         output: the file that it goes to, None for standard output.
+        exit_zero: whether the command ends with 0 whatever is found.
         fail_on_warn: whether the command ends with 1 where there are findings in warn mode.
     """
 
     format: str
     output: Path | None
-    fail_on_warn: bool
+    exit_zero: bool = False
+    fail_on_warn: bool = False
+
+    def code(self, *, found: bool) -> int:
+        """Return the exit code of a command that could do its work, and has `found` what it looks for."""
+        return 1 if found and not self.exit_zero else 0
 
 
 def report_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -51,10 +57,15 @@ def format_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _wanting(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
-    def wrapped(format_: str, output: Path | None, *, fail_on_warn: bool = False, **given: Any) -> None:
-        command(wanted=Wanted(format_, output, fail_on_warn), **given)
+    def wrapped(
+        format_: str, output: Path | None, *, exit_zero: bool, fail_on_warn: bool = False, **given: Any
+    ) -> None:
+        command(wanted=Wanted(format_, output, exit_zero, fail_on_warn), **given)
 
-    return wrapped
+    option = click.option(
+        "--exit-zero", is_flag=True, help="End with 0 whatever is found, for a job that only reports."
+    )
+    return option(wrapped)
 
 
 def now() -> str:
@@ -81,7 +92,7 @@ def emit(head: Header, outcomes: Iterable[Outcome], wanted: Wanted) -> Tally:
 def end(tally: Tally, wanted: Wanted) -> None:
     """End with 2 where an input cannot be used, 1 where something is refused, else 0."""
     refused = tally.verdicts[DENY] or (wanted.fail_on_warn and tally.modes[str(Mode.WARN)])
-    sys.exit(2 if tally.verdicts[ERROR] else 1 if refused else 0)
+    sys.exit(2 if tally.verdicts[ERROR] else wanted.code(found=bool(refused)))
 
 
 def noting(outcomes: Iterable[Outcome], files: Collection[str]) -> Iterator[Outcome]:
