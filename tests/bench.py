@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import resource
 import ssl
 import statistics
 import subprocess
@@ -375,6 +376,35 @@ def replay(rounds: int) -> None:
                 assert tally.judged == len(lines)
             rate = len(lines) / statistics.median(taken)
             click.echo(f"| {form} | {size / len(lines):,.0f} | {rate:,.0f} | {rate * size / len(lines) / 1e6:,.0f} |")
+
+
+@main.command()
+@click.option("--count", default=500, show_default=True, help="Image streams, of 20 tags each.")
+def scan(count: int) -> None:
+    """Print what a scan costs: the engine alone, and the command against a real API server on the same machine."""
+    import apiserver  # noqa: PLC0415 - the tests' own
+    from streams import fill, peak  # noqa: PLC0415 - as above
+    from streams import streams as made  # noqa: PLC0415 - as above
+
+    from webhook.policy import load  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.scan.stream import completion, judged  # noqa: PLC0415 - as above
+
+    policy, (one,) = load(), made(1, 20)
+    standing = policy.of_what_stands()
+    for name, call in (
+        ("judged", lambda: list(judged(one, standing, {}))),
+        ("completed", lambda: completion(one, policy)),
+    ):
+        click.echo(f"engine alone, {name}: {20 / _fastest(call) * 1e6:,.0f} tags a second")
+    with TemporaryDirectory() as name, apiserver.running(Path(name)) as api:
+        fill(api.kubeconfig, [*made(count // 10, 20, prefix="part", part="small"), *made(count, 20, part="all")])
+        click.echo("\n| tags | seconds | tags a second | CPU s | most memory |\n|--:|--:|--:|--:|--:|")
+        for selector, tags in (("part=small", count // 10 * 20), ("part=all", count * 20)):
+            started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            memory = peak(api.kubeconfig, selector)
+            seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            click.echo(f"| {tags:,} | {seconds:.1f} | {tags / seconds:,.0f} | {cpu:.1f} | {memory / 1024:.0f} MiB |")
 
 
 if __name__ == "__main__":

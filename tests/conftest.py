@@ -1,6 +1,7 @@
 """What the tests share: recorded reviews, policies, the app."""
 
 import json
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import apiserver
 import assets
 import pytest
-from apiserver import LEFT_OUT, ApiServer, leave_out
+import streams
+from apiserver import LEFT_OUT, ApiServer, Said, leave_out
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from support import Lines, policy_of, review_of
@@ -60,6 +62,46 @@ def api() -> Iterator[ApiServer]:
         leave_out(f"no API server: {error}")
     with TemporaryDirectory(prefix="istag-api-") as directory, apiserver.running(Path(directory)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def scannable(api: ApiServer) -> ApiServer:
+    """The API server, with the definitions of the reports and images that `scan` knows beside the five resources."""
+    definitions = Path(__file__).parent / "scan"
+    for said in (
+        api.kubectl("create", "-f", definitions),
+        api.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", definitions),
+    ):
+        assert said.code == 0, said.err
+    return api
+
+
+@pytest.fixture
+def scan(scannable: ApiServer) -> Callable[..., Said]:
+    """Return what runs `istag-webhook scan` as the cluster's administrator, or with another kubeconfig."""
+
+    def run(*arguments: str | Path, kubeconfig: Path | None = None) -> Said:
+        command = streams.command(kubeconfig or scannable.kubeconfig, *arguments)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def fresh(scannable: ApiServer) -> Iterator[Callable[..., list[str]]]:
+    """Return what makes streams in namespaces of their own, whose names it returns."""
+    made: list[str] = []
+
+    def make(count: int, tags: int, **given: Any) -> list[str]:
+        prefix = f"{scannable.namespace()}-s"
+        namespaces = sorted(streams.fill(scannable.kubeconfig, streams.streams(count, tags, prefix=prefix, **given)))
+        made.extend(namespaces)
+        return namespaces
+
+    yield make
+    streams.empty(scannable.kubeconfig, made)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ _COMMANDS: Final = {
     "test": "webhook.cli.test:test",
     "replay": "webhook.cli.replay:replay",
     "merge": "webhook.cli.merge:merge",
+    "scan": "webhook.cli.scan:scan",
     "policy": "webhook.cli.policy:policy",
     "probe": "webhook.cli.probe:probe",
     "certs": "webhook.cli.certs:certs",

@@ -1,0 +1,172 @@
+"""`istag-webhook scan`: hold a live cluster against a policy."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from webhook.cli import INTERRUPTED, fail
+from webhook.cli.connection import connection
+from webhook.cli.fixing import fix
+from webhook.cli.output import write
+from webhook.cli.reporting import Wanted, end, head, report_options
+from webhook.cli.shard import shard_option
+from webhook.cluster import Cluster, connect
+from webhook.errors import ClusterRefused, MalformedGlob, PolicyRefused
+from webhook.globs import Glob
+from webhook.model import Carried
+from webhook.policy import Policy, load
+from webhook.report import writer
+from webhook.report.openreports import OPENREPORTS
+from webhook.report.outcome import Outcome
+from webhook.report.tally import Tally
+from webhook.report.wgpolicyk8s import WGPOLICYK8S
+from webhook.scan.patience import Patient
+from webhook.scan.reports import Reports
+from webhook.scan.sweep import outcomes, written_back
+from webhook.scan.walk import Progress, Selection
+from webhook.settings import variable
+from webhook.shard import Shard
+
+_APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
+
+
+@click.command()
+@click.option(
+    "--policy", "policies", multiple=True, type=click.Path(path_type=Path), envvar=variable("policy"), show_envvar=True,
+    help="Policy file or directory; may be repeated. Default: the shipped policy.",
+)  # fmt: skip
+@connection
+@click.option(
+    "--namespace", "-n", "namespaces", multiple=True,
+    help="Only of this namespace, or of those that match this glob; may be repeated.",
+)  # fmt: skip
+@click.option("--selector", "-l", default="", help="Only image streams that this label selector selects.")
+@shard_option
+@click.option(
+    "--chunk-size", "chunk", type=click.IntRange(1), default=100, show_default=True,
+    help="Image streams to ask for at a time.",
+)  # fmt: skip
+@click.option("--images", is_flag=True, help="Fetch the image of each tag, for the rules that judge images.")
+@report_options
+@click.option(
+    "--write-reports", "reports", type=click.Choice(list(_APIS)),
+    help="Write a report into each namespace of the cluster, and remove ours that are stale.",
+)  # fmt: skip
+@click.option("--fix", "fixing", is_flag=True, help="Show what the policy's defaults would set in tags that lack it.")
+@click.option("--apply", "really", is_flag=True, help="With --fix: set it.")
+def scan(  # noqa: PLR0913 - one for each option
+    policies: tuple[Path, ...],
+    kubeconfig: Path | None,
+    context: str | None,
+    wanted: Wanted,
+    *,
+    images: bool,
+    reports: str | None,
+    fixing: bool,
+    really: bool,
+    **selected: Any,
+) -> None:
+    """Hold a live cluster against a policy.
+
+    Every tag of every image stream is judged as it stands, by each rule's own mode, as if it were set now: a rule that
+    says existing: ignore leaves an edit in peace, and not a scan. Who set a tag is not known, so rules that match users
+    or groups say nothing, and no exemption holds.
+
+    --fix completes tags as the webhook completes new ones. It shows what it would set, and changes nothing without
+    --apply. It may be broken off and repeated.
+
+    Exit code 0 where nothing is found that is enforced, 1 where something is, or where --fix leaves something to set, 2
+    where the cluster or the policy cannot be used, or something could not be written. A part of several (--shard) ends
+    with 0 instead of 1: merge says what all found.
+    """
+    for wrong, sentence in (
+        (really and not fixing, "--apply: expected --fix with it"),
+        (bool(reports and selected["selector"]), "--write-reports: a report is of a namespace; expected no --selector"),
+        (
+            fixing and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero)),
+            "--fix: it makes no report; expected no --images, --format, --output, --fail-on-warn or --write-reports",
+        ),
+    ):
+        if wrong:
+            raise click.UsageError(sentence)
+    try:
+        policy, selection = load(*policies), _selection(**selected)
+        cluster = Cluster(Patient(connect(kubeconfig, context).sender))
+        with _progress(wanted) as progress:
+            if fixing:
+                sys.exit(fix(cluster, selection, policy, progress, wanted, really=really))
+            tally, faults = _scan(cluster, selection, policy, progress, wanted, images=images, reports=reports)
+    except (PolicyRefused, MalformedGlob, ClusterRefused) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    for fault in faults:
+        click.echo(fault, err=True)
+    if not tally.judged:
+        click.echo("there are no tags in what was asked for", err=True)
+    if faults:
+        sys.exit(2)
+    if selection.shard.count == 1:
+        end(tally, wanted)
+
+
+def _selection(namespaces: tuple[str, ...], selector: str, shard: Shard, chunk: int) -> Selection:
+    """Return which image streams are meant.
+
+    Raises:
+        MalformedGlob: a namespace is no glob.
+    """
+    return Selection(tuple(Glob.compile(namespace, "") for namespace in namespaces), selector, shard, chunk)
+
+
+def _scan(
+    cluster: Cluster,
+    selection: Selection,
+    policy: Policy,
+    progress: Progress,
+    wanted: Wanted,
+    *,
+    images: bool,
+    reports: str | None,
+) -> tuple[Tally, list[str]]:
+    """Print what is found and write it back, and return the summary, and what could not be written."""
+    if selection.shard.count > 1 and wanted.output is not None and wanted.output.is_file():
+        wanted.output.unlink()  # a part that fails must not be there from the last time
+    first, tally, faults = head("scan", policy, selection.shard), Tally(), list[str]()
+    found: Iterable[Outcome] = tally.counting(outcomes(cluster, selection, policy, progress, images=images))
+    api = _APIS[reports] if reports else None
+    written = Reports(cluster, api) if api else None
+    unasked = [entry.name for entry in policy.rules if Carried.IMAGE in entry.rule.reads and not images]
+    if unasked:
+        click.echo(f"not judged without --images: {', '.join(unasked)}", err=True)
+    if api and written:
+        written.check()
+        found = written_back(found, written, api, first, faults)
+    listed = (outcome for outcome in found if outcome.findings)
+    # A cluster that cannot be asked has no report, not even the head of one.
+    write(writer(wanted.format)(first, chain(tuple(islice(listed, 1)), listed), tally), wanted.output)
+    if written:
+        for namespace in written.remove_stale(selection.holds):
+            click.echo(f"removed the report of {namespace}: it has no image streams any more", err=True)
+    return tally, faults
+
+
+@contextmanager
+def _progress(wanted: Wanted) -> Iterator[Progress]:
+    """Yield what is told of the streams that are done: a bar on a terminal, where nothing else is written to it."""
+    if not sys.stderr.isatty() or (wanted.output is None and sys.stdout.isatty()):
+        yield lambda _done, _remaining: None
+        return
+    with click.progressbar(length=1, label="image streams", show_pos=True, file=sys.stderr) as bar:
+
+        def told(done: int, remaining: int | None) -> None:
+            bar.length = max(1, done + (remaining or 0))
+            bar.update(done - bar.pos)
+
+        yield told

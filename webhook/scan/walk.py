@@ -1,0 +1,76 @@
+"""Which image streams of a cluster are meant, and the way through them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from webhook.cluster import Cluster, Resource
+from webhook.globs import Glob, any_matches
+from webhook.scan.listing import chunks
+from webhook.shard import Shard
+
+_NAMESPACES: Final = Resource("", "v1", "namespaces")
+_EVERYWHERE: Final = ""
+
+
+# Is told how many streams are done, and how many remain where that is known.
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of a cluster is meant.
+
+    Attributes:
+        namespaces: globs of namespaces, () for all.
+        selector: a label selector of streams, "" for all.
+        shard: the part of the namespaces that is meant: a namespace is never divided.
+        chunk: how many streams to ask for at a time.
+    """
+
+    namespaces: tuple[Glob, ...] = ()
+    selector: str = ""
+    shard: Shard = Shard()
+    chunk: int = 100
+
+    def holds(self, namespace: str) -> bool:
+        """Whether the streams of `namespace` are meant."""
+        named = not self.namespaces or any_matches(self.namespaces, namespace)
+        return named and self.shard.holds(namespace.encode())
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether all namespaces are meant."""
+        return not self.namespaces and self.shard.count == 1
+
+    def lists(self, cluster: Cluster) -> list[str]:
+        """Return the namespaces to list, or "" alone for all at once: only what is meant is read.
+
+        Namespaces are asked for where globs or a part are to be found among them; a name is taken as it is.
+
+        Raises:
+            ClusterRefused: they cannot be listed.
+        """
+        if self.everywhere:
+            return [_EVERYWHERE]
+        names = {glob.pattern for glob in self.namespaces}
+        if not names or "*" in "".join(names):
+            names = {item["metadata"]["name"] for page in cluster.pages(_NAMESPACES) for item in page.items}
+        # As the streams of all of them would be listed: "team-a/" stands before "team/".
+        return sorted(filter(self.holds, names), key=lambda name: f"{name}/")
+
+
+def streams(cluster: Cluster, selection: Selection, progress: Progress) -> Iterator[Mapping[str, Any]]:
+    """Yield the image streams that `selection` means, those of a namespace one after the other.
+
+    Raises:
+        ClusterRefused: the API server cannot be reached, or refuses.
+    """
+    done = 0
+    for namespace in selection.lists(cluster):
+        for chunk in chunks(cluster, namespace, selector=selection.selector, size=selection.chunk):
+            for position, stream in enumerate(chunk.items, 1):
+                yield stream
+                left = len(chunk.items) - position
+                progress(done + position, chunk.remaining + left if chunk.remaining is not None else None)
+            done += len(chunk.items)
