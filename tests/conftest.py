@@ -1,11 +1,11 @@
 """What the tests share: recorded reviews, policies, the app."""
 
 import json
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import apiserver
@@ -53,15 +53,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def api() -> Iterator[ApiServer]:
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A real API server with the CRDs of the five resources; see CONTRIBUTING.md for where its programs come from."""
     try:
         assets.servers()
         assets.kubectl(kustomize=False)
     except assets.NotFound as error:
         leave_out(f"no API server: {error}")
-    with TemporaryDirectory(prefix="istag-api-") as directory, apiserver.running(Path(directory)) as server:
-        yield server
+    # pytest keeps the directories of the last runs, and removes what a killed one left; etcd's is large, and goes at once.
+    directory = tmp_path_factory.mktemp("api")
+    try:
+        with apiserver.running(directory) as server:
+            yield server
+    finally:
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")
