@@ -164,6 +164,13 @@ def test_json(policies: tuple[Path, Path]) -> None:
     assert json.loads(_run("shipped", one, "--format", "json").stdout)["outcomes"] == []
 
 
+def test_nothing_to_judge(tmp_path: Path) -> None:
+    """What holds no change of a tag ends with 2, and says so: nobody takes it for the same."""
+    (tmp_path / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\n")
+    done = _run("shipped", "shipped", "--against", tmp_path)
+    assert (done.exit_code, done.stderr) == (2, f"nothing to judge in {tmp_path}\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

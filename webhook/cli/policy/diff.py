@@ -62,6 +62,8 @@ def diff(
     write = _table if form == "table" else _json
     for piece in write(one, two, entries, counts.differing(pairs) if against else None, counts):
         click.echo(piece, nl=False)
+    if against and not counts.judged and not counts.errors:
+        click.echo(f"nothing to judge in {', '.join(map(printable, against))}", err=True)
     differs = bool(counts.changes) if against else bool(entries) or one.name != two.name
     sys.exit(2 if counts.errors or (against and not counts.judged) else 1 if differs else 0)
 
