@@ -1,14 +1,23 @@
 """What two policies say differently: of themselves, and of changes."""
 
+import gzip
 import json
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from apiserver import ApiServer
 from click.testing import CliRunner, Result
-from support import HEAD, REVIEWS, docker, istag_of, review_of, tag_of
+from support import HEAD, REVIEWS, docker, istag_of, review_of, stream_of, tag_of
 
+from webhook import admission, doors
+from webhook.audit.record import Context, record, tags
 from webhook.cli import main
+from webhook.policy import Policy, load
+from webhook.review import decode
 
 _RULES = """\
 spec:
@@ -31,8 +40,8 @@ def policies(tmp_path: Path) -> tuple[Path, Path]:
     return paths
 
 
-def _run(*arguments: object, given: str | None = None) -> Result:
-    return CliRunner().invoke(main, ["policy", "diff", *map(str, arguments)], input=given)
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["policy", "diff", *map(str, arguments)])
 
 
 def test_the_same(policies: tuple[Path, Path]) -> None:
@@ -176,11 +185,96 @@ def test_nothing_to_judge(tmp_path: Path) -> None:
     [
         (("shipped", "missing.yaml"), "missing.yaml: cannot be read: No such file or directory"),
         (("shipped", "shipped", "--against", "missing.json"), "missing.json: cannot be read: No such file or directory"),
-        (("shipped", "shipped", "--against", "-"), "-: expected a review or a manifest, got nothing"),
     ],
-    ids=["policy", "corpus", "empty"],
+    ids=["policy", "corpus"],
 )  # fmt: skip
 def test_unusable(arguments: tuple[str, ...], sentence: str) -> None:
     """What cannot be used ends with 2, and the sentence says which file and why."""
-    done = _run(*arguments, given="")
+    done = _run(*arguments)
     assert (done.exit_code, done.stderr.strip()) == (2, sentence)
+
+
+def _started(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "webhook.cli", "policy", "diff", *map(str, arguments)]
+    return subprocess.run(command, input=given, capture_output=True, timeout=60, check=False)
+
+
+def _records(policy: Policy) -> list[bytes]:
+    context, now = Context("validate", "0", "request"), datetime.now(UTC)
+    made = []
+    for path in sorted(REVIEWS.glob("*-validate.json")):
+        review = decode(path.read_bytes(), doors.DOORS)
+        decision = admission.validate(review, policy)
+        made.append(record(review, decision, tags(decision), policy, context, time=now, seconds=0))
+    return made
+
+
+@pytest.mark.parametrize("form", ["file", "gzip", "directory", "stdin"])
+def test_records(tmp_path: Path, form: str) -> None:
+    """Recorded requests are judged by both policies; what does not hold a request is counted and said."""
+    other = Path(__file__).parent / "policies" / "wide.yaml"  # which reads nothing that a record leaves out
+    lines = _records(load())
+    bare = json.loads(lines[0])
+    del bare["request"]
+    text = b"\n".join([*lines, json.dumps(bare).encode(), b"{}", b""])
+    path = tmp_path / "records" / ("a.log.gz" if form == "gzip" else "a.log")
+    path.parent.mkdir()
+    path.write_bytes(gzip.compress(text) if form == "gzip" else text)
+    against = "-" if form == "stdin" else str(path.parent if form == "directory" else path)
+    done = _started("shipped", other, "--against", against, "--format", "json", given=text if form == "stdin" else b"")
+    found = json.loads(done.stdout)
+    assert done.stderr.decode().splitlines() == [
+        "not judged: 1 records of level metadata", "not judged: 1 other lines",
+    ]  # fmt: skip
+    assert (done.returncode, found["summary"]["judged"]) == (1, len(lines))
+    files = [f"--against={each}" for each in sorted(REVIEWS.glob("*-validate.json"))]
+    reviews = json.loads(_run("shipped", other, "--format", "json", *files).stdout)
+    assert found["summary"]["changes"]["refused"] == reviews["summary"]["changes"]["refused"]
+    where = {(each["after"]["file"], each["after"]["line"]) for each in found["outcomes"]}
+    assert len(where) == len(found["outcomes"])
+    assert {file for file, _ in where} == {"-" if form == "stdin" else str(path)}
+
+
+def test_a_broken_record_file(tmp_path: Path) -> None:
+    """A compressed file that was cut off ends with 2, after what could be read of it."""
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"\n".join(_records(load())))[:-20])
+    done = _run("shipped", "shipped", "--against", path)
+    assert done.exit_code == 2
+    assert f"{path}: the compressed data cannot be read to its end" in done.stderr
+
+
+def test_nothing_on_standard_input() -> None:
+    """Standard input that is empty ends with 2."""
+    done = _started("shipped", "shipped", "--against", "-")
+    assert (done.returncode, done.stderr) == (2, b"-: expected a review or a manifest, got nothing\n")
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_cluster(scannable: ApiServer, policies: tuple[Path, Path], form: str) -> None:
+    """Every tag of a live cluster is judged as it stands by both policies, and the defaults of both are compared."""
+    one, two = policies
+    two.write_text(
+        two.read_text()
+        .replace("[quay.io, registry.redhat.io]", "[quay.io]")
+        .replace("scheduled: true", "insecure: true")
+    )
+    namespace = scannable.namespace()
+    tags_ = [tag_of(docker(f"{registry}/a:1"), name=registry) for registry in ("quay.io", "registry.redhat.io")]
+    scannable.create(namespace, {**stream_of(*tags_), "metadata": {"name": "app", "namespace": namespace}})
+    done = _run(one, two, "--against", "cluster", "--kubeconfig", scannable.kubeconfig, "--format", form)
+    assert done.exit_code == 1, done.stderr
+    if form == "json":
+        found = {each["after"]["tags"][0]["tag"]: each["change"] for each in json.loads(done.stdout)["outcomes"]
+                 if each["after"]["namespace"] == namespace and each["after"]["tags"]}  # fmt: skip
+        assert found == {f"{namespace}/app:registry.redhat.io": "refused"}
+    else:
+        assert f"\n{namespace}/app:registry.redhat.io: allowed -> refused\n" in done.stdout
+        assert f"\n{namespace}/app: allowed\n  - sets /spec/tags/0/importPolicy/scheduled to true\n" in done.stdout
+
+
+def test_no_cluster(tmp_path: Path) -> None:
+    """A cluster that cannot be asked ends with 2."""
+    done = _run("shipped", "shipped", "--against", "cluster", "--kubeconfig", tmp_path / "missing")
+    assert done.exit_code == 2
+    assert str(tmp_path / "missing") in done.stderr

@@ -1,13 +1,14 @@
 """Recorded decisions are judged again: lines in, what would change and a summary out. No I/O."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from webhook import admission, doors
 from webhook.audit.recorded import Recorded, read
 from webhook.errors import Fault, MalformedRecord, MalformedReview
 from webhook.globs import Glob, any_matches
+from webhook.model import Decision, Review
 from webhook.policy import Policy
 from webhook.replay.parts import LONGEST, Part
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome, outcome
@@ -106,22 +107,15 @@ class Judge:
             MalformedRecord: it is no record.
             MalformedReview: its request is no review of ours.
         """
-        if len(line) >= LONGEST:
-            raise MalformedRecord(f"expected a record, got a line of more than {LONGEST} bytes")
-        recorded = read(line)
+        recorded = read_line(line)
         if not self.selection.takes(recorded):
             tally.unjudged[LEFT_OUT] += 1
             return None
         if recorded.request is None:
             tally.unjudged[METADATA] += 1
             return None
-        review = of_document({**_REVIEW, "request": recorded.request}, doors.DOORS)
-        if recorded.webhook == "mutate":
-            decision = admission.mutate(review, self.policy)
-        else:
-            decision = admission.admit(review, self.policy)
-            if decision.patch:
-                decision = replace(decision, patch=())  # which mutate would have said
+        review = review_of(recorded.request)
+        decision = decide(review, recorded.webhook, self.policy)
         return outcome(
             origin,
             review,
@@ -136,6 +130,34 @@ class Judge:
         judged.tally.unjudged[sort] += 1
         if len(judged.remarks) < _MOST_REMARKS:
             judged.remarks.append(Fault(str(origin), "", str(error)))
+
+
+def read_line(line: bytes) -> Recorded:
+    """Read a line of the record.
+
+    Raises:
+        MalformedRecord: it is no record.
+    """
+    if len(line) >= LONGEST:
+        raise MalformedRecord(f"expected a record, got a line of more than {LONGEST} bytes")
+    return read(line)
+
+
+def review_of(request: Mapping[str, Any]) -> Review:
+    """Return the review whose request was recorded.
+
+    Raises:
+        MalformedReview: it is no review of ours.
+    """
+    return of_document({**_REVIEW, "request": request}, doors.DOORS)
+
+
+def decide(review: Review, webhook: str, policy: Policy) -> Decision:
+    """Decide as the webhook that was asked, `validate` or `mutate`, would by `policy`."""
+    if webhook == "mutate":
+        return admission.mutate(review, policy)
+    decision = admission.admit(review, policy)
+    return replace(decision, patch=()) if decision.patch else decision  # which mutate would have said
 
 
 _REVIEW: Final = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}

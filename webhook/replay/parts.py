@@ -55,6 +55,18 @@ def expand(paths: Iterable[str], faults: list[Fault]) -> list[Path | None]:
     return [found[name] for name in sorted(found)]
 
 
+def begins(path: Path | None, size: int = 2**16) -> bytes:
+    """Return the first bytes of a file, decompressed where it is gzip; of standard input they are read again later.
+
+    Raises:
+        OSError, EOFError, zlib.error: the file cannot be read, or not decompressed.
+    """
+    if path is None:
+        return cast("BufferedReader", sys.stdin.buffer).peek(size)
+    with path.open("rb") as stream:
+        return _Source(stream, size).read()
+
+
 def _below(directory: str, faults: list[Fault]) -> Iterator[Path]:
     for at, directories, files in os.walk(
         directory, onerror=lambda error: faults.append(Fault(error.filename, "", f"cannot be read: {error.strerror}"))

@@ -4,15 +4,20 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import click
 import orjson
 
 from webhook.checks import Old
 from webhook.cli import fail
+from webhook.cli.connection import connection
+from webhook.cluster import connect
 from webhook.comparison import Counts, Pair, compare
+from webhook.comparison.records import Unread, compare_records, sort_out
+from webhook.comparison.standing import compare_cluster
 from webhook.documents.files import given
-from webhook.errors import PolicyRefused
+from webhook.errors import ClusterRefused, PolicyRefused
 from webhook.model import User
 from webhook.policy import Policy, load
 from webhook.policy.difference import Difference, differences
@@ -20,8 +25,14 @@ from webhook.policy.located import located
 from webhook.report.outcome import ALLOW, DENY, ERROR, Outcome
 from webhook.text import printable
 
-_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "renamed": ("~", "yellow"), "changed": ("~", "yellow")}
-_VERDICTS = {ALLOW: "allowed", DENY: "refused"}
+_CLUSTER: Final = "cluster"
+_SIGNS: Final = {
+    "added": ("+", "green"),
+    "removed": ("-", "red"),
+    "renamed": ("~", "yellow"),
+    "changed": ("~", "yellow"),
+}
+_VERDICTS: Final = {ALLOW: "allowed", DENY: "refused"}
 
 
 @click.command()
@@ -29,51 +40,63 @@ _VERDICTS = {ALLOW: "allowed", DENY: "refused"}
 @click.argument("after", metavar="B", type=click.Path(path_type=Path))
 @click.option(
     "--against", multiple=True, type=click.Path(allow_dash=True),
-    help="AdmissionReviews and manifests to judge by both: a file, a directory, - for standard input; may be repeated.",
+    help="Records (level request), AdmissionReviews and manifests to judge by both: a file, a directory, - for "
+    "standard input; cluster for a live one; may be repeated.",
 )  # fmt: skip
 @click.option("--user", default="developer", show_default=True, help="Who would send a manifest.")
 @click.option("--group", "groups", multiple=True, help="A group of that user; may be repeated.")
 @click.option("--namespace", default="default", show_default=True, help="Namespace of manifests that name none.")
+@connection
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
     help="Form of the report.",
 )  # fmt: skip
-def diff(
-    before: Path, after: Path, against: tuple[str, ...], user: str, groups: tuple[str, ...], namespace: str, form: str
+def diff(  # noqa: PLR0913 - one for each option
+    before: Path,
+    after: Path,
+    against: tuple[str, ...],
+    form: str,
+    *,
+    user: str,
+    groups: tuple[str, ...],
+    namespace: str,
+    kubeconfig: Path | None,
+    context: str | None,
 ) -> None:
     """Say what the policies A and B (files or directories) say differently.
 
     Entries are compared by name: added, removed, renamed, changed. With --against, so is what comes of each change
-    that is given: its verdict, findings and patch. `shipped` is the policy that comes with istag-webhook, where no file
-    is called so.
+    that is given: its verdict, findings and patch; `cluster` is every tag as it stands in a live cluster, judged as a
+    scan judges it. `shipped` is the policy that comes with istag-webhook, where no file is called so.
 
     Exit code 0 where they say the same, 1 where they do not, 2 where a policy or what is given cannot be used. With
     --against, the same is what comes to the same, however it is written.
     """
+    unread, counts = Unread(), Counts()
     try:
-        one, two = (_loaded(path) for path in (before, after))
-    except PolicyRefused as error:
+        one, two = (load(*_paths(path)) for path in (before, after))
+        entries = list(differences(located(*_paths(before)), located(*_paths(after))))
+        documents, records = sort_out((each for each in against if each != _CLUSTER), unread)
+        pairs = chain(
+            compare(given(documents), one, two, User(user, groups=groups), Old(namespace)),
+            compare_records(records, one, two, unread),
+            compare_cluster(connect(kubeconfig, context), one, two) if _CLUSTER in against else (),
+        )
+        write = _table if form == "table" else _json
+        for piece in write(one, two, entries, counts.differing(pairs) if against else None, counts):
+            click.echo(piece, nl=False)
+    except (PolicyRefused, ClusterRefused) as error:
         fail(str(error))
-        return
-    entries = list(differences(located(*_paths(before)), located(*_paths(after))))
-    counts = Counts()
-    old = Old(namespace)
-    pairs = compare(given(against), one, two, User(user, groups=groups), old)
-    write = _table if form == "table" else _json
-    for piece in write(one, two, entries, counts.differing(pairs) if against else None, counts):
-        click.echo(piece, nl=False)
+    for said in (*unread.faults, *(f"not judged: {count} {why}" for why, count in unread.lines.items())):
+        click.echo(str(said), err=True)
     if against and not counts.judged and not counts.errors:
         click.echo(f"nothing to judge in {', '.join(map(printable, against))}", err=True)
     differs = bool(counts.changes) if against else bool(entries) or one.name != two.name
-    sys.exit(2 if counts.errors or (against and not counts.judged) else 1 if differs else 0)
+    sys.exit(2 if counts.errors or unread.faults or (against and not counts.judged) else 1 if differs else 0)
 
 
 def _paths(path: Path) -> tuple[Path, ...]:
     return () if str(path) == "shipped" and not path.exists() else (path,)
-
-
-def _loaded(path: Path) -> Policy:
-    return load(*_paths(path))
 
 
 def _table(
@@ -105,7 +128,8 @@ def _entry(entry: Difference) -> Iterator[str]:
 def _pair(pair: Pair) -> Iterator[str]:
     before, after = pair.before, pair.after
     verdict = " -> ".join(dict.fromkeys(_VERDICTS[each.verdict] for each in (before, after)))
-    yield f"{printable(str(after.origin))}: {after.title}: {verdict}{_exempt(before, after)}\n"
+    where = f"{printable(str(after.origin))}: " if after.origin.file else ""
+    yield f"{where}{after.title}: {verdict}{_exempt(before, after)}\n"
     for sign, colour, findings in (("-", "red", pair.gone), ("+", "green", pair.new)):
         for finding in findings:
             yield click.style(f"  {sign} {finding.mode}: {finding}", fg=colour) + "\n"
