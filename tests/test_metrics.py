@@ -259,9 +259,13 @@ def test_the_policy_in_force(tmp_path: Path) -> None:
         first, loaded = in_force(), _value(server, "istag_webhook_policy_loaded_timestamp_seconds")
         assert len(first) == 1
         _put(policy, "registry.example")
-        until(lambda: len(in_force()) == 1 and in_force() != first, "the new digest alone")
+
+        def another() -> set[str] | None:
+            found = in_force()
+            return found if len(found) == 1 and found != first else None
+
+        second = until(another, "the new digest alone")
         assert _value(server, "istag_webhook_policy_loaded_timestamp_seconds") > loaded
-        second = in_force()
         assert _value(server, "istag_webhook_policy_last_load_successful") == 1
         policy.write_text("nonsense: [")
         until(lambda: _value(server, "istag_webhook_policy_last_load_successful") == 0, "the refusal")
