@@ -190,6 +190,28 @@ def test_a_stream_that_is_not_there(probed: Probed) -> None:
         until(lambda: probed.api.request("POST", path_of("imagestreams", STREAM), stream).status == 201, "the stream")
 
 
+def test_a_door_that_is_not_served(probed: Probed) -> None:
+    """A door that this API server does not have is none, and no reason to be alarmed."""
+    probed.configure(*_ALL)
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/imagetags.image.openshift.io"
+
+    def serve(*, served: bool) -> None:
+        patch = [{"op": "replace", "path": "/spec/versions/0/served", "value": served}]
+        answer = probed.api.request("PATCH", path, patch, Content_Type="application/json-patch+json")
+        assert answer.status == 200, answer.document
+        until(
+            lambda: (probed.api.request("GET", path_of("imagetags")).status == 200) is served, "imagetags to come or go"
+        )
+
+    serve(served=False)
+    try:
+        expected = {**_CLOSED, "imagetags": "absent"}
+        until(lambda: probed.verdicts() == (0, expected), f"the probe to say {expected}")
+    finally:
+        serve(served=True)
+        until(lambda: probed.verdicts() == (0, _CLOSED), "imagetags to be known again")
+
+
 def _rights() -> list[str]:
     """Return each verb on each resource that the component grants."""
     roles = [
