@@ -5,10 +5,10 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser lint bench golden lock clean
+.PHONY: help run test browser lint bench bench-peers golden lock clean
 
 help:  ## say what there is
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 run: .venv/run  ## serve over TLS on this machine, with the shipped policy
 	$(BIN)/istag-webhook serve --dev
@@ -28,7 +28,13 @@ browser:  ## install Debian's Chromium, as root; without one the tests of the pa
 
 bench: .venv/dev  ## measure a review beside a null endpoint, and a replay, in one run
 	$(BIN)/python tests/bench.py measure
+	$(BIN)/python tests/bench.py policies
+	$(BIN)/python tests/bench.py streams
 	$(BIN)/python tests/bench.py replay
+
+bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kopf, Pepr and a null endpoint, into the README
+	$(BIN)/python tests/assets.py
+	$(BIN)/python tests/bench_peers.py --readme
 
 golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the README anew; read the diff
 	$(BIN)/pytest tests/test_golden.py tests/test_readme.py tests/test_dashboards.py --regenerate -q
@@ -38,7 +44,7 @@ lock: .venv/dev  ## take up newer releases in the image, each with its hashes
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --group build --output-file requirements-build.lock
 
 clean:  ## remove what was made
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf .venv .peers build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:
@@ -52,3 +58,11 @@ clean:  ## remove what was made
 .venv/dev: .venv/bin/pip pyproject.toml
 	$(BIN)/pip install --quiet --editable . --group dev
 	@touch $@ .venv/run
+
+# kopf in an environment of its own; Pepr's module bundled as its own command does, with what it needs beside it.
+.peers/done: tests/peers/requirements.txt $(wildcard tests/peers/pepr/*)
+	rm -rf .peers && mkdir -p .peers && cp -r tests/peers/pepr .peers/pepr
+	$(PYTHON) -m venv .peers/kopf && .peers/kopf/bin/pip install --quiet --requirement tests/peers/requirements.txt
+	cd .peers/pepr && npm install --silent --no-audit --no-fund && npx esbuild pepr.ts --bundle --platform=node \
+	  --format=cjs --external:pepr --external:@kubernetes/client-node --outfile=peer.js --log-level=warning
+	@touch $@

@@ -19,8 +19,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any, Final
 
 import click
@@ -31,8 +34,12 @@ from webhook.server import Listen, Served, run
 from webhook.tls import Serving, issue
 
 _REVIEWS: Final = Path(__file__).parent / "reviews"
-_CONNECTIONS: Final = 16
-_CORES: Final = sorted(os.sched_getaffinity(0))
+_COMPARED: Final = "`oc tag`, validating call"  # what all workers are compared by
+_TWENTY: Final = Path(__file__).parent / "policies" / "twenty.yaml"
+# Each app by its name in the table, with its policy: by default the shipped one.
+_APPS: Final[dict[str, tuple[Path, ...]]] = {"null": (), "ours": (), "ours, 20 rules": (_TWENTY,)}
+CONNECTIONS: Final = 16
+CORES: Final = sorted(os.sched_getaffinity(0))
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -65,16 +72,23 @@ def null_app() -> Flask:
     return app
 
 
-def our_app(records: str) -> Flask:
-    """Return the app that `serve` serves, with the shipped policy, its metrics and its record."""
+def our_app(records: str, *policies: Path) -> Flask:
+    """Return the app that `serve` serves, with its metrics, shared each second, and its record."""
     from webhook.app import Service, create_app  # noqa: PLC0415 - after the metrics' directory is known
     from webhook.audit.journal import Journal  # noqa: PLC0415 - as above
     from webhook.audit.turn import Turn  # noqa: PLC0415 - as above
     from webhook.metrics import Metrics  # noqa: PLC0415 - as above
     from webhook.policy import load  # noqa: PLC0415 - as above
 
-    policy = load()
-    return create_app(Service(lambda: policy, Journal(records, Turn.make()), Metrics(), "bench"))
+    policy, metrics = load(*policies), Metrics()
+
+    def share() -> None:
+        while True:
+            time.sleep(1)
+            metrics.flush()
+
+    Thread(target=share, daemon=True).start()
+    return create_app(Service(lambda: policy, Journal(records, Turn.make()), metrics, "bench"))
 
 
 class _Classic(BaseApplication):  # type: ignore[misc]
@@ -101,26 +115,26 @@ def main() -> None:
 
 @main.command()
 @click.argument("worker")
-@click.argument("which", type=click.Choice(["null", "ours"]))
+@click.argument("which", type=click.Choice(list(_APPS)))
 @click.argument("port", type=int)
 @click.argument("directory", type=click.Path(path_type=Path))
 def serve(worker: str, which: str, port: int, directory: Path) -> None:
     """Serve one app with one worker."""
-    os.sched_setaffinity(0, {_CORES[0]})
+    os.sched_setaffinity(0, {CORES[0]})
     cert, key = directory / "tls.crt", directory / "tls.key"
     metrics = directory / f"{worker}-{which}"
     metrics.mkdir()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
 
     def app() -> Flask:
-        return null_app() if which == "null" else our_app("-")
+        return null_app() if which == "null" else our_app("-", *_APPS[which])
 
     if worker == "asgi":
         listen = Listen("127.0.0.1", port, 0, 1, 120, 0.0, 1, 7 * 2**20)
         context = Serving(cert, key).context
         run(listen, lambda: Served(app().wsgi_app, null_app().wsgi_app, context, lambda _: None, lambda: None))
     options = {
-        "bind": f"127.0.0.1:{port}", "worker_class": worker, "threads": 4 * _CONNECTIONS, "keepalive": 120, "loglevel": "error",
+        "bind": f"127.0.0.1:{port}", "worker_class": worker, "threads": 4 * CONNECTIONS, "keepalive": 120, "loglevel": "error",
         "certfile": str(cert), "keyfile": str(key), "control_socket_disable": True, "worker_tmp_dir": "/dev/shm",  # noqa: S108 - as the server does
     }  # fmt: skip
     _Classic(app, options).run()
@@ -168,11 +182,21 @@ def _server(worker: str, which: str, port: int, directory: Path) -> Iterator[int
 
 
 def _answers(port: int, directory: Path) -> bool:
+    return ask(port, directory, plain(), "/validate") is not None
+
+
+def ask(port: int, directory: Path, body: bytes, path: str) -> Any:
+    """Post `body` once and return the answer's document, None where there is no such answer."""
+    context = ssl.create_default_context(cafile=directory / "ca.crt")
+    connection = HTTPSConnection("localhost", port, context=context, timeout=5)
     try:
-        asyncio.run(_load(port, directory, plain(), "/validate", 0.0, 1))
-    except (OSError, asyncio.IncompleteReadError):
-        return False
-    return True
+        connection.request("POST", f"{path}?timeout=10s", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return json.loads(answer.read()) if answer.status == HTTPStatus.OK else None
+    except (OSError, HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
 
 
 def _cpu(pid: int) -> float:
@@ -231,9 +255,10 @@ async def _load(port: int, directory: Path, body: bytes, path: str, seconds: flo
     return latencies
 
 
-def _round(pid: int, port: int, directory: Path, body: bytes, path: str, seconds: float, into: Measured) -> None:
+def round_(pid: int, port: int, directory: Path, body: bytes, path: str, seconds: float, into: Measured) -> None:
+    """Load a server for `seconds`, and add what it showed to `into`."""
     before, started = _cpu(pid), time.perf_counter()
-    latencies = asyncio.run(_load(port, directory, body, path, seconds, _CONNECTIONS))
+    latencies = asyncio.run(_load(port, directory, body, path, seconds, CONNECTIONS))
     taken = min(time.perf_counter() - started, seconds + 0.1)
     into.rates.append(len(latencies) / taken)
     # A server that answered nothing in a round shows no cost.
@@ -247,15 +272,15 @@ def _round(pid: int, port: int, directory: Path, body: bytes, path: str, seconds
 @click.option("--worker", "workers", multiple=True, default=("gthread", "gevent", "asgi"), show_default=True)
 def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
     """Print the table."""
-    os.sched_setaffinity(0, {_CORES[-1]})
+    os.sched_setaffinity(0, {CORES[-1]})
     bodies = {
         "`oc tag`, mutating call": (plain("1-mutate"), "/mutate"),
-        "`oc tag`, validating call": (plain(), "/validate"),
+        _COMPARED: (plain(), "/validate"),
         "PUT, 0 layers": (layers(0), "/mutate"),
         "PUT, 100 layers": (layers(100), "/mutate"),
     }
     click.echo(
-        f"Python {platform.python_version()}, {len(_CORES)} cores, {_CONNECTIONS} connections, "
+        f"Python {platform.python_version()}, {len(CORES)} cores, {CONNECTIONS} connections, "
         f"{rounds} rounds of {seconds:g} s; TLS, keep-alive, one worker on one core\n"
     )
     click.echo("| worker | body | app | req/s | p50 ms | p99 ms | CPU s / 1,000 | x null |")
@@ -264,21 +289,22 @@ def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
         directory = Path(name)
         issue(directory, ["localhost"])
         for number, worker in enumerate(workers):
-            ports = {which: 21_440 + 2 * number + at for at, which in enumerate(("null", "ours"))}
+            ports = {which: 21_440 + 4 * number + at for at, which in enumerate(_APPS)}
             pids = {
                 which: stack.enter_context(_server(worker, which, port, directory)) for which, port in ports.items()
             }
             for body_name, (body, path) in bodies.items():
+                if worker != "asgi" and body_name != _COMPARED:
+                    continue
                 measured = {which: Measured() for which in ports}
                 for which, port in ports.items():
-                    _round(pids[which], port, directory, body, path, seconds / 4, Measured())  # warm
+                    round_(pids[which], port, directory, body, path, seconds / 4, Measured())  # warm
                 for _ in range(rounds):
                     for which, port in ports.items():
-                        _round(pids[which], port, directory, body, path, seconds, measured[which])
-                pairs = zip(measured["ours"].cpu, measured["null"].cpu, strict=True)
-                ratios = [ours / null for ours, null in pairs if not math.isnan(ours + null)]
+                        round_(pids[which], port, directory, body, path, seconds, measured[which])
                 for which, found in measured.items():
-                    ratio = f"{statistics.median(ratios):.2f}" if which == "ours" else "1"
+                    pairs = zip(found.cpu, measured["null"].cpu, strict=True)
+                    ratio = f"{statistics.median(ours / null for ours, null in pairs if ours + null > 0):.2f}"
                     click.echo(
                         f"| {worker} | {body_name} ({len(body):,} B) | {which} | {statistics.median(found.rates):,.0f} "
                         f"| {found.percentile(0.5):.1f} | {found.percentile(0.99):.1f} "
@@ -318,6 +344,38 @@ def _fastest(call: Callable[[], object], seconds: float = 0.5) -> float:
         call()
         best = min(best, time.perf_counter() - started)
     return best * 1e6
+
+
+def _rules(count: int) -> str:
+    """Return a policy of `count` rules: three for every namespace, the others for a team's."""
+    everywhere = [
+        "registries: {allow: [quay.io, docker.io]}",
+        "importPolicy: {insecure: false}",
+        "tagName: {grammar: true}",
+    ]
+    lines = [f"  - {{name: every-{number}, {rule}}}" for number, rule in enumerate(everywhere)]
+    lines += [
+        f"  - {{name: team-{number}, match: {{namespaces: [team-{number}, 'team-{number}-*']}}, "
+        f"registries: {{allow: ['quay.io/team-{number}/**']}}}}"
+        for number in range(count - len(lines))
+    ]
+    return "spec:\n  rules:\n" + "\n".join(lines) + "\n"
+
+
+@main.command()
+def policies() -> None:
+    """Print what a review costs by the rules of its policy: three for every namespace, the others for a team's."""
+    from support import policy_of  # noqa: PLC0415 - the tests' own
+
+    from webhook import admission, doors  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.review import decode  # noqa: PLC0415 - as above
+
+    review = decode(plain(), doors.DOORS)
+    click.echo("| rules | decision us |")
+    click.echo("|--:|--:|")
+    for count in (10, 100, 1_000):
+        policy = policy_of(_rules(count))
+        click.echo(f"| {count:,} | {_fastest(lambda policy=policy: admission.validate(review, policy)):,.1f} |")  # type: ignore[misc]
 
 
 @main.command()
