@@ -1,5 +1,6 @@
 """What the tests share: recorded reviews, policies, the app."""
 
+import functools
 import json
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import streams
 from apiserver import LEFT_OUT, ApiServer, Said, leave_out
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from rendered import MANIFESTS, OVERLAYS, Document, Kustomize
 from support import Lines, policy_of, review_of
 
 from webhook.app import Service, create_app
@@ -117,6 +119,18 @@ def kustomize() -> Callable[[Path], list[dict[str, Any]]]:
     except assets.NotFound as error:
         leave_out(f"no kubectl that knows Components: {error}")
     return apiserver.kustomized
+
+
+@pytest.fixture(scope="session")
+def render(kustomize: Kustomize) -> Callable[[str], list[Document]]:
+    """Return what renders one of our overlays, once."""
+    return functools.cache(lambda name: kustomize(MANIFESTS / "overlays" / name))
+
+
+@pytest.fixture(params=OVERLAYS)
+def documents(request: pytest.FixtureRequest, render: Callable[[str], list[Document]]) -> list[Document]:
+    """What each of our overlays makes."""
+    return render(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ _PATHS: Final = {
     VALIDATING: "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
     MUTATING: "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
 }
-_CALLS: Final = "apiserver_admission_webhook_admission_duration_seconds_count"
+CALLS: Final = "apiserver_admission_webhook_admission_duration_seconds_count"
 _TAG: Final = {"name": "live", "from": {"kind": "DockerImage", "name": "quay.io/acme/app:1"}}
 Document = dict[str, Any]
 
@@ -87,7 +87,7 @@ def installed(api: ApiServer, *documents: Document, labels: Mapping[str, str] | 
 
 def _called(api: ApiServer, namespace: str, names: Sequence[str]) -> set[str]:
     """Return which webhooks are called for an image stream with a tag."""
-    before = {name: api.metric(_CALLS, name=name) for name in names}
+    before = {name: api.metric(CALLS, name=name) for name in names}
     stream = {
         "apiVersion": "image.openshift.io/v1",
         "kind": "ImageStream",
@@ -95,4 +95,4 @@ def _called(api: ApiServer, namespace: str, names: Sequence[str]) -> set[str]:
         "spec": {"lookupPolicy": {"local": False}, "tags": [_TAG]},
     }
     api.request("POST", path_of("imagestreams", namespace) + "?dryRun=All", stream)
-    return {name for name in names if api.metric(_CALLS, name=name) > before[name]}
+    return {name for name in names if api.metric(CALLS, name=name) > before[name]}

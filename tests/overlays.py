@@ -17,6 +17,11 @@ _OLDER: Final[Mapping[str, Mapping[str, str]]] = {
 }
 _ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 MATCH_CONDITIONS: Final = (1, 27)  # the first version that has them, as alpha; on from 1.28
+# Fields of a kind's spec that older servers refuse or drop, and the first version that has them switched on.
+_NEWER: Final[Mapping[str, tuple[str, tuple[int, int]]]] = {
+    "PodDisruptionBudget": ("unhealthyPodEvictionPolicy", (1, 27)),
+    "Job": ("ttlSecondsAfterFinished", (1, 21)),
+}
 
 
 def as_served(api: ApiServer, document: Document) -> Document:
@@ -27,6 +32,9 @@ def as_served(api: ApiServer, document: Document) -> Document:
     if is_configuration(document) and api.version < MATCH_CONDITIONS:
         for webhook in given["webhooks"]:
             webhook.pop("matchConditions", None)
+    field, since = _NEWER.get(document["kind"], ("", (0, 0)))
+    if api.version < since:
+        given["spec"].pop(field, None)
     return given
 
 
