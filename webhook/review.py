@@ -141,7 +141,7 @@ def encode(review: Review, decision: Decision, annotations: Mapping[str, str]) -
     if not decision.allowed:
         response["status"] = _status(review, decision.in_mode(Mode.ENFORCE))
     elif warnings := decision.in_mode(Mode.WARN):
-        response["warnings"] = list(dict.fromkeys(cut(str(finding), LONGEST_WARNING) for finding in warnings))
+        response["warnings"] = list(dict.fromkeys(map(_warning, warnings)))
     if decision.patch:
         response["patchType"] = "JSONPatch"
         response["patch"] = b64encode(orjson.dumps([operation(op) for op in decision.patch])).decode()
@@ -149,6 +149,11 @@ def encode(review: Review, decision: Decision, annotations: Mapping[str, str]) -
         response["auditAnnotations"] = dict(annotations)
     answer = {"kind": "AdmissionReview", "apiVersion": review.version, "response": response}
     return orjson.dumps(answer)
+
+
+def _warning(finding: Finding) -> str:
+    """Return a finding as a warning; what is cut is the message, so that the rule can still be looked up."""
+    return cut(f"{finding.field}: {finding.message}", LONGEST_WARNING - len(finding.whose)) + finding.whose
 
 
 def operation(op: PatchOp) -> dict[str, Any]:

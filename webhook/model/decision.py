@@ -39,9 +39,14 @@ class Finding:
     reason: Reason = Reason.INVALID
 
     @property
+    def whose(self) -> str:
+        """How its sentence ends: with the rule."""
+        return f" (rule {self.rule})"
+
+    @property
     def sentence(self) -> str:
         """What a user reads beside the field: the message and whose it is."""
-        return f"{self.message} (rule {self.rule})"
+        return self.message + self.whose
 
     def __str__(self) -> str:
         return f"{self.field}: {self.sentence}"
