@@ -70,18 +70,14 @@ def complete(change: TagChange, document: Mapping[str, Any], completions: Iterab
     tag = change.new
     if tag is None or tag.source is None or not change.touched or change.faults:
         return ()
-    place, chosen = change.place, list(completions)
-    if not chosen or not place.kept:
+    place, wanted = change.place, _together(tuple(completions))
+    if wanted is None or not place.kept:
         return ()
     sent = _at(document, place.pointer)
     homes = {home: _at(document, home) for home in place.homes}
-    kept = {
-        word.strip()
-        for home in homes.values()
-        for word in str(home.get(KEEP) or "").split(",")
-    }  # fmt: skip
-    import_policy, reference_policy = (dict(of(tag, chosen, kept)) for of in (_import_policy, _reference_policy))
-    annotations = _missing(chosen, homes, kept) if Carried.ANNOTATIONS in place.kept else {}
+    kept = {word.strip() for home in homes.values() if KEEP in home for word in str(home[KEEP] or "").split(",")}
+    import_policy, reference_policy = (dict(of(tag, wanted, kept)) for of in (_import_policy, _reference_policy))
+    annotations = _missing(wanted, homes, kept) if Carried.ANNOTATIONS in place.kept else {}
     if change.old is not None and not change.moved:
         import_policy = _restored(import_policy, "importMode", change.old.import_mode)
         reference_policy = _restored(reference_policy, "type", change.old.reference_policy)
@@ -93,48 +89,53 @@ def complete(change: TagChange, document: Mapping[str, Any], completions: Iterab
     )
 
 
+def _together(completions: tuple[Completion, ...]) -> Completion | None:
+    """Return what `completions` set together, the first that sets a field winning it; None where there are none."""
+    if len(completions) <= 1:
+        return completions[0] if completions else None
+    first = {
+        field: next((value for each in completions if (value := getattr(each, field)) is not None), None)
+        for field in ("import_mode", "scheduled", "insecure", "reference_policy")
+    }
+    annotations = {name: value for each in reversed(completions) for name, value in each.annotations}
+    return Completion(**first, annotations=tuple(annotations.items()))
+
+
 def _restored(wanted: Mapping[str, Any], field: str, was: str) -> dict[str, Any]:
     """Return of `wanted` the field that had its value before."""
     return {field: was} if wanted.get(field) == was else {}
 
 
-def _import_policy(tag: TagReference, chosen: Iterable[Completion], kept: set[str]) -> Iterator[tuple[str, Any]]:
+def _import_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Iterator[tuple[str, Any]]:
     """Yield the fields of `importPolicy` that are to be set, in the API's order."""
     source = tag.source
     if source is None or source.kind != SourceKind.DOCKER_IMAGE:
         return
-    insecure = _first(completion.insecure for completion in chosen)
-    if insecure and not tag.insecure and "insecure" not in kept:
+    if wanted.insecure and not tag.insecure and "insecure" not in kept:
         yield "insecure", True
-    scheduled = _first(completion.scheduled for completion in chosen)
     # A schedule needs a reference that can move, and one that is imported at all.
     movable = source.reference is not None and not source.reference.digest and not tag.reference
-    if scheduled and movable and not tag.scheduled and "scheduled" not in kept:
+    if wanted.scheduled and movable and not tag.scheduled and "scheduled" not in kept:
         yield "scheduled", True
-    mode = _first(completion.import_mode for completion in chosen)
+    mode = wanted.import_mode
     if mode and tag.import_mode in ("", _LEGACY) and tag.import_mode != mode and "importMode" not in kept:
         yield "importMode", mode
 
 
-def _reference_policy(tag: TagReference, chosen: Iterable[Completion], kept: set[str]) -> Iterator[tuple[str, Any]]:
-    wanted = _first(completion.reference_policy for completion in chosen)
-    found = tag.reference_policy
-    if wanted and found in ("", _SOURCE) and found != wanted and "referencePolicy" not in kept:
-        yield "type", wanted
+def _reference_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the field of `referencePolicy` that is to be set."""
+    policy, found = wanted.reference_policy, tag.reference_policy
+    if policy and found in ("", _SOURCE) and found != policy and "referencePolicy" not in kept:
+        yield "type", policy
 
 
-def _first(values: Iterable[Any]) -> Any:
-    return next((value for value in values if value is not None), None)
-
-
-def _missing(chosen: Iterable[Completion], homes: Mapping[str, Mapping[str, Any]], kept: set[str]) -> dict[str, str]:
+def _missing(wanted: Completion, homes: Mapping[str, Mapping[str, Any]], kept: set[str]) -> dict[str, str]:
     """Return the annotations that no home of the tag has."""
-    wanted: dict[str, str] = {}
-    for completion in chosen:
-        for name, value in completion.annotations:
-            if "annotations" not in kept and not any(name in home for home in homes.values()):
-                wanted.setdefault(name, value)
-    return wanted
+    return {
+        name: value
+        for name, value in wanted.annotations
+        if "annotations" not in kept and not any(name in home for home in homes.values())
+    }
 
 
 def _policy(pointer: str, name: str, sent: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[PatchOp]:
