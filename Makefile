@@ -3,9 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Two workers for two cores; PYTEST_ARGS adds to the command line.
 PYTEST_ARGS ?=
+AUDIT_ARGS ?=
+SUPPLY := .supply/tools/bin
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser lint bench bench-peers golden lock clean
+.PHONY: help run test browser lint bench bench-peers golden lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -43,8 +45,22 @@ lock: .venv/dev  ## take up newer releases in the image, each with its hashes
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --group build --output-file requirements-build.lock
 
+audit: .supply/tools/done  ## ask for known vulnerabilities of all that is locked; what cannot be looked up fails too
+	@$(SUPPLY)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT_ARGS) \
+	  --requirement requirements.lock --requirement requirements-build.lock \
+	  || { echo 'audit: not clean: a library has a known vulnerability or could not be looked up, as said above' >&2; exit 1; }
+
+sbom: .supply/image/done  ## write what the image holds to dist/istag-webhook.cdx.json, by CycloneDX's schema
+	$(SUPPLY)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --spec-version 1.6 \
+	  --output-reproducible --output-file .supply/installed.json .supply/image/bin/python
+	$(SUPPLY)/cyclonedx-py requirements --spec-version 1.6 --output-reproducible --output-file .supply/locked.json requirements.lock
+	$(SUPPLY)/python tests/sbom.py join .supply/installed.json .supply/locked.json dist/istag-webhook.cdx.json
+
+licences: sbom  ## write LICENSES.md anew, from the SBOM
+	$(SUPPLY)/python tests/sbom.py licences dist/istag-webhook.cdx.json LICENSES.md
+
 clean:  ## remove what was made
-	rm -rf .venv .peers build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf .venv .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:
@@ -65,4 +81,17 @@ clean:  ## remove what was made
 	$(PYTHON) -m venv .peers/kopf && .peers/kopf/bin/pip install --quiet --requirement tests/peers/requirements.txt
 	cd .peers/pepr && npm install --silent --no-audit --no-fund && npx esbuild pepr.ts --bundle --platform=node \
 	  --format=cjs --external:pepr --external:@kubernetes/client-node --outfile=peer.js --log-level=warning
+	@touch $@
+
+# The tools of the supply chain in an environment of their own, and beside it what the image gets, as the Dockerfile does it.
+.supply/tools/done: pyproject.toml
+	rm -rf .supply/tools && $(PYTHON) -m venv .supply/tools
+	$(SUPPLY)/pip install --quiet --upgrade 'pip>=25.1'
+	$(SUPPLY)/pip install --quiet --group supply
+	@touch $@
+
+.supply/image/done: requirements.lock .supply/tools/done
+	rm -rf .supply/image && $(PYTHON) -m venv --without-pip .supply/image
+	$(SUPPLY)/pip --python .supply/image/bin/python install --quiet \
+	  --only-binary=:all: --require-hashes --requirement requirements.lock
 	@touch $@

@@ -27,6 +27,7 @@ _PYTHON: Final = Path(sys.base_exec_prefix) / "bin"
 _PATH: Final = f"{_PYTHON}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MOUNTED: Final = ("/proc", "/dev", "/sys")
 _OPTION: Final = re.compile(r"--mount=(\S+)\s+")
+_LOCKED: Final = re.compile(r"^([a-z0-9-]+)==([^ ;\\]+)(?: ; (.*?))? \\$", re.MULTILINE)
 
 
 @dataclass
@@ -199,6 +200,11 @@ def _copy(value: str, root: Path, at: Path, roots: dict[str, Path]) -> None:
 def ignored() -> list[str]:
     """Return the lines of .dockerignore."""
     return (ROOT / ".dockerignore").read_text().split()
+
+
+def locked(name: str) -> dict[str, tuple[str, str]]:
+    """Return each library of a lock with its version and its marker, which is "" where it is for every machine."""
+    return {library: (version, marker) for library, version, marker in _LOCKED.findall((ROOT / name).read_text())}
 
 
 def _patterns(options: list[str]) -> list[str]:

@@ -146,7 +146,7 @@ def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn:
 
 def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn: Turn) -> Any:
     """Return what one worker serves."""
-    import logging  # noqa: PLC0415
+    import logging  # noqa: PLC0415 - as in _serve
 
     from webhook.app import Service, create_app, create_management_app  # noqa: PLC0415 - as in _serve
     from webhook.metrics import Metrics  # noqa: PLC0415 - as in _serve

@@ -220,4 +220,4 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 def _accepted(server: Any) -> int:
     """Return how many connections a server has, those that still shake hands too; asyncio knows, and does not tell."""
     # Python 3.13, and before
-    return len(server._clients) if hasattr(server, "_clients") else server._active_count  # noqa: SLF001
+    return len(server._clients) if hasattr(server, "_clients") else server._active_count  # noqa: SLF001 - asyncio does not tell
