@@ -121,7 +121,7 @@ def _validated(sbom: dict[str, Any]) -> str:
 
     text = json.dumps(sbom, indent=2, sort_keys=True) + "\n"
     if error := JsonStrictValidator(SchemaVersion.from_version(sbom["specVersion"])).validate_str(text):
-        raise Unsound(f"the SBOM is not as CycloneDX's schema says: {error}")
+        raise Unsound(f"the SBOM is not as CycloneDX's schema says: {error.data.json_path}: {error.data.message}")
     return text
 
 

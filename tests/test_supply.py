@@ -1,6 +1,8 @@
 """The supply chain: what `make sbom` and `make licences` write, and that the page of licences is that of the lock."""
 
+import json
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -132,3 +134,45 @@ def test_an_sbom_that_would_not_be_whole(metadata: dict[str, Any], locked: list[
     """What is installed without a hash in the lock is not passed over."""
     with pytest.raises(sbom.Unsound, match=message):
         sbom.joined({"metadata": metadata, "components": [_component("a")]}, {"components": locked})
+
+
+def _make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_sbom_of_the_image() -> None:
+    """CycloneDX's own tools make it and take it: the project at the root, hashes and licences, and twice the same bytes."""
+    if _make("--question", ".supply/image/done").returncode:
+        pytest.skip("the tools of the supply chain are not there, or older than the lock: `make sbom` installs them")
+    written = []
+    for _ in range(2):
+        done = _make("sbom")
+        assert done.returncode == 0, done.stderr
+        written.append((ROOT / "dist" / "istag-webhook.cdx.json").read_text())
+    assert written[0] == written[1]
+    bom = json.loads(written[0])
+    root = bom["metadata"]["component"]
+    assert (root["name"], root["type"]) == ("istag-webhook", "application")
+    (needed,) = [each["dependsOn"] for each in bom["dependencies"] if each["ref"] == root["bom-ref"]]
+    assert "gunicorn" in [name.partition("==")[0] for name in needed]
+    assert sbom.page(bom) == (ROOT / "LICENSES.md").read_text()
+
+
+def _anchors(text: str) -> set[str]:
+    """Return what the headings of a page can be linked by."""
+    return {
+        re.sub(r"[^\w -]", "", line).replace(" ", "-").lower() for line in re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    }
+
+
+def test_the_security_page_leads_somewhere() -> None:
+    """Each page and each section that SECURITY.md links to is there, and so is each command that it names."""
+    text = (ROOT / "SECURITY.md").read_text()
+    links = re.findall(r"\]\(([^)#:]+)(?:#([^)]+))?\)", text)
+    assert links
+    for page, section in links:
+        assert not section or section in _anchors((ROOT / page).read_text()), f"{page}#{section}"
+        assert (ROOT / page).exists(), page
+    commands = set(re.findall(r"`make (\w+)`", text))
+    assert commands <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"audit", "sbom", "licences"} <= commands
