@@ -5,6 +5,8 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 AUDIT_ARGS ?=
 SUPPLY := .supply/tools/bin
+# What the two parts become together is validated, by tests/sbom.py.
+CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
 .PHONY: help run test browser lint bench bench-peers golden lock audit sbom licences clean
@@ -51,9 +53,9 @@ audit: .supply/tools/done  ## ask for known vulnerabilities of all that is locke
 	  || { echo 'audit: not clean: a library has a known vulnerability or could not be looked up, as said above' >&2; exit 1; }
 
 sbom: .supply/image/done  ## write what the image holds to dist/istag-webhook.cdx.json, by CycloneDX's schema
-	$(SUPPLY)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --spec-version 1.6 \
-	  --output-reproducible --output-file .supply/installed.json .supply/image/bin/python
-	$(SUPPLY)/cyclonedx-py requirements --spec-version 1.6 --output-reproducible --output-file .supply/locked.json requirements.lock
+	$(SUPPLY)/cyclonedx-py environment $(CYCLONEDX) --pyproject pyproject.toml --mc-type application \
+	  --output-file .supply/installed.json .supply/image/bin/python
+	$(SUPPLY)/cyclonedx-py requirements $(CYCLONEDX) --output-file .supply/locked.json requirements.lock
 	$(SUPPLY)/python tests/sbom.py join .supply/installed.json .supply/locked.json dist/istag-webhook.cdx.json
 
 licences: sbom  ## write LICENSES.md anew, from the SBOM
