@@ -208,6 +208,18 @@ def test_unreadable(tmp_path: Path, make: object, sentence: str) -> None:
     assert [str(fault) for fault in refused.value.faults] == [f"{path}: {sentence}"]
 
 
+def test_unreadable_in_a_directory(tmp_path: Path) -> None:
+    """A file of a directory that cannot be read is named, and the others are read all the same."""
+    (tmp_path / "a.yaml").write_bytes(b"\xff")
+    (tmp_path / "b.yaml").mkdir()
+    (tmp_path / "c.yaml").write_text(HEAD + "spec: {rules: [{name: A, immutable: {}}]}")
+    with pytest.raises(PolicyRefused) as refused:
+        load(tmp_path)
+    assert [str(fault).partition(": ")[0] for fault in refused.value.faults] == [
+        f"{tmp_path}/a.yaml", f"{tmp_path}/b.yaml", f"{tmp_path}/c.yaml:4",
+    ]  # fmt: skip
+
+
 def test_the_shipped_policy() -> None:
     """The shipped policy refuses little, exempts the importer, and completes the import mode of every architecture."""
     policy = load()

@@ -129,18 +129,26 @@ def texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
     for path in paths:
         try:
             found = sources(path)
-            if not found:
-                faults.append(Fault(str(path), "", f"expected a file with one of {', '.join(_SUFFIXES)}, got none"))
-            for file in found:
+        except OSError as error:
+            faults.append(_unreadable(path, error))
+            continue
+        if not found:
+            faults.append(Fault(str(path), "", f"expected a file with one of {', '.join(_SUFFIXES)}, got none"))
+        for file in found:
+            try:
                 if file.stat().st_size > _LARGEST:
                     faults.append(Fault(str(file), "", f"expected {_LARGEST} bytes at most"))
                     continue
                 given.append((str(file), file.read_text(encoding="utf-8")))
-        except UnicodeDecodeError as error:
-            faults.append(Fault(str(path), "", f"expected UTF-8: byte {error.start} is not"))
-        except OSError as error:
-            faults.append(Fault(str(error.filename or path), "", f"cannot be read: {error.strerror}"))
+            except UnicodeDecodeError as error:
+                faults.append(Fault(str(file), "", f"expected UTF-8: byte {error.start} is not"))
+            except OSError as error:
+                faults.append(_unreadable(file, error))
     return given, faults
+
+
+def _unreadable(path: Path, error: OSError) -> Fault:
+    return Fault(str(path), "", f"cannot be read: {error.strerror}")
 
 
 def _twice(documents: list[Document]) -> list[Fault]:
