@@ -7,6 +7,7 @@ import click
 from webhook import renewal
 from webhook.cli import fail
 from webhook.cli.connection import connection
+from webhook.cli.output import say
 from webhook.cluster import connect
 from webhook.errors import CertificateRefused, ClusterRefused
 from webhook.renewal import Installation, Terms
@@ -55,8 +56,8 @@ def local(names: tuple[str, ...], directory: Path, days: int, *, force: bool) ->
         (issued.cert, "the serving certificate"),
         (issued.key, "its key"),
     ):
-        click.echo(f"wrote {path}  ({what})")
-    click.echo(f"next: istag-webhook serve --cert {issued.cert} --key {issued.key}")
+        say(f"wrote {path}  ({what})")
+    say(f"next: istag-webhook serve --cert {issued.cert} --key {issued.key}")
 
 
 @certs.command()
@@ -112,10 +113,10 @@ def cluster(
             connect(kubeconfig, context),
             Installation(**where),
             Terms(days, renew_before, renew, forget, dry_run),
-            lambda step: click.echo(f"dry run: {step}" if dry_run else step),
+            lambda step: say(f"dry run: {step}" if dry_run else step),
         )
     except (CertificateRefused, ClusterRefused) as error:
         fail(str(error))
         return
     if expires:
-        click.echo(f"serving until {expires:%Y-%m-%d %H:%M} UTC")
+        say(f"serving until {expires:%Y-%m-%d %H:%M} UTC")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from webhook.cli import INTERRUPTED
+from webhook.cli.output import say
 from webhook.cli.reporting import Wanted
 from webhook.cluster import Cluster
 from webhook.errors import ClusterRefused
@@ -35,7 +36,7 @@ def fix(
             settings += len(completion.patch)
             _show(completion, "sets")
     if not planned:
-        click.echo("every tag has what the defaults set")
+        say("every tag has what the defaults set")
         return 0
     click.echo(f"{settings} settings in {len(planned)} image streams lack what the defaults set", err=True)
     if not really:
@@ -70,7 +71,7 @@ def _carry_out(cluster: Cluster, planned: list[str], policy: Policy, progress: P
 
 def _show(completion: Fix, verb: str) -> None:
     for tag, field, value in completion.lines():
-        click.echo(f"{tag}: {verb} {field} to {json.dumps(value)}")
+        say(f"{tag}: {verb} {field} to {json.dumps(value)}")
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """Where what a command says goes: a terminal, a pipe, or a file that is there whole or not at all."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import click
 
 from webhook.cli import fail
+
+UNREAD: Final = 141  # the exit code, as a shell says it: 128 and the number of SIGPIPE
 
 output_option = click.option(
     "--output",
@@ -27,6 +30,21 @@ def format_option(formats: Iterable[str]) -> Callable[[Callable[..., Any]], Call
     )
 
 
+def say(text: str, *, nl: bool = True, color: bool | None = None) -> None:
+    """Print to standard output as `click.echo` does.
+
+    Where it cannot be written the process ends with 2, where nobody reads on with 141: 1 is for what was found.
+    """
+    try:
+        click.echo(text, nl=nl, color=color)
+    except OSError as error:
+        # What is buffered would fail once more at the end: docs.python.org/3/library/signal.html#note-on-sigpipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(UNREAD)
+        fail(f"standard output: cannot be written: {error.strerror}")
+
+
 def write(pieces: Iterable[str], output: Path | None) -> None:
     """Write `pieces` as they come; colours go to a terminal only, and not where NO_COLOR is set (no-color.org).
 
@@ -37,7 +55,7 @@ def write(pieces: Iterable[str], output: Path | None) -> None:
     if output is None:
         colour = False if os.environ.get("NO_COLOR") else None
         for piece in pieces:
-            click.echo(piece, nl=False, color=colour)
+            say(piece, nl=False, color=colour)
         return
     try:
         with _whole(output) as file:

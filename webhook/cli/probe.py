@@ -8,6 +8,7 @@ import click
 
 from webhook.cli import fail
 from webhook.cli.connection import connection
+from webhook.cli.output import say
 from webhook.cluster import connect
 from webhook.errors import ClusterRefused, PolicyRefused
 from webhook.policy import load
@@ -56,7 +57,7 @@ def probe(
     except (ClusterRefused, PolicyRefused) as error:
         fail(str(error))
         return
-    click.echo(_json(answers, namespace) if form == "json" else _table(answers))
+    say(_json(answers, namespace) if form == "json" else _table(answers))
     sys.exit(exit_code(answers))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from webhook.cli import INTERRUPTED, fail
+from webhook.cli import fail
 from webhook.cli.output import write
 from webhook.cli.reporting import Wanted, format_options, head
 from webhook.cli.shard import shard_option
@@ -78,9 +78,6 @@ def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wan
             write(report, wanted.output)
     except WorkerLost as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
     sys.exit(_ended(tally, remarks, selection.shard, wanted))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from webhook.cli import INTERRUPTED, fail
+from webhook.cli import fail
 from webhook.cli.connection import connection
 from webhook.cli.fixing import fix
 from webhook.cli.output import write
@@ -103,9 +103,6 @@ def scan(  # noqa: PLR0913 - one for each option
             tally, faults = _scan(cluster, selection, policy, progress, wanted, images=images, reports=reports)
     except (PolicyRefused, MalformedGlob, ClusterRefused) as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
     for fault in faults:
         click.echo(fault, err=True)
     if not tally.judged:

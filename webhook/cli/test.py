@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from webhook.cli.output import format_option, output_option, write
+from webhook.cli.output import format_option, output_option, say, write
 from webhook.cli.reporting import now
 from webhook.documents.files import given
 from webhook.errors import CaseRefused, Fault, PolicyRefused
@@ -42,7 +42,7 @@ def test(
     one does not, 2 where a test or a policy cannot be used; what can be run is run all the same.
     """
     if schema:
-        click.echo(json.dumps(test_schema(), indent=2))
+        say(json.dumps(test_schema(), indent=2))
         return
     with as_file(files("webhook.policy")) as shipped:
         suites, faults = _suites(paths or (str(shipped / "default.test.yaml"),))

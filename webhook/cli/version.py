@@ -5,10 +5,12 @@ from typing import Final
 
 import click
 
+from webhook.cli.output import say
+
 DISTRIBUTION: Final = "istag-webhook"
 
 
 @click.command()
 def version() -> None:
     """Print the version."""
-    click.echo(installed(DISTRIBUTION))
+    say(installed(DISTRIBUTION))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from webhook.cli import fail
+from webhook.cli.output import say
 from webhook.cli.policy.diff import diff
 from webhook.cli.policy.explain import explain
 from webhook.cli.policy.export import export
@@ -31,7 +32,7 @@ def validate(paths: tuple[Path, ...]) -> None:
     except PolicyRefused as error:
         fail(str(error))
         return
-    click.echo(
+    say(
         f"ok: {loaded.name}, {len(loaded.rules)} rules, {len(loaded.defaults)} defaults, "
         f"{len(loaded.exemptions)} exemptions, {loaded.digest}"
     )
@@ -40,7 +41,7 @@ def validate(paths: tuple[Path, ...]) -> None:
 @policy.command()
 def schema() -> None:
     """Print the JSON Schema of a policy document, for editors and pipelines."""
-    click.echo(json.dumps(policy_schema(), indent=2))
+    say(json.dumps(policy_schema(), indent=2))
 
 
 policy.add_command(explain)

@@ -12,6 +12,7 @@ import orjson
 from webhook.checks import Old
 from webhook.cli import fail
 from webhook.cli.connection import connection
+from webhook.cli.output import say
 from webhook.cluster import connect
 from webhook.comparison import Counts, Pair, compare
 from webhook.comparison.records import Unread, compare_records, sort_out
@@ -84,7 +85,7 @@ def diff(  # noqa: PLR0913 - one for each option
         )
         write = _table if form == "table" else _json
         for piece in write(one, two, entries, counts.differing(pairs) if against else None, counts):
-            click.echo(piece, nl=False)
+            say(piece, nl=False)
     except (PolicyRefused, ClusterRefused) as error:
         fail(str(error))
     for said in (*unread.faults, *(f"not judged: {count} {why}" for why, count in unread.lines.items())):

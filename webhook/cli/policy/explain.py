@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from webhook.cli import fail
+from webhook.cli.output import say
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load, shipped
 from webhook.policy.explain import doors_table, doors_text, explained, kinds, table
@@ -36,13 +37,13 @@ def explain(
     Exit code 0 where it was explained, 2 where nothing in it is known or the policy cannot be used.
     """
     if show_shipped:
-        click.echo(shipped(), nl=False)
+        say(shipped(), nl=False)
     elif doors:
-        click.echo(doors_table() if markdown else doors_text())
+        say(doors_table() if markdown else doors_text())
     elif markdown:
-        click.echo(table())
+        say(table())
     elif not words:
-        click.echo("\n\n".join(explained(each) for each in kinds()))
+        say("\n\n".join(explained(each) for each in kinds()))
     else:
         text = sys.stdin.read() if words == ("-",) else " ".join(words)
         try:
@@ -53,7 +54,7 @@ def explain(
         texts = list(_explained(text.strip(), policy, policies))
         if not texts:
             sys.exit(2)
-        click.echo("\n\n".join(texts))
+        say("\n\n".join(texts))
 
 
 def _explained(text: str, policy: Policy, paths: tuple[Path, ...]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from textwrap import wrap
 import click
 
 from webhook.cli import fail
+from webhook.cli.output import say
 from webhook.documents import yaml
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load
@@ -42,8 +43,8 @@ def export(paths: tuple[Path, ...], form: str, failure_policy: str) -> None:
     click.echo("\n".join((summary, *(f"  {each}" for each in left))), err=True)
     if not exported.rules:
         fail("no rule can be exported")
-    click.echo("\n".join(_head(policy, left)))
-    click.echo(yaml.dump_all(exported.documents), nl=False)
+    say("\n".join(_head(policy, left)))
+    say(yaml.dump_all(exported.documents), nl=False)
 
 
 def _left(exported: Exported) -> Iterator[str]:
