@@ -192,6 +192,7 @@ def test_unusable(arguments: tuple[str, ...], sentence: str) -> None:
     """What cannot be used ends with 2, and the sentence says which file and why."""
     done = _run(*arguments)
     assert (done.exit_code, done.stderr.strip()) == (2, sentence)
+    assert "all come to the same" not in done.stdout
 
 
 def _started(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

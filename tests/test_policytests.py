@@ -203,13 +203,15 @@ def test_what_can_be_run_is_run(directory: Path) -> None:
     _cases(directory, good, name="b.test.yaml")
     (directory / "c.test.yaml").write_text("a: [")
     (directory / "d.test.yaml").write_text(HEAD + _POLICY)
-    done = _run(directory, directory / "missing")
+    (directory / "empty").touch()
+    done = _run(directory, directory / "missing", directory / "empty")
     assert done.exit_code == 2
     assert done.output.splitlines()[-1] != ""
     said = done.stderr.splitlines()
     assert said[0] == f"{directory}/c.test.yaml:1: expected YAML: did not find expected node content"
     assert said[1].startswith(f'{directory}/d.test.yaml:2: kind: expected ImageTagPolicyTest, got "ImageTagPolicy"')
     assert f"{directory}/missing: cannot be read: No such file or directory" in said
+    assert f"{directory}/empty: expected a document of kind ImageTagPolicyTest, got nothing" in said
     assert f"{directory}/missing.yaml: cannot be read: No such file or directory" in said
     assert f"{directory}/b.yaml: cannot be read: No such file or directory" in said
     assert (

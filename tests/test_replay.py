@@ -226,6 +226,14 @@ def test_nothing_to_judge(tmp_path: Path, stored: bytes) -> None:
     assert "no record was judged: expected records of level request" in done.stderr
 
 
+def test_nothing_is_left_to_judge(tmp_path: Path) -> None:
+    """Where the options leave out every record, they are named and not the record's level."""
+    (tmp_path / "a.log").write_bytes(recorded(_NGINX, _ANY))
+    done = _replay(tmp_path / "a.log", "--namespace", "nowhere")
+    assert done.exit_code == 2
+    assert "no record was judged: expected one that --since, --until, --namespace" in done.stderr
+
+
 def test_nothing_changes(tmp_path: Path, strict: Path) -> None:
     """Where nothing would change it ends with 0."""
     (tmp_path / "a.log").write_bytes(recorded(_NGINX, policy_of(_STRICT)))

@@ -19,7 +19,7 @@ from webhook.globs import Glob
 from webhook.policy import load
 from webhook.replay import Remarks
 from webhook.replay import replay as judge_again
-from webhook.replay.judging import Judge, Selection
+from webhook.replay.judging import LEFT_OUT, Judge, Selection
 from webhook.replay.parts import expand
 from webhook.report import writer
 from webhook.report.tally import Tally
@@ -131,6 +131,9 @@ def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted) -> int:
     if shard.count > 1:
         return 0
     if not tally.judged:
-        click.echo("no record was judged: expected records of level request (serve --record-level request)", err=True)
+        wanting = "one that --since, --until, --namespace and --skip-dry-run do not leave out"
+        if set(others) != {LEFT_OUT}:
+            wanting = "records of level request (serve --record-level request)"
+        click.echo(f"no record was judged: expected {wanting}", err=True)
         return 2
     return wanted.code(found=bool(tally.changes.total()))

@@ -14,7 +14,7 @@ from webhook.cli.output import format_option, output_option, say, write
 from webhook.cli.reporting import now
 from webhook.documents.files import given
 from webhook.errors import CaseRefused, Fault, PolicyRefused
-from webhook.policy import Policy
+from webhook.policy import TEST_KIND, Policy
 from webhook.policy import load as load_policy
 from webhook.policytests import SUFFIXES, Coverage, Result, Suite, load, run
 from webhook.policytests import schema as test_schema
@@ -59,7 +59,7 @@ def test(
 
 def _suites(paths: tuple[str, ...]) -> tuple[list[Suite], list[Fault]]:
     """Return the tests in `paths`, and every fault in them."""
-    loaded = [load(file) for file in given(paths, SUFFIXES)]
+    loaded = [load(file) for file in given(paths, SUFFIXES, f"a document of kind {TEST_KIND}")]
     return list(chain.from_iterable(found for found, _ in loaded)), list(chain.from_iterable(bad for _, bad in loaded))
 
 

@@ -32,20 +32,22 @@ class Given:
     found: bool = False
 
 
-def given(names: Iterable[str], suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[Given]:
+def given(
+    names: Iterable[str], suffixes: tuple[str, ...] = SUFFIXES, expected: str = "a review or a manifest"
+) -> Iterator[Given]:
     """Yield the files that `names` are, each read when it is asked for.
 
     Directories are searched to their depth for files that end in one of `suffixes`, in the order of their names; what
-    is hidden is left out.
+    is hidden is left out. A file that is named and empty has a fault, which says what was `expected` of it.
     """
     for name in names:
         if name == STANDARD_INPUT or not Path(name).is_dir():
-            yield _read(name, found=False)
+            yield _read(name, expected)
             continue
         empty = True
         for path in _walked(name, suffixes):
             empty = False
-            yield path if isinstance(path, Given) else _read(path, found=True)
+            yield path if isinstance(path, Given) else _read(path)
         if empty:
             yield _unusable(name, f"expected a file with one of {', '.join(suffixes)}, got none")
 
@@ -63,13 +65,15 @@ def _walked(directory: str, suffixes: tuple[str, ...]) -> Iterator[str | Given]:
     yield from unreadable
 
 
-def _read(name: str, *, found: bool) -> Given:
+def _read(name: str, expected: str = "") -> Given:
+    """Read a file that was named, and of which something is `expected`, or one that was found."""
+    found = not expected
     try:
         body = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
     except OSError as error:
         return _failed(name, error)
     if not body.strip():
-        return _unusable(name, "expected a review or a manifest, got nothing") if not found else Given(name, found=True)
+        return Given(name, found=True) if found else _unusable(name, f"expected {expected}, got nothing")
     documents, faults = read(name, body)
     return Given(name, tuple(documents), tuple(faults), found)
 

@@ -148,7 +148,7 @@ def _exempt(before: Outcome, after: Outcome) -> str:
 
 def _summary(counts: Counts) -> Iterator[str]:
     changes = ", ".join(f"{count} {change}" for change, count in counts.changes.most_common())
-    yield f"{counts.judged} judged: {changes or 'all come to the same'}\n"
+    yield f"{counts.judged} judged: {changes or ('all come to the same' if counts.judged else 'nothing is compared')}\n"
     for (rule, mode, sign), count in sorted(counts.rules.items()):
         yield f"  {sign} {rule} ({mode}): {count}\n"
     for namespace, count in counts.namespaces.most_common(20):
