@@ -77,6 +77,14 @@ def test_wrong_arguments(arguments: list[str]) -> None:
     assert "Usage: " in done.output
 
 
+@pytest.mark.parametrize("group", ["", "policy", "certs"])
+def test_a_group_sums_up_its_commands(group: str) -> None:
+    """What a command does is said whole, and not cut off."""
+    done = _run(*group.split(), "--help")
+    assert done.exit_code == 0
+    assert "..." not in done.output.partition("Commands:")[2]
+
+
 def test_version() -> None:
     """The version is the distribution's, through the installed command too."""
     said = subprocess.run([_PROGRAM, "version"], stdout=subprocess.PIPE, check=True)

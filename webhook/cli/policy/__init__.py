@@ -20,7 +20,7 @@ def policy() -> None:
     """Validate, explain, compare and export policies."""
 
 
-@policy.command()
+@policy.command(short_help="Say every fault in a policy.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def validate(paths: tuple[Path, ...]) -> None:
     """Load the policy in PATHS (files and directories) and say every fault in it.
@@ -38,7 +38,7 @@ def validate(paths: tuple[Path, ...]) -> None:
     )
 
 
-@policy.command()
+@policy.command(short_help="Print the JSON Schema of a policy.")
 def schema() -> None:
     """Print the JSON Schema of a policy document, for editors and pipelines."""
     say(json.dumps(policy_schema(), indent=2))

@@ -36,7 +36,7 @@ _SIGNS: Final = {
 _VERDICTS: Final = {ALLOW: "allowed", DENY: "refused"}
 
 
-@click.command()
+@click.command(short_help="Say what two policies say differently.")
 @click.argument("before", metavar="A", type=click.Path(path_type=Path))
 @click.argument("after", metavar="B", type=click.Path(path_type=Path))
 @click.option(

@@ -17,7 +17,7 @@ from webhook.policy.refusal import explained_rule
 from webhook.text import quoted
 
 
-@click.command()
+@click.command(short_help="Say why a change was refused and how to comply.")
 @click.argument("words", metavar="[RULE|MESSAGE|KIND]", nargs=-1)
 @click.option(
     "--policy", "policies", multiple=True, type=click.Path(path_type=Path),

@@ -15,7 +15,7 @@ from webhook.policy.vap import STATUS, Exported
 from webhook.policy.vap import export as as_vap
 
 
-@click.command()
+@click.command(short_help="Print a policy as ValidatingAdmissionPolicies.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["vap"]), required=True, help="vap: ValidatingAdmissionPolicy.")
 @click.option(
