@@ -425,7 +425,7 @@ def test_no_width_is_too_narrow(show: Show, many: str, width: int) -> None:
     ("command", "given", "headline", "figures", "columns"),
     [
         ("check", {"before": ""}, "1 change would be refused", ["1 refused", "1 allowed", "1 warnings"], "Result Tag Rules User Time Where"),
-        ("scan", {"before": "", "user": "", "time": "", "origin": Origin()}, "1 change would be refused", ["1 refused", "1 allowed", "1 warnings"], "Result Tag Rules Where"),
+        ("scan", {"before": "", "user": "", "time": "", "origin": Origin()}, "1 tag would be refused", ["1 refused", "1 allowed", "1 warnings"], "Result Tag Rules Where"),
         ("replay", {"verdict": ALLOW, "findings": (), "findings_before": (), "patch": ()}, "Nothing would change", ["0 would be refused", "0 would be allowed", "0 would be completed otherwise", "2 judged"], "Result Tag Rules User Time Where"),
     ],
     ids=["check", "scan", "nothing"],
@@ -437,6 +437,7 @@ def test_commands(
     outcomes = [_outcome(3, **given), _outcome(4, **{**given, "verdict": ALLOW, "before": given.get("before", ALLOW)})]
     page = show(_written(outcomes, command))
     assert page.locator("h1").inner_text() == headline
+    assert page.locator("#changes-title").inner_text() == ("Each tag" if command == "scan" else "Each change")
     assert [text.replace("\n", " ") for text in page.locator(".figure").all_inner_texts()] == figures
     assert page.locator("#table thead").inner_text().split() == columns.split()
     assert page.locator("tr.row").count() == 2

@@ -52,6 +52,11 @@ class Header:
         """Whether the command says what would be other than before, and not only what would be refused."""
         return self.command == "replay"
 
+    @property
+    def judges(self) -> str:
+        """What is judged, and may be counted: a tag as it stands, or a change."""
+        return "tag" if self.command == "scan" else "change"
+
     def as_json(self) -> dict[str, Any]:
         """Return what `of_json` reads again."""
         return {

@@ -114,18 +114,18 @@ def _headline(header: Header, tally: Tally) -> str:
         return "Nothing was judged"
     if not header.compares:
         refused = tally.verdicts[DENY]
-        return f"{_changes(refused)} would be refused" if refused else "Nothing would be refused"
+        return f"{_counted(refused, header.judges)} would be refused" if refused else "Nothing would be refused"
     refused, allowed = tally.changes[NEWLY_DENIED], tally.changes[NEWLY_ALLOWED]
     said = [f"{refused:,} more would be refused"] if refused else []
     said += [f"{allowed:,} more would be allowed"] if allowed else []
     if said:
         return " and ".join(said)
     completed = tally.changes[NEWLY_COMPLETED]
-    return f"{_changes(completed)} would be completed otherwise" if completed else "Nothing would change"
+    return f"{_counted(completed, header.judges)} would be completed otherwise" if completed else "Nothing would change"
 
 
-def _changes(count: int) -> str:
-    return "1 change" if count == 1 else f"{count:,} changes"
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _chart(title: str, which: str, groups: Mapping[str, Mapping[str, int]], sorts: Iterable[Sort]) -> Chart:
