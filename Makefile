@@ -70,7 +70,7 @@ clean:  ## remove what was made
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 
 .venv/run: .venv/bin/pip pyproject.toml
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --editable '.[cluster]'
 	@touch $@
 
 .venv/dev: .venv/bin/pip pyproject.toml

@@ -316,6 +316,11 @@ def _free_port() -> int:
         return port
 
 
+def _unproxied() -> dict[str, str]:
+    """Return this process's environment without proxies: webhooks are called on this machine."""
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+
+
 @contextmanager
 def _process(command: Sequence[str | Path], directory: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program in a directory, which its output goes to; it ends with the block, or with this process."""
@@ -323,7 +328,7 @@ def _process(command: Sequence[str | Path], directory: Path) -> Iterator[subproc
     # Without the kernel's help a killed test run would leave its servers behind.
     tied = ["setpriv", "--pdeathsig=KILL"] if sys.platform == "linux" and shutil.which("setpriv") else []
     with (directory / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen([*tied, *command], cwd=directory, stdout=log, stderr=log)
+        process = subprocess.Popen([*tied, *command], cwd=directory, stdout=log, stderr=log, env=_unproxied())
         try:
             yield process
         finally:

@@ -23,7 +23,7 @@ def _run(*arguments: str, given: str | None = None) -> Result:
 
 def test_policy_validate(tmp_path: Path) -> None:
     """A good policy is summed up, a bad one ends with 2 and every fault."""
-    assert _run("policy", "validate").output.startswith("ok: shipped, 7 rules, 1 defaults, 1 exemptions, sha256:")
+    assert _run("policy", "validate").output.startswith("ok: shipped, 7 rules, 1 default, 1 exemption, sha256:")
     (tmp_path / "policy.yaml").write_text(HEAD + "spec: {rules: [{name: A}, {name: b, pin: {}}]}")
     done = _run("policy", "validate", str(tmp_path))
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 3)
@@ -42,7 +42,7 @@ def test_policy_explain() -> None:
         "  Which labels an image must have, and which it may not have; a manifest list has none, and so is refused.",
         "  require: a map of names to globs of their values, with one at least - labels that must be there, "
         "and what they must match",
-        "  deny: a list with one glob at least - labels that may not be there",
+        "  deny: a list with at least one glob - labels that may not be there",
         "  judges: imagestreammappings",
     ]
     assert len(_run("policy", "explain").output.split("\n\n")) == 18

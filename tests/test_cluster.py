@@ -225,7 +225,7 @@ finally: print([name for name in sys.modules if name.partition(".")[0] in ("kube
 def test_the_client_is_an_extra(command: list[str]) -> None:
     """Without the extra a command that needs it ends with 2, and says how to install it."""
     done = subprocess.run([sys.executable, "-c", _WITHOUT, *command], capture_output=True, text=True, check=False)
-    said = "the Kubernetes client is not installed: pip install 'istag-webhook[cluster]'\n"
+    said = "the Kubernetes client is not installed: pip install 'istag-webhook[cluster]', in a checkout '.[cluster]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 

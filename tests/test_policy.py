@@ -46,7 +46,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         pytest.param(
             HEAD + "spec: {}", ["4: spec: says nothing; expected one at least of exemptions, defaults, rules"], id="says-nothing"
         ),
-        pytest.param(HEAD + "spec: {rules: []}", ["4: spec.rules: expected a list with a map at least, got []"], id="no-rules"),
+        pytest.param(HEAD + "spec: {rules: []}", ["4: spec.rules: expected a list with at least one map, got []"], id="no-rules"),
         pytest.param(
             HEAD + "spec:\n  rules:\n    - name: a\n",
             [

@@ -136,7 +136,7 @@ def test_coverage_names_what_no_case_meets(directory: Path) -> None:
         "test: 1 of 2 rules covered; not: no-quay",
         "test: 0 of 1 defaults covered; not: keep",
         "test: 0 of 1 exemptions covered; not: break-glass",
-        "1 cases: 1 passed, 0 failed",
+        "1 case: 1 passed, 0 failed",
     ]
     assert done.exit_code == 0
     assert _run(path, "--fail-uncovered").exit_code == 1
@@ -219,7 +219,7 @@ def test_what_can_be_run_is_run(directory: Path) -> None:
         in said
     )
     assert any(line.startswith(f"{directory}/policy.test.yaml:8: z: expected an AdmissionReview: ") for line in said)
-    assert "1 cases: 1 passed, 0 failed" in done.stdout
+    assert "1 case: 1 passed, 0 failed" in done.stdout
 
 
 def test_directory_without_tests(directory: Path) -> None:

@@ -174,7 +174,10 @@ def test_a_namespace_that_is_left_out(probed: Probed) -> None:
         2, "", f"namespace {STREAM} is left out by the namespaceSelector of istag-webhook; expected one that is not\n",
     )  # fmt: skip
     missing = probed.run("--namespace", "missing", "--kubeconfig", str(probed.api.kubeconfig))
-    assert (missing.code, missing.err) == (2, 'namespaces "missing" not found\n')
+    assert (missing.code, missing.err) == (
+        2,
+        'namespaces "missing" not found: a probe needs one: oc create namespace missing\n',
+    )
 
 
 def test_a_stream_that_is_not_there(probed: Probed) -> None:

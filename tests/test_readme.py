@@ -50,4 +50,4 @@ def test_the_test_by_example_passes(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(policy)
     (tmp_path / "policy.test.yaml").write_text(test)
     done = CliRunner().invoke(main, ["test", str(tmp_path)])
-    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "1 cases: 1 passed, 0 failed")
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "1 case: 1 passed, 0 failed")

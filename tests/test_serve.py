@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -179,10 +180,23 @@ def _refused(tmp_path: Path, *arguments: str, **environment: str) -> list[str]:
     return done.stderr.decode().splitlines()
 
 
+_ANY_PORT = ("--port", "0", "--management-port", "0")
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """A port that somebody else listens on, and a host that is none, are said at once, by their option."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = _refused(tmp_path, "--dev", "--port", str(port), "--management-port", "0")
+    assert said[-1] == f"--port: cannot listen on 127.0.0.1:{port}: Address already in use"
+    said = _refused(tmp_path, "--dev", *_ANY_PORT, "--host", "no.such.invalid")
+    assert said[0].startswith("--port: cannot listen on no.such.invalid:0: ")
+
+
 def test_every_fault_before_any_worker(tmp_path: Path) -> None:
     """A bad policy, a missing certificate and an unknown setting are said together, and no worker starts."""
     (tmp_path / "policy.yaml").write_text("a: 1\nspec: 3\n")
-    said = _refused(tmp_path, "--policy", "policy.yaml", "--record", "no/such", ISTAG_WEBHOOK_POLCY="x")
+    said = _refused(tmp_path, *_ANY_PORT, "--policy", "policy.yaml", "--record", "no/such", ISTAG_WEBHOOK_POLCY="x")
     assert said == [
         "ISTAG_WEBHOOK_POLCY: no such setting",
         "policy.yaml:1: a: unknown key; expected one of apiVersion, kind, metadata, spec",

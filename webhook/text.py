@@ -41,3 +41,8 @@ def cut(value: str, size: int) -> str:
         return value
     ellipsis = "…"
     return encoded[: size - len(ellipsis.encode())].decode(errors="ignore") + ellipsis
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `number` with `noun`, an `s` behind it where there are none or several."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -195,6 +195,12 @@ def create_management_app(ready: Callable[[], str], metrics: Metrics) -> Flask:
         status = HTTPStatus.SERVICE_UNAVAILABLE if why else HTTPStatus.OK
         return Response(f"{why or 'ok'}\n", status=status, content_type="text/plain; charset=utf-8")
 
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response:
+        known = f"expected /livez, /readyz or /metrics, got {printable(request.path)[:200]}"
+        text = known if error.code == HTTPStatus.NOT_FOUND else str(error.description)
+        return Response(f"{text}\n", status=error.code, content_type="text/plain; charset=utf-8")
+
     @app.get("/metrics")
     def exposition() -> Response:
         return Response(metrics.exposition(), content_type=CONTENT_TYPE)

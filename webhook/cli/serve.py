@@ -2,9 +2,10 @@
 
 import os
 import shutil
+import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from webhook.cli.version import DISTRIBUTION
 from webhook.errors import CertificateRefused, PolicyRefused, RecordFailed, Refused, SettingsRefused
 from webhook.policy.source import PolicySource
 from webhook.settings import Settings, documented, resolve, unknown, variable
+from webhook.text import printable
 
 _DEVELOPMENT: Final = ("localhost", "127.0.0.1", "::1")
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -89,9 +91,21 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
     return settings
 
 
+def _unheard(settings: Settings) -> Iterator[str]:
+    """Yield a fault for each address that cannot be listened on: the server itself would try it again and again."""
+    for option, port in (("--port", settings.port), ("--management-port", settings.management_port)):
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind) as listener:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind(address)
+        except OSError as error:
+            yield f"{option}: cannot listen on {printable(settings.host)}:{port}: {error.strerror}"
+
+
 def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, Turn]:
     """Return what the workers share; what cannot be used is said all at once, and no worker starts."""
-    faults: list[str] = [f"{name}: no such setting" for name in unknown()]
+    faults: list[str] = [*(f"{name}: no such setting" for name in unknown()), *_unheard(settings)]
     policy = serving = None
     turn = Turn.make()
     try:

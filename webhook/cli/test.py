@@ -19,6 +19,7 @@ from webhook.policy import load as load_policy
 from webhook.policytests import SUFFIXES, Coverage, Result, Suite, load, run
 from webhook.policytests import schema as test_schema
 from webhook.report import junit
+from webhook.text import counted
 
 _RED, _GREEN, _RESET = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 
@@ -100,7 +101,7 @@ def _table(results: list[Result], coverages: list[Coverage]) -> Iterator[str]:
             what = f"{coverage.policy.name}: {len(names) - len(missed)} of {len(names)} {part} covered"
             yield f"{what}{'; not: ' if missed else ''}{', '.join(missed)}\n"
     passed = sum(result.passed for result in results)
-    yield f"{len(results)} cases: {passed} passed, {len(results) - passed} failed\n"
+    yield f"{counted(len(results), 'case')}: {passed} passed, {len(results) - passed} failed\n"
 
 
 def _junit(results: list[Result]) -> Iterator[str]:

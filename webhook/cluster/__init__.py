@@ -21,7 +21,9 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
         ClusterRefused: the extra `cluster` is not installed, or the configuration cannot be used.
     """
     if find_spec("kubernetes") is None:
-        raise ClusterRefused("the Kubernetes client is not installed: pip install 'istag-webhook[cluster]'")
+        raise ClusterRefused(
+            "the Kubernetes client is not installed: pip install 'istag-webhook[cluster]', in a checkout '.[cluster]'"
+        )
     from webhook.cluster.transport import Transport  # noqa: PLC0415 - only where a cluster is asked
 
     return Cluster(Transport.of(kubeconfig, context))

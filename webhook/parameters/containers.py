@@ -13,7 +13,8 @@ class Items(Parameter):
     """A list, with one element at least (unless it may be empty) and no value twice, read element by element."""
 
     def __init__(self, item: Parameter, *, required: bool = False, empty: bool = False) -> None:
-        self.expected = "a list" if empty else f"a list with {item.expected} at least"
+        one = item.expected.replace("a ", "one ", 1) if item.expected.startswith("a ") else item.expected
+        self.expected = "a list" if empty else f"a list with at least {one}"
         super().__init__(required=required)
         self._item, self._empty = item, empty
 

@@ -31,7 +31,7 @@ def probe(cluster: Cluster, namespace: str, configuration: str, policy: Policy) 
     Raises:
         ClusterRefused: nothing can be told: there is no such namespace, or it is left out, or there was no answer.
     """
-    labels = (cluster.get(_NAMESPACES, namespace)["metadata"].get("labels")) or {}
+    labels = _labels(cluster, namespace)
     webhooks = _webhooks(cluster, configuration)
     if webhooks and not any(selects(each.get("namespaceSelector"), labels) for each in webhooks):
         raise ClusterRefused(
@@ -57,6 +57,16 @@ def probe(cluster: Cluster, namespace: str, configuration: str, policy: Policy) 
                 f"no image stream {namespace}/{STREAM} can be read, whose status could be written: "
                 f"oc create imagestream {STREAM} -n {namespace}",
             )
+
+
+def _labels(cluster: Cluster, namespace: str) -> Mapping[str, str]:
+    """Return the labels of the namespace, which must be there."""
+    try:
+        return cluster.get(_NAMESPACES, namespace)["metadata"].get("labels") or {}
+    except ClusterRefused as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise ClusterRefused(f"{error}: a probe needs one: oc create namespace {namespace}") from None
 
 
 def _webhooks(cluster: Cluster, configuration: str) -> list[dict[str, Any]]:

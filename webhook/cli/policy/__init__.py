@@ -13,6 +13,7 @@ from webhook.cli.policy.export import export
 from webhook.errors import PolicyRefused
 from webhook.policy import load
 from webhook.policy import schema as policy_schema
+from webhook.text import counted
 
 
 @click.group()
@@ -33,8 +34,8 @@ def validate(paths: tuple[Path, ...]) -> None:
         fail(str(error))
         return
     say(
-        f"ok: {loaded.name}, {len(loaded.rules)} rules, {len(loaded.defaults)} defaults, "
-        f"{len(loaded.exemptions)} exemptions, {loaded.digest}"
+        f"ok: {loaded.name}, {counted(len(loaded.rules), 'rule')}, {counted(len(loaded.defaults), 'default')}, "
+        f"{counted(len(loaded.exemptions), 'exemption')}, {loaded.digest}"
     )
 
 
