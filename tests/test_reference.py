@@ -78,6 +78,8 @@ def test_parse(text: str, canonical: str, familiar: str, effective: str) -> None
         ("quay.io/a@sha256:abc", '"sha256:abc" is not a digest'),
         (f"quay.io/a@{DIGEST[:-1]}", "a sha256 digest has 64 lower-case hexadecimal digits"),
         (f"quay.io/a@{DIGEST.upper().replace('SHA', 'sha')}", "a sha256 digest has 64 lower-case hexadecimal digits"),
+        (f"quay.io/a@md5:{'a' * 32}", 'the algorithm "md5" is unknown; expected one of sha256, sha384, sha512'),
+        (f"quay.io/a@SHA256:{'a' * 64}", 'the algorithm "SHA256" is unknown; expected one of sha256, sha384, sha512'),
         (f"quay.io/a@{DIGEST}@{DIGEST}", "is not a digest"),
         ("quay.io/a:", 'the tag "" does not match'),
         ("quay.io/a:b:c", 'the segment "a:b" does not match'),

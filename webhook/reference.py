@@ -97,7 +97,9 @@ def _check_digest(text: str, digest: str) -> None:
     if not _DIGEST.fullmatch(digest):
         raise _wrong(text, f"{quoted(digest)} is not a digest such as sha256: and 64 hexadecimal digits")
     wanted = _HEX_DIGITS.get(algorithm)
-    if wanted is not None and (len(digits) != wanted or digits.lower() != digits):
+    if wanted is None:
+        raise _wrong(text, f"the algorithm {quoted(algorithm)} is unknown; expected one of {', '.join(_HEX_DIGITS)}")
+    if len(digits) != wanted or digits.lower() != digits:
         raise _wrong(text, f"a {algorithm} digest has {wanted} lower-case hexadecimal digits")
 
 
