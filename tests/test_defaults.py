@@ -8,7 +8,7 @@ import jsonpatch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import DIGEST, decoded, docker, policy_of, review_of, stream_tag
+from support import DIGEST, decoded, docker, istag_of, policy_of, review_of, stream_tag, tag_of
 
 from webhook import admission
 from webhook.defaults import patched_document
@@ -98,6 +98,10 @@ def _again(**old: Any) -> dict[str, Any]:
             id="both-homes",
         ),
         pytest.param(_OWNER, review_of(_APP, tag={"annotations": {"owner": "me"}}), [], id="annotation-there"),
+        pytest.param(
+            _OWNER, review_of(_APP, object={**istag_of(tag_of(_APP)), "metadata": None}),
+            [("add", "/tag/annotations", {"owner": "platform"})], id="null-metadata",
+        ),
     ],
 )  # fmt: skip
 def test_completes(sets: str, review: dict[str, Any], patch: list[Any]) -> None:

@@ -12,7 +12,7 @@ NAME: Final = "imagestreamtags"
 _PLACE: Final = Place(
     "tag", "/tag", "metadata.name", reading.TAG, ("/metadata/annotations", "/tag/annotations"), kept=reading.KEPT
 )
-_BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # of an object that has no metadata
+_BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # of an object that has no metadata, or null
 PLACES: Final = (_PLACE,)
 _SCHEMA: Final = ImageStreamTag()
 _NEW_SCHEMA: Final = NewImageStreamTag()
@@ -36,7 +36,7 @@ def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
     return (
         TagChange(
             NAME,
-            _PLACE if "metadata" in new else _BARE,
+            _PLACE if isinstance(new.get("metadata"), dict) else _BARE,
             review.namespace,
             stream,
             tag,
