@@ -118,6 +118,7 @@ def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
         (b"a: 1\nb: \x00", "x:2: expected YAML: control characters are not allowed (U+0000)"),
         (b"a:\n\tb: 1", "x:2: expected YAML: found character that cannot start any token"),
         (b"a: 1\nb: 2\na: 3", "x:3: a: the key stands twice; expected it once"),
+        (b'"a\\e[m": 1\n"a\\e[m": 2', "x:2: a\\x1b[m: the key stands twice; expected it once"),
         (b"a: .nan", "x:1: a: expected a value, got .nan"),
         (b"a: 123456789012345678901234567890", "x:1: a: expected a value, got 123456789012345678901234567890"),
         (b"? [a]\n: 1", "x:1: expected a string as key"),
@@ -129,7 +130,7 @@ def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
         (b'{"a": "\\ud800"}', "x:1: cannot be written as JSON: str is not valid UTF-8: surrogates not allowed"),
         (b'{"a":' * 5_000, "x:1: the JSON is nested too deeply"),
     ],
-    ids=["utf-8", "nul", "tab", "twice", "nan", "number", "key", "itself", "deep", "comma", "json-nan", "json-twice",
+    ids=["utf-8", "nul", "tab", "twice", "escape", "nan", "number", "key", "itself", "deep", "comma", "json-nan", "json-twice",
          "surrogate", "json-deep"],
 )  # fmt: skip
 def test_what_cannot_be_read(body: bytes, fault: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from webhook.errors import Fault
+from webhook.text import printable
 
 _INDEX: Final = re.compile(r"\[(\d+)\]")
 
@@ -29,8 +30,8 @@ class Document:
         return self.locate(path)
 
     def fault(self, path: str, message: str) -> Fault:
-        """Return the fault at `path`."""
-        return Fault(f"{self.where}:{self.line(path)}", path, message)
+        """Return the fault at `path`, which is shown as a terminal may show it."""
+        return Fault(f"{self.where}:{self.line(path)}", printable(path), message)
 
 
 def after_key(path: str, key: str) -> str | None:

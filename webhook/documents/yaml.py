@@ -171,4 +171,4 @@ class _Reader:
         return found
 
     def _fault(self, node: yaml.Node, path: str, message: str) -> None:
-        self.faults.append(Fault(f"{self.where}:{node.start_mark.line + 1}", path, message))
+        self.faults.append(Fault(f"{self.where}:{node.start_mark.line + 1}", printable(path), message))
