@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
 from wsgiref.types import WSGIApplication
@@ -11,6 +12,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 _SERVER: Final = (b"server", b"istag-webhook")
+_CLOSE: Final = (b"connection", b"close")  # the rest of the body is not read, so nothing can follow it
 
 
 def inline(app: WSGIApplication, largest: int) -> Asgi:
@@ -48,6 +50,8 @@ def inline(app: WSGIApplication, largest: int) -> Asgi:
                 result.close()
         code, headers = started
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        if code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            encoded.append(_CLOSE)
         await send({"type": "http.response.start", "status": code, "headers": [*encoded, _SERVER]})
         await send({"type": "http.response.body", "body": content})
 
