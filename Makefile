@@ -3,13 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Two workers for two cores; PYTEST_ARGS adds to the command line.
 PYTEST_ARGS ?=
+# Seconds for each target of the fuzzer.
+FUZZ_SECONDS ?= 600
 AUDIT_ARGS ?=
 SUPPLY := .supply/tools/bin
 # What the two parts become together is validated, by tests/sbom.py.
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser lint bench bench-peers golden lock audit sbom licences clean
+.PHONY: help run test browser lint bench bench-peers fuzz golden lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -40,6 +42,9 @@ bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kop
 	$(BIN)/python tests/assets.py
 	$(BIN)/python tests/bench_peers.py --readme
 
+fuzz: .venv/fuzz  ## fuzz each target of tests/fuzz.py for FUZZ_SECONDS, and keep what reached something new
+	$(BIN)/python tests/fuzzing.py $(FUZZ_SECONDS) --keep
+
 golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the README anew; read the diff
 	$(BIN)/pytest tests/test_golden.py tests/test_readme.py tests/test_dashboards.py --regenerate -q
 
@@ -62,7 +67,7 @@ licences: sbom  ## write LICENSES.md anew, from the SBOM
 	$(SUPPLY)/python tests/sbom.py licences dist/istag-webhook.cdx.json LICENSES.md
 
 clean:  ## remove what was made
-	rm -rf .venv .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf .venv .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:
@@ -76,6 +81,10 @@ clean:  ## remove what was made
 .venv/dev: .venv/bin/pip pyproject.toml
 	$(BIN)/pip install --quiet --editable . --group dev
 	@touch $@ .venv/run
+
+.venv/fuzz: .venv/dev
+	$(BIN)/pip install --quiet --editable . --group fuzz
+	@touch $@
 
 # kopf in an environment of its own; Pepr's module bundled as its own command does, with what it needs beside it.
 .peers/done: tests/peers/requirements.txt $(wildcard tests/peers/pepr/*)

@@ -32,7 +32,7 @@ def decode(body: bytes, doors: Collection[str]) -> Review:
     Raises:
         MalformedReview: `body` is not an AdmissionReview of a known resource.
     """
-    return of_document(_parse(body), doors)
+    return of_document(parse(body), doors)
 
 
 def of_document(document: Any, doors: Collection[str]) -> Review:
@@ -90,10 +90,13 @@ _DEEP: Final = "expected an AdmissionReview: the JSON is nested too deeply"
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def _parse(body: bytes) -> Any:
+def parse(body: bytes) -> Any:
     """Read JSON (RFC 8259) strictly: what two parsers could read differently is refused.
 
     That is: anything but UTF-8, a byte order mark, a repeated key, NaN and infinities, a lone surrogate.
+
+    Raises:
+        MalformedReview: as `decode` does.
     """
     fast = _canonical(body)
     return _strict(body) if fast is None else fast
