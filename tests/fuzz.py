@@ -133,16 +133,16 @@ DIFFERENCES: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
         "64 hexadecimal digits are an image's identifier to Docker; it looks at the whole text, we at the name alone",
     ),
     "upper-case first segment": (
-        lambda text: "/" in text and not text.islower() and not re.match(r"[^/]*[.:]|localhost/", text),
-        "it takes a first segment in upper case for a registry, as Docker does since 2020; OpenShift does not",
+        lambda text: re.match(r"[^/.:]*[A-Z][^/.:]*/", text),
+        "it takes it for a registry, as Docker does now; to OpenShift it is a namespace, in which no repository can be",
     ),
     "the hub in upper case": (
-        lambda text: (host := text.partition("/")[0]) != host.lower() and host.lower() in ("docker.io", "index.docker.io"),
+        lambda text: re.match(r"(index\.)?docker\.io/", text, re.IGNORECASE) and not re.match(r"(index\.)?docker\.io/", text),
         "it looks for the hub before it folds the case; to a registry's clients Docker.IO is the hub too",
     ),
     "long": (
         lambda text: len("docker.io/library/") + len(text.partition("@")[0]) > 255,
-        "since 2023 Docker measures the path alone; OpenShift measures the whole name",
+        "it measures the path alone, as Docker does now; we measure the whole name, as many clients do (distribution specification)",
     ),
 }  # fmt: skip
 
@@ -168,7 +168,7 @@ def other_parser(text: str) -> ImageReference | None:
         found = Reference.parse_normalized_named(text)
     except (InvalidReference, InvalidDigest):
         return None
-    registry = found.domain().lower()  # host names know no case; ours are lower case throughout
+    registry = found.domain().lower()  # it keeps a host as it is written; a host name knows no case
     return ImageReference(registry, found.path(), found["tag"] or "", found["digest"] or "")
 
 

@@ -201,7 +201,7 @@ _A = "a" * 64
         ("identifier", f"{_A}:1", None, f"docker.io/library/{_A}:1"),
         ("upper-case first segment", "ACME/app", None, "acme/app"),
         ("the hub in upper case", "Index.docker.io/acme/app", "docker.io/acme/app", "index.docker.io/acme/app"),
-        ("the hub in upper case", "Docker.IO/busybox", "docker.io/library/busybox", "docker.io/busybox"),
+        ("the hub in upper case", "docker.IO/busybox", "docker.io/library/busybox", "docker.io/busybox"),
         ("long", f"quay.io/{'/'.join([_X] * 3)}/{'y' * 58}", None, f"quay.io/{'/'.join([_X] * 3)}/{'y' * 58}"),
     ],
 )
