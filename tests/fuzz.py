@@ -140,6 +140,10 @@ DIFFERENCES: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
         lambda text: re.match(r"(index\.)?docker\.io/", text, re.IGNORECASE) and not re.match(r"(index\.)?docker\.io/", text),
         "it looks for the hub before it folds the case; to a registry's clients Docker.IO is the hub too",
     ),
+    "the hub's own host": (
+        lambda text: re.match(r"registry-1\.docker\.io/", text, re.IGNORECASE),
+        "OpenShift takes it for the hub, and what is pulled from there is the hub's",
+    ),
     "long": (
         lambda text: len("docker.io/library/") + len(text.partition("@")[0]) > 255,
         "it measures the path alone, as Docker does now; we measure the whole name, as many clients do (distribution specification)",
@@ -207,7 +211,7 @@ def _reference_glob(pattern: str, text: str) -> None:
     except MalformedReference:
         return
     first, slash, path = pattern.lower().partition("/")
-    if "[" in first + found.registry or first.partition(":")[0] == "index.docker.io":
+    if "[" in first + found.registry or first.partition(":")[0] in ("index.docker.io", "registry-1.docker.io"):
         return  # an address has no labels, and the index is the hub: tests/test_globs.py says both
     host, _, port = first.partition(":")
     own_host, _, own_port = found.registry.partition(":")

@@ -202,6 +202,7 @@ _A = "a" * 64
         ("upper-case first segment", "ACME/app", None, "acme/app"),
         ("the hub in upper case", "Index.docker.io/acme/app", "docker.io/acme/app", "index.docker.io/acme/app"),
         ("the hub in upper case", "docker.IO/busybox", "docker.io/library/busybox", "docker.io/busybox"),
+        ("the hub's own host", "registry-1.docker.io/a", "docker.io/library/a", "registry-1.docker.io/a"),
         ("long", f"quay.io/{'/'.join([_X] * 3)}/{'y' * 58}", None, f"quay.io/{'/'.join([_X] * 3)}/{'y' * 58}"),
     ],
 )

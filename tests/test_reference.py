@@ -11,7 +11,16 @@ from webhook.reference import ImageReference, StreamReference
 _COMPONENT = st.from_regex(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)?", fullmatch=True).filter(str.isascii)
 _TAG = st.from_regex(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}", fullmatch=True)
 _HOSTS = st.sampled_from(
-    ["docker.io", "quay.io", "localhost", "localhost:5000", "REG.example:443", "[::1]:5000", "index.docker.io"]
+    [
+        "docker.io",
+        "quay.io",
+        "localhost",
+        "localhost:5000",
+        "REG.example:443",
+        "[::1]:5000",
+        "index.docker.io",
+        "registry-1.docker.io",
+    ]
 )
 
 
@@ -32,6 +41,8 @@ def _references(draw: st.DrawFn) -> str:
         ("library/busybox", "docker.io/library/busybox", "busybox", "latest"),
         ("docker.io/busybox", "docker.io/library/busybox", "busybox", "latest"),
         ("index.docker.io/acme/app", "docker.io/acme/app", "acme/app", "latest"),
+        ("registry-1.docker.io/busybox", "docker.io/library/busybox", "busybox", "latest"),
+        ("registry-1.docker.io:443/busybox", "registry-1.docker.io:443/busybox", "registry-1.docker.io:443/busybox", "latest"),
         ("docker.io/library/a/b", "docker.io/library/a/b", "library/a/b", "latest"),
         ("registry.io/app", "registry.io/app", "registry.io/app", "latest"),
         ("registry.io.evil/app", "registry.io.evil/app", "registry.io.evil/app", "latest"),

@@ -94,7 +94,7 @@ _NAMES = st.sampled_from(
     [
         "busybox", "busybox:latest", "acme/app:1", "quay.io/acme/app:1", f"quay.io/acme/app@{DIGEST}", f"quay.io/a/b:v1@{DIGEST}",
         "QUAY.io/acme/tmp/x:v2-rc", "a.example.com/x", "a.b.example.com/x", "reg.example:443/x", "x.deep.io/a/q/r/b:1-SNAPSHOT",
-        "localhost:5000/acme/app", "[::1]:5000/acme/app", "index.docker.io/evil", "docker.io/x/evil", "quay.io/evil:xayb",
+        "localhost:5000/acme/app", "[::1]:5000/acme/app", "index.docker.io/evil", "registry-1.docker.io/evil", "docker.io/x/evil", "quay.io/evil:xayb",
         "image-registry.openshift-image-registry.svc:5000/other/app", "internal.example.com:1/openshift/x", "quay.io/acme/tmp", "x.example.com/y",
     ]
 )  # fmt: skip
@@ -212,7 +212,18 @@ def _references() -> st.SearchStrategy[str]:
     """Names that are image references, nearly are, or are anything."""
     part = st.from_regex(r"[a-z0-9]{1,3}([._-]{1,3}[a-z0-9]{1,2})?", fullmatch=True)
     host = st.sampled_from(
-        ["quay.io", "QUAY.io:443", "localhost", "docker.io", "index.docker.io", "[::1]", "[::1]:5", "a_b.c", "x:y"]
+        [
+            "quay.io",
+            "QUAY.io:443",
+            "localhost",
+            "docker.io",
+            "index.docker.io",
+            "registry-1.docker.io",
+            "[::1]",
+            "[::1]:5",
+            "a_b.c",
+            "x:y",
+        ]
     )
     suffix = st.sampled_from(
         ["", ":1", ":v1.0_a", ":", ":-a", "@", f"@{DIGEST}", f":1@{DIGEST}", f"@{DIGEST.upper()}", f"@x+y:{'a' * 32}"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from webhook.errors import MalformedGlob
-from webhook.reference import DOCKER_HUB, ImageReference
+from webhook.reference import DOCKER_HUB, HUB_NAMES, ImageReference
 from webhook.text import quoted
 
 Value = TypeVar("Value")
@@ -211,7 +211,7 @@ def _host(pattern: str, first: str) -> tuple[Segments, str]:
     host, port = _split_port(first)
     if ":" in first and port != "*" and not (port.isdecimal() and port.isascii()) and not first.endswith("]"):
         raise MalformedGlob(f"{quoted(pattern)}: expected a port of digits, or * for any")
-    if host == f"index.{DOCKER_HUB}":
+    if host in HUB_NAMES:
         host = DOCKER_HUB
     return ((host,),) if host.startswith("[") else _segments(host, ".", pattern), port
 

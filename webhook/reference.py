@@ -9,6 +9,8 @@ from webhook.text import quoted
 from webhook.values import quick
 
 DOCKER_HUB: Final = "docker.io"
+# Its older index and its registry's own host, as OpenShift knows them (library-go, image/reference).
+HUB_NAMES: Final = frozenset((DOCKER_HUB, f"index.{DOCKER_HUB}", f"registry-1.{DOCKER_HUB}"))
 _LONGEST_NAME: Final = 255
 _LONGEST: Final = 4_096
 _LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?")
@@ -119,7 +121,7 @@ def _split(text: str, path: str) -> tuple[str, str]:
         registry, repository = first.lower(), rest
     else:
         registry, repository = DOCKER_HUB, path
-    if registry == f"index.{DOCKER_HUB}":
+    if registry in HUB_NAMES:
         registry = DOCKER_HUB
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"

@@ -11,13 +11,12 @@ _HOST: Final = (
 _PATH: Final = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*"
 _SUFFIX: Final = (
     r"(?::[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127})?"
-    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$"
+    r"(?:@(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))?$"
 )
-_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 # What stands before tag and digest; whether its first segment is a registry, and whether that is Docker Hub.
 _NAME: Final = r"^(?:\[[0-9a-fA-F:]*\])?[^@:]*(?::[0-9]+/[^@:]*)?"
 _HOSTED: Final = r"^(?:localhost|[^/]*[.:][^/]*)/"
-_HUB: Final = r"^(?i:index\.)?(?i:docker\.io)/"
+_HUB: Final = r"^(?i:index\.|registry-1\.)?(?i:docker\.io)/"
 
 
 def images(tags: str) -> str:
@@ -28,13 +27,9 @@ def images(tags: str) -> str:
     """
     name = "t.from.name"
     digest = f'(!{name}.contains("@") ? "" : {name}.substring({name}.indexOf("@") + 1))'
-    lengths = " && ".join(
-        f'(!{digest}.startsWith("{each}:") || {digest}.matches("^{each}:[0-9a-f]{{{size}}}$"))'
-        for each, size in _DIGITS.items()
-    )
     valid = (
         f'size({name}) <= 4096 && size(g) + size(b) < 255 && !p.matches("^[0-9a-f]{{64}}$") && '
-        f"{name}.matches(h ? {literal(f'^{_HOST}/{_PATH}{_SUFFIX}')} : {literal(f'^{_PATH}{_SUFFIX}')}) && {lengths}"
+        f"{name}.matches(h ? {literal(f'^{_HOST}/{_PATH}{_SUFFIX}')} : {literal(f'^{_PATH}{_SUFFIX}')})"
     )
     after = f'{name}.split("@")[0].substring(size(p))'
     tag = f'!v ? "" : {after} != "" ? {after}.substring(1) : {digest} == "" ? "latest" : ""'
