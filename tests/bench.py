@@ -130,9 +130,12 @@ def serve(worker: str, which: str, port: int, directory: Path) -> None:
         return null_app() if which == "null" else our_app("-", *_APPS[which])
 
     if worker == "asgi":
-        listen = Listen("127.0.0.1", port, 0, 1, 120, 0.0, 1, 7 * 2**20)
+        listen = Listen("127.0.0.1", port, 0, 1, 120, 0.0, 1, 7 * 2**20, 1.0)
         context = Serving(cert, key).context
-        run(listen, lambda: Served(app().wsgi_app, null_app().wsgi_app, context, lambda _: None, lambda: None))
+        run(
+            listen,
+            lambda: Served(app().wsgi_app, null_app().wsgi_app, context, lambda _: None, lambda: None, lambda: None),
+        )
     options = {
         "bind": f"127.0.0.1:{port}", "worker_class": worker, "threads": 4 * CONNECTIONS, "keepalive": 120, "loglevel": "error",
         "certfile": str(cert), "keyfile": str(key), "control_socket_disable": True, "worker_tmp_dir": "/dev/shm",  # noqa: S108 - as the server does

@@ -36,6 +36,7 @@ _ALLOWED = review_of(docker("quay.io/acme/app:1"))
 FAMILIES = {
     "istag_webhook_admission_requests": ("counter", {"webhook", "door", "operation", "verdict", "dry_run"}),
     "istag_webhook_admission_requests_in_flight": ("gauge", set()),
+    "istag_webhook_shed_requests": ("counter", set()),
     "istag_webhook_admission_review_duration_seconds": ("histogram", {"webhook"}),
     "istag_webhook_findings": ("counter", {"rule", "mode", "verdict", "existing"}),
     "istag_webhook_exemptions": ("counter", {"exemption"}),

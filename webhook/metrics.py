@@ -122,6 +122,11 @@ class Metrics:
             multiprocess_mode="livemin",
         )
         self._faults = Counter("istag_webhook_faults_total", "Faults of ours, answered with 500.", registry=registry)
+        self._shed = Counter(
+            "istag_webhook_shed_requests_total",
+            "Requests that waited for longer than --patience, answered with 503 and not judged.",
+            registry=registry,
+        )
         self._starts = Counter(
             "istag_webhook_worker_starts_total", "Workers that began, those that replace others too.", registry=registry
         )
@@ -198,6 +203,10 @@ class Metrics:
     def fault(self) -> None:
         """Count a fault of ours."""
         self._faults.inc()
+
+    def shed(self) -> None:
+        """Count a request that was not judged, for there were too many."""
+        self._shed.inc()
 
     def flush(self) -> None:
         """Share what was counted since; called about once a second, from another thread, and before it is shown."""

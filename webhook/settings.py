@@ -12,6 +12,7 @@ from webhook.errors import Fault, SettingsRefused
 PREFIX: Final = "ISTAG_WEBHOOK_"
 _PORTS: Final = range(65_536)
 _WORKERS: Final = range(1, 65)
+_API_SERVER_TIMEOUT: Final = 30  # seconds (admissionregistration.k8s.io/v1, timeoutSeconds)
 _API_SERVER_IDLE: Final = 90  # seconds (client-go's transport, IdleConnTimeout)
 
 
@@ -39,6 +40,9 @@ class Settings:
     audit: str = setting("required", "required: no answer without its record; best-effort: answer all the same.")
     log_level: str = setting("info", "Least severity that is logged: debug, info, warning, error.")
     keepalive: int = setting(120, "Seconds that an idle connection is kept; the API server keeps its own for 90.")
+    patience: float = setting(
+        1.0, "Seconds that a request waits before it is judged; one that would wait longer is answered 503."
+    )
     drain: float = setting(5.0, "Seconds to go on answering after SIGTERM, until no more requests are sent here.")
     grace: int = setting(10, "Seconds that requests under way may take after that.")
 
@@ -83,6 +87,11 @@ def resolve(given: Mapping[str, Any]) -> Settings:
             "keepalive",
             settings.keepalive > _API_SERVER_IDLE,
             f"expected more than the {_API_SERVER_IDLE} seconds that the API server keeps a connection",
+        ),
+        (
+            "patience",
+            0 < settings.patience < _API_SERVER_TIMEOUT,
+            f"expected more than 0 seconds and less than {_API_SERVER_TIMEOUT}, the longest that the API server waits",
         ),
         ("drain", settings.drain >= 0, "expected 0 seconds or more"),
         ("grace", settings.grace >= 1, "expected 1 second or more"),

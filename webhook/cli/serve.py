@@ -143,6 +143,7 @@ def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn:
         settings.drain,
         settings.grace,
         LARGEST,
+        settings.patience,
     )
 
     def beat() -> None:
@@ -206,6 +207,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
         context=serving.context,
         tick=tick,
         drain=lambda: draining.append("draining"),
+        shed=metrics.shed,
     )
 
 

@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 from webhook.model import Image, Review, TagChange
 from webhook.parameters import Items, Parameter, Record, Schema, Sentence
 from webhook.rules.base import Rule, Violation, parameter
+from webhook.rules.steps import COUNT, Steps, TooDeep, counted
 from webhook.text import quoted
 
 if TYPE_CHECKING:
@@ -81,16 +82,27 @@ class Validation:
     program: "Program" = field(repr=False, compare=False)
     variables: tuple[str, ...] = field(repr=False, compare=False)
     added: bool = field(repr=False, compare=False)
+    counts: bool = field(repr=False, compare=False)
 
     def holds(self, variables: Mapping[str, Callable[[], Any]]) -> Any:
-        """Evaluate the expression; whatever the engine raises comes out."""
+        """Evaluate the expression; whatever the engine raises comes out.
+
+        Raises:
+            TimeoutError: it costs more than it may.
+        """
         values = {name: variables[name]() for name in self.variables}
-        if not self.added:
+        if not (self.added or self.counts):
             return self.program.execute(values)
         cel, stdlib = _engine()
-        context = cel.Context(values)
-        stdlib.add_stdlib_to_context(context)
-        return self.program.execute(context)
+        context, steps = cel.Context(values), Steps()
+        if self.added:
+            stdlib.add_stdlib_to_context(context)
+        context.add_function(COUNT, steps.take)
+        try:
+            return self.program.execute(context)
+        finally:
+            if steps.spent:  # CEL's || and && may have swallowed that
+                raise TimeoutError("it costs too much on this review")
 
 
 class Cel(Parameter):
@@ -114,10 +126,13 @@ class Cel(Parameter):
         unknown = set(program.variables()) - {*_VARIABLES, *_BOUND.findall(value), *added}
         if unknown:
             raise ValidationError(f"unknown name {', '.join(sorted(unknown))}; expected {', '.join(_VARIABLES)}")
-        words = {name for name in program.functions() if name[0].isalpha()}
+        words = {name for name in program.functions() if name.isidentifier()}
         if missing := words - _FUNCTIONS - added:
             raise ValidationError(f"unknown function {', '.join(sorted(missing))}")
-        return value, program
+        try:
+            return value, cel.compile(counted(value))
+        except TooDeep as error:
+            raise ValidationError(str(error)) from None
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
@@ -133,6 +148,7 @@ def _validation(expression: "tuple[str, Program]", message: str = "") -> Validat
         program,
         tuple(name for name in _VARIABLES if name in program.variables()),
         added=not extended.isdisjoint(set(program.functions()) - _FUNCTIONS) or "math" in program.variables(),
+        counts=COUNT in program.functions(),
     )
 
 

@@ -28,6 +28,7 @@ class Listen:
         drain: seconds to go on answering after SIGTERM.
         grace: seconds for requests under way after that.
         largest: bytes of a request's body.
+        patience: seconds that an admission request may wait before it is judged; then it is answered 503.
     """
 
     host: str
@@ -38,6 +39,7 @@ class Listen:
     drain: float
     grace: int
     largest: int
+    patience: float
 
 
 class _Logs(Logger):  # type: ignore[misc]
@@ -75,7 +77,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
     ) -> None:
         self._listen, self._build, self._worker_ended = listen, build, worker_ended
         self.beat = beat
-        self.terms = Terms(listen.drain, listen.grace, listen.largest, mmap(-1, 1))
+        self.terms = Terms(listen.drain, listen.grace, listen.largest, listen.patience, mmap(-1, 1))
         super().__init__()
 
     def load_config(self) -> None:

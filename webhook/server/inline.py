@@ -7,20 +7,34 @@ from io import BytesIO
 from typing import Any, Final
 from wsgiref.types import WSGIApplication
 
+from webhook.server.turns import Turns
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 _SERVER: Final = (b"server", b"istag-webhook")
 _CLOSE: Final = (b"connection", b"close")  # the rest of the body is not read, so nothing can follow it
+# A Status (meta/v1), as the app's own are.
+_BUSY: Final = (
+    b'{"kind":"Status","apiVersion":"v1","status":"Failure","code":503,"reason":"ServiceUnavailable",'
+    b'"message":"the webhook has more reviews than it can judge; try again"}'
+)
+_BUSY_HEADERS: Final = [
+    (b"content-type", b"application/json"),
+    (b"content-length", str(len(_BUSY)).encode()),
+    (b"retry-after", b"1"),
+    _SERVER,
+]
 
 
-def inline(app: WSGIApplication, largest: int) -> Asgi:
+def inline(app: WSGIApplication, largest: int, turns: Turns | None = None) -> Asgi:
     """Return `app` as an ASGI app that runs on the event loop itself.
 
     Args:
         app: the WSGI app; it must not wait for anything.
         largest: bytes of a body; of a larger one nothing more is read, and the app sees its length alone.
+        turns: when a request may be judged; who waits for too long is answered 503. None: at once.
     """
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
@@ -31,6 +45,9 @@ def inline(app: WSGIApplication, largest: int) -> Asgi:
         body = await _body(environ, receive, largest)
         if body is None:
             return  # the caller is gone
+        if turns is not None and not await turns.mine():
+            await _answered(send, HTTPStatus.SERVICE_UNAVAILABLE, _BUSY_HEADERS, _BUSY)
+            return
         environ["wsgi.input"] = BytesIO(body)
         started: list[Any] = []
         written: list[bytes] = []
@@ -52,10 +69,14 @@ def inline(app: WSGIApplication, largest: int) -> Asgi:
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         if code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             encoded.append(_CLOSE)
-        await send({"type": "http.response.start", "status": code, "headers": [*encoded, _SERVER]})
-        await send({"type": "http.response.body", "body": content})
+        await _answered(send, code, [*encoded, _SERVER], content)
 
     return answer
+
+
+async def _answered(send: Send, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 async def _body(environ: dict[str, Any], receive: Receive, largest: int) -> bytes | None:

@@ -18,6 +18,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
 from webhook.server.inline import Asgi, inline
+from webhook.server.turns import Turns
 
 # A head is a few hundred bytes, and its sender is in the same cluster: who takes longer only holds a connection.
 HEAD_SECONDS: Final = 10.0
@@ -40,6 +41,7 @@ class Served:
         tick: called about once a second in a thread, never twice at once, with the number of admission requests under
             way; what it raises is logged.
         drain: called when the server stops, so that readiness can say so.
+        shed: called for each admission request that is answered 503 because it waited for too long.
     """
 
     admission: WSGIApplication
@@ -47,6 +49,7 @@ class Served:
     context: SSLContext
     tick: Callable[[int], None]
     drain: Callable[[], None]
+    shed: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,14 @@ class Terms:
         drain: seconds to go on answering when the server stops.
         grace: seconds for requests under way after that.
         largest: bytes of a request's body.
+        patience: seconds that an admission request may wait before it is judged.
         stopping: one byte, not zero when the server stops (and does not only replace its workers).
     """
 
     drain: float
     grace: float
     largest: int
+    patience: float
     stopping: mmap
 
 
@@ -148,7 +153,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         gc.freeze()
         gc.set_threshold(_GARBAGE)
         terms: Terms = self.app.terms
-        admission, management = inline(served.admission, terms.largest), inline(served.management, terms.largest)
+        admission = inline(served.admission, terms.largest, Turns(terms.patience, served.shed))
+        management = inline(served.management, terms.largest)
         tls, plain = self.sockets
         self.servers = [
             await self.loop.create_server(
@@ -193,8 +199,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             await self._until(self.loop.time() + terms.drain, lambda: self._quick_shutdown)
         else:
             # Others go on answering for us, and they are ready.
-            management.close()
-        admission.close()
+            await self._closed(management)
+        await self._closed(admission)
         if not self._quick_shutdown:
             await asyncio.sleep(_SETTLE_SECONDS)
         deadline = self.loop.time() + (0.0 if self._quick_shutdown else terms.grace)
@@ -202,6 +208,13 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         management.close()
         for connection in tuple(self.connections):
             connection.transport.abort()
+
+    async def _closed(self, server: asyncio.Server) -> None:
+        """Take no further connection; one just taken is the server's in the next turn only, and else would be reset."""
+        for each in server.sockets:
+            self.loop.remove_reader(each.fileno())
+        await asyncio.sleep(0)
+        server.close()
 
     def _idle_closed(self) -> bool:
         """Close every idle connection; whether none is left, nor one that still shakes hands."""
