@@ -11,6 +11,7 @@ import math
 import os
 import platform
 import resource
+import socket
 import ssl
 import statistics
 import subprocess
@@ -313,6 +314,48 @@ def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
                         f"| {found.percentile(0.5):.1f} | {found.percentile(0.99):.1f} "
                         f"| {statistics.median(cpu for cpu in found.cpu if not math.isnan(cpu)):.3f} | {ratio} |"
                     )
+
+
+def _free() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@main.command()
+@click.option("--seconds", default=10.0, show_default=True, help="Seconds of each rate.")
+def load(seconds: float) -> None:
+    """Print how long requests take at half, nine tenths and twice of what one worker can answer, and afterwards."""
+    from openloop import send  # noqa: PLC0415 - the tests' own
+
+    os.sched_setaffinity(0, {_CORES[-1]})
+    body = layers(1_000)  # costs the server many times what it costs the load, which has but a core too
+    request = (
+        f"POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    with TemporaryDirectory() as name:
+        directory, port = Path(name), _free()
+        issue(directory, ["localhost"])
+        context = ssl.create_default_context(cafile=directory / "ca.crt")
+        with _server("asgi", "ours", port, directory):
+            measured = asyncio.run(_load(port, directory, body, "/mutate", seconds / 2, _CONNECTIONS))
+            capacity = len(measured) / (seconds / 2)
+            click.echo(
+                f"capacity: {capacity:,.0f} PUTs of 1,000 layers ({len(body):,} B) a second, one worker on one core\n"
+            )
+            click.echo(
+                "| rate | sent | 200 | 503 | timeout, error | p50 p99 p99.9 ms of 200 | p50 p99 of 503 | load late ms |"
+            )
+            click.echo("|---|--:|--:|--:|--:|--:|--:|--:|")
+            for label, share in (("half", 0.5), ("nine tenths", 0.9), ("twice", 2.0), ("half again", 0.5)):
+                found = asyncio.run(send(port, context, request, capacity * share, seconds))
+                outcomes = found.outcomes
+                of_200 = " ".join(f"{found.percentile('200', at):,.1f}" for at in (0.5, 0.99, 0.999))
+                of_503 = " ".join(f"{found.percentile('503', at):,.1f}" for at in (0.5, 0.99))
+                click.echo(
+                    f"| {label} | {outcomes.total():,} | {outcomes['200']:,} | {outcomes['503']:,} "
+                    f"| {outcomes['timeout']:,}, {outcomes['error']:,} | {of_200} | {of_503} | {found.late:,.0f} |"
+                )
 
 
 def stream(count: int) -> bytes:
