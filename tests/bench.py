@@ -328,7 +328,7 @@ def load(seconds: float) -> None:
     """Print how long requests take at half, nine tenths and twice of what one worker can answer, and afterwards."""
     from openloop import send  # noqa: PLC0415 - the tests' own
 
-    os.sched_setaffinity(0, {_CORES[-1]})
+    os.sched_setaffinity(0, {CORES[-1]})
     body = layers(1_000)  # costs the server many times what it costs the load, which has but a core too
     request = (
         f"POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -338,7 +338,7 @@ def load(seconds: float) -> None:
         issue(directory, ["localhost"])
         context = ssl.create_default_context(cafile=directory / "ca.crt")
         with _server("asgi", "ours", port, directory):
-            measured = asyncio.run(_load(port, directory, body, "/mutate", seconds / 2, _CONNECTIONS))
+            measured = asyncio.run(_load(port, directory, body, "/mutate", seconds / 2, CONNECTIONS))
             capacity = len(measured) / (seconds / 2)
             click.echo(
                 f"capacity: {capacity:,.0f} PUTs of 1,000 layers ({len(body):,} B) a second, one worker on one core\n"

@@ -85,7 +85,7 @@ def _counted(source: str) -> Iterator[str]:
             opened.append(_Open())
         elif piece == "," and last.weight:
             last.commas += 1
-            yield f", {COUNT}({last.weight}) ? (" if last.commas == 1 else ") : [][0]," if last.commas == 2 else ","  # noqa: PLR2004
+            yield f", {COUNT}({last.weight}) ? (" if last.commas == 1 else ") : [][0]," if last.commas == 2 else ","  # noqa: PLR2004 - what follows the name, and what follows the body
             continue
         elif piece in (")", "]", "}") and opened:
             opened.pop()

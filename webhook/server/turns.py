@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-# Readiness, handshakes and heads wait for this at most: the kubelet asks with a timeout of a second.
-_TURN_SECONDS: Final = 0.05
+# Seconds of a turn that go to judging. Readiness waits for some turns, and the kubelet asks with a timeout of a second.
+_LEAST_SECONDS: Final = 0.02
+_MOST_SECONDS: Final = 0.25
 
 
 class Turns:
@@ -18,6 +19,7 @@ class Turns:
         """Let nobody wait longer than `patience` seconds; `shed` is called for each that would."""
         self._patience, self._shed = patience, shed
         self._began: float | None = None
+        self._share = _LEAST_SECONDS
 
     async def mine(self) -> bool:
         """Wait until it is the caller's turn; False where that took longer than the patience."""
@@ -35,8 +37,10 @@ class Turns:
         now = loop.time()
         if self._began is None:
             self._began = now
-            loop.call_soon(self._end)  # before all who are sent to the next turn
-        return now - self._began > _TURN_SECONDS
+            loop.call_soon(self._end, loop, now)  # before all who are sent to the next turn
+        return now - self._began > self._share
 
-    def _end(self) -> None:
+    def _end(self, loop: asyncio.AbstractEventLoop, began: float) -> None:
+        """Judge in the next turn for as long as handshakes and reading took in this one: they must not take it all."""
         self._began = None
+        self._share = min(max(_LEAST_SECONDS, loop.time() - began - self._share), _MOST_SECONDS)

@@ -27,6 +27,9 @@ _GOODBYE_SECONDS: Final = 1.0  # a client that is idle need not answer our close
 _BEAT_SECONDS: Final = 1.0
 _SETTLE_SECONDS: Final = 0.25  # what was accepted just before, and still shakes hands, is no connection yet
 _STEP_SECONDS: Final = 0.05
+# A handshake costs as much as a review or more: under a storm of them those that are there would not be judged.
+_ACCEPTED: Final = 4  # connections taken in one turn of the loop (asyncio calls that backlog too)
+_WAITING: Final = 2_048  # connections that the kernel keeps for us (listen(2)); gunicorn's own default
 _GARBAGE: Final = 20_000  # container objects made, and not freed, between two collections
 
 
@@ -163,9 +166,11 @@ class Worker(ASGIWorker):  # type: ignore[misc]
                 ssl=served.context,
                 ssl_handshake_timeout=_HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=_GOODBYE_SECONDS,
+                backlog=_ACCEPTED,
             ),
             await self.loop.create_server(lambda: Connection(self, management), sock=plain.sock),
         ]
+        tls.sock.listen(_WAITING)
         ticking = self.loop.create_task(self._tick(served.tick, admission))
         while not self._ending.is_set() and self.ppid == os.getppid():
             self.notify()
