@@ -127,9 +127,10 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 ((_rate("istag_webhook_records_total", "result"), "{{result}}"),), unit="reqps",
             ),
             Panel(
-                "Not answered by the policy", "Faults of ours, and requests that were no review, by status.", "lines", 6,
+                "Not answered by the policy", "Faults of ours, requests that waited too long, and those that were no review, by status.", "lines", 6,
                 (
                     ("sum(rate(istag_webhook_faults_total[$__rate_interval]))", "500 (fault)"),
+                    ("sum(rate(istag_webhook_shed_requests_total[$__rate_interval]))", "503 (shed)"),
                     (_rate("istag_webhook_malformed_reviews_total", "status"), "{{status}}"),
                 ),
                 unit="reqps",
