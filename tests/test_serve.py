@@ -111,8 +111,11 @@ def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> 
 
         assert all(allowed())
         workers = server.workers()
+        loaded = 'istag_webhook_policy_loads_total{result="loaded"}'
+        until(lambda: server.metric(loaded) == len(workers), "every worker to count")
         _policy(policy, "registry.example")
-        until(lambda: not any(allowed()), "the new policy in every worker")
+        until(lambda: server.metric(loaded) == 2 * len(workers), "the new policy in every worker")
+        assert not any(allowed())
 
         policy.write_text("nonsense: [")
         until(
