@@ -32,11 +32,14 @@ lint: .venv/dev  ## ruff, mypy, and the house's own rules
 browser:  ## install Debian's Chromium, as root; without one the tests of the page are skipped
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
 
-bench: .venv/dev  ## measure a review beside a null endpoint, and a replay, in one run
+bench: .venv/dev  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, an open load
+	$(BIN)/python tests/assets.py
 	$(BIN)/python tests/bench.py measure
 	$(BIN)/python tests/bench.py policies
 	$(BIN)/python tests/bench.py streams
 	$(BIN)/python tests/bench.py replay
+	$(BIN)/python tests/bench.py scan
+	$(BIN)/python tests/bench.py load
 
 bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kopf, Pepr and a null endpoint, into the README
 	$(BIN)/python tests/assets.py
