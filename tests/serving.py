@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 _PATIENCE = 30.0
+_SHOWN = 50
 
 
 def until(holds: Callable[[], Any], what: str, patience: float = _PATIENCE) -> Any:
@@ -149,6 +150,11 @@ def running(command: list[str], ca: Path, directory: Path, **environment: str) -
         server.management_port = int(re.findall(r"\d+$", line["management"])[0])
         until(lambda: server.get("/readyz")[0] == 200, "the server to be ready")
         yield server
+    except BaseException:
+        # pytest shows it below the failure: without it nobody can tell why a server did not do as it should.
+        lines = [f"the server (pid {process.pid}, exit code {process.poll()}) said last:", *server.logs[-_SHOWN:]]
+        sys.stderr.write("\n".join(map(str, lines)) + "\n")
+        raise
     finally:
         if process.poll() is None:
             process.terminate()

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -106,7 +106,10 @@ def test_renewals_under_load(tmp_path: Path) -> None:
     """A renewed pair, however it comes and whatever its key, is what a new handshake sees; not one request fails."""
     authority = trustme.CA()
     mount(tmp_path / "certs", _issue(authority))
-    with serving(tmp_path) as server, _loaded(server) as load:
+    trusted = tmp_path / "ca.crt"  # the callers' own: the mounted one is empty for a moment while it is written over
+    trusted.write_bytes(authority.cert_pem.bytes())
+    with serving(tmp_path) as started, _loaded(replace(started, ca=trusted)) as load:
+        server = load.server
         seen = {_serial(server)}
         for change, key in (
             (mount, trustme.KeyType.ECDSA),

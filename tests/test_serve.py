@@ -99,6 +99,12 @@ def _policy(path: Path, registry: str) -> None:
     path.with_suffix(".new").rename(path)
 
 
+def in_force(server: Server) -> set[str]:
+    """Return the policies that the workers have in force, as series of the metrics."""
+    lines = server.get("/metrics")[1].splitlines()
+    return {line.rpartition(" ")[0] for line in lines if line.startswith("istag_webhook_policy_info{")}
+
+
 def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> None:
     """A new policy, a new certificate and a rotated file are taken without a restart; a bad policy or pair is not."""
     policy, records = tmp_path / "policy.yaml", tmp_path / "records.jsonl"
@@ -110,11 +116,10 @@ def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> 
             return [server.post(body)[1]["response"]["allowed"] for _ in range(8)]
 
         assert all(allowed())
-        workers = server.workers()
-        loaded = 'istag_webhook_policy_loads_total{result="loaded"}'
-        until(lambda: server.metric(loaded) == len(workers), "every worker to count")
+        workers = until(lambda: len(found := server.workers()) == 2 and found, "both workers")
+        former = until(lambda: in_force(server), "the policy in force")
         _policy(policy, "registry.example")
-        until(lambda: server.metric(loaded) == 2 * len(workers), "the new policy in every worker")
+        until(lambda: not in_force(server) & former, "the new policy in every worker")
         assert not any(allowed())
 
         policy.write_text("nonsense: [")
