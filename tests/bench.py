@@ -326,43 +326,49 @@ def _free() -> int:
 @click.option("--seconds", default=10.0, show_default=True, help="Seconds of each rate.")
 def load(seconds: float) -> None:
     """Print how long requests take at half, nine tenths and twice of what one worker can answer, and afterwards."""
-    from openloop import send  # noqa: PLC0415 - the tests' own
+    from openloop import READY_SECONDS, send  # noqa: PLC0415 - the tests' own
+    from serving import serving  # noqa: PLC0415 - as above
 
-    os.sched_setaffinity(0, {CORES[-1]})
-    body = layers(1_000)  # costs the server many times what it costs the load, which has but a core too
+    body = stream(100, moved=100)  # costs the server many times what it costs the load, which has but a core too
     request = (
-        f"POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body
     with TemporaryDirectory() as name:
-        directory, port = Path(name), _free()
-        issue(directory, ["localhost"])
-        context = ssl.create_default_context(cafile=directory / "ca.crt")
-        with _server("asgi", "ours", port, directory):
-            measured = asyncio.run(_load(port, directory, body, "/mutate", seconds / 2, CONNECTIONS))
+        directory = Path(name)
+        options = ("--workers", "1", "--policy", str(_TWENTY), "--record", "/dev/null")
+        os.sched_setaffinity(0, {CORES[0]})  # the server inherits it
+        with serving(directory, *options) as server:
+            os.sched_setaffinity(0, {CORES[-1]})
+            context = ssl.create_default_context(cafile=server.ca)
+            measured = asyncio.run(_load(server.port, server.ca.parent, body, "/validate", seconds / 2, CONNECTIONS))
             capacity = len(measured) / (seconds / 2)
             click.echo(
-                f"capacity: {capacity:,.0f} PUTs of 1,000 layers ({len(body):,} B) a second, one worker on one core\n"
+                f"capacity: {capacity:,.0f} edits a second that move 100 tags of a stream ({len(body):,} B), "
+                f"20 rules, one worker on one core; {seconds:g} s a rate\n"
             )
             click.echo(
-                "| rate | sent | 200 | 503 | timeout, error | p50 p99 p99.9 ms of 200 | p50 p99 of 503 | load late ms |"
+                "| rate | sent | 200 | 503 | timeout, error | p50 p99 p99.9 ms of 200 | p50 p99 of 503 "
+                f"| not ready in {READY_SECONDS:g} s | load late ms |"
             )
-            click.echo("|---|--:|--:|--:|--:|--:|--:|--:|")
+            click.echo("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
             for label, share in (("half", 0.5), ("nine tenths", 0.9), ("twice", 2.0), ("half again", 0.5)):
-                found = asyncio.run(send(port, context, request, capacity * share, seconds))
+                found = asyncio.run(send(server, context, request, capacity * share, seconds))
                 outcomes = found.outcomes
                 of_200 = " ".join(f"{found.percentile('200', at):,.1f}" for at in (0.5, 0.99, 0.999))
                 of_503 = " ".join(f"{found.percentile('503', at):,.1f}" for at in (0.5, 0.99))
                 click.echo(
                     f"| {label} | {outcomes.total():,} | {outcomes['200']:,} | {outcomes['503']:,} "
-                    f"| {outcomes['timeout']:,}, {outcomes['error']:,} | {of_200} | {of_503} | {found.late:,.0f} |"
+                    f"| {outcomes['timeout']:,}, {outcomes['error']:,} | {of_200} | {of_503} "
+                    f"| {found.not_ready} of {found.asked} | {found.late:,.0f} |"
                 )
 
 
-def stream(count: int) -> bytes:
-    """Return the review of an edit of a stream of `count` tags of which the last is pointed elsewhere."""
+def stream(count: int, moved: int = 1) -> bytes:
+    """Return the review of an edit of a stream of `count` tags of which the last `moved` are pointed elsewhere."""
 
-    def tags(last: str) -> list[dict[str, Any]]:
-        names = [f"quay.io/acme/app:v{number}" for number in range(count - 1)] + [last]
+    def tags(version: str) -> list[dict[str, Any]]:
+        kept = [f"quay.io/acme/app:v{number}" for number in range(count - moved)]
+        names = kept + [f"quay.io/acme/app:{version}{number}" for number in range(moved)]
         return [
             {
                 "name": f"v{number}",
@@ -377,8 +383,8 @@ def stream(count: int) -> bytes:
 
     document = json.loads((_REVIEWS / "D05-edit-imagestream-spec-tags.2-validate.json").read_bytes())
     request = document["request"]
-    request["object"]["spec"]["tags"] = tags("quay.io/acme/app:new")
-    request["oldObject"]["spec"]["tags"] = tags("quay.io/acme/app:old")
+    request["object"]["spec"]["tags"] = tags("new")
+    request["oldObject"]["spec"]["tags"] = tags("old")
     return json.dumps(document, separators=(",", ":")).encode()
 
 

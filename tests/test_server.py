@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from footprint import memory
 from serving import Load, Server, serving, until
 from support import REVIEWS
 
@@ -148,16 +149,59 @@ def test_a_client_that_goes_away_is_no_error(server: Server) -> None:
     assert [line for line in server.logs if line.get("severity") == "ERROR"] == []
 
 
-def test_a_head_that_does_not_come(server: Server) -> None:
-    """A connection that sends no head, or only a part of one, is closed; one that is idle between requests is kept."""
-    with _raw(server) as silent, _raw(server) as slow, _raw(server) as kept:
+def test_a_request_that_does_not_come(server: Server) -> None:
+    """A connection that sends no request, or only a part of one, is closed; one that is idle between requests is kept."""
+    with contextlib.ExitStack() as stack:
+        silent, slow, half, later, kept = (stack.enter_context(_raw(server)) for _ in range(5))
         slow.sendall(b"POST /validate HTTP/1.1\r\nHo")
+        half.sendall(_head(len(_BODY)) + _BODY[:100])
+        later.sendall(_head(len(_BODY)) + _BODY + b"POST /validate HTTP/1.1\r\nHo")
         kept.sendall(_head(len(_BODY)) + _BODY)
         assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
-        assert _read(silent) == b""
-        assert _read(slow) == b""
+        for each in (silent, slow, half):
+            assert _read(each) == b""
+        assert _read(later).count(b"HTTP/1.1 ") == 1
         kept.sendall(_head(len(_BODY)) + _BODY)
         assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
+
+
+def test_too_many_connections(tmp_path: Path) -> None:
+    """Beyond a thousand the connection that asked least lately is closed; one in use is kept, and memory is bounded."""
+    with serving(tmp_path, "--workers", "1") as server, contextlib.ExitStack() as stack, _raw(server) as kept:
+        (worker,) = server.workers()
+        before = memory(worker, "Rss")
+        sockets = []
+        for number in range(1_500):
+            sockets.append(stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)))
+            if number % 50 == 0:
+                kept.sendall(_head(len(_BODY)) + _BODY)
+                assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
+        assert [each.recv(1) for each in sockets[:500]] == [b""] * 500
+        assert memory(worker, "Rss") - before < 80
+        kept.sendall(_head(len(_BODY)) + _BODY)
+        assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
+
+
+def test_bodies_that_wait_are_bounded(tmp_path: Path) -> None:
+    """Of bodies that would fill the memory while they come, some are answered 503 and not kept; the connection lives on."""
+    length = LARGEST - 1
+    with serving(tmp_path, "--workers", "1") as server, contextlib.ExitStack() as stack:
+        (worker,) = server.workers()
+        before = memory(worker, "Rss")
+        padded = _BODY + b" " * (length - len(_BODY))
+        connections = [stack.enter_context(_raw(server)) for _ in range(12)]
+        for each in connections:
+            each.sendall(_head(length) + padded[:-1])
+        assert memory(worker, "Rss") - before < 60
+        for each in connections:
+            each.sendall(padded[-1:])
+        answers = [each.recv(2**16).split(b" ", 2)[1] for each in connections]
+        assert set(answers) == {b"200", b"503"}
+        assert answers.count(b"200") >= 4
+        until(lambda: server.metric("istag_webhook_shed_requests_total") == answers.count(b"503"), "the count")
+        for each in connections:
+            each.sendall(_head(len(_BODY)) + _BODY)
+            assert each.recv(2**16).startswith(b"HTTP/1.1 200 ")
 
 
 def test_sigterm_drains(tmp_path: Path) -> None:

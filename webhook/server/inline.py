@@ -13,6 +13,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 _SERVER: Final = (b"server", b"istag-webhook")
 _CLOSE: Final = (b"connection", b"close")  # the rest of the body is not read, so nothing can follow it
 # A Status (meta/v1), as the app's own are.
@@ -28,13 +29,14 @@ _BUSY_HEADERS: Final = [
 ]
 
 
-def inline(app: WSGIApplication, largest: int, turns: Turns | None = None) -> Asgi:
+def inline(app: WSGIApplication, largest: int, turns: Turns) -> Asgi:
     """Return `app` as an ASGI app that runs on the event loop itself.
 
     Args:
         app: the WSGI app; it must not wait for anything.
         largest: bytes of a body; of a larger one nothing more is read, and the app sees its length alone.
-        turns: when a request may be judged; who waits for too long is answered 503. None: at once.
+        turns: when a request may be judged, and how many bytes of those that wait are kept; who would wait for too
+            long, or finds no place, is answered 503.
     """
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
@@ -42,41 +44,58 @@ def inline(app: WSGIApplication, largest: int, turns: Turns | None = None) -> As
             await send({"type": "websocket.close"})
             return
         environ = _environ(scope)
-        body = await _body(environ, receive, largest)
-        if body is None:
-            return  # the caller is gone
-        if turns is not None and not await turns.mine():
-            await _answered(send, HTTPStatus.SERVICE_UNAVAILABLE, _BUSY_HEADERS, _BUSY)
+        length = _length(environ, largest)
+        if not turns.hold(length):
+            if await _thrown_away(receive):
+                await _answered(send, HTTPStatus.SERVICE_UNAVAILABLE, _BUSY_HEADERS, _BUSY)
             return
-        environ["wsgi.input"] = BytesIO(body)
-        started: list[Any] = []
-        written: list[bytes] = []
-
-        def start_response(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None
-        ) -> Callable[[bytes], object]:
-            del exc_info
-            started[:] = (int(status[:3]), headers)
-            return written.append
-
-        result: Iterable[bytes] = app(environ, start_response)
         try:
-            content = b"".join((*written, *result))
+            body = await _body(environ, receive, largest)
+            if body is None:
+                return  # the caller is gone
+            answered = await turns.judged(lambda: _called(app, environ, body))
         finally:
-            if hasattr(result, "close"):
-                result.close()
-        code, headers = started
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        if code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            encoded.append(_CLOSE)
-        await _answered(send, code, [*encoded, _SERVER], content)
+            turns.release(length)
+        await _answered(send, *(answered or (HTTPStatus.SERVICE_UNAVAILABLE, _BUSY_HEADERS, _BUSY)))
 
     return answer
 
 
-async def _answered(send: Send, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:
+def _called(app: WSGIApplication, environ: dict[str, Any], body: bytes) -> tuple[int, Headers, bytes]:
+    """Call the app, and return status, headers and content of its answer."""
+    environ["wsgi.input"] = BytesIO(body)
+    started: list[Any] = []
+    written: list[bytes] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        del exc_info
+        started[:] = (int(status[:3]), headers)
+        return written.append
+
+    result: Iterable[bytes] = app(environ, start_response)
+    try:
+        content = b"".join((*written, *result))
+    finally:
+        if hasattr(result, "close"):
+            result.close()
+    code, headers = started
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    if code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        encoded.append(_CLOSE)
+    return code, [*encoded, _SERVER], content
+
+
+async def _answered(send: Send, status: int, headers: Headers, content: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+def _length(environ: dict[str, Any], largest: int) -> int:
+    """Return how many bytes of a body are read at most; one in chunks does not say."""
+    length = environ.get("CONTENT_LENGTH", "")
+    if not length.isdecimal():
+        return largest if "HTTP_TRANSFER_ENCODING" in environ else 0
+    return int(length) if int(length) <= largest else 0
 
 
 async def _body(environ: dict[str, Any], receive: Receive, largest: int) -> bytes | None:
@@ -100,6 +119,16 @@ async def _body(environ: dict[str, Any], receive: Receive, largest: int) -> byte
             break
     _framed(environ, size)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _thrown_away(receive: Receive) -> bool:
+    """Read a body and keep nothing of it, so that the connection can carry the next; False where the caller is gone."""
+    message: Message = {"more_body": True}
+    while message["more_body"]:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return False
+    return True
 
 
 def _framed(environ: dict[str, Any], size: int) -> None:

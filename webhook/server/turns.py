@@ -1,46 +1,94 @@
-"""A loop's time, shared: judging keeps it from its sockets for a moment only, and who waited too long is told so."""
+"""A loop's time, shared: judging keeps it from its sockets for a moment only; who would wait too long is told so."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final, TypeVar
 
-# Seconds of a turn that go to judging. Readiness waits for some turns, and the kubelet asks with a timeout of a second.
-_LEAST_SECONDS: Final = 0.02
-_MOST_SECONDS: Final = 0.25
+_T = TypeVar("_T")
+
+# Seconds of a turn of the loop that go to judging. Readiness waits for some turns, and the kubelet asks with a timeout
+# of a second.
+_LEAST_SECONDS: Final = 0.005
+_MOST_SECONDS: Final = 0.1
+# How many may wait in a queue that stands for longer than the patience, and is no burst. Each keeps a connection busy,
+# and whoever finds none that is idle makes another, whose handshake costs more than a review.
+_STANDING: Final = 64
+# What the bodies of all that wait may take together: four of the largest, and thousands of a plain review.
+_HELD_BYTES: Final = 2**25
 
 
 class Turns:
-    """Who judges now; in one turn of the loop as many as fit, so that an idle service pays nothing for it.
+    """Who judges now: in one turn of the loop as many as fit, so that an idle service pays nothing for it.
 
-    Whoever waits keeps its place: asyncio runs what is ready in order, and what the sockets bring comes after it.
+    Those that do not fit wait in a queue. A burst may wait for as long as the patience; where more is asked than can be
+    judged for longer than that, the queue is kept short. Whoever has no place in it is shed at once.
     """
 
     def __init__(self, patience: float, shed: Callable[[], None]) -> None:
-        """Let nobody wait longer than `patience` seconds; `shed` is called for each that would."""
+        """Let nobody wait for much longer than `patience` seconds; `shed` is called for each that would."""
         self._patience, self._shed = patience, shed
-        self._began: float | None = None
-        self._share = _LEAST_SECONDS
+        self._waiting: deque[tuple[float, Callable[[], Any], asyncio.Future[Any]]] = deque()
+        self._held = 0  # bytes of bodies that came or are to come
+        self._ends: float | None = None  # of the turn's time for judging
+        self._left = 0.0  # when judging ended last
+        self._queued = 0.0  # since when the queue has not been empty
 
-    async def mine(self) -> bool:
-        """Wait until it is the caller's turn; False where that took longer than the patience."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience
-        while self._spent(loop):
-            await asyncio.sleep(0)
-            if loop.time() > deadline:
-                self._shed()
-                return False
+    def hold(self, size: int) -> bool:
+        """Take `size` bytes of the memory for bodies until their `release`; False where there are not as many left."""
+        if self._held and self._held + size > _HELD_BYTES:
+            self._shed()
+            return False
+        self._held += size
         return True
 
-    def _spent(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether this turn of the loop has judged for long enough; the first to ask begins it."""
-        now = loop.time()
-        if self._began is None:
-            self._began = now
-            loop.call_soon(self._end, loop, now)  # before all who are sent to the next turn
-        return now - self._began > self._share
+    def release(self, size: int) -> None:
+        """Give back what `hold` took."""
+        self._held -= size
 
-    def _end(self, loop: asyncio.AbstractEventLoop, began: float) -> None:
-        """Judge in the next turn for as long as handshakes and reading took in this one: they must not take it all."""
-        self._began = None
-        self._share = min(max(_LEAST_SECONDS, loop.time() - began - self._share), _MOST_SECONDS)
+    async def judged(self, judge: Callable[[], _T]) -> _T | None:
+        """Return what `judge` returns when it is its turn; None where that would take too long."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if not self._waiting:
+            if self._ends is None:
+                self._ends, self._left = now + _LEAST_SECONDS, now
+                loop.call_soon(self._turn, loop)
+            if now < self._ends:
+                return judge()
+            self._queued = now
+        elif self._crowded(now):
+            self._shed()
+            return None
+        future: asyncio.Future[_T | None] = loop.create_future()
+        self._waiting.append((now, judge, future))
+        return await future
+
+    def _crowded(self, now: float) -> bool:
+        """Whether another one would wait for longer than the patience, or be one too many in a queue that stands."""
+        if now - self._queued > self._patience and len(self._waiting) >= _STANDING:
+            return True
+        return now - self._waiting[0][0] > self._patience
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Judge those who wait, for as long as all else took since the last time: neither must take all."""
+        now = loop.time()
+        ends = now + min(max(_LEAST_SECONDS, now - self._left), _MOST_SECONDS)
+        while self._waiting and now < ends:
+            arrived, judge, future = self._waiting.popleft()
+            if future.done():  # the caller is gone
+                continue
+            if now - arrived > self._patience:
+                self._shed()
+                future.set_result(None)
+                continue
+            try:
+                future.set_result(judge())
+            except Exception as error:  # noqa: BLE001 - whoever waits for it raises it
+                future.set_exception(error)
+            now = loop.time()
+        self._left = now
+        self._ends = None
+        if self._waiting:
+            self._ends = now
+            loop.call_soon(self._turn, loop)

@@ -9,6 +9,8 @@ import gc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from mmap import mmap
 from ssl import SSLContext
 from typing import Any, Final
@@ -18,17 +20,17 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
 from webhook.server.inline import Asgi, inline
+from webhook.server.tls import Buffer, Tls
 from webhook.server.turns import Turns
 
-# A head is a few hundred bytes, and its sender is in the same cluster: who takes longer only holds a connection.
-HEAD_SECONDS: Final = 10.0
-_HANDSHAKE_SECONDS: Final = 10.0
-_GOODBYE_SECONDS: Final = 1.0  # a client that is idle need not answer our close_notify
+# A request is a few kilobytes, and its sender is in the same cluster: who takes longer only holds a connection.
+REQUEST_SECONDS: Final = 10.0
 _BEAT_SECONDS: Final = 1.0
-_SETTLE_SECONDS: Final = 0.25  # what was accepted just before, and still shakes hands, is no connection yet
+_SETTLE_SECONDS: Final = 0.25  # what was accepted just before is a connection some turns of the loop later
 _STEP_SECONDS: Final = 0.05
 # A handshake costs as much as a review or more: under a storm of them those that are there would not be judged.
-_ACCEPTED: Final = 4  # connections taken in one turn of the loop (asyncio calls that backlog too)
+_ACCEPTED: Final = 16  # connections taken in one turn of the loop (asyncio calls that backlog too)
+_CONNECTIONS: Final = 1_000  # that a worker keeps; several API servers with all their reviews need a tenth
 _WAITING: Final = 2_048  # connections that the kernel keeps for us (listen(2)); gunicorn's own default
 _GARBAGE: Final = 20_000  # container objects made, and not freed, between two collections
 
@@ -80,12 +82,12 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def __init__(self, worker: "Worker", app: Asgi) -> None:
         super().__init__(worker)
         self.app = app
-        self._head: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way: no request, nor a part of a head."""
-        return self._awaiting_request and self._head is None
+        """Whether nothing is under way: no request, nor a part of one."""
+        return self._awaiting_request and self._deadline is None
 
     @property
     def under_way(self) -> bool:
@@ -93,21 +95,15 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         return self._current_request is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the connection; its first head has its time too."""
+        """Note the connection; its first request has its time too."""
         super().connection_made(transport)
-        self.worker.connections.add(self)
-        self._expect_head()
-
-    def data_received(self, data: bytes) -> None:
-        """Give the rest of a head that has begun its time."""
-        if self._head is None and self._current_request is None:
-            self._expect_head()
-        super().data_received(data)
+        self.worker.come(self, transport)
+        self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._head_came()
-        self.worker.connections.discard(self)
+        self._came()
+        self.worker.gone(self)
         super().connection_lost(exc)
 
     def close(self) -> None:
@@ -116,23 +112,52 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         if self._request_ready is not None:
             self._request_ready.set()
 
+    def _feed_callback_parser(self, data: bytes) -> Any:
+        if self._deadline is None and self._current_request is None:
+            self._expect()  # the rest of what begins here
+        return super()._feed_callback_parser(data)
+
     def _on_headers_complete(self) -> Any:
-        self._head_came()
+        self.worker.used(self)
         return super()._on_headers_complete()
 
-    def _expect_head(self) -> None:
-        self._head = self.worker.loop.call_later(HEAD_SECONDS, self.close)
+    def _on_message_complete(self) -> Any:
+        self._came()
+        return super()._on_message_complete()
 
-    def _head_came(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
+    def _expect(self) -> None:
+        self._deadline = self.worker.loop.call_later(REQUEST_SECONDS, self.close)
+
+    def _came(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]
     """Serves both ports on one event loop."""
 
-    connections: set[Connection]
+    # Every connection with its transport, those that still shake hands too; the one that asked last is the last.
+    connections: dict[Connection, Any]
+
+    def come(self, connection: Connection, transport: Any) -> None:
+        """Keep a connection; where there are too many, one goes: of those with no request under way the first."""
+        if connection not in self.connections and len(self.connections) >= _CONNECTIONS:
+            unused = next((each for each in self.connections if not each.under_way), None)
+            if unused is None:
+                transport.abort()
+                return
+            self.connections.pop(unused).abort()
+        self.connections[connection] = transport
+
+    def used(self, connection: Connection) -> None:
+        """Note that a connection asks something."""
+        if (transport := self.connections.pop(connection, None)) is not None:
+            self.connections[connection] = transport
+
+    def gone(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self.connections.pop(connection, None)
 
     def handle_exit_signal(self) -> None:
         """Begin to end, at SIGTERM."""
@@ -145,7 +170,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Begin; the signals come after this."""
-        self.connections = set()
+        self.connections = {}
         self._ending = asyncio.Event()
         super().init_process()
 
@@ -157,17 +182,17 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         gc.set_threshold(_GARBAGE)
         terms: Terms = self.app.terms
         admission = inline(served.admission, terms.largest, Turns(terms.patience, served.shed))
-        management = inline(served.management, terms.largest)
+        management = inline(served.management, terms.largest, Turns(inf, served.shed))
+        buffer = Buffer()
+
+        def secured() -> Tls:
+            inner = Connection(self, admission)
+            come, gone = partial(self.come, inner), partial(self.gone, inner)
+            return Tls(self.loop, inner, served.context, buffer, come, gone)
+
         tls, plain = self.sockets
         self.servers = [
-            await self.loop.create_server(
-                lambda: Connection(self, admission),
-                sock=tls.sock,
-                ssl=served.context,
-                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=_GOODBYE_SECONDS,
-                backlog=_ACCEPTED,
-            ),
+            await self.loop.create_server(secured, sock=tls.sock, backlog=_ACCEPTED),
             await self.loop.create_server(lambda: Connection(self, management), sock=plain.sock),
         ]
         tls.sock.listen(_WAITING)
@@ -211,8 +236,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         deadline = self.loop.time() + (0.0 if self._quick_shutdown else terms.grace)
         await self._until(deadline, self._idle_closed)
         management.close()
-        for connection in tuple(self.connections):
-            connection.transport.abort()
+        for transport in tuple(self.connections.values()):
+            transport.abort()
 
     async def _closed(self, server: asyncio.Server) -> None:
         """Take no further connection; one just taken is the server's in the next turn only, and else would be reset."""
@@ -222,20 +247,14 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         server.close()
 
     def _idle_closed(self) -> bool:
-        """Close every idle connection; whether none is left, nor one that still shakes hands."""
+        """Close every idle connection; whether none is left, those that still shake hands too."""
         for connection in tuple(self.connections):
             if connection.idle:
                 connection.close()
-        return not self.connections and not any(map(_accepted, self.servers))
+        return not self.connections
 
     async def _until(self, deadline: float, done: Callable[[], bool]) -> None:
         """Wait until `done`, or until `deadline` on the loop's clock; the arbiter hears that we live."""
         while not done() and self.loop.time() < deadline:
             self.notify()
             await asyncio.sleep(_STEP_SECONDS)
-
-
-def _accepted(server: Any) -> int:
-    """Return how many connections a server has, those that still shake hands too; asyncio knows, and does not tell."""
-    # Python 3.13, and before
-    return len(server._clients) if hasattr(server, "_clients") else server._active_count  # noqa: SLF001 - asyncio does not tell

@@ -1,0 +1,70 @@
+"""TLS on the connections of the admission port, in memory that many of them may need."""
+
+import asyncio
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable
+from ssl import SSLContext
+from typing import Final
+
+_HANDSHAKE_SECONDS: Final = 10
+_GOODBYE_SECONDS: Final = 1.0  # a client that is idle need not answer our close_notify
+_READ_BYTES: Final = 2**18
+
+
+class Buffer:
+    """What the connections of one loop read into, one after the other: each hands it on before the next one reads."""
+
+    def __init__(self) -> None:
+        self.data = bytearray(_READ_BYTES)
+        self.view = memoryview(self.data)
+
+
+class Tls(SSLProtocol):
+    """asyncio's own, which would give every connection, silent ones too, 256 KiB of its own to read into.
+
+    The class is in no manual of asyncio's, and the names of its buffer are private; tests prove what this relies on.
+    """
+
+    max_size = 0  # what asyncio allocates for each
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        inner: asyncio.Protocol,
+        context: SSLContext,
+        buffer: Buffer,
+        come: Callable[[asyncio.BaseTransport], None],
+        gone: Callable[[], None],
+    ) -> None:
+        """Make the server's end of a connection.
+
+        Args:
+            loop: where it lives.
+            inner: sees what the connection carries, once hands are shaken.
+            context: the server's.
+            buffer: what all connections of the loop read into.
+            come: called before hands are shaken, with the transport below.
+            gone: called when the connection is lost, whether or not hands were shaken.
+        """
+        super().__init__(
+            loop,
+            inner,
+            context,
+            None,  # type: ignore[arg-type] # nobody waits for the handshake
+            server_side=True,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            ssl_shutdown_timeout=_GOODBYE_SECONDS,
+        )
+        self.max_size = _READ_BYTES  # type: ignore[misc] # from now on what is read at once
+        self._ssl_buffer, self._ssl_buffer_view = buffer.data, buffer.view
+        self._come, self._gone = come, gone
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to shake hands."""
+        self._come(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection."""
+        self._gone()
+        super().connection_lost(exc)
