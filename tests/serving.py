@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -129,7 +130,10 @@ def serving(directory: Path, *arguments: str, **environment: str) -> Iterator[Se
         sys.executable, "-m", "webhook.cli", "serve", "--dev", "--port", "0", "--management-port", "0", "--workers", "2",
         "--cert", str(certs / "tls.crt"), "--key", str(certs / "tls.key"), *arguments,
     ]  # fmt: skip
+    workers = next(int(value) for name, value in reversed(list(pairwise(command))) if name == "--workers")
     with running(command, certs / "ca.crt", directory, **environment) as server:
+        # The first is ready before the last is there.
+        until(lambda: len(server.workers()) == workers, f"{workers} workers")
         yield server
 
 
