@@ -134,16 +134,25 @@ def test_the_webhook_is_down(probed: Probed, policy: str, code: int, verdict: st
     _soon(probed, (code, dict.fromkeys(_ALL, verdict)))
 
 
-def test_somebody_else_refuses(probed: Probed) -> None:
-    """A refusal that is not ours says nothing of our door."""
-    probed.configure(*_ALL, name="validate.example.com")
-    until(lambda: probed.verdicts()[0] == 0, "the other webhook")
+@pytest.mark.parametrize(
+    ("fields", "code", "sentence"),
+    [
+        ({}, 0, "somebody else refused it: "),
+        ({"clientConfig": {"url": "https://localhost:1/x"}}, 2, "another webhook could not be called: "),
+    ],
+    ids=["refuses", "is-down"],
+)
+def test_somebody_else(probed: Probed, fields: dict[str, Any], code: int, sentence: str) -> None:
+    """Neither a refusal that is not ours nor another webhook that is down says anything of our door."""
+    probed.configure(*_ALL, name="validate.example.com", **fields)
+    until(lambda: probed.verdicts()[0] == code, "the other webhook")
     document = probed.api.request("GET", f"{_PATH}/{_OURS}").document
     theirs = {"metadata": {"name": "theirs"}, "webhooks": document["webhooks"]}
     assert probed.api.request("POST", _PATH, theirs).status == 201
     try:
         probed.configure("imagestreamtags", failurePolicy="Ignore", clientConfig={"url": "https://localhost:1/x"})
         _soon(probed, (2, dict.fromkeys(_ALL, "unknown")))
+        assert all(sentence in line for line in probed.run().out.splitlines())
     finally:
         probed.api.request("DELETE", f"{_PATH}/theirs")
 

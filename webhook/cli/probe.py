@@ -45,8 +45,8 @@ def probe(
 
     What is sent must be refused by the policy, which is tried here first, and is never stored: it is a dry run, and
     where OpenShift does not heed one, it fails in the API server too. A door is closed where our webhook refused, down
-    where it could not be called, open where nobody refused, unknown where somebody else did, and absent where the API
-    server does not serve it.
+    where it could not be called, open where nobody refused, unknown where somebody else did or another webhook could
+    not be called, and absent where the API server does not serve it.
 
     Exit code 0 where every door is closed, 1 where one is open, 2 where it cannot be told. It needs the rights to
     create imagestreamtags, imagetags, imagestreams, imagestreamimports and imagestreammappings in the namespace, to get

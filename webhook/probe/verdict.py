@@ -60,6 +60,8 @@ def refusal(door: str, error: ClusterRefused, webhooks: Collection[str]) -> Answ
         return Answer(
             door, Verdict.OPEN, f"no webhook refused it; the API server itself did, after they were asked: {said}"
         )
+    if "failed calling webhook" in said:
+        return Answer(door, Verdict.UNKNOWN, f"another webhook could not be called: {said}")
     return Answer(door, Verdict.UNKNOWN, f"somebody else refused it: {said}" if error.status else said)
 
 
