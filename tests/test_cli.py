@@ -14,7 +14,10 @@ from support import HEAD
 from webhook.cli import main
 
 _PROGRAM = str(Path(sys.executable).with_name("istag-webhook"))
-_LONG = [["policy", "schema"], ["policy", "explain"], ["policy", "diff", "shipped", "shipped"], ["test"], ["version"]]
+_LONG = [
+    *(["policy", "schema"], ["policy", "explain"], ["policy", "diff", "shipped", "shipped"], ["test"], ["version"]),
+    *(["--help"], ["check", "--help"], ["policy", "--help"], ["policy", "diff", "-h"], ["certs", "local", "--help"]),
+]
 
 
 def _run(*arguments: str, given: str | None = None) -> Result:

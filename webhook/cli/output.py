@@ -1,18 +1,15 @@
 """Where what a command says goes: a terminal, a pipe, or a file that is there whole or not at all."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
 import click
 
-from webhook.cli import fail
-
-UNREAD: Final = 141  # the exit code, as a shell says it: 128 and the number of SIGPIPE
+from webhook.cli import fail, unwritable
 
 output_option = click.option(
     "--output",
@@ -38,11 +35,7 @@ def say(text: str, *, nl: bool = True, color: bool | None = None) -> None:
     try:
         click.echo(text, nl=nl, color=color)
     except OSError as error:
-        # What is buffered would fail once more at the end: docs.python.org/3/library/signal.html#note-on-sigpipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            sys.exit(UNREAD)
-        fail(f"standard output: cannot be written: {error.strerror}")
+        unwritable(error)
 
 
 def write(pieces: Iterable[str], output: Path | None) -> None:
