@@ -111,6 +111,11 @@ _PLAIN = json.dumps(review_of(docker("docker.io/acme/app:1"))).encode()
             "got imagestreamtags/status\\x0a of image.openshift.io/v1",
             id="subresource",
         ),
+        pytest.param(
+            _without("request", "resource", "resource", value="imagestreams/status"),
+            "request.resource: expected the subresource in request.subResource, got imagestreams/status",
+            id="subresource-in-the-resource",
+        ),
     ],
 )  # fmt: skip
 def test_malformed(body: bytes, sentence: str) -> None:

@@ -66,6 +66,9 @@ def of_document(document: Any, doors: Collection[str]) -> Review:
 def _door(request: Mapping[str, Any], doors: Collection[str]) -> str:
     resource = request["resource"]
     name, subresource = resource.get("resource") or "", request.get("subResource") or ""
+    if "/" in name:  # an API server never sends it so, and then each door has one spelling
+        sentence = f"request.resource: expected the subresource in request.subResource, got {printable(name)}"
+        raise MalformedReview(sentence, uid=request["uid"])
     door = f"{name}/{subresource}" if subresource else name
     if resource.get("group") != GROUP or resource.get("version") != VERSION or door not in doors:
         known, got = ", ".join(sorted(doors)), f"{door} of {resource.get('group') or 'core'}/{resource.get('version')}"
