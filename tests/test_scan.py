@@ -188,3 +188,23 @@ def test_a_person_who_waits_sees_how_far_it_is(filled: ApiServer, tmp_path: Path
     assert process.wait() == 1
     assert (b"image streams" in shown, b"50/50" in shown) == (True, True)
     assert report_of(report.read_text())[1].judged == 1_000
+
+
+@pytest.mark.parametrize("fixing", [(), ("--fix",)], ids=["scan", "fix"])
+@pytest.mark.parametrize(
+    ("chosen", "code", "sentence"),
+    [
+        (("-n", "taem-a"), 2, 'namespaces "taem-a" not found'),
+        (("-n", "team-*", "-n", "taem-a"), 2, 'namespaces "taem-a" not found'),
+        (("-n", "taem-*"), 0, "there are no tags in what was asked for"),
+        (("-n", "default", "--selector", "app=none"), 0, "there are no tags in what was asked for"),
+    ],
+    ids=["name", "name-and-glob", "glob", "selector"],
+)
+def test_nothing_that_is_there(
+    scan: Scan, chosen: tuple[str, ...], code: int, sentence: str, fixing: tuple[str, ...]
+) -> None:
+    """A namespace that is named and not there cannot be used; what matches nothing is said."""
+    done = scan(*chosen, *fixing)
+    assert (done.code, sentence in done.err) == (code, True)
+    assert code == 0 or done.out == ""

@@ -10,7 +10,7 @@ import click
 
 from webhook.cli import INTERRUPTED
 from webhook.cli.output import say
-from webhook.cli.reporting import Wanted
+from webhook.cli.reporting import NOTHING, Wanted
 from webhook.cluster import Cluster
 from webhook.errors import ClusterRefused
 from webhook.policy import Policy
@@ -28,13 +28,17 @@ def fix(
         ClusterRefused: the API server cannot be reached, or refuses to list.
     """
     planned: list[str] = []
-    settings = 0
+    settings, seen = 0, False
     for stream in streams(cluster, selection, progress):
+        seen = True
         completion = Fix.of(stream, policy)
         if completion is not None:
             planned.append(key_of(stream))
             settings += len(completion.patch)
             _show(completion, "sets")
+    if not seen:
+        click.echo(NOTHING, err=True)
+        return 0
     if not planned:
         say("every tag has what the defaults set")
         return 0

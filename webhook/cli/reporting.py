@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -21,6 +21,8 @@ from webhook.report.outcome import DENY, ERROR, SKIP, Outcome
 from webhook.report.tally import Tally
 from webhook.shard import Shard
 from webhook.text import printable
+
+NOTHING: Final = "there are no tags in what was asked for"
 
 
 @dataclass(frozen=True, slots=True)

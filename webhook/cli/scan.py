@@ -13,7 +13,7 @@ from webhook.cli import fail
 from webhook.cli.connection import connection
 from webhook.cli.fixing import fix
 from webhook.cli.output import write
-from webhook.cli.reporting import Wanted, end, head, report_options
+from webhook.cli.reporting import NOTHING, Wanted, end, head, report_options
 from webhook.cli.shard import shard_option
 from webhook.cluster import Cluster, connect
 from webhook.errors import ClusterRefused, MalformedGlob, PolicyRefused
@@ -106,7 +106,7 @@ def scan(  # noqa: PLR0913 - one for each option
     for fault in faults:
         click.echo(fault, err=True)
     if not tally.judged:
-        click.echo("there are no tags in what was asked for", err=True)
+        click.echo(NOTHING, err=True)
     if faults:
         sys.exit(2)
     if selection.shard.count == 1:

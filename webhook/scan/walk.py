@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from webhook.cluster import Cluster, Resource
+from webhook.errors import ClusterRefused
 from webhook.globs import Glob, any_matches
 from webhook.scan.listing import chunks
 from webhook.shard import Shard
@@ -46,18 +48,30 @@ class Selection:
     def lists(self, cluster: Cluster) -> list[str]:
         """Return the namespaces to list, or "" alone for all at once: only what is meant is read.
 
-        Namespaces are asked for where globs or a part are to be found among them; a name is taken as it is.
+        Namespaces are listed where globs or a part are to be found among them, else looked up one by one.
 
         Raises:
-            ClusterRefused: they cannot be listed.
+            ClusterRefused: they cannot be listed, or one that is named is not there.
         """
         if self.everywhere:
             return [_EVERYWHERE]
-        names = {glob.pattern for glob in self.namespaces}
-        if not names or "*" in "".join(names):
-            names = {item["metadata"]["name"] for page in cluster.pages(_NAMESPACES) for item in page.items}
+        patterns = {glob.pattern for glob in self.namespaces}
+        found = named = {pattern for pattern in patterns if "*" not in pattern}
+        if not named or named != patterns:
+            found = {item["metadata"]["name"] for page in cluster.pages(_NAMESPACES) for item in page.items}
+        for name in sorted(filter(self.holds, named)):
+            _look_up(cluster, name)
         # As the streams of all of them would be listed: "team-a/" stands before "team/".
-        return sorted(filter(self.holds, names), key=lambda name: f"{name}/")
+        return sorted(filter(self.holds, found), key=lambda name: f"{name}/")
+
+
+def _look_up(cluster: Cluster, namespace: str) -> None:
+    """Raise ClusterRefused where a namespace is not there; who may not see it may list its streams all the same."""
+    try:
+        cluster.get(_NAMESPACES, namespace)
+    except ClusterRefused as error:
+        if error.status != HTTPStatus.FORBIDDEN:
+            raise
 
 
 def streams(cluster: Cluster, selection: Selection, progress: Progress) -> Iterator[Mapping[str, Any]]:
