@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import ssl
 import threading
 from collections import Counter
@@ -17,6 +18,7 @@ from serving import Server, mount, serving, until
 from support import docker, review_of
 
 from webhook.errors import CertificateRefused
+from webhook.server.handshakes import Handshakes
 from webhook.tls import Serving
 
 _REVIEW = json.dumps(review_of(docker("quay.io/acme/app@sha256:" + "a" * 64))).encode()
@@ -182,6 +184,35 @@ def test_callers_need_a_certificate(tmp_path: Path, version: ssl.TLSVersion) -> 
         mount(tmp_path / "callers", {"ca.crt": new.cert_pem.bytes()})
         until(lambda: {_posted(server, theirs, version) for _ in range(8)} == {""}, "the old client CA to go")
         assert [_posted(server, each, version) for each in (stranger, None)] == ["200", ""]
+
+
+def test_a_handshake_that_fails_is_told(tmp_path: Path) -> None:
+    """A caller that is refused is in the log with its address and the reason, once for many; who goes away is not."""
+    mount(tmp_path / "certs", _issue(trustme.CA()))
+    ours, stranger = trustme.CA(), _caller(tmp_path / "stranger", trustme.CA())
+    mount(tmp_path / "callers", {"ca.crt": ours.cert_pem.bytes()})
+    options = ("--client-ca", str(tmp_path / "callers" / "ca.crt"), "--workers", "1")
+    with serving(tmp_path, *options) as server:
+        for _ in range(5):
+            socket.create_connection(("127.0.0.1", server.port)).close()
+        assert [_posted(server, each, ssl.TLSVersion.TLSv1_3) for each in (None, *[stranger] * 20)] == [""] * 21
+        until(lambda: server.logged("a TLS handshake failed"), "the log line")
+        told = [line for line in server.logs if line["message"] == "a TLS handshake failed"]
+        assert (told[0]["severity"], told[0]["peer"], told[0]["untold"]) == ("WARNING", "127.0.0.1", 0)
+        assert told[0]["reason"] == "[SSL: PEER_DID_NOT_RETURN_A_CERTIFICATE] peer did not return a certificate"
+        assert len(told) < 21
+
+
+def test_handshakes_that_were_not_told_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """In the ten seconds after a line there is no other; the next one says how many there were."""
+    now = 100.0
+    handshakes = Handshakes(lambda: now)
+    for at in (100.0, 100.0, 109.9, 110.0, 111.0, 200.0):
+        now = at
+        handshakes.failed("10.0.0.1", ssl.SSLError(1, "[SSL: HTTP_REQUEST] http request (_ssl.c:992)"))
+    assert [(vars(line)["untold"], vars(line)["reason"]) for line in caplog.records] == [
+        (count, "[SSL: HTTP_REQUEST] http request") for count in (0, 2, 1)
+    ]
 
 
 def _pkcs8(key: bytes) -> bytes:

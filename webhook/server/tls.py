@@ -3,7 +3,7 @@
 import asyncio
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
-from ssl import SSLContext
+from ssl import SSLContext, SSLError
 from typing import Final
 
 _HANDSHAKE_SECONDS: Final = 10
@@ -35,6 +35,7 @@ class Tls(SSLProtocol):
         buffer: Buffer,
         come: Callable[[asyncio.BaseTransport], None],
         gone: Callable[[], None],
+        failed: Callable[[str, SSLError], None],
     ) -> None:
         """Make the server's end of a connection.
 
@@ -45,6 +46,7 @@ class Tls(SSLProtocol):
             buffer: what all connections of the loop read into.
             come: called before hands are shaken, with the transport below.
             gone: called when the connection is lost, whether or not hands were shaken.
+            failed: called with the peer's address where the handshake fails; not where the peer only goes away.
         """
         super().__init__(
             loop,
@@ -57,7 +59,7 @@ class Tls(SSLProtocol):
         )
         self.max_size = _READ_BYTES  # type: ignore[misc] # from now on what is read at once
         self._ssl_buffer, self._ssl_buffer_view = buffer.data, buffer.view
-        self._come, self._gone = come, gone
+        self._come, self._gone, self._failed = come, gone, failed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to shake hands."""
@@ -68,3 +70,8 @@ class Tls(SSLProtocol):
         """Forget the connection."""
         self._gone()
         super().connection_lost(exc)
+
+    def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
+        if isinstance(handshake_exc, SSLError) and self._transport is not None:
+            self._failed(self._transport.get_extra_info("peername")[0], handshake_exc)
+        super()._on_handshake_complete(handshake_exc)

@@ -19,6 +19,7 @@ from wsgiref.types import WSGIApplication
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
+from webhook.server.handshakes import Handshakes
 from webhook.server.inline import Asgi, inline
 from webhook.server.tls import Buffer, Tls
 from webhook.server.turns import Turns
@@ -183,12 +184,12 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         terms: Terms = self.app.terms
         admission = inline(served.admission, terms.largest, Turns(terms.patience, served.shed))
         management = inline(served.management, terms.largest, Turns(inf, served.shed))
-        buffer = Buffer()
+        buffer, handshakes = Buffer(), Handshakes()
 
         def secured() -> Tls:
             inner = Connection(self, admission)
             come, gone = partial(self.come, inner), partial(self.gone, inner)
-            return Tls(self.loop, inner, served.context, buffer, come, gone)
+            return Tls(self.loop, inner, served.context, buffer, come, gone, handshakes.failed)
 
         tls, plain = self.sockets
         self.servers = [
