@@ -32,6 +32,24 @@ def test_policy_validate(tmp_path: Path) -> None:
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 3)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["policy", "validate", "-"], "ok: test, 2 rules, 0 defaults, 0 exemptions"),
+        (["policy", "export", "--format", "vap", "-"], "name: pinned"),
+        (["policy", "explain", "--policy", "-", "pinned"], "-:6"),
+        (["policy", "diff", "-", "-"], "-: expected an ImageTagPolicy document, got none"),
+        (["policy", "diff", "-", "shipped"], "rules/pinned: removed (-:6)"),
+        (["check", "--policy", "-", "/dev/null"], "/dev/null: expected a review or a manifest, got nothing"),
+    ],
+    ids=["validate", "export", "explain", "both-sides", "diff", "check"],
+)  # fmt: skip
+def test_a_policy_on_standard_input(arguments: list[str], said: str) -> None:
+    """A policy comes from standard input by the same `-` as all else."""
+    done = _run(*arguments, given=HEAD + "spec:\n  rules:\n    - {name: pinned, pin: {digest: true}}\n")
+    assert said in done.output
+
+
 def test_policy_schema() -> None:
     """The schema is printed as JSON."""
     assert json.loads(_run("policy", "schema").output)["title"] == "ImageTagPolicy"

@@ -230,8 +230,9 @@ def test_every_fault_before_any_worker(tmp_path: Path) -> None:
         (["--record-level", "all", "--workers", "0"], [
             "--workers: expected 1 to 64 workers, got 0", "--record-level: expected metadata or request, got all",
         ]),
+        (["--record", ""], ["--record: expected a file, or - for standard output, got nothing"]),
     ],
-    ids=["port", "same-port", "keepalive", "two"],
+    ids=["port", "same-port", "keepalive", "two", "empty"],
 )  # fmt: skip
 def test_bad_settings(tmp_path: Path, arguments: list[str], said: list[str]) -> None:
     """A setting that cannot be used is named, with what was expected."""

@@ -76,6 +76,7 @@ def resolve(given: Mapping[str, Any]) -> Settings:
             "expected another port than the admission endpoints'",
         ),
         ("workers", settings.workers in _WORKERS, "expected 1 to 64 workers"),
+        ("record", settings.record != "", "expected a file, or - for standard output"),
         ("record_level", settings.record_level in LEVELS, f"expected {' or '.join(LEVELS)}"),
         ("audit", settings.audit in ("required", "best-effort"), "expected required or best-effort"),
         (
@@ -97,12 +98,16 @@ def resolve(given: Mapping[str, Any]) -> Settings:
         ("grace", settings.grace >= 1, "expected 1 second or more"),
     )
     if faults := tuple(
-        Fault(f"--{name.replace('_', '-')}", "", f"{expected}, got {getattr(settings, name)}")
+        Fault(f"--{name.replace('_', '-')}", "", f"{expected}, got {_shown(getattr(settings, name))}")
         for name, holds, expected in checks
         if not holds
     ):
         raise SettingsRefused(faults)
     return settings
+
+
+def _shown(value: object) -> str:
+    return str(value) or "nothing"
 
 
 def unknown(environment: Mapping[str, str] = os.environ) -> list[str]:

@@ -1,6 +1,7 @@
 """Policy documents become a frozen Policy, or every fault with its file, line and path."""
 
 import json
+import sys
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.resources import files
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from webhook.documents import Document, yaml
+from webhook.documents.files import STANDARD_INPUT
 from webhook.errors import Fault, PolicyRefused
 from webhook.model import Mode
 from webhook.parameters import understand
@@ -30,6 +32,7 @@ class Policy:
         name: the names of its documents.
         digest: SHA-256 of its canonical form, `sha256:` and 64 hexadecimal digits.
         plan: its rules, by what they judge.
+        texts: the names and texts of its files.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Policy:
     defaults: tuple[DefaultEntry, ...]
     rules: tuple[RuleEntry, ...]
     plan: Plan = field(repr=False, compare=False)
+    texts: tuple[tuple[str, str], ...] = field(repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest[:19]}"  # as much of the digest as a person compares
@@ -53,12 +57,12 @@ class Policy:
 
 
 def load(*paths: Path) -> Policy:
-    """Load the policy in files and directories (.yaml, .yml, .json); the shipped one where none is given.
+    """Load the policy in files and directories (.yaml, .yml, .json), - for standard input; without any, the shipped one.
 
     Raises:
         PolicyRefused: with every fault.
     """
-    given, faults = texts(paths)
+    given, faults = _texts(paths)
     read_all = [yaml.read(where, text) for where, text in given]
     documents = [document for found, _ in read_all for document in found if not is_test(document.value)]
     faults = [*faults, *chain.from_iterable(wrong for _, wrong in read_all)]
@@ -84,6 +88,7 @@ def load(*paths: Path) -> Policy:
         entries["defaults"],
         rules,
         Plan.of(rules),
+        tuple(given),
     )
 
 
@@ -114,13 +119,13 @@ def sources(*paths: Path) -> list[Path]:
         for path in paths
         for file in (
             sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and not each.name.startswith("."))
-            if path.is_dir()
+            if path.is_dir() and not _is_standard_input(path)
             else [path]
         )
     ]
 
 
-def texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
+def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
     """Return names and texts of the files in `paths`, the shipped policy's where there are none, and every fault."""
     if not paths:
         return [(SHIPPED, shipped())], []
@@ -136,15 +141,28 @@ def texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
             faults.append(Fault(str(path), "", f"expected a file with one of {', '.join(_SUFFIXES)}, got none"))
         for file in found:
             try:
-                if file.stat().st_size > _LARGEST:
+                body = _body(file)
+                if len(body) > _LARGEST:
                     faults.append(Fault(str(file), "", f"expected {_LARGEST} bytes at most"))
                     continue
-                given.append((str(file), file.read_text(encoding="utf-8")))
+                given.append((str(file), body.decode()))
             except UnicodeDecodeError as error:
                 faults.append(Fault(str(file), "", f"expected UTF-8: byte {error.start} is not"))
             except OSError as error:
                 faults.append(_unreadable(file, error))
     return given, faults
+
+
+def _is_standard_input(path: Path) -> bool:
+    return str(path) == STANDARD_INPUT
+
+
+def _body(file: Path) -> bytes:
+    """Return what is in a file, of what is too large no more than shows it."""
+    if _is_standard_input(file):
+        return sys.stdin.buffer.read(_LARGEST + 1)
+    with file.open("rb") as opened:
+        return opened.read(_LARGEST + 1)
 
 
 def _unreadable(path: Path, error: OSError) -> Fault:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 from webhook.documents import Document, yaml
-from webhook.policy import is_test, texts
+from webhook.policy import Policy, is_test
 from webhook.policy.entries import SPEC
 
 
@@ -35,10 +34,11 @@ class Located:
         return f"{self.file}:{self.line}"
 
 
-def located(*paths: Path) -> tuple[Located, ...]:
-    """Return every entry of the policy in `paths`, which `webhook.policy.load` has found to be good, in its order."""
-    found, _ = texts(paths)
-    return tuple(entry for file, text in found for entry in _of_file(yaml.read(file, text)[0], text.splitlines()))
+def located(policy: Policy) -> tuple[Located, ...]:
+    """Return every entry of `policy`, in its order."""
+    return tuple(
+        entry for file, text in policy.texts for entry in _of_file(yaml.read(file, text)[0], text.splitlines())
+    )
 
 
 def _of_file(documents: list[Document], lines: list[str]) -> Iterator[Located]:

@@ -24,7 +24,7 @@ def policy() -> None:
 @policy.command(short_help="Say every fault in a policy.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def validate(paths: tuple[Path, ...]) -> None:
-    """Load the policy in PATHS (files and directories) and say every fault in it.
+    """Load the policy in PATHS (files and directories, - for standard input) and say every fault in it.
 
     Without PATHS, the shipped policy. Exit code 0 where it can be used, 2 where it cannot.
     """

@@ -76,7 +76,7 @@ def diff(  # noqa: PLR0913 - one for each option
     unread, counts = Unread(), Counts()
     try:
         one, two = (load(*_paths(path)) for path in (before, after))
-        entries = list(differences(located(*_paths(before)), located(*_paths(after))))
+        entries = list(differences(located(one), located(two)))
         documents, records = sort_out((each for each in against if each != _CLUSTER), unread)
         pairs = chain(
             compare(given(documents), one, two, User(user, groups=groups), Old(namespace)),

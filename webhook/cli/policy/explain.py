@@ -51,16 +51,16 @@ def explain(
         except PolicyRefused as error:
             fail(str(error))
             return
-        texts = list(_explained(text.strip(), policy, policies))
+        texts = list(_explained(text.strip(), policy))
         if not texts:
             sys.exit(2)
         say("\n\n".join(texts))
 
 
-def _explained(text: str, policy: Policy, paths: tuple[Path, ...]) -> Iterator[str]:
+def _explained(text: str, policy: Policy) -> Iterator[str]:
     """Yield a text for each rule or kind that `text` speaks of; what is unknown goes to standard error."""
     rules = {entry.name: entry for entry in policy.rules}
-    places = {each.name: each for each in located(*paths) if each.part == "rules"}
+    places = {each.name: each for each in located(policy) if each.part == "rules"}
     if text in kinds() and text not in places:
         yield explained(text)
         return
