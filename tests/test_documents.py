@@ -72,6 +72,19 @@ def test_lines_of_yaml(path: str, line: int) -> None:
     assert documents[0].value["items"][1]["merged"] == {"own": 2, "deep": 1}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("other", ["\u0085", "\u2028", "\u2029"], ids=["NEL", "LS", "PS"])
+def test_lines_are_an_editor_s(end: str, other: str) -> None:
+    """What ends a line for YAML and for no editor does not count, in YAML and in JSON."""
+    (found,), faults = read("a.yaml", f'a: "x{other} y"{end}b: 1{end}c: {{d: 2}}{end}'.encode())
+    assert (faults, [found.line(path) for path in ("a", "b", "c.d")]) == ([], [1, 2, 3])
+    (found,), faults = read("a.json", f'{{"a": "x{other}y",{end}"b": 1,{end}"c": {{"d": 2}}}}'.encode())
+    assert (faults, [found.line(path) for path in ("a", "b", "c.d")]) == ([], [1, 2, 3])
+    for body in (f'a: "x{other} y"{end}b: [1, {{]{end}{end}', f'a: "x{other} y"{end}b: 0x{end * 2}c: [}}', f"{{{end}x"):
+        _, (fault,) = read("a", body.encode())
+        assert fault.where == ("a:4" if "c:" in body else "a:2")
+
+
 def test_lines_of_json() -> None:
     """Several JSON documents in one file each know their lines, in one line or in many."""
     text = '{"a": {"b.c": [1,\n 2,\n {"d": 3}]}}\n\n{"e":\n{"f":\n[]}} {"one": {"line": 1}}'

@@ -2,11 +2,11 @@
 
 import json
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Final
 
 from webhook.documents.document import Document, after_index, after_key
+from webhook.documents.lines import Lines
 from webhook.documents.strict import DECODER
 from webhook.errors import Fault
 from webhook.text import printable
@@ -24,13 +24,13 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
         text: JSON documents, with nothing but space between them.
     """
     documents: list[Document] = []
-    lines = _Lines(text)
+    lines = Lines(text)
     start = _space(text, 0)
     while start < len(text):
         try:
             value, end = DECODER.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            return documents, [Fault(f"{where}:{error.lineno}", "", f"expected JSON: {error.msg}")]
+            return documents, [Fault(f"{where}:{lines.of(error.pos)}", "", f"expected JSON: {error.msg}")]
         except RecursionError:
             return documents, [Fault(f"{where}:{lines.of(start)}", "", "the JSON is nested too deeply")]
         except ValueError as error:
@@ -45,24 +45,10 @@ def _space(text: str, start: int) -> int:
     return match.end() if match else start
 
 
-class _Lines:
-    """Where the lines of a text end, found when they are first asked for."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._ends: list[int] | None = None
-
-    def of(self, offset: int) -> int:
-        """Return the line at `offset`, from 1."""
-        if self._ends is None:
-            self._ends = [match.start() for match in re.finditer("\n", self._text)]
-        return bisect_right(self._ends, offset) + 1
-
-
 class _Locator:
     """Finds the lines of one document; what it has walked through once it knows."""
 
-    def __init__(self, text: str, start: int, lines: _Lines) -> None:
+    def __init__(self, text: str, start: int, lines: Lines) -> None:
         self._text, self._start, self._lines = text, start, lines
         self._known: dict[int, _Children] = {}
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 import yaml
 
 from webhook.documents.document import Document, after_index, after_key
+from webhook.documents.lines import Lines
 from webhook.documents.strict import finite, integer
 from webhook.errors import Fault
 from webhook.text import printable
@@ -30,19 +31,20 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
     if len(text) > _LARGEST:
         sentence = f"expected {_LARGEST} characters of YAML at most; give what is larger as JSON"
         return [], [Fault(where, "", sentence)]
+    lines = Lines(text)
     try:
         for node in yaml.compose_all(text, Loader=_LOADER):
-            reader = _Reader(where, max(_MOST_NODES, len(text)))
+            reader = _Reader(where, lines, max(_MOST_NODES, len(text)))
             value = reader.value(node, "")
             faults.extend(reader.faults)
             if value is not None:
-                documents.append(Document(where, value, _Locator(node).line))
+                documents.append(Document(where, value, _Locator(node, lines).line))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = min(mark.line, text.rstrip().count("\n")) + 1 if mark else 1
+        line = lines.of(min(mark.index, max(len(text.rstrip()) - 1, 0))) if mark else 1
         faults.append(Fault(f"{where}:{line}", "", f"expected YAML: {printable(str(error.problem))}"))
     except yaml.reader.ReaderError as error:
-        line = text.encode()[: error.position].count(b"\n") + 1
+        line = lines.of(len(text.encode()[: error.position].decode(errors="ignore")))
         faults.append(Fault(f"{where}:{line}", "", f"expected YAML: {error.reason} (U+{error.character:04X})"))
     except (yaml.YAMLError, ValueError) as error:
         faults.append(Fault(f"{where}:1", "", f"expected YAML: {printable(str(error))}"))
@@ -79,8 +81,8 @@ _Writer.add_representer(str, _text)
 class _Locator:
     """Finds the lines of one document in its nodes."""
 
-    def __init__(self, root: yaml.Node) -> None:
-        self._root = root
+    def __init__(self, root: yaml.Node, lines: Lines) -> None:
+        self._root, self._lines = root, lines
 
     def line(self, path: str) -> int:
         """Return the line of what stands at `path`, or of what would hold it."""
@@ -90,7 +92,7 @@ class _Locator:
             if step is None:
                 break
             shown, node, path = step
-        return int(shown.start_mark.line) + 1
+        return self._lines.of(shown.start_mark.index)
 
 
 def _step(node: yaml.Node, path: str) -> tuple[yaml.Node, yaml.Node, str] | None:
@@ -121,8 +123,8 @@ def _merged(node: yaml.MappingNode) -> Iterator[yaml.MappingNode]:
 class _Reader:
     """Walks the nodes of one document."""
 
-    def __init__(self, where: str, most: int) -> None:
-        self.where = where
+    def __init__(self, where: str, lines: Lines, most: int) -> None:
+        self._where, self._lines = where, lines
         self.faults: list[Fault] = []
         self._most = self._left = most
         self._constructor = yaml.constructor.SafeConstructor()
@@ -171,4 +173,4 @@ class _Reader:
         return found
 
     def _fault(self, node: yaml.Node, path: str, message: str) -> None:
-        self.faults.append(Fault(f"{self.where}:{node.start_mark.line + 1}", printable(path), message))
+        self.faults.append(Fault(f"{self._where}:{self._lines.of(node.start_mark.index)}", printable(path), message))

@@ -57,7 +57,7 @@ class Policy:
 
 
 def load(*paths: Path) -> Policy:
-    """Load the policy in files and directories (.yaml, .yml, .json), - for standard input; without any, the shipped one.
+    """Load the policy in files and directories (.yaml, .yml, .json; - is standard input), without any the shipped one.
 
     Raises:
         PolicyRefused: with every fault.
@@ -145,7 +145,7 @@ def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]
                 if len(body) > _LARGEST:
                     faults.append(Fault(str(file), "", f"expected {_LARGEST} bytes at most"))
                     continue
-                given.append((str(file), body.decode()))
+                given.append((str(file), body.decode("utf-8-sig")))
             except UnicodeDecodeError as error:
                 faults.append(Fault(str(file), "", f"expected UTF-8: byte {error.start} is not"))
             except OSError as error:

@@ -6,6 +6,7 @@ from textwrap import dedent
 from typing import Any
 
 from webhook.documents import Document, yaml
+from webhook.documents.lines import split
 from webhook.policy import Policy, is_test
 from webhook.policy.entries import SPEC
 
@@ -36,9 +37,7 @@ class Located:
 
 def located(policy: Policy) -> tuple[Located, ...]:
     """Return every entry of `policy`, in its order."""
-    return tuple(
-        entry for file, text in policy.texts for entry in _of_file(yaml.read(file, text)[0], text.splitlines())
-    )
+    return tuple(entry for file, text in policy.texts for entry in _of_file(yaml.read(file, text)[0], split(text)))
 
 
 def _of_file(documents: list[Document], lines: list[str]) -> Iterator[Located]:
