@@ -1,140 +1,25 @@
 """Fields and documents that are asked in microseconds and answer in marshmallow's words.
 
 A marshmallow schema costs about ten microseconds a nested object, whatever it holds, and nearly every document that
-reaches us is well formed. So each field here can be asked `accepts` directly, and only a document that is not
+reaches us is well formed. So each field can be asked `accepts` directly, and only a document that is not
 accepted is loaded by marshmallow, for the errors. `Document.accepts` and `Document.validate` agree by test.
 
 As in the API server's decoder, null is the zero value of every type: a key that is required may hold null.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
-from marshmallow import INCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
 
 from webhook.model import Reason, SchemaFault
-from webhook.text import quoted
+from webhook.schemas.fields import REQUIRED, Checked, shown
 
-REQUIRED: Final = "Required value"
 _REASONS: Final = {
     REQUIRED: Reason.REQUIRED,
     "Unsupported value": Reason.NOT_SUPPORTED,
     "Forbidden": Reason.FORBIDDEN,
 }
-
-
-def shown(value: object) -> str:
-    """Return a JSON value for a message: printable, and cut where it is long."""
-    return quoted(value) if isinstance(value, str) else quoted(json.dumps(value, default=str))[1:-1].replace('\\"', '"')
-
-
-class Checked(fields.Field[Any]):
-    """A field that knows in one call whether it would load a value other than null."""
-
-    expected: ClassVar[str]
-    whole: ClassVar[type | None] = None  # a class of which every value is accepted, unasked
-
-    def __init__(self, *, required: bool = False, data_key: str | None = None) -> None:
-        super().__init__(
-            required=required,
-            allow_none=True,
-            data_key=data_key,
-            error_messages={"required": f"{REQUIRED}: the key is not there"},
-        )
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value`, which is not null, is one that the API server's decoder takes."""
-        raise NotImplementedError
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:  # noqa: ARG002 - marshmallow's signature
-        if not self.accepts(value):
-            raise ValidationError(self.errors(value))
-        return value
-
-    def errors(self, value: Any) -> Any:
-        """Return the sentence that says what was expected instead of `value`, or the errors below it by key."""
-        return f"Invalid value: {shown(value)}: expected {self.expected}"
-
-
-class Text(Checked):
-    """A string."""
-
-    expected = "a string"
-    whole = str
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is a string."""
-        return value.__class__ is str
-
-
-class Flag(Checked):
-    """A boolean."""
-
-    expected = "true or false"
-    whole = bool
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is a boolean."""
-        return value is True or value is False
-
-
-class Count(Checked):
-    """A 64-bit integer."""
-
-    expected = "a 64-bit integer"
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is an integer (a boolean is none) of 64 bits."""
-        return value.__class__ is int and -(2**63) <= value < 2**63
-
-
-class Choice(Checked):
-    """One of the strings that an enumeration names; the empty string is unset and always taken."""
-
-    def __init__(self, *choices: str, required: bool = False) -> None:
-        super().__init__(required=required)
-        self._choices = frozenset(("", *choices))
-        self.expected = ", ".join(f'"{choice}"' for choice in choices)  # type: ignore[misc]
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is one of the choices."""
-        return value.__class__ is str and value in self._choices
-
-    def errors(self, value: Any) -> str:
-        """Return the sentence that names the supported values."""
-        return f"Unsupported value: {shown(value)}: supported values: {self.expected}"
-
-
-class Strings(Checked):
-    """A map of strings to strings, such as annotations."""
-
-    expected = "a map of strings to strings"
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is a map whose values are strings or null."""
-        return value.__class__ is dict and all(item is None or item.__class__ is str for item in value.values())
-
-
-class Texts(Checked):
-    """A list of strings."""
-
-    expected = "a list of strings"
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is a list of strings."""
-        return value.__class__ is list and all(item.__class__ is str for item in value)
-
-
-class AnyObject(Checked):
-    """An object that nobody looks into."""
-
-    expected = "an object"
-    whole = dict
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is an object."""
-        return value.__class__ is dict
 
 
 class Part(Checked):

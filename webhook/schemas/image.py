@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from webhook.schemas.document import AnyObject, Count, Document, Flag, Part, Parts, Strings, Text, Texts
+from webhook.schemas.document import Document, Part, Parts
+from webhook.schemas.fields import AnyObject, Count, Flag, Strings, Text, Texts
 
 
 class ObjectMeta(Document):

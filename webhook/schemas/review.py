@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from webhook.schemas.document import REQUIRED, AnyObject, Document, Flag, Part, Text, Texts, shown
+from webhook.schemas.document import Document, Part
+from webhook.schemas.fields import REQUIRED, AnyObject, Flag, Text, Texts, shown
 
 VERSIONS: Final = ("admission.k8s.io/v1", "admission.k8s.io/v1beta1")
 OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")

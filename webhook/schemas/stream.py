@@ -6,7 +6,8 @@ from typing import Any, Final
 from webhook.errors import MalformedReference
 from webhook.model import SourceKind
 from webhook.reference import ImageReference
-from webhook.schemas.document import REQUIRED, AnyObject, Count, Document, Flag, Part, Parts, Text, shown
+from webhook.schemas.document import Document, Part, Parts
+from webhook.schemas.fields import REQUIRED, AnyObject, Count, Flag, Text, shown
 from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
 from webhook.schemas.tag import TagEventCondition, TagImportPolicy, TagReference, TagReferencePolicy, misnamed_stream
 

@@ -8,19 +8,8 @@ from typing import Any, Final
 from webhook.errors import MalformedReference
 from webhook.model import SourceKind
 from webhook.reference import ImageReference, StreamReference
-from webhook.schemas.document import (
-    REQUIRED,
-    AnyObject,
-    Choice,
-    Count,
-    Document,
-    Flag,
-    Part,
-    Parts,
-    Strings,
-    Text,
-    shown,
-)
+from webhook.schemas.document import Document, Part, Parts
+from webhook.schemas.fields import REQUIRED, AnyObject, Choice, Count, Flag, Strings, Text, shown
 from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
 from webhook.text import quoted
 
