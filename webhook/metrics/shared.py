@@ -39,7 +39,7 @@ def exposition(own: CollectorRegistry) -> bytes:
 
 
 def forget(pid: int) -> None:
-    """Drop the gauges of a worker that ended; its counters stay, in some 28 KiB, until the pod ends."""
+    """Drop the gauges of a worker that ended; its counters stay until the pod ends, for a sum may not fall."""
     multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 

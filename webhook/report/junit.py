@@ -4,6 +4,7 @@ The schema is the one that Jenkins publishes (jenkinsci/xunit-plugin, junit-10.x
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -15,6 +16,7 @@ from webhook.report.header import Header
 from webhook.report.outcome import DENY, ERROR, SKIP, Outcome
 from webhook.report.tally import Tally
 
+_END: Final = "</testsuite>"
 # What XML 1.0 cannot hold, not even escaped.
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -45,28 +47,29 @@ class Case:
 
 
 def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
-    """Yield the document; the suite of one file is held until the file is done."""
+    """Yield the document; the cases of one file are held, as they are written, until the file is done."""
     del tally
     policy = f"{header.policy}@{header.digest}"
     return document(
         header.command,
         (
-            suite(name, [_case(outcome) for outcome in found], header.time, policy)
+            suite(name, map(_case, found), header.time, policy)
             for name, found in groupby(outcomes, lambda outcome: outcome.origin.file or outcome.namespace or "cluster")
         ),
     )
 
 
-def document(command: str, suites: Iterable[str]) -> Iterator[str]:
+def document(command: str, suites: Iterable[Iterable[str]]) -> Iterator[str]:
     """Yield the document that holds `suites`."""
     yield f"<?xml version='1.0' encoding='UTF-8'?>\n<testsuites name=\"istag-webhook {command}\">"
     for each in suites:
-        yield f"\n{each}"
+        yield "\n"
+        yield from each
     yield "\n</testsuites>\n"
 
 
-def suite(name: str, cases: list[Case], time: str, policy: str = "") -> str:
-    """Return a test suite.
+def suite(name: str, cases: Iterable[Case], time: str, policy: str = "") -> Iterator[str]:
+    """Yield a test suite.
 
     Args:
         name: the file's, or whatever the cases have in common.
@@ -74,35 +77,41 @@ def suite(name: str, cases: list[Case], time: str, policy: str = "") -> str:
         time: when (RFC 3339).
         policy: what it was judged by, "" where that is not one.
     """
-    verdicts = [case.verdict for case in cases]
+    written: list[str] = []
+    verdicts = Counter[str]()
+    for case in cases:
+        verdicts[case.verdict] += 1
+        written.append(tostring(_element(case), encoding="unicode"))
     element = Element(
         "testsuite",
         name=_text(name),
-        tests=str(len(cases)),
-        failures=str(verdicts.count("failure")),
-        errors=str(verdicts.count("error")),
-        skipped=str(verdicts.count("skipped")),
+        tests=str(len(written)),
+        failures=str(verdicts["failure"]),
+        errors=str(verdicts["error"]),
+        skipped=str(verdicts["skipped"]),
         time="0",
         timestamp=_text(time.removesuffix("Z")),
     )
     if policy:
         SubElement(SubElement(element, "properties"), "property", name="policy", value=_text(policy))
-    for case in cases:
-        _add(element, case)
-    return tostring(element, encoding="unicode")
+    opening = tostring(element, encoding="unicode", short_empty_elements=False).removesuffix(_END)
+    yield opening
+    yield from written
+    yield _END
 
 
-def _add(element: Element, case: Case) -> None:
-    """Add a test case to its suite."""
+def _element(case: Case) -> Element:
+    """Return a test case as it stands in its suite."""
     given = {"name": _text(case.name), "classname": _text(case.group), "time": "0", "file": _text(case.file)}
-    added = SubElement(element, "testcase", {**given, "line": str(case.line)} if case.line else given)
+    element = Element("testcase", {**given, "line": str(case.line)} if case.line else given)
     if case.verdict == "skipped":
-        SubElement(added, case.verdict, message=_text(case.message))
+        SubElement(element, case.verdict, message=_text(case.message))
     elif case.verdict:
-        said = SubElement(added, case.verdict, message=_text(case.message), type=_text(case.type))
+        said = SubElement(element, case.verdict, message=_text(case.message), type=_text(case.type))
         said.text = _text(case.text)
     elif case.text:
-        SubElement(added, "system-out").text = _text(case.text)
+        SubElement(element, "system-out").text = _text(case.text)
+    return element
 
 
 def _case(outcome: Outcome) -> Case:
