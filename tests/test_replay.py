@@ -389,6 +389,15 @@ def test_reports_that_do_not_fit(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_report_on_standard_input(tmp_path: Path, halves: list[str]) -> None:
+    """A part may come from standard input, as from a file."""
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    for file, text in zip(files, halves, strict=True):
+        file.write_text(text)
+    piped = CliRunner().invoke(main, ["merge", str(files[0]), "-"], input=halves[1])
+    assert (piped.exit_code, piped.stdout) == (1, _merge(*files).stdout)
+
+
 def test_a_report_that_is_not_there(tmp_path: Path) -> None:
     """A file that cannot be read is said."""
     done = _merge(tmp_path / "absent.json")
