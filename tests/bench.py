@@ -527,5 +527,29 @@ def scan(count: int) -> None:
             click.echo(f"| {tags:,} | {seconds:.1f} | {tags / seconds:,.0f} | {cpu:.1f} | {memory / 1024:.0f} MiB |")
 
 
+@main.command()
+@click.option("--reviews", default=1_000_000, show_default=True)
+def memory(reviews: int) -> None:
+    """Print what a worker of `serve` holds after more and more reviews, none of which is like another."""
+    from mileage import Callers  # noqa: PLC0415 - the tests' own
+    from mileage import memory as held  # noqa: PLC0415 - as above
+    from serving import serving  # noqa: PLC0415 - as above
+
+    click.echo("| reviews | resident MiB | proportional MiB | own MiB | heap MiB | reviews a second |")
+    click.echo("|--:|--:|--:|--:|--:|--:|")
+    with TemporaryDirectory() as name, serving(Path(name), "--workers", "1", "--record", os.devnull) as server:
+        (worker,) = server.workers()
+        with Callers(server) as callers:
+            sent = 0
+            for share in (0, 0.01, 0.1, 0.25, 0.5, 0.75, 1):
+                now, started = int(reviews * share), time.perf_counter()
+                callers.send(now - sent)
+                rate, sent = (now - sent) / (time.perf_counter() - started), now
+                figures = " | ".join(f"{size / 2**20:.1f}" for size in held(worker).values())
+                click.echo(f"| {now:,} | {figures} | {rate:,.0f} |")
+            if callers.statuses != {b"200": sent} or server.workers() != {worker}:
+                raise click.ClickException(f"not every review was answered 200 by one worker: {callers.statuses}")
+
+
 if __name__ == "__main__":
     main()

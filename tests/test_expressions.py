@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from support import HEAD, docker, policy_of, review_of
+from support import HEAD, REVIEWS, docker, policy_of, review_of
 
 from webhook import admission, doors
 from webhook.errors import PolicyRefused
@@ -87,6 +87,82 @@ def test_the_largest_body(expression: str) -> None:
     many = [1] * ((_LARGEST - 4_096) // 3)
     allowed, said = _said(expression, many=many)
     assert (allowed, _TOO_MUCH in said) == (False, True)
+
+
+def _stream(count: int, *, moved: bool = True, scheduled: bool = False) -> bytes:
+    """Return the review of an edit of a stream of which every tag changes."""
+
+    def tags(registry: str, *, scheduled: bool) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": f"v{number}",
+                "from": docker(f"{registry}/acme/app:v{number}"),
+                "importPolicy": {"importMode": "PreserveOriginal", "scheduled": scheduled},
+                "referencePolicy": {"type": "Source"},
+                "annotations": None,
+                "generation": 1,
+            }
+            for number in range(count)
+        ]
+
+    document = json.loads((REVIEWS / "D05-edit-imagestream-spec-tags.2-validate.json").read_bytes())
+    request = document["request"]
+    request["oldObject"]["spec"]["tags"] = tags("quay.io", scheduled=False)
+    request["object"]["spec"]["tags"] = tags("registry.example" if moved else "quay.io", scheduled=scheduled)
+    return json.dumps(document).encode()
+
+
+_EACH_AGAINST_ALL = "object.spec.tags.all(t, t.name != tag.name || t.name == tag.name)"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "tag.from.registry != ''",
+        "request.userInfo.username != '' && object.metadata.name == oldObject.metadata.name && tag.name != ''",
+        "object.spec.tags.size() <= 1000 && oldObject.spec.tags.size() <= 1000",
+        "[1, 2].all(tag, tag > 0) && tag.name.startsWith('v') // tag",
+        "tag.name.lowerAscii() == tag.name && math.greatest(1, 2) == 2",
+    ],
+    ids=["tag", "everything", "stream", "bound", "added"],
+)
+def test_a_thousand_tags(expression: str) -> None:
+    """What is asked of each of a thousand tags is answered: what they share costs the review once."""
+    assert admission.validate(decode(_stream(1_000), doors.DOORS), _policy(expression)).allowed
+
+
+def test_a_review_has_one_budget() -> None:
+    """What a few tags may cost a thousand may not: from where nothing is left, every tag is refused."""
+    policy = _policy(_EACH_AGAINST_ALL)
+    assert admission.validate(decode(_stream(20), doors.DOORS), policy).allowed
+    decision = admission.validate(decode(_stream(1_000), doors.DOORS), policy)
+    refused = [_TOO_MUCH in finding.message for finding in decision.findings if finding.rule == "cel"]
+    assert not decision.allowed
+    assert all(refused)
+    assert 500 < len(refused) < 1_000
+
+
+def test_rules_share_the_budget() -> None:
+    """Where one rule has spent what there is, another of the same review is refused too, and the next review has its own."""
+    costly = {"validations": [{"expression": _EACH_AGAINST_ALL}]}
+    cheap = {"validations": [{"expression": "true"}, {"expression": "tag.name != ''"}]}
+    rules = [{"name": "costly", "mode": "audit", "expression": costly}, {"name": "cheap", "expression": cheap}]
+    policy = policy_of(f"spec: {json.dumps({'rules': rules})}\n")
+    decision = admission.validate(decode(_stream(1_000), doors.DOORS), policy)
+    assert not decision.allowed
+    assert {finding.rule for finding in decision.findings if _TOO_MUCH in finding.message} == {"costly", "cheap"}
+    assert admission.validate(decode(_stream(20), doors.DOORS), policy).allowed
+
+
+def test_what_cannot_be_afforded_is_news() -> None:
+    """Where the budget is spent nobody knows what was wrong before, so nothing passes as what was there already."""
+    review = decode(_stream(1_000, moved=False, scheduled=True), doors.DOORS)
+    policy = _policy(f"{_EACH_AGAINST_ALL} && !tag.scheduled")
+    decision = admission.validate(review, policy)
+    assert not decision.allowed
+    too_much = [finding for finding in decision.findings if _TOO_MUCH in finding.message]
+    assert too_much
+    assert not any(finding.existing for finding in too_much)
 
 
 def test_what_is_usual_is_judged() -> None:

@@ -2,26 +2,22 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-import threading
-from collections import Counter
-from itertools import count
 from pathlib import Path
 
+from mileage import Callers, memory
 from serving import Load, Server, ports, serving, until
-from support import HEAD, REVIEWS, docker, review_of
+from support import HEAD, REVIEWS
 
 from webhook.tls import issue
 
 _BODY = (REVIEWS / "A07-oc-tag-digest.2-validate.json").read_bytes()
 _AN_HOUR = 18_000  # reviews: five a second, which a busy cluster's builds and importers send
 _WARM = 3_000  # until pools, buffers and the tables of the allocator have the size that they keep
-_BATCH = 25  # requests that are sent on a connection without waiting, so that the client costs little
 
 
 def test_nothing_listens_until_policy_and_certificate_are_loaded(tmp_path: Path) -> None:
@@ -98,98 +94,20 @@ def _kill_one(server: Server, load: Load) -> None:
     assert server.get("/readyz")[0] == 200
 
 
-class _Caller:
-    """A kept connection that sends requests in batches, each request another review than any before."""
-
-    def __init__(self, server: Server, numbers: "count[int]") -> None:
-        context = ssl.create_default_context(cafile=server.ca)
-        self._connection = context.wrap_socket(
-            socket.create_connection(("127.0.0.1", server.port), timeout=60), server_hostname="localhost"
-        )
-        self._numbers = numbers
-        self.statuses: Counter[bytes] = Counter()
-
-    def send(self, batches: int) -> None:
-        """Send some batches, and read their answers."""
-        for _ in range(batches):
-            self._connection.sendall(b"".join(_request(next(self._numbers)) for _ in range(_BATCH)))
-            answers = b""
-            while _complete(answers) < _BATCH:
-                part = self._connection.recv(2**18)
-                assert part, "the server closed the connection"
-                answers += part
-            self.statuses.update(re.findall(rb"HTTP/1\.1 (\d+)", answers))
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-
-def _complete(answers: bytes) -> int:
-    """Return how many whole answers there are."""
-    found = at = 0
-    while (end := answers.find(b"\r\n\r\n", at)) >= 0:
-        (length,) = re.findall(rb"content-length: (\d+)", answers[at:end], re.IGNORECASE)
-        at = end + 4 + int(length)
-        if at > len(answers):
-            break
-        found += 1
-    return found
-
-
-_RECORDED = [
-    (path.read_bytes(), "/mutate" if ".1-mutate" in path.name else "/validate")
-    for path in sorted(REVIEWS.glob("*-*.json"))
-    if "expected" not in path.name and path.stat().st_size < 16_384
-]
-
-
-def _request(number: int) -> bytes:
-    """Return a request: a recorded review, or one whose every name was never seen before."""
-    if number % 4 == 0:
-        body, path = _RECORDED[number // 4 % len(_RECORDED)]
-    else:
-        document = review_of(
-            docker(f"registry-{number}.example/team-{number}/app:{number}"),
-            name=f"app-{number}:live",
-            namespace=f"team-{number}",
-            uid=f"uid-{number}",
-            userInfo={"username": f"user-{number}", "groups": [f"group-{number}"]},
-        )
-        body, path = json.dumps(document).encode(), ("/validate", "/mutate")[number % 2]
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
-
-
-def _resident(pid: int) -> int:
-    """Return the bytes that a process holds of its own (proc(5), RssAnon)."""
-    (found,) = re.findall(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found) * 1024
-
-
 def test_memory_after_an_hour(tmp_path: Path) -> None:
     """An hour's reviews, none like another, over kept connections leave a worker as large as it was once it was warm."""
     # Coverage would count its own memory, and take most of the time.
     with serving(tmp_path, "--workers", "1", "--record", os.devnull, COVERAGE_PROCESS_CONFIG="") as server:
         (worker,) = server.workers()
-        numbers = count()
-        callers = [_Caller(server, numbers) for _ in range(4)]
+        with Callers(server) as callers:
 
-        def send(requests: int) -> int:
-            threads = [
-                threading.Thread(target=caller.send, args=(requests // _BATCH // len(callers),)) for caller in callers
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert server.get("/metrics")[0] == 200
-            return _resident(worker)
+            def send(requests: int) -> int:
+                callers.send(requests)
+                assert server.get("/metrics")[0] == 200
+                return memory(worker)["heap"]
 
-        warm = send(_WARM)
-        after = send(_AN_HOUR - _WARM)
-        for caller in callers:
-            caller.close()
-        assert sum((caller.statuses for caller in callers), Counter()) == {b"200": _AN_HOUR}
+            warm = send(_WARM)
+            after = send(_AN_HOUR - _WARM)
+            assert callers.statuses == {b"200": _AN_HOUR}
         assert server.workers() == {worker}
         assert after - warm < 4 * 2**20, f"{warm / 2**20:.1f} MiB, then {after / 2**20:.1f} MiB"

@@ -26,6 +26,7 @@ from webhook import admission, doors
 from webhook.model import Condition
 from webhook.policy.entries import judged
 from webhook.rules import KINDS
+from webhook.rules.hearing import Hearing
 
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
 _APP = docker("quay.io/acme/app:1")
@@ -471,7 +472,8 @@ def test_rule(row: Row) -> None:
         istag["metadata"]["annotations"] = {}
     review = decoded(row.review or document)
     changes = [replace(change, **row.change) for change in doors.changes(review)]
-    findings = [finding for change in changes for finding in admission.judge(change, review, policy)]
+    hearing = Hearing(review)
+    findings = [finding for change in changes for finding in admission.judge(change, hearing, policy)]
     assert tuple(f"{each.field}: {each.message}" for each in findings if each.rule == "the-rule") == row.findings
 
 

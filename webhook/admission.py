@@ -8,6 +8,7 @@ from webhook.model import Change, Decision, Exemption, Finding, Mode, Review, Ta
 from webhook.policy import Policy
 from webhook.policy.entries import ExemptionEntry, RuleEntry
 from webhook.rules.base import Violation
+from webhook.rules.hearing import Hearing
 
 
 def validate(review: Review, policy: Policy) -> Decision:
@@ -16,9 +17,9 @@ def validate(review: Review, policy: Policy) -> Decision:
     An exemption lets it happen, and still records what the rules would have said.
     """
     changes = doors.changes(review, untouched=policy.plan.asks_untouched)
-    findings: list[Finding] = []
+    hearing, findings = Hearing(review), list[Finding]()
     for change in changes:
-        findings += judge(change, review, policy)
+        findings += judge(change, hearing, policy)
     if len(changes) > 1 and findings:
         findings = list(dict.fromkeys(findings))  # what is said of a stream is said of each of its tags
     changed = changes if len(changes) == 1 else tuple(change for change in changes if change.touched)
@@ -61,14 +62,20 @@ def admit(review: Review, policy: Policy) -> Decision:
     return replace(decision, patch=completion.patch) if completion.patch else decision
 
 
-def judge(change: Change, review: Review, policy: Policy) -> list[Finding]:
-    """Return what the rules of `policy` say of one change: what it leaves as it was in the mode `existing`."""
+def judge(change: Change, hearing: Hearing, policy: Policy) -> list[Finding]:
+    """Return what the rules of `policy` say of one change: what it leaves as it was in the mode `existing`.
+
+    Args:
+        change: one of the changes of the review.
+        hearing: the review; the same for all of its changes.
+        policy: the rules.
+    """
     findings: list[Finding] = []
-    for entry in policy.plan.selected(change, review.user):
+    for entry in policy.plan.selected(change, hearing.review.user):
         before: frozenset[Violation] | None = None
-        for violation in entry.rule.check(change, review):
+        for violation in entry.rule.check(change, hearing):
             if before is None and not _leaves(entry, change):
-                before = _before(entry, change, review)
+                before = _before(entry, change, hearing)
             existing = before is None or violation in before
             mode = entry.existing if existing else entry.mode
             if mode is not Mode.IGNORE:
@@ -85,11 +92,11 @@ def _leaves(entry: RuleEntry, change: Change) -> bool:
     return isinstance(change, TagChange) and not change.touched and not entry.rule.reads_review
 
 
-def _before(entry: RuleEntry, change: Change, review: Review) -> frozenset[Violation]:
+def _before(entry: RuleEntry, change: Change, hearing: Hearing) -> frozenset[Violation]:
     """Return what the rule says of what was; nothing of a tag that points elsewhere now: it is judged anew."""
     if change.old is None or (isinstance(change, TagChange) and change.moved):
         return frozenset()
-    return frozenset(entry.rule.check(change.as_it_was(), review.as_it_was()))
+    return frozenset(entry.rule.check(change.as_it_was(), hearing.as_it_was()))
 
 
 def exempt(changes: tuple[Change, ...], review: Review, policy: Policy) -> Exemption | None:

@@ -18,6 +18,10 @@ class MalformedGlob(WebhookError):
     """A string is not a glob; the message says what was expected."""
 
 
+class MalformedExpression(WebhookError):
+    """A string is not a CEL expression that can be evaluated; the message says what was expected."""
+
+
 class MalformedReview(WebhookError):
     """A request that is not an AdmissionReview we can judge.
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar
 
-from webhook.model import Carried, Reason, Review, SourceKind, TagChange
+from webhook.model import Carried, Reason, SourceKind, TagChange
 from webhook.parameters import Parameter
 from webhook.reference import ImageReference
+from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 from webhook.values import quick
 
@@ -59,8 +60,8 @@ class Rule(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def check(self, change: Any, review: Review) -> Iterator[Violation]:
-        """Yield what is wrong with `change`, carried by `review`; `change.new` is there, but see `judges_removal`."""
+    def check(self, change: Any, hearing: Hearing) -> Iterator[Violation]:
+        """Yield what is wrong with `change`, of the review heard; `change.new` is there, but see `judges_removal`."""
 
     @abstractmethod
     def comply(self) -> Iterator[str]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from webhook.globs import Glob, any_matches
-from webhook.model import Carried, Change, Review, TagChange
+from webhook.model import Carried, Change, TagChange
 from webhook.parameters import globs
 from webhook.rules.base import Rule, Violation, parameter
+from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
 
@@ -19,9 +20,9 @@ class Schema(Rule):
     judges_streams: ClassVar[bool] = True
     judges_untouched: ClassVar[bool] = False  # what is stored already the API server took
 
-    def check(self, change: Change, review: Review) -> Iterator[Violation]:
+    def check(self, change: Change, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each field that is not as the API server wants it."""
-        del review
+        del hearing
         for fault in change.faults:
             yield Violation(fault.message, fault.field, fault.reason)
 
@@ -39,9 +40,9 @@ class Conditions(Rule):
     needs: ClassVar[tuple[str, ...]] = ("deny",)
     deny: tuple[Glob, ...] = parameter(globs(), "types of conditions that may not be False, such as ImportSuccess")
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each such condition, of a tag that still points where it did."""
-        del review
+        del hearing
         if change.moved and change.old is not None:
             return
         for condition in change.conditions:

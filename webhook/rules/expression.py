@@ -1,76 +1,21 @@
-"""A rule written in CEL, as a ValidatingAdmissionPolicy writes its validations; the one room that knows the engine."""
+"""A rule written in CEL, as a ValidatingAdmissionPolicy writes its validations."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from functools import partial
+from typing import Any, ClassVar, Final
 
 from marshmallow import ValidationError
 
-from webhook.model import Image, Review, TagChange
+from webhook.errors import MalformedExpression
+from webhook.model import Image, TagChange
 from webhook.parameters import Items, Parameter, Record, Schema, Sentence
 from webhook.rules.base import Rule, Violation, parameter
-from webhook.rules.steps import COUNT, Steps, TooDeep, counted
+from webhook.rules.engine import Evaluation, Program, compiled
+from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
-if TYPE_CHECKING:
-    from cel import Program
-
-_VARIABLES: Final = ("object", "oldObject", "request", "tag")
-# The standard functions and macros of the language (cel-spec, doc/langdef.md); the package's stdlib module adds more.
-_FUNCTIONS: Final = frozenset(
-    [
-        "size",
-        "contains",
-        "startsWith",
-        "endsWith",
-        "matches",
-        "string",
-        "bytes",
-        "int",
-        "uint",
-        "double",
-        "bool",
-        "duration",
-        "timestamp",
-        "type",
-        "dyn",
-        "has",
-        "all",
-        "exists",
-        "exists_one",
-        "map",
-        "filter",
-        "getDate",
-        "getDayOfMonth",
-        "getDayOfWeek",
-        "getDayOfYear",
-        "getFullYear",
-        "getHours",
-        "getMilliseconds",
-        "getMinutes",
-        "getMonth",
-        "getSeconds",
-        "max",
-        "min",
-    ]
-)
-_BOUND: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _LONGEST: Final = 5_000
-
-
-def _engine() -> tuple[ModuleType, ModuleType]:
-    """Return the engine, and what it adds; importing it takes as long as all the rest, so who has no CEL does not."""
-    import cel  # noqa: PLC0415 - see above
-    from cel import stdlib  # noqa: PLC0415 - see above
-
-    return cel, stdlib
-
-
-def _added(stdlib: ModuleType) -> set[str]:
-    """Return the names in the functions that the engine adds, such as `math` and `greatest`."""
-    return {part for name in stdlib.STDLIB_FUNCTIONS for part in name.split(".")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +24,7 @@ class Validation:
 
     expression: str
     message: str
-    program: "Program" = field(repr=False, compare=False)
-    variables: tuple[str, ...] = field(repr=False, compare=False)
-    added: bool = field(repr=False, compare=False)
-    counts: bool = field(repr=False, compare=False)
-
-    def holds(self, variables: Mapping[str, Callable[[], Any]]) -> Any:
-        """Evaluate the expression; whatever the engine raises comes out.
-
-        Raises:
-            TimeoutError: it costs more than it may.
-        """
-        values = {name: variables[name]() for name in self.variables}
-        if not (self.added or self.counts):
-            return self.program.execute(values)
-        cel, stdlib = _engine()
-        context, steps = cel.Context(values), Steps()
-        if self.added:
-            stdlib.add_stdlib_to_context(context)
-        context.add_function(COUNT, steps.take)
-        try:
-            return self.program.execute(context)
-        finally:
-            if steps.spent:  # CEL's || and && may have swallowed that
-                raise TimeoutError("it costs too much on this review")
+    program: Program = field(repr=False, compare=False)
 
 
 class Cel(Parameter):
@@ -110,28 +32,15 @@ class Cel(Parameter):
 
     expected = "a CEL expression"
 
-    def read(self, value: Any) -> "tuple[str, Program]":
-        """Return the expression and its program; a name that nothing declares is an error here, not in production."""
+    def read(self, value: Any) -> tuple[str, Program]:
+        """Return the expression and its program."""
         if not isinstance(value, str) or not value.strip():
             raise self.wrong(value)
         if len(value) > _LONGEST:
             raise ValidationError(f"expected {_LONGEST} characters of CEL at most, got {len(value)}")
-        cel, stdlib = _engine()
         try:
-            program: Program = cel.compile(value)
-        except ValueError as error:
-            first = str(error).partition("\n")[0].rpartition("ERROR: ")[2]
-            raise ValidationError(f"expected a CEL expression: {first}") from None
-        added = _added(stdlib)
-        unknown = set(program.variables()) - {*_VARIABLES, *_BOUND.findall(value), *added}
-        if unknown:
-            raise ValidationError(f"unknown name {', '.join(sorted(unknown))}; expected {', '.join(_VARIABLES)}")
-        words = {name for name in program.functions() if name.isidentifier()}
-        if missing := words - _FUNCTIONS - added:
-            raise ValidationError(f"unknown function {', '.join(sorted(missing))}")
-        try:
-            return value, cel.compile(counted(value))
-        except TooDeep as error:
+            return value, compiled(value)
+        except MalformedExpression as error:
             raise ValidationError(str(error)) from None
 
     def schema(self) -> Schema:
@@ -139,17 +48,9 @@ class Cel(Parameter):
         return {"type": "string", "minLength": 1, "maxLength": _LONGEST}
 
 
-def _validation(expression: "tuple[str, Program]", message: str = "") -> Validation:
+def _validation(expression: tuple[str, Program], message: str = "") -> Validation:
     source, program = expression
-    extended = _added(_engine()[1])
-    return Validation(
-        source,
-        message or f"failed expression: {source}",
-        program,
-        tuple(name for name in _VARIABLES if name in program.variables()),
-        added=not extended.isdisjoint(set(program.functions()) - _FUNCTIONS) or "math" in program.variables(),
-        counts=COUNT in program.functions(),
-    )
+    return Validation(source, message or f"failed expression: {source}", program)
 
 
 _VALIDATION: Final = Record(
@@ -170,20 +71,17 @@ class Expression(Rule):
         Items(_VALIDATION), "what must be true: each an `expression`, and the `message` for those it refuses"
     )
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each expression that is not true, or that cannot be evaluated."""
-        variables: Mapping[str, Callable[[], Any]] = {
-            "object": lambda: review.object,
-            "oldObject": lambda: review.old_object,
-            "request": lambda: review.request,
-            "tag": lambda: as_variable(change),
-        }
+        evaluation, tag = hearing.once(Evaluation), partial(as_variable, change)
         for validation in self.validations:
             try:
-                result = validation.holds(variables)
+                result = evaluation.result(validation.program, tag, hearing.steps)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer
+                if hearing.past and isinstance(error, TimeoutError):
+                    continue  # nobody knows what it said of what was, so what it says now is new
                 said = f"{type(error).__name__}: {error}"
                 yield Violation(
                     f"{quoted(validation.expression)} could not be evaluated: {quoted(said)}", change.place.path

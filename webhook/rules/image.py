@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from webhook.globs import Glob, any_matches
-from webhook.model import Carried, Reason, Review, TagChange
+from webhook.model import Carried, Reason, TagChange
 from webhook.parameters import Bool, Count, GlobMap, Quantity, globs
 from webhook.rules.base import Rule, Violation, listed, parameter
+from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
 _IMAGE: Final = frozenset({Carried.IMAGE})
@@ -23,9 +24,9 @@ class Labels(Rule):
     require: tuple[tuple[str, Glob], ...] = parameter(GlobMap(), "labels that must be there, and what they must match")
     deny: tuple[Glob, ...] = parameter(globs(""), "labels that may not be there")
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each label that is missing, wrong or denied."""
-        del review
+        del hearing
         if change.image is None:
             return
         where, labels = change.field("dockerImageMetadata.Config.Labels"), change.image.labels
@@ -66,9 +67,9 @@ class Platforms(Rule):
     needs: ClassVar[tuple[str, ...]] = ("require",)
     require: tuple[Glob, ...] = parameter(globs(), "platforms that must be there, such as linux/arm64")
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where a platform is missing."""
-        del review
+        del hearing
         if change.image is None:
             return
         found = change.image.platforms
@@ -91,9 +92,9 @@ class ImageSize(Rule):
     max: int | None = parameter(Quantity(), "the most bytes its layers may have together", default=None)
     maxLayers: int | None = parameter(Count(1), "the most layers it may have", default=None)  # noqa: N815 - the policy's name
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where the image is larger."""
-        del review
+        del hearing
         image = change.image
         if image is None:
             return
@@ -123,9 +124,9 @@ class Signatures(Rule):
     trusted: bool = parameter(Bool(), "whether only signatures count that the cluster calls Trusted", default=False)
     types: tuple[Glob, ...] = parameter(globs(), "the signature types that count, all where absent")
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where too few signatures count."""
-        del review
+        del hearing
         if change.image is None:
             return
         count = sum(

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from webhook.globs import Glob, any_matches
-from webhook.model import Carried, Reason, Review, TagChange
+from webhook.model import Carried, Reason, TagChange
 from webhook.parameters import Bool, Choice, GlobMap, globs
 from webhook.reference import TAG
 from webhook.rules.base import Rule, Violation, listed, parameter
+from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
 
@@ -26,9 +27,9 @@ class TagName(Rule):
     deny: tuple[Glob, ...] = parameter(globs(), "names that are denied, whatever is allowed")
     grammar: bool = parameter(Bool(), "whether the name must be one that a registry can serve", default=False)
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each way in which the name is not as it must be."""
-        del review
+        del hearing
         if change.every_tag:
             if self.allow or self.deny:
                 yield Violation("a whole repository is meant, whatever its tags are named", change.field("from.name"))
@@ -69,9 +70,9 @@ class Immutable(Rule):
         Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
     )
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where a tag that had a source has another, or none, or where none can tell."""
-        del review
+        del hearing
         if change.old_unknown and self.unknown == "deny":
             yield Violation(
                 f"{quoted(change.tag)} may point elsewhere already, and this request does not say; set it as a tag",
@@ -115,9 +116,9 @@ class Annotations(Rule):
     )
     deny: tuple[Glob, ...] = parameter(globs(""), "annotations that may not be there")
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each annotation that is missing, wrong or denied."""
-        del review
+        del hearing
         found = change.new.annotations if change.new else {}
         for name, glob in self.require:
             where = f'{change.field("annotations")}["{name}"]'

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from webhook.globs import ReferenceGlob, any_reference_matches
-from webhook.model import Carried, Reason, Review, SourceKind, TagChange
+from webhook.model import Carried, Reason, SourceKind, TagChange
 from webhook.parameters import Bool, Choice, Items, reference_globs
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
+from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
 
@@ -29,9 +30,9 @@ class ImportPolicy(Rule):
         Items(Choice("Legacy", "PreserveOriginal")), "the import modes that a DockerImage may have"
     )
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each part of the import policy that is not as it must be."""
-        del review
+        del hearing
         tag = change.new
         if tag is None:
             return
@@ -104,9 +105,9 @@ class ReferencePolicy(Rule):
     needs: ClassVar[tuple[str, ...]] = ("allow",)
     allow: tuple[str, ...] = parameter(Items(Choice("Source", "Local")), "the types that are allowed")
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where a tag with a source has a type that is not allowed."""
-        del review
+        del hearing
         if change.new is None or change.new.source is None:
             return
         found = change.new.reference_policy or "Source"

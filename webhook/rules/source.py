@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from webhook.globs import Glob, ReferenceGlob, any_matches, any_reference_matches
-from webhook.model import Carried, Reason, Review, SourceKind, TagChange
+from webhook.model import Carried, Reason, SourceKind, TagChange
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs
 from webhook.reference import ImageReference
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
+from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
 _SOURCE: Final = frozenset({Carried.SOURCE})
@@ -35,9 +36,9 @@ class SourceKinds(Rule):
     needs: ClassVar[tuple[str, ...]] = ("allow",)
     allow: tuple[str, ...] = parameter(Items(Choice(*SourceKind)), "the kinds that are allowed")
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where the source is of another kind."""
-        del review
+        del hearing
         source = change.new.source if change.new else None
         if source is not None and source.kind not in self.allow:
             yield Violation(
@@ -65,9 +66,9 @@ class Registries(Rule):
     )
     deny: tuple[ReferenceGlob, ...] = parameter(reference_globs(), "those that are denied, whatever is allowed")
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where the image comes from elsewhere."""
-        del review
+        del hearing
         image = docker_image(change)
         if isinstance(image, Violation):
             yield image
@@ -103,9 +104,9 @@ class Pin(Rule):
     digest: bool = parameter(Bool(), "whether a source must be a digest or an ImageStreamImage", default=False)
     denyTags: tuple[Glob, ...] = parameter(globs(), "tags that a source may not have; no tag at all is `latest`")  # noqa: N815 - the policy's name
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where the source can move."""
-        del review
+        del hearing
         source = change.new.source if change.new else None
         image = docker_image(change)
         if isinstance(image, Violation):
@@ -153,9 +154,9 @@ class CrossNamespace(Rule):
         reference_globs(), "what else the internal registry is called, beside its service names"
     )
 
-    def check(self, change: TagChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where the source is in a namespace that is not allowed."""
-        del review
+        del hearing
         image = docker_image(change)
         if isinstance(image, Violation):
             yield image

@@ -1,15 +1,18 @@
-"""What a CEL expression may cost: the engine has no bound of its own, so each turn of a macro counts itself."""
+"""What CEL may cost on a review: the engine has no bound of its own, so each turn of a macro counts itself."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
+
+from webhook.errors import MalformedExpression
 
 COUNT: Final = "__step"
 _NESTED: Final = 2
-_STEPS: Final = 20_000
+_STEPS: Final = 50_000
 _SECONDS: Final = 0.5
+_TOO_MUCH: Final = "it costs too much on this review"
 # The engine builds a list anew for each element that it gets, so the cost of these two grows with the square.
 _WEIGHTS: Final = {"all": 1, "exists": 1, "exists_one": 1, "existsOne": 1, "map": 10, "filter": 10}
 # cel-spec, doc/langdef.md, Syntax: what is in a string or a comment is no code.
@@ -26,30 +29,36 @@ _PIECE: Final = re.compile(
 )
 
 
-class TooDeep(Exception):
-    """Macros are nested deeper than is allowed."""
-
-
 class Steps:
-    """How much of its cost an evaluation has left.
-
-    Attributes:
-        spent: whether there was too little, so that its result means nothing.
-    """
+    """How much of its cost a review has left, for all evaluations together."""
 
     def __init__(self) -> None:
-        self._left = _STEPS
-        self._until: float | None = None  # the engine reads its variables first
-        self.spent = False
+        self._left, self._seconds = _STEPS, _SECONDS
+        self._until = 0.0
+        self._spent = False
+
+    def spend(self, evaluate: Callable[[], Any]) -> Any:
+        """Return what `evaluate` returns, which takes its turns here; whatever it raises comes out.
+
+        Raises:
+            TimeoutError: there is nothing left, or not enough.
+        """
+        if self._spent or self._seconds <= 0:
+            raise TimeoutError(_TOO_MUCH)
+        began = perf_counter()
+        self._until = began + self._seconds
+        try:
+            return evaluate()
+        finally:
+            self._seconds -= perf_counter() - began
+            if self._spent:  # CEL's || and && may have swallowed that
+                raise TimeoutError(_TOO_MUCH)
 
     def take(self, weight: int) -> bool:
         """Take one turn of a macro; False where nothing is left."""
-        now = perf_counter()
-        if self._until is None:
-            self._until = now + _SECONDS
         self._left -= weight
-        self.spent = self.spent or self._left < 0 or now > self._until
-        return not self.spent
+        self._spent = self._spent or self._left < 0 or perf_counter() > self._until
+        return not self._spent
 
 
 @dataclass(slots=True)
@@ -67,7 +76,7 @@ def counted(source: str) -> str:
         source: an expression that the engine can parse.
 
     Raises:
-        TooDeep: a macro is in the body of more others than are allowed.
+        MalformedExpression: a macro is in the body of more others than are allowed.
     """
     return "".join(_counted(source))
 
@@ -79,7 +88,7 @@ def _counted(source: str) -> Iterator[str]:
         last = opened[-1] if opened else _Open()
         if macro:
             if sum(each.weight > 0 and each.commas > 0 for each in opened) >= _NESTED:
-                raise TooDeep(f"expected macros nested {_NESTED} deep at most, got .{macro} in two others")
+                raise MalformedExpression(f"expected macros nested {_NESTED} deep at most, got .{macro} in two others")
             opened.append(_Open(_WEIGHTS[macro]))
         elif piece in ("(", "[", "{"):
             opened.append(_Open())

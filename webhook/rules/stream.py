@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.model import Reason, Review, StreamChange
+from webhook.model import Reason, StreamChange
 from webhook.parameters import Bool, Count
 from webhook.rules.base import Rule, Violation, parameter
+from webhook.rules.hearing import Hearing
 from webhook.rules.policies import word
 
 
@@ -20,9 +21,9 @@ class LookupPolicy(Rule):
     needs: ClassVar[tuple[str, ...]] = ("local",)
     local: bool | None = parameter(Bool(), "what `lookupPolicy.local` must be", default=None)
 
-    def check(self, change: StreamChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: StreamChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where the stream's lookup is not as it must be."""
-        del review
+        del hearing
         new = change.new
         if new is not None and new.lookup_local is not self.local:
             yield Violation(
@@ -46,9 +47,9 @@ class TagLimit(Rule):
     needs: ClassVar[tuple[str, ...]] = ("max",)
     max: int | None = parameter(Count(1), "the most tags it may have", default=None)
 
-    def check(self, change: StreamChange, review: Review) -> Iterator[Violation]:
+    def check(self, change: StreamChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where the stream has more tags than it may, and not fewer than it had."""
-        del review
+        del hearing
         new, old = change.new, change.old
         if new is None or self.max is None or new.tags <= self.max or (old is not None and new.tags < old.tags):
             return

@@ -11,6 +11,7 @@ from webhook.model import Image, Mode, PatchOp, Review, TagChange, User, allow, 
 from webhook.policy import Policy
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome
 from webhook.review import GROUP, VERSION
+from webhook.rules.hearing import Hearing
 from webhook.text import printable
 
 # Who set a tag the cluster does not store: rules that ask for users or groups say nothing, and nobody is exempt.
@@ -28,8 +29,9 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
         images: the images that are known, by digest.
     """
     review = _review(stream, stands=True)
+    hearing = Hearing(review)
     for change in standing.standing(review, images):
-        findings = tuple(admission.judge(change, review, policy))
+        findings = tuple(admission.judge(change, hearing, policy))
         if not findings and not isinstance(change, TagChange):
             continue
         refused = any(finding.mode is Mode.ENFORCE for finding in findings)

@@ -6,6 +6,7 @@ from typing import Final
 
 from webhook.policy.vap.check import Check
 from webhook.policy.vap.syntax import literal
+from webhook.rules.engine import TAG
 from webhook.rules.expression import Expression, Validation
 
 # The language's own, and the string library's, which Kubernetes has had since it has had CEL
@@ -40,11 +41,11 @@ def inexpressible(rule: Expression) -> str:
     """Return why the API server cannot evaluate `rule`, "" where it can."""
     for validation in rule.validations:
         program = validation.program
-        if "tag" in program.variables():
+        if TAG in program.variables:
             return "it reads `tag`, which only the webhook makes; write it with object, oldObject and request"
         if _UNKNOWN.search(validation.expression):
             return "it reads what the API server's `request` has not"
-        words = {name for name in program.functions() if name[0].isalpha()}
+        words = {name for name in program.functions if name[0].isalpha()}
         if missing := sorted(words - _KNOWN):
             return f"it calls {', '.join(missing)}, which not every API server's CEL has"
     return ""
