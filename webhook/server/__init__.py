@@ -2,14 +2,19 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from mmap import mmap
+from queue import Empty
+from signal import SIGINT, SIGQUIT, SIGTERM
 from typing import Any, Final, NoReturn
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from gunicorn.sock import close_sockets
 
 from webhook.server.worker import Served, Terms, Worker
 
@@ -17,6 +22,7 @@ __all__ = ["Listen", "Served", "run"]
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - the workers' heartbeats must not wait for a disk, nor need a writable root
 _STUCK_SECONDS: Final = 30
 _SPARE_SECONDS: Final = 5
+_REAP_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,21 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's signature
         """Stop the workers, and the server with them."""
         self.app.terms.stopping[0] = 1
-        super().stop(graceful)
+        super().stop(graceful and self._waited())
+
+    def _waited(self) -> bool:
+        """Wait until the workers have ended, False where they are to be quick: gunicorn's own wait is by the time of day."""
+        close_sockets(self.LISTENERS, unlink=False)
+        self.LISTENERS: list[Any] = []
+        self.kill_workers(SIGTERM)
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while self.WORKERS and time.monotonic() < deadline:
+            with suppress(Empty):
+                if self.SIG_QUEUE.get_nowait() in (SIGINT, SIGQUIT):
+                    return False
+            self.reap_workers()
+            time.sleep(_REAP_SECONDS)
+        return True
 
 
 class _Application(BaseApplication):  # type: ignore[misc]

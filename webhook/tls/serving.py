@@ -37,6 +37,7 @@ class Serving:
             CertificateRefused: with every fault.
         """
         self._cert, self._key, self._client_ca = cert, key, client_ca
+        self._untimely: x509.Certificate | None = None  # what was refused by the time of day, and by nothing else
         self._signature = self._sign()
         self._newest, self._expires = self._load()
         self._context = self._newest
@@ -54,13 +55,13 @@ class Serving:
         return self._expires
 
     def refresh(self) -> bool:
-        """Load the pair again if its files changed; whether there is a new one.
+        """Load the pair again if its files changed, or if it is valid by now; whether there is a new one.
 
         Raises:
             CertificateRefused: with every fault, once for each change; the last good pair stays.
         """
         found = self._sign()
-        if found == self._signature:
+        if found == self._signature and (self._untimely is None or _untimely(self._untimely)):
             return False
         self._signature = found
         self._newest, self._expires = self._load()
@@ -85,15 +86,8 @@ class Serving:
         faults: list[Fault] = []
         leaf = _read_certificate(self._cert, faults)
         key = _read_key(self._key, faults)
-        now = datetime.now(UTC)
-        if leaf is not None and key is not None and not faults:
-            if _public(leaf.public_key()) != _public(key.public_key()):
-                faults.append(Fault(str(self._cert), "", f"is not of the key in {self._key}"))
-            if leaf.not_valid_after_utc <= now:
-                faults.append(Fault(str(self._cert), "", f"expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"))
-            if leaf.not_valid_before_utc > now:
-                when = f"{leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-                faults.append(Fault(str(self._cert), "", f"is not valid before {when}"))
+        if leaf is not None and key is not None and _public(leaf.public_key()) != _public(key.public_key()):
+            faults.append(Fault(str(self._cert), "", f"is not of the key in {self._key}"))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(_CIPHERS)
@@ -106,9 +100,23 @@ class Serving:
                 context.load_cert_chain(self._cert, self._key, password=lambda: "")
             except (OSError, ValueError) as error:
                 faults.append(Fault(str(self._cert), "", f"cannot be served: {error}"))
+        self._untimely = None
+        if leaf is not None and key is not None and (wrong := _untimely(leaf)):
+            self._untimely = None if faults else leaf
+            faults.append(Fault(str(self._cert), "", wrong))
         if faults or leaf is None:
             raise CertificateRefused(tuple(faults))
         return context, leaf.not_valid_after_utc
+
+
+def _untimely(leaf: x509.Certificate) -> str:
+    """Return why a certificate is not valid now, "" where it is; the clock may be wrong, and be put right later."""
+    now = datetime.now(UTC)
+    if leaf.not_valid_after_utc <= now:
+        return f"expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    if leaf.not_valid_before_utc > now:
+        return f"is not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+    return ""
 
 
 def _public(key: object) -> bytes:
