@@ -176,16 +176,33 @@ def other_parser(text: str) -> ImageReference | None:
     return ImageReference(registry, found.path(), found["tag"] or "", found["digest"] or "")
 
 
-def _pattern(segments: list[str], separator: str) -> str:
-    """Return the regular expression that segments of a glob mean."""
-    some = f"[^{re.escape(separator)}]*" if separator else r"[\s\S]*"
-    return re.escape(separator).join(
-        r"[\s\S]*" if segment == "**" else some.join(map(re.escape, segment.split("*"))) for segment in segments
-    )
+def _meant(segments: list[str], separator: str, text: str) -> bool:
+    """Whether segments of a glob mean a text, found by all places in it at once: a regular expression may try for hours."""
+    places = {0}
+    for number, segment in enumerate(segments):
+        if number:
+            places = {at + 1 for at in places if text.startswith(separator, at)}
+        if segment == "**":
+            places = _onward(places, text, "")
+            continue
+        for star, piece in enumerate(segment.split("*")):
+            reached = _onward(places, text, separator) if star else places
+            places = {at + len(piece) for at in reached if text.startswith(piece, at)}
+    return len(text) in places
+
+
+def _onward(places: set[int], text: str, stop: str) -> set[int]:
+    """Return all places that can be come to from `places` without passing over `stop`."""
+    found: set[int] = set()
+    for at in sorted(places):
+        if at not in found:
+            end = text.find(stop, at) if stop else -1
+            found.update(range(at, (end if end >= 0 else len(text)) + 1))
+    return found
 
 
 def glob(data: bytes) -> None:
-    """A pattern and a text, one a line: matching is what the pattern's regular expression says, and an index misses nothing."""
+    """A pattern and a text, one a line: matching is what the pattern means, and an index misses nothing."""
     pattern, _, text = data.decode("utf-8", "replace").partition("\n")
     for separator in ("/", ""):
         try:
@@ -193,8 +210,8 @@ def glob(data: bytes) -> None:
         except MalformedGlob as refused:
             assert _shown(refused)
             continue
-        expected = re.fullmatch(_pattern(pattern.split(separator) if separator else [pattern], separator), text)
-        assert made.matches(text) is bool(expected), (pattern, text)
+        expected = _meant(pattern.split(separator) if separator else [pattern], separator, text)
+        assert made.matches(text) is expected, (pattern, text)
         assert not expected or text.startswith(made.literal)
         assert not expected or not made.exact or text == pattern
         if not separator and expected:
@@ -216,9 +233,9 @@ def _reference_glob(pattern: str, text: str) -> None:
     host, _, port = first.partition(":")
     own_host, _, own_port = found.registry.partition(":")
     expected = (
-        (first == "*" or re.fullmatch(_pattern(host.split("."), "."), own_host))
+        (first == "*" or _meant(host.split("."), ".", own_host))
         and (first == "*" or own_port == port or (port == "*" and own_port))
-        and (not slash or re.fullmatch(_pattern(path.split("/"), "/"), found.repository))
+        and (not slash or _meant(path.split("/"), "/", found.repository))
     )
     assert made.matches(found) is bool(expected), (pattern, text)
 

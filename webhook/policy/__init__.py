@@ -17,6 +17,7 @@ from webhook.parameters import understand
 from webhook.policy.entries import POLICY, SPEC, DefaultEntry, ExemptionEntry, RuleEntry
 from webhook.policy.plan import Plan
 from webhook.rules.cluster import Schema
+from webhook.text import quoted
 
 SHIPPED: Final = "default.yaml"
 TEST_KIND: Final = "ImageTagPolicyTest"
@@ -185,7 +186,11 @@ def _twice(documents: list[Document]) -> list[Fault]:
                 if name in seen:
                     first = seen[name]
                     faults.append(
-                        Fault(fault.where, fault.path, f'the name "{name}" is taken by {first.path} in {first.where}')
+                        Fault(
+                            fault.where,
+                            fault.path,
+                            f"the name {quoted(name)} is taken by {first.path} in {first.where}",
+                        )
                     )
                 seen.setdefault(name, fault)
     return faults

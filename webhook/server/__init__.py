@@ -75,7 +75,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         super().stop(graceful and self._waited())
 
     def _waited(self) -> bool:
-        """Wait until the workers have ended, False where they are to be quick: gunicorn's own wait is by the time of day."""
+        """Wait for the workers to end, False where they are to be quick; gunicorn's own wait is by the time of day."""
         close_sockets(self.LISTENERS, unlink=False)
         self.LISTENERS: list[Any] = []
         self.kill_workers(SIGTERM)
