@@ -123,25 +123,30 @@ def mount(directory: Path, entries: dict[str, bytes]) -> None:
 
 
 @contextmanager
-def serving(directory: Path, *arguments: str, **environment: str) -> Iterator[Server]:
-    """Run `istag-webhook serve --dev` with its certificates in `directory`, until the end of the block."""
+def serving(directory: Path, *arguments: str, stdout: int = subprocess.PIPE, **environment: str) -> Iterator[Server]:
+    """Run `istag-webhook serve --dev` with its certificates in `directory`, until the end of the block.
+
+    Its standard output is kept in `out`, or is the descriptor `stdout`.
+    """
     certs = directory / "certs"
     command = [
         sys.executable, "-m", "webhook.cli", "serve", "--dev", "--port", "0", "--management-port", "0", "--workers", "2",
         "--cert", str(certs / "tls.crt"), "--key", str(certs / "tls.key"), *arguments,
     ]  # fmt: skip
     workers = next(int(value) for name, value in reversed(list(pairwise(command))) if name == "--workers")
-    with running(command, certs / "ca.crt", directory, **environment) as server:
+    with running(command, certs / "ca.crt", directory, stdout, **environment) as server:
         # The first is ready before the last is there.
         until(lambda: len(server.workers()) == workers, f"{workers} workers")
         yield server
 
 
 @contextmanager
-def running(command: list[str], ca: Path, directory: Path, **environment: str) -> Iterator[Server]:
+def running(
+    command: list[str], ca: Path, directory: Path, stdout: int = subprocess.PIPE, **environment: str
+) -> Iterator[Server]:
     """Run a command that serves in `directory`, until the end of the block."""
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=directory, env={**os.environ, **environment}
+        command, stdout=stdout, stderr=subprocess.PIPE, cwd=directory, env={**os.environ, **environment}
     )
     server = Server(process, ca)
     readers = [threading.Thread(target=_log, args=(server,)), threading.Thread(target=_out, args=(server,))]
@@ -229,7 +234,8 @@ def _log(server: Server) -> None:
 
 
 def _out(server: Server) -> None:
-    assert server.process.stdout is not None
+    if server.process.stdout is None:
+        return  # it is somebody else's
     while part := os.read(server.process.stdout.fileno(), 2**16):
         server.out.extend(part)
     server.process.stdout.close()

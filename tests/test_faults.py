@@ -5,10 +5,12 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import ssl
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,10 +34,10 @@ def _policy(path: Path, *registries: str) -> None:
 
 
 @contextlib.contextmanager
-def _served(directory: Path, *arguments: str) -> Iterator[Server]:
+def _served(directory: Path, *arguments: str, stdout: int = subprocess.PIPE) -> Iterator[Server]:
     """Run a server whose policy trusts one registry."""
     _policy(directory / "policy.yaml", "quay.io")
-    with serving(directory, "--policy", str(directory / "policy.yaml"), *arguments) as server:
+    with serving(directory, "--policy", str(directory / "policy.yaml"), *arguments, stdout=stdout) as server:
         yield server
 
 
@@ -162,6 +164,77 @@ def test_a_reader_that_stalls_under_load(tmp_path: Path) -> None:
             reader.send_signal(signal.SIGCONT)
             reader.wait(30)
     load.hold(gate.read_bytes().splitlines())
+
+
+class _Reader:
+    """Somebody who reads a pipe until told to go away."""
+
+    def __init__(self, descriptor: int, into: bytearray) -> None:
+        self._descriptor, self._into, self._going = descriptor, into, threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while not self._going.is_set():
+            if select.select([self._descriptor], [], [], 0.02)[0]:
+                self._into.extend(os.read(self._descriptor, 2**16))
+
+    def go(self) -> None:
+        """Go away: close the reader's end."""
+        self._going.set()
+        self._thread.join()
+        with contextlib.suppress(OSError):  # it was closed before
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+
+def test_a_reader_that_goes_away_under_load(tmp_path: Path) -> None:
+    """Where nobody has the other end of standard output any more, every answer is 500 and none is allowed; it ends as it should."""
+    read, (end, output) = bytearray(), os.pipe()
+    reader = _Reader(end, read)
+    try:
+        with _served(tmp_path, stdout=output) as server:
+            os.close(output)
+            with Hammer(server) as load:
+                reader.go()
+                load.more("without a reader", status=500)
+                gone, answered = load.allowed(), load.statuses[200]
+                load.more("still without one", status=500, count=100)
+                assert (load.allowed(), load.statuses[200]) == (gone, answered)
+                assert server.get("/readyz")[0] == 200
+                assert server.metric('istag_webhook_records_total{result="failed"}') > 0
+                assert "Broken pipe" in str(server.logged("could not be answered"))
+            server.signal(signal.SIGTERM)
+            assert server.process.wait(30) == 0
+    finally:
+        reader.go()
+    assert (load.lost, set(load.statuses)) == ([], {200, 500})
+    whole = [json.loads(line) for line in read.splitlines(keepends=True) if line.endswith(b"\n")]
+    assert {load.answers[record["uid"]] for record in whole if record["verdict"] == "deny"} == {(200, False)}
+    assert not any(allowed for uid, (_, allowed) in load.answers.items() if uid.startswith("other"))
+
+
+def test_a_reader_that_comes_back_under_load(tmp_path: Path) -> None:
+    """A named pipe, as containerd gives it, may be opened again: 500 while nobody has it open, then every answer has its record."""
+    read, fifo = bytearray(), tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = _Reader(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), read)
+    output = os.open(fifo, os.O_WRONLY)
+    try:
+        with _served(tmp_path, stdout=output) as server, Hammer(server) as load:
+            reader.go()
+            load.more("without a reader", status=500)
+            gone = load.allowed()
+            load.more("still without one", status=500)
+            assert load.allowed() == gone
+            reader = _Reader(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), read)
+            load.more("with another reader", count=100)
+        until(lambda: load.statuses[200] <= len(read.splitlines()), "the last record")
+    finally:
+        reader.go()
+        os.close(output)
+    assert (load.lost, set(load.statuses)) == ([], {200, 500})
+    load.hold(bytes(read).splitlines())
 
 
 def _many(source: str, uid: str, tags: int = 300) -> bytes:
