@@ -11,7 +11,7 @@ SUPPLY := .supply/tools/bin
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser lint bench bench-peers fuzz golden lock audit sbom licences clean
+.PHONY: help run test browser lint bench bench-memory bench-peers faults fuzz golden lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: .venv/dev  ## measure a review beside a null endpoint, large policies and
 	$(BIN)/python tests/bench.py replay
 	$(BIN)/python tests/bench.py scan
 	$(BIN)/python tests/bench.py load
+
+bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
+	$(BIN)/python tests/bench.py memory
 
 bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kopf, Pepr and a null endpoint, into the README
 	$(BIN)/python tests/assets.py

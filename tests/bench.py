@@ -44,6 +44,7 @@ _TWENTY: Final = Path(__file__).parent / "policies" / "twenty.yaml"
 _APPS: Final[dict[str, tuple[Path, ...]]] = {"null": (), "ours": (), "ours, 20 rules": (_TWENTY,)}
 CONNECTIONS: Final = 16
 CORES: Final = sorted(os.sched_getaffinity(0))
+_CEL: Final = """'!tag.scheduled && request.userInfo.username != "" && has(object.spec)'"""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -451,18 +452,21 @@ def streams() -> None:
 
     shipped = load()
     asking = policy_of("spec: {rules: [{name: known, existing: audit, registries: {allow: [quay.io]}}]}\n")
+    cel = policy_of(f"spec: {{rules: [{{name: cel, expression: {{validations: [{{expression: {_CEL}}}]}}}}]}}\n")
     click.echo(
-        "| tags | body | JSON decode us | review decode us | shipped policy us | a rule with `existing: audit` us |"
+        "| tags | body | JSON decode us | review decode us | shipped policy us | a rule with `existing: audit` us "
+        "| an `expression`, all tags moved us |"
     )
-    click.echo("|--:|--:|--:|--:|--:|--:|")
+    click.echo("|--:|--:|--:|--:|--:|--:|--:|")
     for count in (1, 10, 100, 1_000):
         body = stream(count)
-        review = decode(body, doors.DOORS)
+        review, moved = decode(body, doors.DOORS), decode(stream(count, moved=count), doors.DOORS)
         figures = (
             _fastest(lambda body=body: json.loads(body)),  # type: ignore[misc]
             _fastest(lambda body=body: decode(body, doors.DOORS)),  # type: ignore[misc]
             _fastest(lambda review=review: admission.validate(review, shipped)),  # type: ignore[misc]
             _fastest(lambda review=review: admission.validate(review, asking)),  # type: ignore[misc]
+            _fastest(lambda moved=moved: admission.validate(moved, cel)),  # type: ignore[misc]
         )
         click.echo(f"| {count:,} | {len(body):,} B | " + " | ".join(f"{figure:,.0f}" for figure in figures) + " |")
 
@@ -531,23 +535,24 @@ def scan(count: int) -> None:
 @click.option("--reviews", default=1_000_000, show_default=True)
 def memory(reviews: int) -> None:
     """Print what a worker of `serve` holds after more and more reviews, none of which is like another."""
-    from mileage import Callers  # noqa: PLC0415 - the tests' own
-    from mileage import memory as held  # noqa: PLC0415 - as above
+    from footprint import memory as held  # noqa: PLC0415 - the tests' own
+    from mileage import Callers  # noqa: PLC0415 - as above
     from serving import serving  # noqa: PLC0415 - as above
 
-    click.echo("| reviews | resident MiB | proportional MiB | own MiB | heap MiB | reviews a second |")
+    fields = ("Rss", "Pss", "Private_Dirty", "Anonymous")  # proc(5), smaps_rollup
+    click.echo(f"| reviews | {' | '.join(f'{field} MiB' for field in fields)} | reviews a second |")
     click.echo("|--:|--:|--:|--:|--:|--:|")
     with TemporaryDirectory() as name, serving(Path(name), "--workers", "1", "--record", os.devnull) as server:
         (worker,) = server.workers()
         with Callers(server) as callers:
-            sent = 0
             for share in (0, 0.01, 0.1, 0.25, 0.5, 0.75, 1):
-                now, started = int(reviews * share), time.perf_counter()
-                callers.send(now - sent)
-                rate, sent = (now - sent) / (time.perf_counter() - started), now
-                figures = " | ".join(f"{size / 2**20:.1f}" for size in held(worker).values())
+                before, started = callers.statuses.total(), time.perf_counter()
+                callers.send(int(reviews * share) - before)
+                now = callers.statuses.total()
+                rate = (now - before) / (time.perf_counter() - started)
+                figures = " | ".join(f"{held(worker, field):.1f}" for field in fields)
                 click.echo(f"| {now:,} | {figures} | {rate:,.0f} |")
-            if callers.statuses != {b"200": sent} or server.workers() != {worker}:
+            if set(callers.statuses) != {b"200"} or server.workers() != {worker}:
                 raise click.ClickException(f"not every review was answered 200 by one worker: {callers.statuses}")
 
 

@@ -1,4 +1,4 @@
-"""What a worker's memory is after many reviews, none of which is like another, over kept connections."""
+"""Many reviews, none of which is like another, over kept connections."""
 
 import json
 import re
@@ -7,7 +7,6 @@ import ssl
 import threading
 from collections import Counter
 from itertools import count
-from pathlib import Path
 from typing import Self
 
 from serving import Server
@@ -100,19 +99,3 @@ def _request(number: int) -> bytes:
         body, path = json.dumps(document).encode(), ("/validate", "/mutate")[number % 2]
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
-
-
-def memory(pid: int) -> dict[str, int]:
-    """Return what a process holds, in bytes (proc(5), smaps_rollup).
-
-    `resident` is all that is in memory, `proportional` its share of what it shares, `own` what is freed when it ends,
-    `heap` the part of it that no file backs.
-    """
-    fields = re.findall(r"^(\w+): +(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    found = {name: int(size) * 1024 for name, size in fields}
-    return {
-        "resident": found["Rss"],
-        "proportional": found["Pss"],
-        "own": found["Private_Clean"] + found["Private_Dirty"],
-        "heap": found["Anonymous"],
-    }

@@ -123,7 +123,7 @@ def mount(directory: Path, entries: dict[str, bytes]) -> None:
 
 
 @contextmanager
-def serving(directory: Path, *arguments: str, stdout: int = subprocess.PIPE, **environment: str) -> Iterator[Server]:
+def serving(directory: Path, *arguments: str, stdout: Any = subprocess.PIPE, **environment: str) -> Iterator[Server]:
     """Run `istag-webhook serve --dev` with its certificates in `directory`, until the end of the block.
 
     Its standard output is kept in `out`, or is the descriptor `stdout`.
@@ -142,7 +142,7 @@ def serving(directory: Path, *arguments: str, stdout: int = subprocess.PIPE, **e
 
 @contextmanager
 def running(
-    command: list[str], ca: Path, directory: Path, stdout: int = subprocess.PIPE, **environment: str
+    command: list[str], ca: Path, directory: Path, stdout: Any = subprocess.PIPE, **environment: str
 ) -> Iterator[Server]:
     """Run a command that serves in `directory`, until the end of the block."""
     process = subprocess.Popen(

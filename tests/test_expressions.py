@@ -131,6 +131,24 @@ def test_a_thousand_tags(expression: str) -> None:
     assert admission.validate(decode(_stream(1_000), doors.DOORS), _policy(expression)).allowed
 
 
+def test_what_is_found_once_is_of_its_own_expression() -> None:
+    """Of two expressions that read and call the same, each says its own, of what is and of what was."""
+    texts = ["object.spec.tags.size() == 3", "object.spec.tags.size() == 4", "object.spec.tags.size() == 5"]
+    validations = [{"expression": text, "message": text} for text in texts]
+    policy = policy_of(
+        f"spec: {json.dumps({'rules': [{'name': 'cel', 'expression': {'validations': validations}}]})}\n"
+    )
+    review = json.loads(_stream(4))
+    review["request"]["oldObject"]["spec"]["tags"].pop()
+    review["request"]["object"]["spec"]["tags"][0] = review["request"]["oldObject"]["spec"]["tags"][0]
+    decision = admission.validate(decode(json.dumps(review).encode(), doors.DOORS), policy)
+    said = {
+        (finding.field, finding.message, finding.existing) for finding in decision.findings if finding.rule == "cel"
+    }
+    moved = {(f"spec.tags[{tag}]", texts[each], False) for tag in (1, 2, 3) for each in (0, 2)}
+    assert said == moved | {("spec.tags[0]", texts[0], False), ("spec.tags[0]", texts[2], True)}
+
+
 def test_a_review_has_one_budget() -> None:
     """What a few tags may cost a thousand may not: from where nothing is left, every tag is refused."""
     policy = _policy(_EACH_AGAINST_ALL)

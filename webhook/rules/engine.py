@@ -67,9 +67,9 @@ def _engine() -> tuple[ModuleType, ModuleType]:
     return cel, stdlib
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """An expression that counts what it costs.
+    """An expression that counts what it costs; the same as none but itself.
 
     Attributes:
         variables: those of `VARIABLES` that it reads.
@@ -80,7 +80,7 @@ class Program:
     variables: frozenset[str]
     functions: frozenset[str]
     added: bool
-    compiled: "Compiled" = field(repr=False, compare=False)
+    compiled: "Compiled" = field(repr=False)
 
 
 def compiled(source: str) -> Program:
@@ -110,42 +110,41 @@ def compiled(source: str) -> Program:
 class Evaluation:
     """What expressions are evaluated with on one review; what is the same for all of its tags is done once."""
 
-    def __init__(self, review: Review) -> None:
+    def __init__(self, review: Review, steps: Steps) -> None:
         cel, self._stdlib = _engine()
         self._values = {"object": review.object, "oldObject": review.old_object, "request": review.request}
         self._warm = partial(cel.evaluate, "true")
         self._context: Context = cel.Context()
-        self._ready = self._added = False
+        self._added = False
         # Each new variable makes the engine build all of them anew, so the tag is one that it asks for.
         self._asked: dict[str, Any] = {}
         self._context.set_variable_resolver(self._asked.get)
+        self._context.add_function(COUNT, steps.take)
+        self._steps = steps
         self._known: dict[Program, Any] = {}
 
-    def result(self, program: Program, tag: Callable[[], dict[str, Any]], steps: Steps) -> Any:
+    def result(self, program: Program, tag: Callable[[], dict[str, Any]]) -> Any:
         """Evaluate `program` where the variable `tag` is what `tag` returns; whatever the engine raises comes out.
 
         Raises:
-            TimeoutError: it costs more than `steps` has left.
+            TimeoutError: it costs more than is left for the review.
         """
         if program in self._known:
             return self._known[program]
-        self._prepare(program, steps)
+        self._prepare(program)
         if TAG in program.variables:
             self._asked[TAG] = tag()
-            return steps.spend(partial(program.compiled.execute, self._context))
-        found = self._known[program] = steps.spend(partial(program.compiled.execute, self._context))
+            return self._steps.spend(partial(program.compiled.execute, self._context))
+        found = self._known[program] = self._steps.spend(partial(program.compiled.execute, self._context))
         return found
 
-    def _prepare(self, program: Program, steps: Steps) -> None:
+    def _prepare(self, program: Program) -> None:
         """Have what `program` reads, and let the engine take it up; that costs what the review's size allows."""
         missing = program.variables & self._values.keys()
-        if self._ready and not missing and (self._added or not program.added):
-            return
-        self._ready = True
         for name in missing:
             self._context.add_variable(name, self._values.pop(name))
         if program.added and not self._added:
             self._stdlib.add_stdlib_to_context(self._context)
             self._added = True
-        self._context.add_function(COUNT, steps.take)
-        self._warm(self._context)
+        if missing:
+            self._warm(self._context)

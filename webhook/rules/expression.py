@@ -76,7 +76,7 @@ class Expression(Rule):
         evaluation, tag = hearing.once(Evaluation), partial(as_variable, change)
         for validation in self.validations:
             try:
-                result = evaluation.result(validation.program, tag, hearing.steps)
+                result = evaluation.result(validation.program, tag)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer

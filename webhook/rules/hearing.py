@@ -24,18 +24,18 @@ class Hearing:
         """Hear `review`, as it was before where it is the past of another hearing."""
         self.review, self.past = review, of is not None
         self.steps: Steps = of.steps if of is not None else Steps()
-        self._was: Hearing | None = self if of is not None else None
+        self._was: Hearing | None = None
         self._made: dict[Any, Any] = {}
 
     def as_it_was(self) -> "Hearing":
-        """Return the hearing of the object as it was before; it costs the same hearing."""
+        """Return the hearing of the object as it was before; what it costs, this one has less."""
         if self._was is None:
             self._was = Hearing(self.review.as_it_was(), self)
         return self._was
 
-    def once(self, make: Callable[[Review], Made]) -> Made:
-        """Return what `make` makes of the review, made at the first call and kept until the hearing ends."""
+    def once(self, make: Callable[[Review, Steps], Made]) -> Made:
+        """Return what `make` makes of the review and its budget, made at the first call and kept for the hearing."""
         if make not in self._made:
-            self._made[make] = make(self.review)
+            self._made[make] = make(self.review, self.steps)
         made: Made = self._made[make]
         return made
