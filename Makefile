@@ -48,6 +48,9 @@ bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kop
 	$(BIN)/python tests/assets.py
 	$(BIN)/python tests/bench_peers.py --readme
 
+faults: .venv/dev  ## run the tests of faults, and write what they counted into tests/FAULTS.md
+	$(BIN)/pytest -q --measure $$(grep -o 'test_[a-z]*\.py::test_[a-z_0-9]*' tests/FAULTS.md | sort -u | sed 's|^|tests/|')
+
 fuzz: .venv/fuzz  ## fuzz each target of tests/fuzz.py for FUZZ_SECONDS, and keep what reached something new
 	$(BIN)/python tests/fuzzing.py $(FUZZ_SECONDS) --keep
 

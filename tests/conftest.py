@@ -11,6 +11,7 @@ from typing import Any
 
 import apiserver
 import assets
+import measuring
 import pytest
 import streams
 from apiserver import LEFT_OUT, ApiServer, Said, leave_out
@@ -31,6 +32,7 @@ settings.load_profile("untimed")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flag that writes the golden answers anew."""
     parser.addoption("--regenerate", action="store_true", help="write the expected answers of the golden reviews anew")
+    parser.addoption("--measure", action="store_true", help="write what the tests of faults counted into FAULTS.md")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,6 +47,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     """Say at the very end, and plainly, what was left out, and how to get what was missing."""
     yield
+    if terminalreporter.config.getoption("--measure"):
+        found = measuring.measured(terminalreporter.stats.get("passed", []))
+        measuring.TABLE.write_text(measuring.written(measuring.TABLE.read_text(), found))
+        terminalreporter.write_line(f"{measuring.TABLE.name} says what {len(found)} tests counted")
     skipped = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])]
     reasons = Counter(reason.partition(LEFT_OUT)[2] for reason in skipped if LEFT_OUT in reason)
     if reasons:
@@ -52,6 +58,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
         for reason, count in reasons.items():
             terminalreporter.write_line(f"{count} skipped: {reason}")
         terminalreporter.write_line("CONTRIBUTING.md says where what was missing comes from.")
+
+
+@pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> measuring.Measured:
+    """Return what notes how many requests a test counted, for FAULTS.md."""
+    return lambda **counted: record_property(measuring.NAME, measuring.sentence(**counted))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Self
@@ -66,10 +67,20 @@ class Hammer:
         """How often each status was answered."""
         return Counter(status for status, _ in tuple(self.answers.values()))
 
-    def more(self, what: str, status: int = 200, count: int = 20) -> None:
-        """Wait for `count` more answers of a status."""
-        before = self.statuses[status]
+    @property
+    def counted(self) -> dict[str, int]:
+        """How many requests were sent, got no answer, and were answered something else than 200."""
+        statuses = self.statuses
+        requests = statuses.total() + len(self.lost)
+        return {"requests": requests, "lost": len(self.lost), "failed": statuses.total() - statuses[200]}
+
+    def more(self, what: str, status: int = 200, count: int = 20) -> float:
+        """Wait for `count` more answers of a status; return the seconds until there was the first of them."""
+        before, started = self.statuses[status], time.monotonic()
+        until(lambda: self.statuses[status] > before, f"an answer {status}: {what}", 60)
+        first = time.monotonic() - started
         until(lambda: self.statuses[status] >= before + count, f"{count} answers {status}: {what}", 60)
+        return first
 
     def allowed(self) -> set[str]:
         """Return the uids that were allowed."""

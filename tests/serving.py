@@ -203,6 +203,11 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def counted(self) -> dict[str, int]:
+        """How many requests were sent, got no answer, and failed."""
+        return {"requests": self.answered + self.lost, "lost": self.lost, "failed": len(self.failed)}
+
     def _call(self) -> None:
         connection, fresh = self.server.connect(), True
         while not self._stop.is_set():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hammer import Hammer
+from measuring import Measured
 from serving import serving, until
 from support import HEAD, docker, review_of
 
@@ -42,7 +43,7 @@ def _burning(number: int, **more: Any) -> bytes:
 
 
 @pytest.mark.parametrize("name", _EXPRESSIONS)
-def test_an_expression_under_load(tmp_path: Path, name: str) -> None:
+def test_an_expression_under_load(tmp_path: Path, name: str, measured: Measured) -> None:
     """Each such review is refused, and every other is answered; an expression nested deeper is refused with its policy."""
     records, policy = tmp_path / "records.jsonl", tmp_path / "policy.yaml"
     _policy(policy, {"name": "cel", "expression": _validations(_EXPRESSIONS[name])})
@@ -60,11 +61,12 @@ def test_an_expression_under_load(tmp_path: Path, name: str) -> None:
         until(lambda: server.logged("the new policy is refused"), "the nested expression to be refused")
         load.more("under the last good policy", count=50)
     assert (load.lost, set(load.statuses)) == ([], {200})
+    measured(**load.counted)
     load.hold(line for line in records.read_bytes().splitlines() if b'"burning-' not in line)
     assert records.read_bytes().count(b'"burning-') == 4
 
 
-def test_globs_under_load(tmp_path: Path) -> None:
+def test_globs_under_load(tmp_path: Path, measured: Measured) -> None:
     """Each such review is answered, and so is every other."""
     records, policy = tmp_path / "records.jsonl", tmp_path / "policy.yaml"
     globs = [glob for glob in _GLOBS if glob != "**"]
@@ -81,5 +83,6 @@ def test_globs_under_load(tmp_path: Path) -> None:
             load.more(f"beside burning review {number}", count=1)
         load.more("afterwards", count=50)
     assert (load.lost, set(load.statuses)) == ([], {200})
+    measured(**load.counted)
     load.hold(line for line in records.read_bytes().splitlines() if b'"burning-' not in line)
     assert records.read_bytes().count(b'"burning-') == 4

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from clock import Clock
 from hammer import TRUSTED, Hammer
+from measuring import Measured
 from serving import Load, Server, serving, until
 from support import HEAD, docker, review_of
 
@@ -28,7 +29,7 @@ def _last(records: Path) -> datetime:
     return datetime.fromisoformat(json.loads(records.read_bytes().splitlines()[-1])["time"])
 
 
-def test_a_clock_that_jumps_under_load(tmp_path: Path, clock: Clock) -> None:
+def test_a_clock_that_jumps_under_load(tmp_path: Path, clock: Clock, measured: Measured) -> None:
     """Hours ahead, days back and past the certificate's end: no request fails, no worker is replaced, records state the time."""
     records, policy = tmp_path / "records.jsonl", tmp_path / "policy.yaml"
     policy.write_text(HEAD + "spec: {rules: [{name: trusted, registries: {allow: [quay.io]}}]}\n")
@@ -49,12 +50,13 @@ def test_a_clock_that_jumps_under_load(tmp_path: Path, clock: Clock) -> None:
         assert server.workers() == workers
         assert server.metric("istag_webhook_shed_requests_total") == 0
     assert (load.lost, set(load.statuses)) == ([], {200})
+    measured(**load.counted)
     load.hold(line for line in records.read_bytes().splitlines() if json.loads(line)["uid"].startswith(("t", "o")))
     assert [line for line in server.logs if "refused" in line["message"] or "exception" in line] == []
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=6), timedelta(hours=-6)], ids=["ahead", "back"])
-def test_a_clock_that_jumps_while_it_drains(tmp_path: Path, clock: Clock, jump: timedelta) -> None:
+def test_a_clock_that_jumps_while_it_drains(tmp_path: Path, clock: Clock, jump: timedelta, measured: Measured) -> None:
     """The drain takes as long as it should: no request fails, and it ends with 0."""
     with serving(tmp_path, "--drain", "3", "--grace", "20", **clock.environment) as server:
         with Load(server, _REVIEW) as load:
@@ -64,6 +66,7 @@ def test_a_clock_that_jumps_while_it_drains(tmp_path: Path, clock: Clock, jump: 
             answered = load.answered
             until(lambda: load.answered > answered + 50 or load.failed, "answers while it drains")
             assert load.failed == []
+        measured(**load.counted)
         assert server.process.wait(30) == 0
     assert not server.logged("SIGKILL")
 

@@ -15,8 +15,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import measuring
 import pytest
 from hammer import OTHER, TRUSTED, Hammer
+from measuring import Measured
 from serving import Server, serving, until
 from support import HEAD, docker, review_of
 
@@ -48,7 +50,19 @@ def test_the_table_names_tests() -> None:
     assert [(file, name) for file, name in named if f"def {name}(" not in (_HERE / file).read_text()] == []
 
 
-def test_files_replaced_under_load(tmp_path: Path) -> None:
+def test_figures_go_to_their_rows() -> None:
+    """What a test counted stands in each row that names it, and nothing else of the table changes."""
+    table = measuring.TABLE.read_text()
+    test = "test_faults.py::test_files_replaced_under_load"
+    anew = measuring.written(table, {test: measuring.sentence(1_234, 0, 5, recovery=0.125)})
+    rows = [line for line in anew.splitlines() if f"`{test}`" in line]
+    assert len(rows) == 3
+    assert all(" | 1,234 requests, 0 lost, 5 not 200, 200 again after 0.12 s | " in row for row in rows)
+    assert len(anew.splitlines()) - len(table.splitlines()) in (0, 1)
+    assert measuring.written(anew, {}) == anew
+
+
+def test_files_replaced_under_load(tmp_path: Path, measured: Measured) -> None:
     """Rubbish for a certificate and a policy that is bad, half or gone change no answer; a good policy changes every one."""
     records, policy = tmp_path / "records.jsonl", tmp_path / "policy.yaml"
     with _served(tmp_path, "--record", str(records)) as server:
@@ -71,6 +85,7 @@ def test_files_replaced_under_load(tmp_path: Path) -> None:
             load.more("with the new certificate")
             assert server.metric("istag_webhook_policy_last_load_successful") == 0
         assert (load.lost, set(load.statuses)) == ([], {200})
+        measured(**load.counted)
         assert {uid for uid in load.answers if uid.startswith("trusted")} == load.allowed()
         load.hold(records.read_bytes().splitlines())
 
@@ -85,7 +100,7 @@ def _everywhere(server: Server) -> bool:
     return sum("certificate loaded" in line["message"] for line in tuple(server.logs)) >= len(server.workers())
 
 
-def test_a_disk_that_fills_under_load(tmp_path: Path) -> None:
+def test_a_disk_that_fills_under_load(tmp_path: Path, measured: Measured) -> None:
     """While the disk is full nothing is allowed; when there is space again all is answered, and every record is whole."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -105,14 +120,15 @@ def test_a_disk_that_fills_under_load(tmp_path: Path) -> None:
             assert len(load.allowed() - full) <= 4, "a record fitted where there was no space"
             assert server.get("/readyz")[0] == 200
             (disk / "other").unlink()
-            load.more("with space again", count=100)
+            back = load.more("with space again", count=100)
         assert (load.lost, set(load.statuses)) == ([], {200, 500})
+        measured(**load.counted, recovery=back)
         load.hold((disk / "records.jsonl").read_bytes().splitlines())
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_records_rotated_under_load(tmp_path: Path) -> None:
+def test_records_rotated_under_load(tmp_path: Path, measured: Measured) -> None:
     """Rotated again and again, the files have one whole record for each answer."""
     records = tmp_path / "records.jsonl"
     with _served(tmp_path, "--record", str(records)) as server, Hammer(server) as load:
@@ -121,10 +137,11 @@ def test_records_rotated_under_load(tmp_path: Path) -> None:
             records.rename(tmp_path / f"records.{number}")
             until(records.exists, "the next file")
     assert (load.lost, set(load.statuses)) == ([], {200})
+    measured(**load.counted)
     load.hold(line for path in tmp_path.glob("records.*") for line in path.read_bytes().splitlines())
 
 
-def test_a_record_directory_gone_under_load(tmp_path: Path) -> None:
+def test_a_record_directory_gone_under_load(tmp_path: Path, measured: Measured) -> None:
     """While the directory of the records is gone nothing is allowed; when it is back all is answered."""
     directory = tmp_path / "records"
     directory.mkdir()
@@ -133,14 +150,15 @@ def test_a_record_directory_gone_under_load(tmp_path: Path) -> None:
         load.more("without a directory", status=500)
         failed = server.metric('istag_webhook_records_total{result="failed"}')
         directory.mkdir()
-        load.more("with the directory again", count=100)
+        back = load.more("with the directory again", count=100)
         assert failed > 0
     assert (load.lost, set(load.statuses)) == ([], {200, 500})
+    measured(**load.counted, recovery=back)
     files = (directory / "records.jsonl", tmp_path / "away" / "records.jsonl")
     load.hold(line for path in files for line in path.read_bytes().splitlines())
 
 
-def test_a_reader_that_stalls_under_load(tmp_path: Path) -> None:
+def test_a_reader_that_stalls_under_load(tmp_path: Path, measured: Measured) -> None:
     """A pipe that nobody empties is 500 or 503 and no allow, not a hanging service; then all is answered again."""
     fifo, gate = tmp_path / "fifo", tmp_path / "read.jsonl"
     os.mkfifo(fifo)
@@ -156,9 +174,10 @@ def test_a_reader_that_stalls_under_load(tmp_path: Path) -> None:
                 until(lambda: load.statuses[500] + load.statuses[503] >= unanswered + 4, "further ones", 60)
                 assert load.allowed() == stalled
                 reader.send_signal(signal.SIGCONT)
-                load.more("with its reader back", count=100)
+                back = load.more("with its reader back", count=100)
             assert load.lost == []
             assert set(load.statuses) <= {200, 500, 503}
+            measured(**load.counted, recovery=back)
         finally:
             os.close(writer)
             reader.send_signal(signal.SIGCONT)
@@ -188,7 +207,7 @@ class _Reader:
         self._descriptor = -1
 
 
-def test_a_reader_that_goes_away_under_load(tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_under_load(tmp_path: Path, measured: Measured) -> None:
     """Where nobody has the other end of standard output any more, every answer is 500 and none is allowed; it ends as it should."""
     read, (end, output) = bytearray(), os.pipe()
     reader = _Reader(end, read)
@@ -209,12 +228,13 @@ def test_a_reader_that_goes_away_under_load(tmp_path: Path) -> None:
     finally:
         reader.go()
     assert (load.lost, set(load.statuses)) == ([], {200, 500})
+    measured(**load.counted)
     whole = [json.loads(line) for line in read.splitlines(keepends=True) if line.endswith(b"\n")]
     assert {load.answers[record["uid"]] for record in whole if record["verdict"] == "deny"} == {(200, False)}
     assert not any(allowed for uid, (_, allowed) in load.answers.items() if uid.startswith("other"))
 
 
-def test_a_reader_that_comes_back_under_load(tmp_path: Path) -> None:
+def test_a_reader_that_comes_back_under_load(tmp_path: Path, measured: Measured) -> None:
     """A named pipe, as containerd gives it, may be opened again: 500 while nobody has it open, then every answer has its record."""
     read, fifo = bytearray(), tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -228,12 +248,13 @@ def test_a_reader_that_comes_back_under_load(tmp_path: Path) -> None:
             load.more("still without one", status=500)
             assert load.allowed() == gone
             reader = _Reader(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), read)
-            load.more("with another reader", count=100)
+            back = load.more("with another reader", count=100)
         until(lambda: load.statuses[200] <= len(read.splitlines()), "the last record")
     finally:
         reader.go()
         os.close(output)
     assert (load.lost, set(load.statuses)) == ([], {200, 500})
+    measured(**load.counted, recovery=back)
     load.hold(bytes(read).splitlines())
 
 
@@ -287,7 +308,7 @@ async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bod
     return status
 
 
-def test_a_burst_is_shed(tmp_path: Path) -> None:
+def test_a_burst_is_shed(tmp_path: Path, measured: Measured) -> None:
     """Of more than can be judged within the patience, each request gets 200 or 503; readiness stays, and then all is 200."""
     records = tmp_path / "records.jsonl"
     with _served(tmp_path, "--workers", "1", "--patience", "0.1", "--record", str(records)) as server:
@@ -303,6 +324,7 @@ def test_a_burst_is_shed(tmp_path: Path) -> None:
         assert len(found) == 300 * 4
         statuses = Counter(found.values())
         assert set(statuses) == {200, 503}
+        measured(requests=len(found), lost=0, failed=statuses[503])
         assert set(ready) == {200}
         assert server.metric("istag_webhook_shed_requests_total") == statuses[503]
         assert server.metric("istag_webhook_admission_requests_total") == statuses[200]
@@ -314,7 +336,7 @@ def test_a_burst_is_shed(tmp_path: Path) -> None:
         assert server.metric("istag_webhook_shed_requests_total") == statuses[503]
 
 
-def test_connections_that_do_nothing(tmp_path: Path) -> None:
+def test_connections_that_do_nothing(tmp_path: Path, measured: Measured) -> None:
     """Two thousand connections that stay silent, shake hands by half or send their head byte by byte harm no other."""
     records = tmp_path / "records.jsonl"
     with _served(tmp_path, "--record", str(records)) as server, contextlib.ExitStack() as stack, Hammer(server) as load:
@@ -341,6 +363,7 @@ def test_connections_that_do_nothing(tmp_path: Path) -> None:
         assert [each.recv(1) for each in slow] == [b""] * len(slow)
         load.more("after they were closed")
     assert (load.lost, set(load.statuses)) == ([], {200})
+    measured(**load.counted)
     load.hold(records.read_bytes().splitlines())
 
 
@@ -381,7 +404,7 @@ def _raw(server: Server, head: str, body: bytes) -> bytes:
         return answer
 
 
-def test_hostile_bodies(tmp_path: Path) -> None:
+def test_hostile_bodies(tmp_path: Path, measured: Measured) -> None:
     """What is no review, or no honest request, is a client error or a closed connection; it is recorded nowhere."""
     records = tmp_path / "records.jsonl"
     bomb = subprocess.run(["gzip", "-c"], input=b"\0" * 2**24, stdout=subprocess.PIPE, check=True).stdout
@@ -406,6 +429,7 @@ def test_hostile_bodies(tmp_path: Path) -> None:
         load.more("after all of them")
         assert server.metric("istag_webhook_faults_total") == 0
     assert (load.lost, set(load.statuses)) == ([], {200})
+    measured(**load.counted)
     load.hold(records.read_bytes().splitlines())
     assert b"hostile" not in records.read_bytes()
     assert [line for line in server.logs if "Traceback" in line["message"] or "exception" in line] == []

@@ -7,9 +7,11 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from footprint import memory
+from measuring import Measured
 from mileage import Callers
 from serving import Load, Server, ports, serving, until
 from support import HEAD, REVIEWS
@@ -62,12 +64,12 @@ def _speaks_tls(port: int) -> bool:
         return False
 
 
-def test_a_worker_killed_under_load(tmp_path: Path) -> None:
+def test_a_worker_killed_under_load(tmp_path: Path, measured: Measured) -> None:
     """It costs at most one request on each of its connections, another takes its place, and every answer has its whole record."""
     records = tmp_path / "records.jsonl"
     with serving(tmp_path, "--record", str(records)) as server, Load(server, _BODY) as load:
-        for _ in range(3):
-            _kill_one(server, load)
+        gone = max(_kill_one(server, load) for _ in range(3))
+    measured(**load.counted, replaced=gone)
     written = [json.loads(line)["uid"] for line in records.read_bytes().splitlines() if line]
     assert len(written) >= load.answered
     assert set(written) == {json.loads(_BODY)["request"]["uid"]}
@@ -84,15 +86,19 @@ def test_a_worker_that_comes_later_serves_the_renewed_certificate(tmp_path: Path
         assert server.post(_BODY)[0] == 200
 
 
-def _kill_one(server: Server, load: Load) -> None:
+def _kill_one(server: Server, load: Load) -> float:
+    """Kill a worker; return the seconds until another had taken its place."""
     lost, killed = load.lost, min(server.workers())
+    started = time.monotonic()
     os.kill(killed, signal.SIGKILL)
     until(lambda: len(server.workers() - {killed}) == 2, "another worker")
+    gone = time.monotonic() - started
     enough = load.answered + 50
     until(lambda: load.answered > enough or load.failed, "answers of the others")
     assert load.failed == []
     assert load.lost - lost <= 4
     assert server.get("/readyz")[0] == 200
+    return gone
 
 
 def test_memory_after_an_hour(tmp_path: Path) -> None:

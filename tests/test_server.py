@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from footprint import memory
+from measuring import Measured
 from serving import Load, Server, serving, until
 from support import REVIEWS
 
@@ -204,7 +205,7 @@ def test_bodies_that_wait_are_bounded(tmp_path: Path) -> None:
             assert each.recv(2**16).startswith(b"HTTP/1.1 200 ")
 
 
-def test_sigterm_drains(tmp_path: Path) -> None:
+def test_sigterm_drains(tmp_path: Path, measured: Measured) -> None:
     """Under load SIGTERM fails nothing while it drains, readiness says so, idle connections do not hold it, and it ends with 0."""
     with serving(tmp_path, "--drain", "2", "--grace", "20") as server, contextlib.ExitStack() as stack:
         idle = [stack.enter_context(_raw(server)) for _ in range(10)]
@@ -218,6 +219,7 @@ def test_sigterm_drains(tmp_path: Path) -> None:
             until(lambda: load.answered > answered + 20 or load.failed, "answers while it drains")
             assert load.failed == []
             assert server.process.poll() is None
+        measured(**load.counted)
         started = time.monotonic()
         assert server.process.wait(30) == 0
         assert time.monotonic() - started < 15, "idle connections held it for the whole grace"
@@ -259,7 +261,7 @@ def test_sigint_ends_at_once(tmp_path: Path) -> None:
     assert [line for line in server.logs if "exception" in line or "Traceback" in line["message"]] == []
 
 
-def test_sighup_replaces_the_workers(tmp_path: Path) -> None:
+def test_sighup_replaces_the_workers(tmp_path: Path, measured: Measured) -> None:
     """Under load SIGHUP replaces every worker, fails nothing, and readiness never says no."""
     with serving(tmp_path) as server, Load(server, _BODY) as load:
         before = server.workers()
@@ -275,6 +277,7 @@ def test_sighup_replaces_the_workers(tmp_path: Path) -> None:
         until(lambda: load.answered > answered + 20 or load.failed, "answers of the new ones")
         assert load.failed == []
         assert ready == {200}
+        measured(**load.counted)
 
 
 def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
