@@ -1,6 +1,7 @@
 """Every door: what is read through it, and that the same change gets the same answer at each."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -640,3 +641,18 @@ def test_any_value_at_any_door(document: dict[str, Any], side: str, path: list[s
     for policy in (_DEFAULTS, policy_of(_ANY % "enforce")):
         admission.mutate(review, policy)
         admission.validate(review, policy)
+
+
+def test_sources_that_are_remembered() -> None:
+    """A source that was read stays in memory where it is short; long ones, which anybody may send, do not fill it."""
+    policy = policy_of(_ANY % "audit")
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(30):
+            name = f"{number}" + "x" * 2**20
+            for kind in ("DockerImage", "ImageStreamTag", "ImageStreamImage"):
+                admission.validate(decoded(review_of({"kind": kind, "name": f"{name}:{name}"})), policy)
+        assert tracemalloc.get_traced_memory()[0] - before < 10 * 2**20
+    finally:
+        tracemalloc.stop()

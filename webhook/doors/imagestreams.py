@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from webhook.doors import reading
@@ -28,6 +29,7 @@ REPOSITORY: Final = Place(
 )
 
 
+@lru_cache(1_024)
 def _place(index: int | str) -> Place:
     """Return where one of `spec.tags` stands."""
     path, pointer = f"spec.tags[{index}]", f"/spec/tags/{index}"
@@ -166,7 +168,8 @@ def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: b
     for index, tag in enumerate(new.tags):
         if not isinstance(tag, dict):
             continue
-        at, before = olds.pop(reading.text(tag.get("name")), (-1, None))
+        tag_name = reading.text(tag.get("name"))
+        at, before = olds.pop(tag_name, (-1, None))
         unchanged = same and before == tag
         if unchanged and not untouched:
             continue
@@ -174,11 +177,10 @@ def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: b
         after = new.tag(tag, place.path)
         was = after if unchanged else old.tag(before, place.path) if before is not None else None
         faults = new.faults.get(place.path, ())
-        if was == after and not faults:
+        if (unchanged or was == after) and not faults:
             if not untouched:
                 continue
             was = after
-        was_at, tag_name = f"spec.tags[{at}]", reading.text(tag.get("name"))
         yield TagChange(
             NAME,
             place,
@@ -189,10 +191,16 @@ def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: b
             was,
             conditions=old.conditions.get(tag_name, ()),
             faults=faults,
-            old_faults=reading.rebased(old.faults.get(was_at, ()), was_at, place.path) if faults else (),
+            old_faults=_faults_of(old, at, place) if faults else (),
         )
     for gone, (_, tag) in olds.items():
         yield TagChange(NAME, _REMOVED, review.namespace, name, gone, None, old.tag(tag, "spec.tags"))
+
+
+def _faults_of(old: Side, index: int, place: Place) -> tuple[SchemaFault, ...]:
+    """Return what the schema says of a tag as it was, at the place where it stands now."""
+    path = _place(index).path
+    return reading.rebased(old.faults.get(path, ()), path, place.path)
 
 
 def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:

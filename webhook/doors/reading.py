@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from webhook.errors import MalformedReference
 from webhook.model import NOTHING, Carried, Condition, SchemaFault, Source, SourceKind, TagReference
 from webhook.reference import ImageReference
-from webhook.schemas.tag import parse_source
+from webhook.schemas.tag import MEMORABLE, parse_source
 
 INSECURE_REPOSITORY: Final = "openshift.io/image.insecureRepository"
 REFERENCE: Final = frozenset(
@@ -47,7 +48,11 @@ def source(value: Any) -> Source | None:
     if not isinstance(value, dict) or not value:
         return None
     get = value.get
-    kind, name, namespace = text(get("kind")), text(get("name")), text(get("namespace"))
+    said = text(get("kind")), text(get("name")), text(get("namespace"))
+    return _remembered(*said) if len(said[0]) + len(said[1]) + len(said[2]) <= MEMORABLE else _source(*said)
+
+
+def _source(kind: str, name: str, namespace: str) -> Source:
     if kind not in _KINDS:
         return Source(kind, name, namespace, fault="its kind is none that a tag can point at")
     try:
@@ -55,6 +60,9 @@ def source(value: Any) -> Source | None:
     except MalformedReference as error:
         return Source(kind, name, namespace, fault=str(error))
     return Source(kind, name, namespace, parsed if isinstance(parsed, ImageReference) else None)
+
+
+_remembered: Final = lru_cache(1_024)(_source)  # of a tag as it is and as it was, and of all tags of a stream
 
 
 def tag_reference(

@@ -13,6 +13,7 @@ from webhook.schemas.fields import REQUIRED, AnyObject, Choice, Count, Flag, Str
 from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
 from webhook.text import quoted
 
+MEMORABLE: Final = 512  # characters of a source that may be remembered: longer ones would fill the memory
 _STREAM: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _LONGEST_STREAM: Final = 255  # of namespace/name: a repository's longest name (distribution specification)
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in SourceKind)
@@ -42,18 +43,25 @@ class Source(Document):
                 yield "name", f"Invalid value: {error}"
 
 
-@lru_cache(maxsize=1_024)  # asked by the schema and by the door, of the tag as it is and as it was
 def parse_source(kind: str, name: str) -> ImageReference | StreamReference:
     """Parse the name of a source of one of the three kinds.
 
     Raises:
         MalformedReference: `name` has not the form that `kind` asks for.
     """
+    return _remembered(kind, name) if len(name) <= MEMORABLE else _parsed(kind, name)
+
+
+def _parsed(kind: str, name: str) -> ImageReference | StreamReference:
     if kind == SourceKind.DOCKER_IMAGE:
         return ImageReference.parse(name)
     if kind == SourceKind.IMAGE_STREAM_TAG:
         return StreamReference.parse_tag(name)
     return StreamReference.parse_image(name)
+
+
+# Asked by the schema and by the door, of the tag as it is and as it was.
+_remembered: Final = lru_cache(maxsize=1_024)(_parsed)
 
 
 class TagImportPolicy(Document):
