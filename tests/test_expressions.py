@@ -4,15 +4,160 @@ import json
 from typing import Any
 
 import pytest
-from support import HEAD, REVIEWS, docker, policy_of, review_of
+from support import (
+    DIGEST,
+    HEAD,
+    REVIEWS,
+    decoded,
+    docker,
+    import_review,
+    imported,
+    itag_of,
+    policy_of,
+    push_review,
+    review_of,
+    reviewed,
+    stream_tag,
+    tag_of,
+)
 
 from webhook import admission, doors
 from webhook.errors import PolicyRefused
+from webhook.model import TagChange
 from webhook.review import decode
+from webhook.rules.expression import as_variable
 from webhook.rules.steps import COUNT, counted
 
 _TOO_MUCH = "TimeoutError: it costs too much on this review"
 _LARGEST = 7 * 2**20
+
+
+_BASE: dict[str, Any] = {
+    "door": "imagestreamtags",
+    "namespace": "app",
+    "stream": "app",
+    "name": "live",
+    "everyTag": False,
+    "isNew": True,
+    "oldUnknown": False,
+    "moved": True,
+    "from": {"kind": "", "name": "", "namespace": "", "registry": "", "repository": "", "tag": "", "digest": ""},
+    "insecure": False,
+    "scheduled": False,
+    "importMode": "Legacy",
+    "referencePolicy": "Source",
+    "annotations": {},
+    "image": None,
+}
+_SIGNED = push_review(
+    {
+        "dockerImageConfig": '{"os": "linux", "architecture": "arm64", "config": {"Labels": {"team": "pay"}}}',
+        "dockerImageLayers": [{"size": 3}, {"size": 4}],
+        "signatures": [{"type": "cosign", "conditions": [{"type": "Trusted", "status": "True"}]}, {"type": "x"}],
+    }
+)
+_TAGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "of-nothing": (review_of(None), {}),
+    "of-an-image": (
+        review_of(
+            docker(f"quay.io/acme/app:1@{DIGEST}"),
+            old=docker("quay.io/acme/app:0"),
+            tag={
+                "importPolicy": {"importMode": "PreserveOriginal", "scheduled": True, "insecure": True},
+                "referencePolicy": {"type": "Local"},
+            },
+        ),
+        {
+            "isNew": False,
+            "from": {
+                "kind": "DockerImage",
+                "name": f"quay.io/acme/app:1@{DIGEST}",
+                "namespace": "",
+                "registry": "quay.io",
+                "repository": "acme/app",
+                "tag": "1",
+                "digest": DIGEST,
+            },
+            "insecure": True,
+            "scheduled": True,
+            "importMode": "PreserveOriginal",
+            "referencePolicy": "Local",
+        },
+    ),
+    "of-a-stream": (
+        reviewed("imagetags", "ImageTag", "app:live", itag_of(tag_of(stream_tag("b:1", "o"), annotations={"a": "b"}))),
+        {
+            "door": "imagetags",
+            "from": {**_BASE["from"], "kind": "ImageStreamTag", "name": "b:1", "namespace": "o"},
+            "annotations": {"a": "b"},
+        },
+    ),
+    "of-a-repository": (
+        import_review(repository=imported("a/b", None), namespace="ns"),
+        {
+            "door": "imagestreamimports",
+            "namespace": "ns",
+            "name": "*",
+            "everyTag": True,
+            "isNew": False,
+            "oldUnknown": True,
+            "from": {
+                **_BASE["from"],
+                "kind": "DockerImage",
+                "name": "a/b",
+                "registry": "docker.io",
+                "repository": "a/b",
+                "tag": "latest",
+            },
+        },
+    ),
+    "of-a-push": (
+        _SIGNED,
+        {
+            "door": "imagestreammappings",
+            "isNew": False,
+            "oldUnknown": True,
+            "from": {**_BASE["from"], "kind": "ImageStreamImage", "name": f"app@{DIGEST}"},
+            "importMode": "",
+            "referencePolicy": "",
+            "image": {
+                "digest": DIGEST,
+                "labels": {"team": "pay"},
+                "platforms": ["linux/arm64"],
+                "size": 7,
+                "layers": 2,
+                "signatures": [{"type": "cosign", "trusted": True}, {"type": "x", "trusted": False}],
+            },
+        },
+    ),
+    "of-a-bare-push": (
+        push_review(),
+        {
+            "door": "imagestreammappings",
+            "isNew": False,
+            "oldUnknown": True,
+            "from": {**_BASE["from"], "kind": "ImageStreamImage", "name": f"app@{DIGEST}"},
+            "importMode": "",
+            "referencePolicy": "",
+            "image": {
+                "digest": DIGEST,
+                "labels": None,
+                "platforms": [],
+                "size": None,
+                "layers": None,
+                "signatures": [],
+            },
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "fields"), _TAGS.values(), ids=_TAGS)
+def test_the_variable_tag(document: dict[str, Any], fields: dict[str, Any]) -> None:
+    """What an expression reads of `tag`, whichever resource carried it."""
+    (change,) = doors.changes(decoded(document))
+    assert isinstance(change, TagChange)
+    assert as_variable(change) == {**_BASE, **fields}
 
 
 def _policy(expression: str) -> Any:
@@ -38,9 +183,10 @@ def _said(expression: str, **more: Any) -> tuple[bool, str]:
         ("[1, 2].all(x, x in [1, 2, 3,]) // .all(x, y", True),
         ("[r'\\', '.all(x, (', \"it's .map(\"].all(s, s != '\\'' && s != ''' ' ''')", True),
         ("[1, 2] . exists (x, false ? true : x > 2)", False),
+        ("[1].all(x, {'a': x, 'b': 2}.size() == 2 && ((([2].all(y, (y > x))))))", True),
         ("[1, 2].all(x, x > 1 || x < 2, )", None),
     ],
-    ids=["nested", "chained", "one", "map", "comment", "strings", "spaces", "trailing-comma"],
+    ids=["nested", "chained", "one", "map", "comment", "strings", "spaces", "brackets", "trailing-comma"],
 )
 def test_counting_changes_no_result(expression: str, result: bool | None) -> None:
     """An expression that counts its turns says what it said before; what the engine cannot parse is a fault of the policy."""

@@ -143,6 +143,41 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
             id="cel-function",
         ),
         pytest.param(
+            HEAD + "spec: {rules: [{name: a, expression: {validations: [{expression: 'b(1) || a(2)'}]}}]}",
+            ["4: spec.rules[0].expression.validations[0].expression: unknown function a, b"],
+            id="cel-functions",
+        ),
+        pytest.param(
+            HEAD + "spec:\n  rules:\n  - name: a\n    expression:\n      validations:\n      - expression: |-\n          tag.name\n            ==\n",
+            [
+                "9: spec.rules[0].expression.validations[0].expression: expected a CEL expression: <input>:2:5: Syntax error: "
+                "mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, "
+                "NUM_UINT, STRING, BYTES, IDENTIFIER}"
+            ],
+            id="cel-syntax-on-the-second-line",
+        ),
+        pytest.param(
+            HEAD + "spec: {rules: [{name: a, expression: {validations: [{expression: '#'}]}}]}",
+            [
+                "4: spec.rules[0].expression.validations[0].expression: expected a CEL expression: <input>:1:1: Syntax error: "
+                "token recognition error at: '#'"
+            ],
+            id="cel-with-two-errors",
+        ),
+        pytest.param(
+            HEAD + "spec: {rules: [{name: a, expression: {validations: [{expression: 5}, {expression: ' '}]}}]}",
+            [
+                "4: spec.rules[0].expression.validations[0].expression: expected a CEL expression, got 5",
+                '4: spec.rules[0].expression.validations[1].expression: expected a CEL expression, got " "',
+            ],
+            id="no-cel",
+        ),
+        pytest.param(
+            HEAD + f"spec: {{rules: [{{name: a, expression: {{validations: [{{expression: 'true{' ' * 4_997}'}}]}}}}]}}",
+            ["4: spec.rules[0].expression.validations[0].expression: expected 5000 characters of CEL at most, got 5001"],
+            id="cel-of-many-characters",
+        ),
+        pytest.param(
             HEAD + 'spec: {rules: [{name: a, expression: {validations: [{expression: "true", message: "a\\nb"}]}}]}',
             ['4: spec.rules[0].expression.validations[0].message: expected a line of printable text, got "a\\x0ab"'],
             id="message-of-two-lines",
@@ -258,11 +293,25 @@ def test_the_published_schema_holds_the_policies() -> None:
         jsonschema.validate(yaml.safe_load(text), document)
 
 
+@pytest.mark.parametrize("expression", ["1", f"{' ' * 4_996}true"], ids=["shortest", "longest"])
+def test_the_length_of_an_expression(tmp_path: Path, expression: str) -> None:
+    """What is just short or long enough is taken by the loader and by the JSON Schema alike."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        HEAD + f"spec: {{rules: [{{name: a, expression: {{validations: [{{expression: '{expression}'}}]}}}}]}}"
+    )
+    assert len(load(path).rules) == 2
+    jsonschema.validate(yaml.safe_load(path.read_text()), schema())
+
+
 @pytest.mark.parametrize(
     "spec",
     [
         "{}", "{rules: []}", "{rules: [{name: a}]}", "{rules: [{name: A, immutable: {}}]}", "{rules: [{name: a, registries: {}}]}",
         "{rules: [{name: a, immutable: {}, schema: {}}]}", "{rules: [{name: a, mode: deny, immutable: {}}]}", "{x: 1}",
+        "{rules: [{name: a, expression: {validations: [{expression: ''}]}}]}",
+        "{rules: [{name: a, expression: {validations: [{expression: 5}]}}]}",
+        f"{{rules: [{{name: a, expression: {{validations: [{{expression: '{'1' * 5_001}'}}]}}}}]}}",
     ],
 )  # fmt: skip
 def test_the_published_schema_refuses_what_we_refuse(tmp_path: Path, spec: str) -> None:

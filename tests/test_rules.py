@@ -23,10 +23,12 @@ from support import (
 )
 
 from webhook import admission, doors
-from webhook.model import Condition
+from webhook.model import Condition, Reason
+from webhook.parameters import Bool
 from webhook.policy.entries import judged
 from webhook.rules import KINDS
 from webhook.rules.hearing import Hearing
+from webhook.rules.base import parameter
 
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
 _APP = docker("quay.io/acme/app:1")
@@ -156,6 +158,31 @@ ROWS: dict[str, Row] = {
         'pin: {denyTags: [latest, "*-SNAPSHOT"]}', stream_tag("base:1-SNAPSHOT"),
         ('tag.from.name: "base:1-SNAPSHOT" has the tag "1-SNAPSHOT"; denied: latest, *-SNAPSHOT',),
     ),
+    "pin-any-tag-denied": Row('pin: {denyTags: ["*"]}', docker(f"quay.io/acme/app@{DIGEST}")),
+    "pin-repository-by-digest": Row("pin: {digest: true}", None, review=import_review(repository=imported(f"a@{DIGEST}", None))),
+    "pin-both": Row(
+        "pin: {digest: true, denyTags: [latest]}", docker("nginx"),
+        (
+            'tag.from.name: "nginx" has no digest; expected name@digest',
+            'tag.from.name: "nginx" has the tag "latest"; denied: latest',
+        ),
+    ),
+    "pin-a-repository": Row(
+        "pin: {denyTags: [latest]}", None,
+        ('spec.repository.from.name: "quay.io/acme/app" has any tag; denied: latest',),
+        review=import_review(repository=imported("quay.io/acme/app", None)),
+    ),
+    "pin-unparsable": Row(
+        "pin: {digest: true}", docker("quay.io/Acme"),
+        (
+            'tag.from.name: "quay.io/Acme" cannot be judged: '
+            '"quay.io/Acme" is not an image reference: repository name must be lowercase',
+        ),
+    ),
+    "pin-a-tag-after-two-colons": Row(
+        "pin: {denyTags: [latest]}", stream_tag("a:b:latest"),
+        ('tag.from.name: "a:b:latest" has the tag "latest"; denied: latest',),
+    ),
     # crossNamespace
     "own-namespace": Row("crossNamespace: {}", stream_tag("base:1", "app")),
     "own-namespace-unsaid": Row("crossNamespace: {}", stream_tag("base:1")),
@@ -171,6 +198,43 @@ ROWS: dict[str, Row] = {
         (
             'tag.from.name: "image-registry.openshift-image-registry.svc:5000/shared/app:1" is in namespace "shared"; '
             "allowed: the tag's own namespace, openshift",
+        ),
+    ),
+    "namespace-of-an-image": Row(
+        "crossNamespace: {}", {**_IMAGE, "namespace": "shared"},
+        (f'tag.from.namespace: "base@{DIGEST}" is in namespace "shared"; allowed: the tag\'s own namespace',),
+    ),
+    "namespace-of-nothing": Row("crossNamespace: {}", None),
+    "namespace-unparsable": Row(
+        "crossNamespace: {}", docker("quay.io/Acme"),
+        (
+            'tag.from.name: "quay.io/Acme" cannot be judged: '
+            '"quay.io/Acme" is not an image reference: repository name must be lowercase',
+        ),
+    ),
+    "own-namespace-by-the-internal-registry": Row(
+        "crossNamespace: {}", docker("image-registry.openshift-image-registry.svc:5000/app/base:1")
+    ),
+    "namespace-by-the-old-internal-registry": Row(
+        "crossNamespace: {}", docker("docker-registry.default.svc:5000/shared/base:1"),
+        (
+            'tag.from.name: "docker-registry.default.svc:5000/shared/base:1" is in namespace "shared"; '
+            "allowed: the tag's own namespace",
+        ),
+    ),
+    "namespace-by-the-internal-registry-without-a-port": Row(
+        "crossNamespace: {}", docker("image-registry.openshift-image-registry.svc/shared/base/x:1"),
+        (
+            'tag.from.name: "image-registry.openshift-image-registry.svc/shared/base/x:1" is in namespace "shared"; '
+            "allowed: the tag's own namespace",
+        ),
+    ),
+    "namespace-by-a-route": Row(
+        "crossNamespace: {internalRegistries: [registry.apps.example.com]}",
+        docker("registry.apps.example.com/shared/base:1"),
+        (
+            'tag.from.name: "registry.apps.example.com/shared/base:1" is in namespace "shared"; '
+            "allowed: the tag's own namespace",
         ),
     ),
     # importPolicy
@@ -220,6 +284,35 @@ ROWS: dict[str, Row] = {
         tag={"importPolicy": {"importMode": ""}},
     ),
     "import-mode-of-a-stream": Row("importPolicy: {importMode: [PreserveOriginal]}", stream_tag("base:1")),
+    "import-mode-other": Row(
+        "importPolicy: {importMode: [Legacy]}", _APP,
+        ('tag.importPolicy.importMode: import mode "PreserveOriginal" is not allowed; allowed: Legacy',),
+        tag={"importPolicy": {"importMode": "PreserveOriginal"}},
+    ),
+    "insecure-of-a-stream": Row(
+        "importPolicy: {insecure: false}", stream_tag("base:1"),
+        ("tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false",),
+        tag={"importPolicy": {"insecure": True}},
+    ),
+    "insecure-as-wanted": Row(
+        "importPolicy: {insecure: true}", _APP, tag={"importPolicy": {"insecure": True}}
+    ),
+    "scheduled-as-wanted": Row(
+        "importPolicy: {scheduled: true}", _APP, tag={"importPolicy": {"scheduled": True}}
+    ),
+    "scheduled-digest": Row(
+        "importPolicy: {scheduled: false, scheduledFrom: [ghcr.io]}", docker(f"quay.io/acme/app@{DIGEST}"),
+        tag={"importPolicy": {"scheduled": True}},
+    ),
+    "scheduled-of-what-cannot-be-parsed": Row("importPolicy: {scheduled: true}", docker("quay.io/Acme")),
+    "scheduled-from-what-cannot-be-parsed": Row(
+        "importPolicy: {scheduledFrom: [quay.io]}", docker("quay.io/Acme"),
+        (
+            'tag.from.name: "quay.io/Acme" cannot be judged: '
+            '"quay.io/Acme" is not an image reference: repository name must be lowercase',
+        ),
+    ),
+    "scheduled-from-elsewhere-not-scheduled": Row("importPolicy: {scheduledFrom: [quay.io]}", docker("nginx:1")),
     # referencePolicy
     "reference-policy": Row("referencePolicy: {allow: [Local]}", _APP, tag={"referencePolicy": {"type": "Local"}}),
     "reference-policy-of-nothing": Row("referencePolicy: {allow: [Local]}", None),
@@ -227,9 +320,21 @@ ROWS: dict[str, Row] = {
         "referencePolicy: {allow: [Local]}", _APP,
         ('tag.referencePolicy.type: reference policy "Source" is not allowed; allowed: Local',),
     ),
+    "reference-policy-unset-is-source": Row(
+        "referencePolicy: {allow: [Local]}", _APP,
+        ('tag.referencePolicy.type: reference policy "Source" is not allowed; allowed: Local',),
+        tag={"referencePolicy": {"type": ""}},
+    ),
+    "reference-policy-unset": Row("referencePolicy: {allow: [Source]}", _APP, tag={"referencePolicy": {"type": ""}}),
     # lookupPolicy
     "lookup": Row("lookupPolicy: {local: false}", None, review=stream_review(stream_of())),
     "lookup-not-decided-here": Row("lookupPolicy: {local: true}", _APP),
+    "lookup-wanted": Row(
+        "lookupPolicy: {local: true}", None,
+        ("spec.lookupPolicy.local: local lookup is false; expected true",),
+        review=stream_review(stream_of()),
+    ),
+    "lookup-of-a-stream-that-goes": Row("lookupPolicy: {local: true}", None, review=stream_review(None, stream_of())),
     "lookup-other": Row(
         "lookupPolicy: {local: false}", None,
         ("spec.lookupPolicy.local: local lookup is true; expected false",),
@@ -254,8 +359,18 @@ ROWS: dict[str, Row] = {
             stream_of(tag_of(_APP), tag_of(_APP, name="v2"), tag_of(_APP, name="v3")),
         ),
     ),
+    "limit-kept": Row(
+        "tagLimit: {max: 1}", None, ("spec.tags: the stream has 2 tags; allowed: 1",),
+        review=stream_review(
+            stream_of(tag_of(_APP), tag_of(_APP, name="v2")), stream_of(tag_of(None), tag_of(_APP, name="v2"))
+        ),
+    ),
+    "limit-of-a-stream-that-goes": Row(
+        "tagLimit: {max: 1}", None, review=stream_review(None, stream_of(tag_of(_APP), tag_of(_APP, name="v2")))
+    ),
     # tagName
     "name": Row('tagName: {grammar: true, allow: ["l*"]}', _APP),
+    "name-is-the-rule": Row('tagName: {deny: ["v*"]}', _APP),
     "name-not-allowed": Row(
         'tagName: {allow: ["v*", stable]}', _APP,
         ('metadata.name: a tag may not be named "live"; allowed: v*, stable',),
@@ -277,6 +392,11 @@ ROWS: dict[str, Row] = {
     ),
     "name-in-a-repository": Row(
         "tagName: {deny: [live]}", None,
+        ("spec.repository.from.name: a whole repository is meant, whatever its tags are named",),
+        review=import_review(repository=imported("quay.io/acme/app", None)),
+    ),
+    "name-allowed-in-a-repository": Row(
+        "tagName: {allow: [live]}", None,
         ("spec.repository.from.name: a whole repository is meant, whatever its tags are named",),
         review=import_review(repository=imported("quay.io/acme/app", None)),
     ),
@@ -379,6 +499,22 @@ ROWS: dict[str, Row] = {
         ('image.dockerImageMetadata.Config.Labels: label "tmp" is not allowed; denied: tmp',),
         review=_AMD,
     ),
+    "label-two-missing": Row(
+        'labels: {require: {owner: "*", team: "p*", zone: "*"}}', None,
+        (
+            'image.dockerImageMetadata.Config.Labels: label "owner" is missing; expected *',
+            'image.dockerImageMetadata.Config.Labels: label "zone" is missing; expected *',
+        ),
+        review=_AMD,
+    ),
+    "label-two-denied": Row(
+        "labels: {deny: [tmp, team]}", None,
+        (
+            'image.dockerImageMetadata.Config.Labels: label "team" is not allowed; denied: tmp, team',
+            'image.dockerImageMetadata.Config.Labels: label "tmp" is not allowed; denied: tmp, team',
+        ),
+        review=_AMD,
+    ),
     # platforms
     "platform": Row("platforms: {require: [linux/amd64]}", None, review=_AMD),
     "platform-missing": Row(
@@ -420,6 +556,14 @@ ROWS: dict[str, Row] = {
         ("image.signatures: the image has 1 trusted signatures of type Atomic*; expected 2 at least",),
         review=_SIGNED,
     ),
+    "signed-of-another-type": Row(
+        "signatures: {types: [notary]}", None,
+        ("image.signatures: the image has 0 signatures of type notary; expected 1 at least",), review=_SIGNED,
+    ),
+    "signed-none-trusted": Row(
+        "signatures: {trusted: true, types: [cosign]}", None,
+        ("image.signatures: the image has 0 trusted signatures of type cosign; expected 1 at least",), review=_SIGNED,
+    ),
     # conditions
     "condition": Row("conditions: {deny: [ImportSuccess]}", _APP, old=_APP),
     "condition-of-what-it-was": Row(
@@ -430,12 +574,37 @@ ROWS: dict[str, Row] = {
         ('conditions[0]: condition "ImportSuccess" is False: "NotFound: no\\x0asuch"',),
         old=_APP, change={"conditions": _FAILED},
     ),
+    "condition-true": Row(
+        "conditions: {deny: [ImportSuccess]}", _APP, old=_APP,
+        change={"conditions": (replace(_FAILED[0], status="True"),)},
+    ),
+    "condition-other": Row("conditions: {deny: [Other]}", _APP, old=_APP, change={"conditions": _FAILED}),
+    "condition-of-a-tag-that-is-new": Row(
+        "conditions: {deny: [ImportSuccess]}", _APP,
+        ('conditions[0]: condition "ImportSuccess" is False: "NotFound: no\\x0asuch"',), change={"conditions": _FAILED},
+    ),
+    "condition-without-a-reason": Row(
+        "conditions: {deny: [ImportSuccess]}", _APP,
+        ('conditions[0]: condition "ImportSuccess" is False: "no reason given"',),
+        old=_APP, change={"conditions": (replace(_FAILED[0], reason="", message=""),)},
+    ),
+    "condition-with-a-message-alone": Row(
+        "conditions: {deny: [ImportSuccess]}", _APP,
+        ('conditions[0]: condition "ImportSuccess" is False: "gone"',),
+        old=_APP, change={"conditions": (replace(_FAILED[0], reason="", message="gone"),)},
+    ),
     # expression
     "expression": Row(
         """expression: {validations: [{expression: 'tag.from.registry == "quay.io" && oldObject == null'}]}""", _APP
     ),
     "expression-of-the-request": Row(
         """expression: {validations: [{expression: 'request.userInfo.username == "alice"'}]}""", _APP
+    ),
+    "expression-with-functions-of-a-namespace": Row(
+        "expression: {validations: [{expression: 'math.greatest(1, 2) == 2'}, {expression: 'sets.contains([1, 2], [1])'}]}", _APP
+    ),
+    "expression-with-added-functions-of-no-namespace": Row(
+        "expression: {validations: [{expression: 'max(1, 2) == 2'}, {expression: '[2, 1].min() == 1'}]}", _APP
     ),
     "expression-with-added-functions": Row(
         """expression: {validations: [{expression: 'object.metadata.name.upperAscii() == "APP:LIVE"'}]}""", _APP
@@ -446,6 +615,15 @@ ROWS: dict[str, Row] = {
     "expression-false-unsaid": Row(
         "expression: {validations: [{expression: tag.scheduled}]}", _APP, ("tag: failed expression: tag.scheduled",)
     ),
+    "expression-of-what-was": Row(
+        """expression: {validations: [{expression: 'oldObject.tag.from.name == "quay.io/acme/app:0"'}]}""", _APP,
+        old=docker("quay.io/acme/app:0"),
+    ),
+    "expression-each-says-its-own": Row(
+        "expression: {validations: [{expression: object.nothing == 1}, {expression: 'true'}, {expression: 'false', message: never}]}",
+        _APP,
+        ('tag: "object.nothing == 1" could not be evaluated: "KeyError: \'nothing\'"', "tag: never"),
+    ),
     "expression-that-fails": Row(
         "expression: {validations: [{expression: object.nothing == 1, message: never}]}", _APP,
         ('tag: "object.nothing == 1" could not be evaluated: "KeyError: \'nothing\'"',),
@@ -454,15 +632,76 @@ ROWS: dict[str, Row] = {
         "expression: {validations: [{expression: tag.name}]}", _APP, ('tag: "tag.name" is no boolean but "live"',)
     ),
 }  # fmt: skip
+# The reason of the Status cause, by the rows above; FieldValueInvalid for the rest.
+REASONS: dict[str, Reason] = {
+    name: reason
+    for reason, names in {
+        Reason.REQUIRED: [
+            "annotation-missing",
+            "label-no-configuration",
+            "label-of-a-manifest-list",
+            "label-missing",
+            "label-two-missing",
+            "signed-too-few",
+            "signed-not-trusted",
+            "signed-of-another-type",
+            "signed-none-trusted",
+        ],
+        Reason.NOT_SUPPORTED: [
+            "schema-enumeration",
+            "kind-other",
+            "import-mode-unset-is-legacy",
+            "import-mode-other",
+            "reference-policy-other",
+            "reference-policy-unset-is-source",
+        ],
+        Reason.FORBIDDEN: [
+            "registry-of-what-a-stream-follows",
+            "registry-prefix-is-no-match",
+            "registry-path-prefix-is-no-match",
+            "registry-port-counts",
+            "registry-denied",
+            "registry-denied-although-allowed",
+            "namespace-other",
+            "namespace-by-the-internal-registry",
+            "namespace-of-an-image",
+            "namespace-by-the-old-internal-registry",
+            "namespace-by-the-internal-registry-without-a-port",
+            "namespace-by-a-route",
+            "insecure",
+            "insecure-by-annotation",
+            "insecure-wanted",
+            "scheduled-from-elsewhere",
+            "insecure-of-a-stream",
+            "lookup-wanted",
+            "lookup-other",
+            "lookup-through-status",
+            "limit-exceeded",
+            "limit-kept",
+            "immutable-moved",
+            "immutable-emptied",
+            "immutable-removed",
+            "immutable-removed-as-an-image-tag",
+            "immutable-removed-with-its-stream",
+            "immutable-pushed",
+            "immutable-imported",
+            "annotation-denied",
+            "label-denied",
+            "label-two-denied",
+        ],
+    }.items()
+    for name in names
+}
 
 
 def _kind(row: Row) -> str:
     return row.kind.partition(":")[0]
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ROWS.items()])
-def test_rule(row: Row) -> None:
-    """The rule says of the tag exactly these sentences."""
+@pytest.mark.parametrize("name", ROWS)
+def test_rule(name: str) -> None:
+    """The rule says of the tag exactly these sentences, each as a Status cause with its reason."""
+    row = ROWS[name]
     policy = policy_of(f"spec: {{rules: [{{name: the-rule, {row.kind}}}]}}\n")
     document = review_of(row.source, old=row.old, tag=row.tag, **row.request)
     istag = document["request"]["object"]
@@ -474,7 +713,9 @@ def test_rule(row: Row) -> None:
     changes = [replace(change, **row.change) for change in doors.changes(review)]
     hearing = Hearing(review)
     findings = [finding for change in changes for finding in admission.judge(change, hearing, policy)]
-    assert tuple(f"{each.field}: {each.message}" for each in findings if each.rule == "the-rule") == row.findings
+    of_the_rule = [each for each in findings if each.rule == "the-rule"]
+    assert tuple(f"{each.field}: {each.message}" for each in of_the_rule) == row.findings
+    assert {each.reason for each in of_the_rule} == ({REASONS.get(name, Reason.INVALID)} if row.findings else set())
 
 
 def test_every_kind_has_rows_that_pass_and_rows_that_are_refused() -> None:
@@ -482,6 +723,7 @@ def test_every_kind_has_rows_that_pass_and_rows_that_are_refused() -> None:
     kinds = {kind.kind for kind in KINDS}
     assert {_kind(row) for row in ROWS.values() if not row.findings} == kinds
     assert {_kind(row) for row in ROWS.values() if row.findings} == kinds
+    assert {name for name, row in ROWS.items() if row.findings} >= set(REASONS)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
@@ -492,6 +734,14 @@ def test_every_kind_is_documented(kind: Any) -> None:
     assert judged(kind)
     assert all(each.metadata["doc"] for each in kind.parameters())
     assert set(kind.needs) <= {each.name for each in kind.parameters()}
+
+
+def test_a_parameter_says_how_it_is_read() -> None:
+    """A kind's parameter carries how it is read, what it means, and what it is where the policy leaves it out."""
+    given, left = Bool(), parameter(Bool(), "what it means")
+    field = parameter(given, "what it means", default=False)
+    assert (field.default, field.metadata["parameter"], field.metadata["doc"]) == (False, given, "what it means")
+    assert left.default == ()
 
 
 def test_each_finding_ends_with_its_rule() -> None:

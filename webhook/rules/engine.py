@@ -52,8 +52,6 @@ _FUNCTIONS: Final = frozenset(
         "getMinutes",
         "getMonth",
         "getSeconds",
-        "max",
-        "min",
     ]
 )
 _BOUND: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
@@ -93,15 +91,15 @@ def compiled(source: str) -> Program:
     try:
         program: Compiled = cel.compile(source)
     except ValueError as error:
-        first = str(error).partition("\n")[0].rpartition("ERROR: ")[2]
-        raise MalformedExpression(f"expected a CEL expression: {first}") from None
+        said = str(error).replace(source, "", 1).partition("ERROR: ")[2]  # it repeats the whole expression first
+        raise MalformedExpression("expected a CEL expression: " + said.partition("\n")[0]) from None
     added = {part for name in stdlib.STDLIB_FUNCTIONS for part in name.split(".")}  # such as `math` and `greatest`
     variables, functions = frozenset(program.variables()), frozenset(program.functions())
     if unknown := variables - {*VARIABLES, *_BOUND.findall(source), *added}:
         raise MalformedExpression(f"unknown name {', '.join(sorted(unknown))}; expected {', '.join(VARIABLES)}")
     if missing := {name for name in functions if name.isidentifier()} - _FUNCTIONS - added:
         raise MalformedExpression(f"unknown function {', '.join(sorted(missing))}")
-    extended, counts = not added.isdisjoint(functions - _FUNCTIONS) or "math" in variables, counted(source)
+    extended, counts = not added.isdisjoint((functions | variables) - _FUNCTIONS), counted(source)
     if TAG in variables:
         counts = f"[{TAG}].map({TAG}, {counts}\n)[0]"  # so that the engine asks for it once, and not in each turn
     return Program(variables & {*VARIABLES}, functions, extended, cel.compile(counts))

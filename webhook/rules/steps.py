@@ -87,14 +87,14 @@ def _counted(source: str) -> Iterator[str]:
         piece, macro = found[0], found["macro"]
         last = opened[-1] if opened else _Open()
         if macro:
-            if sum(each.weight > 0 and each.commas > 0 for each in opened) >= _NESTED:
+            if sum(each.commas > 0 for each in opened) >= _NESTED:
                 raise MalformedExpression(f"expected macros nested {_NESTED} deep at most, got .{macro} in two others")
             opened.append(_Open(_WEIGHTS[macro]))
         elif piece in ("(", "[", "{"):
             opened.append(_Open())
         elif piece == "," and last.weight:
             last.commas += 1
-            yield f", {COUNT}({last.weight}) ? (" if last.commas == 1 else ") : [][0]," if last.commas == 2 else ","  # noqa: PLR2004 - what follows the name, and what follows the body
+            yield f", {COUNT}({last.weight}) ? (" if last.commas == 1 else ") : [][0],"
             continue
         elif piece in (")", "]", "}") and opened:
             opened.pop()
