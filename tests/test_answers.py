@@ -10,12 +10,14 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import REVIEWS, Lines, docker, review_of
+from support import REVIEWS, Lines, decoded, docker, policy_of, review_of, stream_of, stream_review, tag_of
 
+from webhook import admission
 from webhook.app import LARGEST, Service, create_app
 from webhook.errors import RecordFailed
 from webhook.metrics import Metrics
-from webhook.policy import load
+from webhook.model import Exemption, Finding, Mode, PatchOp, Reason
+from webhook.policy import Policy, load
 
 Make = Callable[..., FlaskClient]
 _BAD = docker("docker.io/evil/x:1")
@@ -217,6 +219,72 @@ def test_exemption(client: Make, lines: Lines, reason: str | None, allowed: bool
         assert response["auditAnnotations"]["audit"] == f"tag.from.name: {_SENTENCE} (rule trusted)"
         assert lines.last["exemption"] == {"name": "break-glass", "reason": "outage 17"}
         assert [(each["rule"], each["mode"]) for each in lines.last["findings"]] == [("trusted", "audit")]
+
+
+def _exempting(exemption: str, rules: str = f"{{name: trusted, {_RULE}}}") -> Policy:
+    return policy_of(f"spec: {{exemptions: [{{name: e, {exemption}}}], rules: [{rules}]}}\n")
+
+
+def test_an_exemption_says_what_the_rules_would_have_said() -> None:
+    """Each finding is kept as it was, but for its mode, which is `audit`."""
+    policy = _exempting(
+        "users: [alice]", f"{{name: trusted, existing: enforce, {_RULE}}}, {{name: p, pin: {{digest: true}}}}"
+    )
+    decision = admission.validate(decoded(review_of(_BAD, old=_BAD)), policy)
+    assert (decision.verdict, decision.exemption) == ("allow", Exemption("e"))
+    pinned = '"docker.io/evil/x:1" has no digest; expected name@digest'
+    assert decision.findings == (
+        Finding("trusted", Mode.AUDIT, _SENTENCE, "tag.from.name", existing=True, reason=Reason.FORBIDDEN),
+        Finding("p", Mode.AUDIT, pinned, "tag.from.name", existing=True, reason=Reason.INVALID),
+    )
+
+
+def test_an_exemption_of_what_changes_nothing_is_not_used() -> None:
+    """Where no tag changes there is nothing to be exempt from."""
+    review = decoded(review_of(None, operation="DELETE", object=None))
+    assert admission.validate(review, _exempting("users: [alice]")).exemption is None
+
+
+@pytest.mark.parametrize(("match", "exempt"), [("{users: [alice]}", True), ("{users: [bob]}", False)])
+def test_an_exemption_matches_the_user(match: str, exempt: bool) -> None:
+    """What an exemption matches includes who asks."""
+    decision = admission.validate(decoded(review_of(_BAD)), _exempting(f"groups: ['*'], match: {match}"))
+    assert (decision.exemption is not None) is exempt
+
+
+def test_the_reasons_of_several_tags_are_joined() -> None:
+    """An exemption that asks for a reason asks each tag for it, and a tag that is removed can give none."""
+    policy = _exempting("users: [alice], annotation: why")
+    tags = [tag_of(_BAD, name=name, annotations={"why": why}) for name, why in (("a", "x"), ("b", "y"), ("c", "x"))]
+    decision = admission.validate(decoded(stream_review(stream_of(*tags), stream_of())), policy)
+    assert decision.exemption == Exemption("e", "x; y")
+    removed = decoded(stream_review(stream_of(*tags), stream_of(tag_of(_BAD, name="gone"))))
+    assert admission.validate(removed, policy).exemption is None
+
+
+def test_findings_stand_in_the_order_of_the_policy() -> None:
+    """However the rules are laid out for speed, the user reads them as the policy lists them."""
+    here = "match: {namespaces: [app]}"
+    policy = policy_of(
+        f"spec: {{rules: [{{name: c, {here}, pin: {{digest: true}}}}, {{name: b, {_RULE}}}, {{name: a, {here}, {_RULE}}}]}}\n"
+    )
+    findings = admission.validate(decoded(review_of(_BAD)), policy).findings
+    assert [finding.rule for finding in findings] == ["c", "b", "a"]
+    policy = policy_of(f"spec: {{rules: [{{name: c, {here}, pin: {{digest: true}}}}, {{name: b, {_RULE}}}]}}\n")
+    findings = admission.validate(decoded(review_of(_BAD)), policy).findings
+    assert [finding.rule for finding in findings] == ["c", "b"]
+
+
+def test_a_cluster_completes_first_and_then_judges() -> None:
+    """What the defaults complete is what the rules see, and both come out; without defaults nothing is completed."""
+    rules = "rules: [{name: m, importPolicy: {importMode: [PreserveOriginal]}}]"
+    defaults = "defaults: [{name: d, set: {importPolicy: {importMode: PreserveOriginal}}}]"
+    review = decoded(review_of(docker("quay.io/acme/app:1")))
+    completed = admission.admit(review, policy_of(f"spec: {{{defaults}, {rules}}}\n"))
+    assert (completed.verdict, completed.findings) == ("allow", ())
+    assert completed.patch == (PatchOp("add", "/tag/importPolicy/importMode", "PreserveOriginal"),)
+    as_sent = admission.admit(review, policy_of(f"spec: {{{rules}}}\n"))
+    assert (as_sent.verdict, as_sent.patch) == ("deny", ())
 
 
 def test_an_exemption_of_others_helps_nobody(client: Make) -> None:

@@ -18,6 +18,7 @@ from webhook.review import operation
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
 
 _APP = docker("quay.io/acme/app:1")
+_OLD = docker("quay.io/acme/app:0")
 _MODE = "{importPolicy: {importMode: PreserveOriginal}}"
 _SCHEDULED = "{importPolicy: {scheduled: true}}"
 _LOCAL = "{referencePolicy: {type: Local}}"
@@ -98,6 +99,25 @@ def _again(**old: Any) -> dict[str, Any]:
             id="both-homes",
         ),
         pytest.param(_OWNER, review_of(_APP, tag={"annotations": {"owner": "me"}}), [], id="annotation-there"),
+        pytest.param(_ALL, review_of(None), [], id="nothing-of-no-source"),
+        pytest.param(
+            _LOCAL, review_of(_APP, tag={"referencePolicy": None}), [("add", "/tag/referencePolicy", {"type": "Local"})],
+            id="no-reference-policy",
+        ),
+        pytest.param(
+            _LOCAL, review_of(_APP, tag={"referencePolicy": {"type": ""}}), [("add", "/tag/referencePolicy/type", "Local")],
+            id="reference-policy-unset",
+        ),
+        pytest.param(
+            "{annotations: {team: x}}", review_of(_APP, old=_OLD, tag={"annotations": {"owner": "me"}}),
+            [("add", "/metadata/annotations", {"team": "x"}), ("add", "/tag/annotations/team", "x")],
+            id="the-object-takes-over-nothing-from-its-tag",
+        ),
+        pytest.param(
+            "{annotations: {example.com/a~b: x}}", review_of(_APP, old=_OLD, tag={"annotations": {"owner": "me"}}),
+            [("add", "/metadata/annotations", {"example.com/a~b": "x"}), ("add", "/tag/annotations/example.com~1a~0b", "x")],
+            id="a-name-to-escape",
+        ),
         pytest.param(
             _OWNER, review_of(_APP, object={**istag_of(tag_of(_APP)), "metadata": None}),
             [("add", "/tag/annotations", {"owner": "platform"})], id="null-metadata",
@@ -125,6 +145,45 @@ def test_the_first_default_wins_a_field() -> None:
         ("add", "/metadata/annotations", {"owner": "a", "team": "c"}),
         ("add", "/tag/annotations", {"owner": "a", "team": "c"}),
     ]
+
+
+def test_defaults_are_completed_together() -> None:
+    """Each field comes from the first default that sets it, whatever else that default sets."""
+    first = "{importPolicy: {importMode: PreserveOriginal}, annotations: {a: first}}"
+    second = "{importPolicy: {importMode: Legacy, scheduled: true, insecure: true}, annotations: {b: second}}"
+    assert _patch(review_of(_APP), _policy(first, second, _LOCAL)) == [
+        ("add", "/tag/importPolicy/insecure", True),
+        ("add", "/tag/importPolicy/scheduled", True),
+        ("add", "/tag/importPolicy/importMode", "PreserveOriginal"),
+        ("add", "/tag/referencePolicy/type", "Local"),
+        ("add", "/metadata/annotations", {"b": "second", "a": "first"}),
+        ("add", "/tag/annotations", {"b": "second", "a": "first"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keep", "left"),
+    [
+        ("insecure", ["scheduled", "importMode", "type", "owner"]),
+        ("scheduled", ["insecure", "importMode", "type", "owner"]),
+        ("importMode", ["insecure", "scheduled", "type", "owner"]),
+        ("referencePolicy", ["insecure", "scheduled", "importMode", "owner"]),
+        ("annotations", ["insecure", "scheduled", "importMode", "type"]),
+        ("insecure,scheduled, importMode ,referencePolicy,annotations", []),
+        ("IMPORTMODE", ["insecure", "scheduled", "importMode", "type", "owner"]),
+    ],
+)
+@pytest.mark.parametrize("home", ["metadata", "tag"])
+def test_what_is_kept(keep: str, left: list[str], home: str) -> None:
+    """The annotation names what is left alone, in the object or in its tag; the rest is completed."""
+    document = review_of(_APP, old=_OLD)
+    for each in ("metadata", "tag"):
+        document["request"]["object"][each]["annotations"] = {"there": "x"}
+    document["request"]["object"][home]["annotations"]["istag-webhook/keep"] = keep
+    patched = [
+        path.rpartition("/")[2] for _, path, _ in _patch(document, _policy(_ALL.replace("example.com/a~b: x, ", "")))
+    ]
+    assert list(dict.fromkeys(patched)) == left
 
 
 def test_only_what_matches_is_completed() -> None:
@@ -223,5 +282,5 @@ def test_the_document_itself_stays_as_it_is() -> None:
     """Applying a patch gives another document."""
     document: dict[str, Any] = {"a": {}, "l": [{}]}
     frozen = json.dumps(document)
-    patched = patched_document(document, [PatchOp("add", "/a/x~1y", 1), PatchOp("add", "/l/0/z", 2)])
-    assert (patched, json.dumps(document)) == ({"a": {"x/y": 1}, "l": [{"z": 2}]}, frozen)
+    patched = patched_document(document, [PatchOp("add", "/a/x~1y~0z", 1), PatchOp("add", "/l/0/z", 2)])
+    assert (patched, json.dumps(document)) == ({"a": {"x/y~z": 1}, "l": [{"z": 2}]}, frozen)

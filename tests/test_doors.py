@@ -29,7 +29,7 @@ from support import (
 
 from webhook import admission, doors
 from webhook.defaults import patched_document
-from webhook.model import Change, Decision, TagChange
+from webhook.model import Change, Decision, Signature, TagChange
 from webhook.policy import Policy
 from webhook.review import encode, operation
 
@@ -49,6 +49,282 @@ def _read(document: dict[str, Any]) -> list[Change]:
 
 def _said(decision: Decision) -> list[str]:
     return [f"{finding.mode} {finding.field}: {finding.message}" for finding in decision.findings]
+
+
+# --- what is read
+
+
+def _told(change: Change) -> str:
+    """Return who a change is of, where it stands, and what it was and is to be."""
+    head = f"{change.door} {change}"
+    if not isinstance(change, TagChange):
+        return head
+    was, now = (each and each.source for each in (change.old, change.new))
+    names = ", ".join(f"{name}={value}" for name, value in (change.new.annotations if change.new else {}).items())
+    flags = [flag for flag in ("every_tag", "old_unknown", "touched", "moved") if getattr(change, flag)]
+    at = f"{change.place.path} ({change.place.pointer}, {change.place.name})"
+    return f"{head} at {at}: {was} -> {now} [{names}] {' '.join(flags)}".rstrip()
+
+
+def _newest(tag: str, *references: str, image: str = "") -> dict[str, Any]:
+    """Return one of `status.tags`, its newest item first."""
+    return {"tag": tag, "items": [{"dockerImageReference": each, "image": image} for each in references]}
+
+
+def _with_status(*tags: dict[str, Any], stream: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {**(stream or stream_of()), "status": {"tags": list(tags)}}
+
+
+def _generated(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a review whose request does not say the object's name, as on a create by `generateName`."""
+    document["request"] |= {"name": "", "namespace": "ns"}
+    return document
+
+
+def _annotated_as(document: dict[str, Any], annotations: dict[str, str]) -> dict[str, Any]:
+    document["request"]["object"]["metadata"]["annotations"] = annotations
+    return document
+
+
+_OLD = docker("quay.io/acme/app:0")
+_ONE, _ZERO = "DockerImage quay.io/acme/app:1", "DockerImage quay.io/acme/app:0"
+_MADE_INSECURE = {"annotations": {_INSECURE: "true"}}
+_READ: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "istag-created": (
+        review_of(None, object=istag_of(tag_of(_APP, annotations={"a": "own"})), operation="CREATE", namespace="ns"),
+        [f"imagestreamtags ns/app:live at tag (/tag, metadata.name): None -> {_ONE} [a=own] touched moved"],
+    ),
+    "istag-updated": (
+        review_of(_APP, old=_OLD, tag={"annotations": {"a": "own"}}),
+        [f"imagestreamtags app/app:live at tag (/tag, metadata.name): {_ZERO} -> {_ONE} [] touched moved"],
+    ),
+    "istag-emptied": (
+        review_of(None, object=istag_of(None, metadata={"annotations": {"a": "b"}}), oldObject=istag_of(tag_of(_APP))),
+        [f"imagestreamtags app/app:live at tag (/tag, metadata.name): {_ONE} -> {_ONE} [a=b] touched"],
+    ),
+    "istag-that-never-was": (review_of(None, object=istag_of(None), oldObject=istag_of(None)), []),
+    "istag-named-by-its-request": (
+        review_of(_APP, name="x:y"),
+        [f"imagestreamtags app/x:y at tag (/tag, metadata.name): None -> {_ONE} [] touched moved"],
+    ),
+    "istag-named-by-itself": (
+        _generated(review_of(_APP)),
+        [f"imagestreamtags ns/app:live at tag (/tag, metadata.name): None -> {_ONE} [] touched moved"],
+    ),
+    "istag-without-a-tag-in-its-name": (
+        review_of(_APP, name="app"),
+        [f"imagestreamtags app/app:latest at tag (/tag, metadata.name): None -> {_ONE} [] touched moved"],
+    ),
+    "istag-with-two-colons": (
+        review_of(_APP, name="app:a:b"),
+        [f"imagestreamtags app/app:a:b at tag (/tag, metadata.name): None -> {_ONE} [] touched moved"],
+    ),
+    "istag-of-no-source": (
+        review_of({}), ["imagestreamtags app/app:live at tag (/tag, metadata.name): None -> None [] touched moved"]
+    ),
+    "istag-of-what-is-no-source": (
+        review_of(None, object=istag_of(tag_of(None, **{"from": ["x"]}))),
+        ["imagestreamtags app/app:live at tag (/tag, metadata.name): None -> None [] touched moved"],
+    ),
+    "istag-of-an-unknown-kind": (
+        review_of({"kind": "X", "name": "x", "namespace": "y"}),
+        ["imagestreamtags app/app:live at tag (/tag, metadata.name): None -> X y/x [] touched moved"],
+    ),
+    "istag-of-a-malformed-stream-tag": (
+        review_of(stream_tag("a:b:c", "o")),
+        ["imagestreamtags app/app:live at tag (/tag, metadata.name): None -> ImageStreamTag o/a:b:c [] touched moved"],
+    ),
+    "istag-whose-annotations-are-none": (
+        review_of(_APP, tag={"annotations": "x"}),
+        [f"imagestreamtags app/app:live at tag (/tag, metadata.name): None -> {_ONE} [] touched moved"],
+    ),
+    "istag-created-with-the-objects-annotations": (
+        review_of(None, object=istag_of(tag_of(_APP), metadata={"name": "app:live", "annotations": {"a": "the object's"}})),
+        [f"imagestreamtags app/app:live at tag (/tag, metadata.name): None -> {_ONE} [] touched moved"],
+    ),
+    "istag-updated-with-the-objects-annotations": (
+        review_of(
+            None, object=istag_of(tag_of(_APP), metadata={"annotations": {"a": "the object's"}}),
+            oldObject=istag_of(tag_of(_APP, annotations={"a": "own"}), metadata={"annotations": {"a": "the object's"}}),
+        ),
+        [f"imagestreamtags app/app:live at tag (/tag, metadata.name): {_ONE} -> {_ONE} [a=the object's] touched"],
+    ),
+    "itag-created": (
+        reviewed("imagetags", "ImageTag", "app:live", itag_of(tag_of(_APP, annotations={"a": "b"})), namespace="ns"),
+        [f"imagetags ns/app:live at spec (/spec, metadata.name): None -> {_ONE} [a=b] touched moved"],
+    ),
+    "itag-updated": (
+        reviewed("imagetags", "ImageTag", "", itag_of(tag_of(_APP)), itag_of(tag_of(_OLD))),
+        [f"imagetags app/app:live at spec (/spec, metadata.name): {_ZERO} -> {_ONE} [] touched moved"],
+    ),
+    "itag-emptied": (
+        reviewed("imagetags", "ImageTag", "app:live", itag_of(None), itag_of(tag_of(_OLD))),
+        [f"imagetags app/app:live at spec (/spec, metadata.name): {_ZERO} -> None [] touched moved"],
+    ),
+    "itag-that-never-was": (reviewed("imagetags", "ImageTag", "app:live", itag_of(None), itag_of(None)), []),
+    "stream-created": (
+        _generated(stream_review(stream_of(tag_of(_APP, annotations={"a": "b"}), metadata={"name": "", "generateName": "gen-"}))),
+        [
+            "imagestreams ns/gen-",
+            f"imagestreams ns/gen-:live at spec.tags[0] (/spec/tags/0, spec.tags[0].name): None -> {_ONE} [a=b] touched moved",
+        ],
+    ),
+    "stream-updated": (
+        stream_review(
+            stream_of(tag_of(_APP, name="same"), tag_of(_APP), tag_of(_APP, name="new")),
+            stream_of(tag_of(_OLD, name="gone"), tag_of(_OLD), tag_of(_APP, name="same")),
+            namespace="ns",
+        ),
+        [
+            "imagestreams ns/app",
+            f"imagestreams ns/app:same at spec.tags[0] (/spec/tags/0, spec.tags[0].name): {_ONE} -> {_ONE} []",
+            f"imagestreams ns/app:live at spec.tags[1] (/spec/tags/1, spec.tags[1].name): {_ZERO} -> {_ONE} [] touched moved",
+            f"imagestreams ns/app:new at spec.tags[2] (/spec/tags/2, spec.tags[2].name): None -> {_ONE} [] touched moved",
+            f"imagestreams ns/app:gone at spec.tags (/spec/tags, spec.tags): {_ZERO} -> None [] touched moved",
+        ],
+    ),
+    "stream-with-what-is-no-tag": (
+        stream_review({**stream_of(), "spec": {"tags": [5, tag_of(_APP)]}}),
+        [
+            "imagestreams app/app",
+            f"imagestreams app/app:live at spec.tags[1] (/spec/tags/1, spec.tags[1].name): None -> {_ONE} [] touched moved",
+        ],
+    ),
+    "stream-with-a-tag-of-another-generation": (
+        stream_review(
+            stream_of(tag_of(_OLD, name="new"), tag_of(_APP, generation=7, annotations={_INSECURE: "true"})),
+            stream_of(tag_of(_APP, annotations={_INSECURE: "true"})),
+        ),
+        [
+            "imagestreams app/app",
+            f"imagestreams app/app:new at spec.tags[0] (/spec/tags/0, spec.tags[0].name): None -> {_ZERO} [] touched moved",
+            f"imagestreams app/app:live at spec.tags[1] (/spec/tags/1, spec.tags[1].name): {_ONE} -> {_ONE} [{_INSECURE}=true]",
+        ],
+    ),
+    "stream-deleted": (
+        stream_review(None, stream_of(tag_of(_OLD), dockerImageRepository="quay.io/a/b"), namespace="ns"),
+        [f"imagestreams ns/app:live at spec.tags (/spec/tags, spec.tags): {_ZERO} -> None [] touched moved"],
+    ),
+    "stream-that-follows": (
+        stream_review(stream_of(dockerImageRepository="quay.io/a/b"), stream_of(dockerImageRepository="quay.io/a/c")),
+        [
+            "imagestreams app/app",
+            "imagestreams app/app:* at spec (/spec, metadata.name): DockerImage quay.io/a/c -> DockerImage quay.io/a/b [] "
+            "every_tag touched moved",
+        ],
+    ),
+    "stream-made-insecure": (
+        stream_review(
+            stream_of(tag_of(_APP), dockerImageRepository="quay.io/a/b", metadata=_MADE_INSECURE),
+            stream_of(tag_of(_APP), dockerImageRepository="quay.io/a/b"),
+        ),
+        [
+            "imagestreams app/app",
+            f"imagestreams app/app:live at spec.tags[0] (/spec/tags/0, spec.tags[0].name): {_ONE} -> {_ONE} [] touched",
+            "imagestreams app/app:* at spec (/spec, metadata.name): DockerImage quay.io/a/b -> DockerImage quay.io/a/b [] "
+            "every_tag touched",
+        ],
+    ),
+    "status-made-insecure": (
+        stream_review(
+            stream_of(metadata=_MADE_INSECURE), stream_of(tag_of(_OLD, name="a"), tag_of(_APP)), "status", namespace="ns"
+        ),
+        [
+            "imagestreams/status ns/app",
+            f"imagestreams/status ns/app:a at spec.tags[0] (/spec/tags/0, spec.tags[0].name): {_ZERO} -> {_ZERO} [] touched",
+            f"imagestreams/status ns/app:live at spec.tags[1] (/spec/tags/1, spec.tags[1].name): {_ONE} -> {_ONE} [] touched",
+        ],
+    ),
+    "status-that-moves": (
+        _generated(stream_review(
+            _with_status(
+                _newest("same", "a/b"), _newest("live", f"quay.io/a/b@{DIGEST}", "quay.io/a/c", image=DIGEST),
+                _newest("new", "quay.io/a/d", image=DIGEST), _newest("empty"),
+            ),
+            _with_status(_newest("same", "a/b", "a/c"), _newest("live", "quay.io/a/c"), _newest("gone", "a/e")),
+            "status",
+        )),
+        [
+            "imagestreams/status ns/app",
+            "imagestreams/status ns/app:live at status.tags[1].items[0] (/status/tags/1/items/0, status.tags[1].tag): "
+            f"DockerImage quay.io/a/c -> DockerImage quay.io/a/b@{DIGEST} [] touched moved",
+            "imagestreams/status ns/app:new at status.tags[2].items[0] (/status/tags/2/items/0, status.tags[2].tag): "
+            f"None -> DockerImage quay.io/a/d@{DIGEST} [] touched moved",
+            "imagestreams/status ns/app:gone at status.tags (/status/tags, status.tags): DockerImage a/e -> None [] touched moved",
+        ],
+    ),
+    "import": (
+        _generated(import_review(
+            imported("a/b", None), imported("quay.io/acme/app:1"), repository=imported("quay.io/a/b", None)
+        )),
+        [
+            "imagestreamimports ns/app:live at spec.images[1] (/spec/images/1, spec.images[1].to.name): "
+            f"None -> {_ONE} [] old_unknown touched moved",
+            "imagestreamimports ns/app:* at spec.repository (/spec/repository, spec.repository.from.name): "
+            "None -> DockerImage quay.io/a/b [] every_tag old_unknown touched moved",
+        ],
+    ),
+    "import-faults": (
+        import_review(imported("a/b", ""), namespace="ns"),
+        ["imagestreamimports ns/app"],
+    ),
+    "import-with-annotations": (
+        _annotated_as(import_review(imported("quay.io/acme/app:1"), repository=imported("a/b", None)), {"a": "b"}),
+        [
+            "imagestreamimports app/app:live at spec.images[0] (/spec/images/0, spec.images[0].to.name): "
+            f"None -> {_ONE} [a=b] old_unknown touched moved",
+            "imagestreamimports app/app:* at spec.repository (/spec/repository, spec.repository.from.name): "
+            "None -> DockerImage a/b [a=b] every_tag old_unknown touched moved",
+        ],
+    ),
+    "push-with-annotations": (
+        _annotated_as(push_review(), {"a": "b"}),
+        [
+            "imagestreammappings app/app:live at image (/image, tag): "
+            f"None -> ImageStreamImage app@{DIGEST} [a=b] old_unknown touched moved"
+        ],
+    ),
+    "push": (
+        push_review(namespace="ns"),
+        [
+            "imagestreammappings ns/app:live at image (/image, tag): "
+            f"None -> ImageStreamImage app@{DIGEST} [] old_unknown touched moved"
+        ],
+    ),
+    "push-without-a-tag": (
+        _generated(push_review(tag="")),
+        [
+            "imagestreammappings ns/app:latest at image (/image, tag): "
+            f"None -> ImageStreamImage app@{DIGEST} [] old_unknown touched moved"
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "told"), _READ.values(), ids=_READ)
+def test_what_is_read(document: dict[str, Any], told: list[str]) -> None:
+    """Each door says which tags of which stream a review would change, where they stand, and what they were."""
+    assert [_told(change) for change in _read(document)] == told
+
+
+@pytest.mark.parametrize(
+    ("document", "tags"),
+    [
+        pytest.param(review_of(_APP), ["app/x:y"], id="imagestreamtags"),
+        pytest.param(reviewed("imagetags", "ImageTag", "", itag_of(tag_of(_APP))), ["app/x:y"], id="imagetags"),
+        pytest.param(stream_review(stream_of(tag_of(_APP))), ["app/x:y", "app/x:y:live"], id="imagestreams"),
+        pytest.param(
+            stream_review(_with_status(_newest("live", "a/b")), stream_of(), "status"), ["app/x:y", "app/x:y:live"],
+            id="imagestreams-status",
+        ),
+        pytest.param(import_review(imported("a/b")), ["app/x:y:live"], id="imagestreamimports"),
+        pytest.param(push_review(), ["app/x:y:live"], id="imagestreammappings"),
+    ],
+)  # fmt: skip
+def test_the_name_of_the_request_wins(document: dict[str, Any], tags: list[str]) -> None:
+    """The API server takes the name from the URL, whatever the object says."""
+    document["request"]["name"] = "x:y"
+    assert [str(change) for change in _read(document)] == tags
 
 
 # --- the same change at every door
@@ -251,6 +527,9 @@ def test_untouched_tags_are_judged_only_where_a_rule_asks() -> None:
     assert not ignoring.plan.asks_untouched
     assert [str(change) for change in doors.changes(decoded(document), untouched=False)] == ["app/app", "app/app:live"]
     assert [str(tag) for tag in _judged(document, ignoring).tags] == ["app/app:live"]
+    regenerated = [{**tag, "generation": 7} for tag in tags]
+    again = decoded(stream_review(stream_of(*regenerated, tag_of(_APP)), stream_of(*tags)))
+    assert [str(change) for change in doors.changes(again, untouched=False)] == ["app/app", "app/app:live"]
     decision = _judged(document, asking)
     assert [str(tag) for tag in decision.tags] == ["app/app:live"]
     assert [finding.field for finding in decision.findings] == [f"spec.tags[{number}].from.name" for number in range(5)]
@@ -282,6 +561,22 @@ def test_the_streams_annotation_makes_its_tags_insecure() -> None:
     assert _said(_judged(again, policy)) == [f"audit {said}"]
     status = stream_review(stream_of(*tags, metadata=insecure), stream_of(*tags), "status")
     assert _said(_judged(status, policy)) == [f"enforce {said}"]
+    followed = stream_review(
+        stream_of(dockerImageRepository="quay.io/a/b", metadata=insecure),
+        stream_of(dockerImageRepository="quay.io/a/b"),
+    )
+    assert _said(_judged(followed, policy)) == [f"enforce {said}"]
+    for old, mode in (({}, "enforce"), (insecure, "audit")):
+        istag = review_of(
+            None,
+            object=istag_of(tag_of(_APP), metadata=insecure),
+            oldObject=istag_of(tag_of(_APP), metadata=old),
+        )
+        assert _said(_judged(istag, policy)) == [f"{mode} {said}"]
+    own = stream_of(tag_of(_APP, annotations={_INSECURE: "true"}))
+    assert _said(_judged(stream_review(stream_of(metadata=insecure), own, "status"), policy)) == [
+        f"audit spec.tags[0].{said.removeprefix('metadata.')}"
+    ]
     itag = itag_of(tag_of(_APP), **insecure)
     assert _said(_judged(reviewed("imagetags", "ImageTag", "app:live", itag), policy)) == [f"enforce {said}"]
 
@@ -302,6 +597,111 @@ def test_a_schema_fault_is_a_tags_own() -> None:
     text = stream_review(stream_of(tag_of(_APP, importPolicy={"importMode": 5})), stream_of(tag_of(_APP)))
     assert [each.partition(": ")[0] for each in _said(_judged(text, policy))] == [
         "enforce spec.tags[0].importPolicy.importMode"
+    ]
+
+
+_AS_ALL = {"importPolicy": {"importMode": "All"}}
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "said"),
+    [
+        pytest.param(_AS_ALL, {**_AS_ALL, "annotations": {"a": "b"}}, "audit", id="as-it-was"),
+        pytest.param(_AS_ALL, {}, "enforce", id="new"),
+    ],
+)
+def test_a_fault_of_a_tag_by_itself(new: dict[str, Any], old: dict[str, Any], said: str) -> None:
+    """A fault that a tag had before is `existing`, whichever resource carries the tag; one that it gets is not."""
+    policy = policy_of("spec: {rules: [{name: s, schema: {}, existing: audit}]}\n")
+    after, before = tag_of(_APP, **new), tag_of(_APP, **old)
+    istag = review_of(None, object=istag_of(after), oldObject=istag_of(before))
+    itag = reviewed("imagetags", "ImageTag", "app:live", itag_of(after), itag_of(before))
+    for document, path in ((istag, "tag"), (itag, "spec")):
+        found = [each.partition(": ")[0] for each in _said(_judged(document, policy))]
+        assert found == [f"{said} {path}.importPolicy.importMode"]
+
+
+@pytest.mark.parametrize(("old", "said"), [(5, "audit"), (False, "enforce")], ids=["as-it-was", "new"])
+def test_a_fault_of_a_stream(old: Any, said: str) -> None:
+    """What the schema says of a stream beside its tags is `existing` where it was so before."""
+    policy = policy_of("spec: {rules: [{name: s, schema: {}, existing: audit}]}\n")
+    new, before = stream_of(local=5), stream_of(local=old)  # type: ignore[arg-type]
+    found = [each.partition(": ")[0] for each in _said(_judged(stream_review(new, before), policy))]
+    assert found == [f"{said} spec.lookupPolicy.local"]
+
+
+def test_a_new_stream_has_no_past() -> None:
+    """What a stream is created with is not `existing`, though the API server's own default would be the same."""
+    policy = policy_of("spec: {rules: [{name: l, existing: ignore, lookupPolicy: {local: true}}]}\n")
+    assert _said(_judged(stream_review(stream_of()), policy)) == [
+        "enforce spec.lookupPolicy.local: local lookup is false; expected true"
+    ]
+
+
+def test_the_annotations_of_an_old_tag() -> None:
+    """An update stores the object's annotations and not the tag's own, and so did the one before."""
+    policy = policy_of("spec: {rules: [{name: a, existing: audit, annotations: {require: {owner: '*'}}}]}\n")
+    tag = tag_of(_APP, annotations={"owner": "me"})
+    said = _said(_judged(review_of(None, object=istag_of(tag), oldObject=istag_of(tag)), policy))
+    assert said == ['audit tag.annotations["owner"]: annotation "owner" is missing; expected *']
+
+
+def test_a_fault_beside_a_tag_that_stays() -> None:
+    """A tag that stays as it was does not hide the fault of another one."""
+    good, bad = tag_of(_APP, name="a"), tag_of(_APP, name="b", **_AS_ALL)
+    policy = policy_of("spec: {rules: [{name: s, schema: {}}]}\n")
+    found = _said(_judged(stream_review(stream_of(good, bad), stream_of(good)), policy))
+    assert [each.partition(": ")[0] for each in found] == ["enforce spec.tags[1].importPolicy.importMode"]
+
+
+def test_a_created_tag_has_the_objects_annotations_or_none() -> None:
+    """The API server creates no ImageStreamTag whose tag has other annotations than the object; it updates one."""
+    policy = policy_of("spec: {rules: [{name: s, schema: {}}]}\n")
+    new = istag_of(tag_of(_APP, annotations={"a": "b"}))
+    created = _judged(review_of(None, object=new, oldObject=None), policy)
+    assert [finding.field for finding in created.findings] == ["tag.annotations"]
+    assert _judged(review_of(None, object=new, oldObject=istag_of(tag_of(_OLD))), policy).findings == ()
+
+
+@pytest.mark.parametrize("spec", [5, [], "x"], ids=str)
+def test_an_image_tag_that_is_none(spec: Any) -> None:
+    """Whatever stands in the place of a new tag is refused at its place."""
+    document = reviewed("imagetags", "ImageTag", "app:live", {**itag_of(None), "spec": spec})
+    decision = _judged(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
+    assert [finding.field for finding in decision.findings] == ["spec"]
+
+
+_FAILED = {"type": "ImportSuccess", "status": "False", "reason": "NotFound", "message": "no such image"}
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        pytest.param(
+            review_of(_APP, oldObject={**istag_of(tag_of(_APP)), "conditions": [{"type": "Other"}, _FAILED]}),
+            "conditions[1]", id="imagestreamtags",
+        ),
+        pytest.param(
+            reviewed(
+                "imagetags", "ImageTag", "app:live", itag_of(tag_of(_APP)),
+                {**itag_of(tag_of(_APP)), "status": {"conditions": [{"type": "Other"}, _FAILED]}},
+            ),
+            "status.conditions[1]", id="imagetags",
+        ),
+        pytest.param(
+            stream_review(
+                stream_of(tag_of(_APP)),
+                {**stream_of(tag_of(_APP)), "status": {"tags": [{}, {"tag": "live", "conditions": [_FAILED]}]}},
+            ),
+            "status.tags[1].conditions[0]", id="imagestreams",
+        ),
+    ],
+)  # fmt: skip
+def test_the_conditions_of_a_tag(document: dict[str, Any], path: str) -> None:
+    """What the cluster says of a tag's last import is read from the old object, which the user did not write."""
+    policy = policy_of("spec: {rules: [{name: c, existing: enforce, conditions: {deny: [ImportSuccess]}}]}\n")
+    assert _said(_judged(document, policy)) == [
+        f'enforce {path}: condition "ImportSuccess" is False: "NotFound: no such image"'
     ]
 
 
@@ -399,6 +799,8 @@ def test_the_spec_in_a_status_is_not_stored() -> None:
     """The API server keeps the spec's tags as they were, so what a status says of them changes nothing."""
     document = stream_review(stream_of(tag_of(_EVIL)), stream_of(tag_of(_APP)), "status")
     assert _said(_judged(document, policy_of(_ANY % "audit"))) == []
+    more = stream_review(stream_of(tag_of(_APP), tag_of(_APP, name="b")), stream_of(tag_of(_APP)), "status")
+    assert _said(_judged(more, policy_of("spec: {rules: [{name: few, tagLimit: {max: 1}}]}\n"))) == []
 
 
 # --- imagestreamimports
@@ -534,6 +936,13 @@ def test_a_push_that_names_no_stream_is_refused() -> None:
             {"dockerImageLayers": [{"size": 1}], "dockerImageManifest": '{"layers":[{"size":3},{"size":4}]}'},
             (None, (), 1, 1), id="layers",
         ),
+        pytest.param({"dockerImageLayers": [{"size": -1}]}, (None, (), 0, 1), id="a-layer-of-no-size"),
+        pytest.param({"dockerImageConfig": "", "dockerImageManifest": 5}, (None, (), None, None), id="empty"),
+        pytest.param(
+            {"dockerImageManifests": [{"os": "linux", "architecture": "arm", "variant": "v7"}, {"architecture": "amd64"}],
+             "dockerImageMetadata": {"Architecture": "s390x", "Size": 7}},
+            (None, ("linux/arm/v7", "amd64"), None, None), id="a-manifest-list",
+        ),
     ],
 )  # fmt: skip
 def test_the_image_of_a_push(image: dict[str, Any], expected: tuple[Any, ...]) -> None:
@@ -542,6 +951,25 @@ def test_the_image_of_a_push(image: dict[str, Any], expected: tuple[Any, ...]) -
     assert isinstance(change, TagChange)
     assert change.image is not None
     assert (change.image.labels, change.image.platforms, change.image.size, change.image.layers) == expected
+
+
+@pytest.mark.parametrize(
+    ("conditions", "trusted"),
+    [
+        (None, False),
+        ([{"type": "Trusted", "status": "True"}], True),
+        ([{"type": "Trusted", "status": "False"}], False),
+        ([{"type": "ForImage", "status": "True"}], False),
+        ([{"type": "ForImage", "status": "True"}, {"type": "Trusted", "status": "True"}], True),
+    ],
+    ids=["none", "trusted", "not-trusted", "another", "second"],
+)
+def test_a_signature_is_trusted_by_its_condition(conditions: Any, trusted: bool) -> None:
+    """A signature counts as trusted where its condition Trusted is True."""
+    (change,) = _read(push_review({"signatures": [{"type": "cosign", "conditions": conditions}]}))
+    assert isinstance(change, TagChange)
+    assert change.image is not None
+    assert change.image.signatures == (Signature("cosign", trusted=trusted),)
 
 
 # --- defaults
@@ -603,7 +1031,25 @@ def test_a_repository_is_completed() -> None:
 )
 def test_nothing_to_complete(document: dict[str, Any]) -> None:
     """Where the API server keeps nothing, or nothing is new, nothing is patched."""
-    assert admission.mutate(decoded(document), _DEFAULTS).patch == ()
+    decision = admission.mutate(decoded(document), _DEFAULTS)
+    assert (decision.patch, decision.verdict) == ((), "allow")
+
+
+@pytest.mark.parametrize(
+    ("match", "document", "completed"),
+    [
+        pytest.param("{users: [alice]}", review_of(_APP), True, id="user"),
+        pytest.param("{users: [bob]}", review_of(_APP), False, id="another-user"),
+        pytest.param("{tags: [live]}", _REPOSITORY, False, id="a-repository-may-have-other-tags"),
+        pytest.param("{tags: ['*']}", _REPOSITORY, True, id="a-repository-has-any-tag"),
+    ],
+)
+def test_what_a_default_matches(match: str, document: dict[str, Any], completed: bool) -> None:
+    """A default completes what it is sure to speak of."""
+    policy = policy_of(
+        f"spec: {{defaults: [{{name: d, match: {match}, set: {{referencePolicy: {{type: Local}}}}}}]}}\n"
+    )
+    assert bool(admission.mutate(decoded(document), policy).patch) is completed
 
 
 # --- whatever is sent

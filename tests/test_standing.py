@@ -75,6 +75,18 @@ _STREAM = stream_of(
             id="an-import-that-fails",
         ),
         pytest.param(
+            _with_status(stream_of(), _event("pushed"), _event("failed", conditions=[_FAILED])),
+            "    - {name: imported, conditions: {deny: [ImportSuccess]}}",
+            ['app/app:failed enforce status.tags[1].conditions[0]: condition "ImportSuccess" is False: "Unauthorized: you may not" (rule imported)'],
+            id="a-condition-of-a-pushed-tag",
+        ),
+        pytest.param(
+            stream_of(dockerImageRepository="docker.io/acme/app"),
+            "    - {name: names, tagName: {allow: ['v*']}}",
+            ["app/app:* enforce spec.dockerImageRepository: a whole repository is meant, whatever its tags are named (rule names)"],
+            id="all-tags-of-a-repository-that-is-followed",
+        ),
+        pytest.param(
             _with_status(stream_of(), _event(".hidden")),
             "    - {name: served, tagName: {grammar: true}}",
             ['app/app:.hidden enforce status.tags[0].tag: no registry can serve a tag named ".hidden"; expected [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127} (rule served)'],
@@ -159,13 +171,13 @@ def test_all_of_a_stream_is_judged() -> None:
         ("app/app:pushed", "imagestreammappings", "allow", "", ""),
         ("app/app:*", "imagestreams", "allow", "", ""),
     ]
-    assert outcomes[0].tags == [
-        {
-            "path": "spec.tags[0]",
-            "tag": "app/app:live",
-            "from": "DockerImage quay.io/acme/app:1",
-            "to": "DockerImage quay.io/acme/app:1",
-        }
+    stands = [
+        ("spec.tags[0]", "app/app:live", "DockerImage quay.io/acme/app:1"),
+        ("status.tags[1]", "app/app:pushed", f"ImageStreamImage app@{DIGEST}"),
+        ("spec", "app/app:*", "DockerImage quay.io/acme/app"),
+    ]
+    assert [each.tags for each in outcomes] == [
+        [{"path": path, "tag": tag, "from": source, "to": source}] for path, tag, source in stands
     ]
 
 

@@ -59,7 +59,7 @@ def admit(review: Review, policy: Policy) -> Decision:
         completed = defaults.patched_document(review.object, completion.patch)
         review = replace(review, request={**review.request, "object": completed})
     decision = validate(review, policy)
-    return replace(decision, patch=completion.patch) if completion.patch else decision
+    return replace(decision, patch=completion.patch)
 
 
 def judge(change: Change, hearing: Hearing, policy: Policy) -> list[Finding]:

@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model import NOTHING, Carried, PatchOp, SourceKind, TagChange, TagReference
+from webhook.model import NOTHING, PatchOp, SourceKind, TagChange, TagReference
 from webhook.parameters import Bool, Choice, Record, TextMap
 
 KEEP: Final = "istag-webhook/keep"
@@ -75,9 +75,9 @@ def complete(change: TagChange, document: Mapping[str, Any], completions: Iterab
         return ()
     sent = _at(document, place.pointer)
     homes = {home: _at(document, home) for home in place.homes}
-    kept = {word.strip() for home in homes.values() if KEEP in home for word in str(home[KEEP] or "").split(",")}
+    kept = {word.strip() for home in homes.values() if KEEP in home for word in str(home[KEEP]).split(",")}
     import_policy, reference_policy = (dict(of(tag, wanted, kept)) for of in (_import_policy, _reference_policy))
-    annotations = _missing(wanted, homes, kept) if Carried.ANNOTATIONS in place.kept else {}
+    annotations = _missing(wanted, homes, kept)
     if change.old is not None and not change.moved:
         import_policy = _restored(import_policy, "importMode", change.old.import_mode)
         reference_policy = _restored(reference_policy, "type", change.old.reference_policy)
@@ -162,13 +162,10 @@ def _annotations(homes: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, st
 
 
 def _at(document: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
-    """Return the object at a JSON Pointer (RFC 6901), an empty one where there is none."""
+    """Return the object at a JSON Pointer (RFC 6901) to a place that was read, an empty one where its end is none."""
     found: Any = document
     for token in pointer.split("/")[1:]:
-        if isinstance(found, list):
-            found = found[int(token)] if token.isdecimal() and int(token) < len(found) else None
-        else:
-            found = found.get(token) if isinstance(found, dict) else None
+        found = found[int(token)] if isinstance(found, list) else found.get(token)
     return found if isinstance(found, dict) else NOTHING
 
 

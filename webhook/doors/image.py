@@ -33,7 +33,7 @@ def read_image(image: Mapping[str, Any]) -> Image:
 
 def _stored(value: Any) -> Mapping[str, Any]:
     """Return the JSON object in a string, an empty one where there is none."""
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         return {}
     try:
         return mapping(orjson.loads(value))
@@ -57,7 +57,7 @@ def _platforms(manifests: list[Any], config: Mapping[str, Any], written: Mapping
     elif config:
         yield _platform(text(config.get("os")), text(config.get("architecture")), text(config.get("variant")))
     elif architecture := text(written.get("Architecture")):
-        yield _platform("linux", architecture, "")  # docker10.DockerImage has no field for another
+        yield f"linux/{architecture}"  # docker10.DockerImage has no field for another
 
 
 def _platform(system: str, architecture: str, variant: str) -> str:
@@ -70,15 +70,12 @@ def _size(written: Mapping[str, Any]) -> int | None:
 
 
 def _count(value: Any) -> int:
-    return value if value.__class__ is int and value >= 0 else 0
+    return max(value, 0) if value.__class__ is int else 0
 
 
 def _signature(signature: Mapping[str, Any]) -> Signature:
-    issuer = mapping(signature.get("issuedBy"))
     trusted = any(
         condition.get("type") == "Trusted" and condition.get("status") == "True"
         for condition in map(mapping, items(signature.get("conditions")))
     )
-    return Signature(
-        text(signature.get("type")), trusted, text(issuer.get("commonName")) or text(issuer.get("organization"))
-    )
+    return Signature(text(signature.get("type")), trusted)

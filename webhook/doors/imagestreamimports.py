@@ -25,7 +25,7 @@ def _image(index: int | str) -> Place:
 PLACES: Final = (_image("*"), _REPOSITORY)
 
 
-def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
+def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return the tags that `review` would import; with `spec.import: false` it is a look, and changes nothing.
 
     The API server imports an image without `to` into no tag (openshift-apiserver, registry/imagestreamimport). It sets

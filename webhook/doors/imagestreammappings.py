@@ -14,7 +14,7 @@ PLACES: Final = (_PLACE,)
 _SCHEMA: Final = ImageStreamMapping()
 
 
-def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
+def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return the tag that `review` would point at the image it carries; it does not say what the tag was."""
     del untouched  # as above
     new = review.object

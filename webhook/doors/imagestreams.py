@@ -128,7 +128,7 @@ def side_of(document: Mapping[str, Any] | None, faults: tuple[SchemaFault, ...] 
     )
 
 
-def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
+def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return what `review` would change in a stream; a stream that is deleted loses all its tags.
 
     Args:

@@ -33,7 +33,7 @@ def _item(index: int | str) -> Place:
 PLACES: Final = (_item("*"), _spec("*"))
 
 
-def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
+def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return what `review` would change: the newest item of a tag's history, and how all tags are imported."""
     del untouched  # nothing of a status is judged that does not change
     if review.object is None:

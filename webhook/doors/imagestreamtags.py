@@ -18,7 +18,7 @@ _SCHEMA: Final = ImageStreamTag()
 _NEW_SCHEMA: Final = NewImageStreamTag()
 
 
-def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
+def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return the tag that `review` would make mean something else, none where it is deleted or never was one."""
     del untouched  # who sends a tag means it
     new, old = review.object, review.old_object

@@ -12,7 +12,7 @@ PLACES: Final = (_PLACE,)
 _SCHEMA: Final = ImageTag()
 
 
-def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
+def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return the tag that `review` would make mean something else.
 
     An update to `spec: null` removes the tag from its stream (openshift-apiserver, registry/imagetag).

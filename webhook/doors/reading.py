@@ -54,7 +54,7 @@ def source(value: Any) -> Source | None:
 
 def _source(kind: str, name: str, namespace: str) -> Source:
     if kind not in _KINDS:
-        return Source(kind, name, namespace, fault="its kind is none that a tag can point at")
+        return Source(kind, name, namespace)
     try:
         parsed = parse_source(kind, name)
     except MalformedReference as error:

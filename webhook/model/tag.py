@@ -96,7 +96,6 @@ class Signature:
 
     type: str
     trusted: bool = False
-    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,14 +81,14 @@ class ImportPolicy(Rule):
             if self.scheduledFrom:
                 yield image
             return
-        where = change.field("importPolicy.scheduled")
-        if image is None or (image.digest and not scheduled):
+        if image is None or image.digest:
             return
-        if self.scheduled is not None and scheduled is not self.scheduled and not image.digest:
+        where = change.field("importPolicy.scheduled")
+        if self.scheduled is not None and scheduled is not self.scheduled:
             said = "a scheduled import is not allowed" if scheduled else "the import must be scheduled"
             yield Violation(f"{said}; expected scheduled: {word(self.scheduled)}", where)
         allowed = self.scheduledFrom
-        if scheduled and not image.digest and allowed and not any_reference_matches(allowed, image):
+        if scheduled and allowed and not any_reference_matches(allowed, image):
             yield Violation(
                 f"{quoted(image.name)} may not be imported on a schedule; allowed: {listed(allowed)}",
                 where,
