@@ -11,7 +11,7 @@ SUPPLY := .supply/tools/bin
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser lint bench bench-memory bench-peers faults fuzz golden lock audit sbom licences clean
+.PHONY: help run test browser lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ faults: .venv/dev  ## run the tests of faults, and write what they counted into 
 fuzz: .venv/fuzz  ## fuzz each target of tests/fuzz.py for FUZZ_SECONDS, and keep what reached something new
 	$(BIN)/python tests/fuzzing.py $(FUZZ_SECONDS) --keep
 
+mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and write to tests/MUTANTS.md what no test notices
+	$(BIN)/python tests/mutants.py
+
 golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the README anew; read the diff
 	$(BIN)/pytest tests/test_golden.py tests/test_readme.py tests/test_dashboards.py --regenerate -q
 
@@ -76,7 +79,7 @@ licences: sbom  ## write LICENSES.md anew, from the SBOM
 	$(SUPPLY)/python tests/sbom.py licences dist/istag-webhook.cdx.json LICENSES.md
 
 clean:  ## remove what was made
-	rm -rf .venv .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz .coverage*
+	rm -rf .venv .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:
@@ -93,6 +96,10 @@ clean:  ## remove what was made
 
 .venv/fuzz: .venv/dev
 	$(BIN)/pip install --quiet --editable . --group fuzz
+	@touch $@
+
+.venv/mutants: .venv/dev
+	$(BIN)/pip install --quiet --editable . --group mutants
 	@touch $@
 
 # kopf in an environment of its own; Pepr's module bundled as its own command does, with what it needs beside it.

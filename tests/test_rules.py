@@ -27,8 +27,8 @@ from webhook.model import Condition, Reason
 from webhook.parameters import Bool
 from webhook.policy.entries import judged
 from webhook.rules import KINDS
-from webhook.rules.hearing import Hearing
 from webhook.rules.base import parameter
+from webhook.rules.hearing import Hearing
 
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
 _APP = docker("quay.io/acme/app:1")
