@@ -11,9 +11,11 @@ _T = TypeVar("_T")
 # of a second.
 _LEAST_SECONDS: Final = 0.005
 _MOST_SECONDS: Final = 0.1
-# How many may wait in a queue that stands for longer than the patience, and is no burst. Each keeps a connection busy,
-# and whoever finds none that is idle makes another, whose handshake costs more than a review.
-_STANDING: Final = 64
+# A queue that stands for longer than the patience is no burst: how long, as a part of the patience, the first of it may
+# have waited for another to be let in, and how many may wait however long. Each that waits keeps a connection busy, and
+# whoever finds none that is idle makes another, whose handshake costs more than a review.
+_STANDING: Final = 0.25
+_FEW: Final = 64
 # What the bodies of all that wait may take together: four of the largest, and thousands of a plain review.
 _HELD_BYTES: Final = 2**25
 
@@ -65,10 +67,11 @@ class Turns:
         return await future
 
     def _crowded(self, now: float) -> bool:
-        """Whether another one would wait for longer than the patience, or be one too many in a queue that stands."""
-        if now - self._queued > self._patience and len(self._waiting) >= _STANDING:
-            return True
-        return now - self._waiting[0][0] > self._patience
+        """Whether another one would wait for longer than the patience, or for too long in a queue that stands."""
+        waited, standing = now - self._waiting[0][0], now - self._queued > self._patience
+        if standing and len(self._waiting) >= _FEW:
+            return waited > self._patience * _STANDING
+        return waited > self._patience
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         """Judge those who wait, for as long as all else took since the last time: neither must take all."""
