@@ -113,6 +113,14 @@ def test_pipelined_requests(server: Server) -> None:
         (b"nonsense\r\n\r\n", b"400"),
         (b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", b"400"),
         (b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
+        (
+            b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+            + b"1" * 1_500
+            + b"\r\n\r\n",
+            b"413",
+        ),
+        (b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"1" * 5_000 + b"\r\n\r\n", b"431"),
+        (b"GET /readyz HTTP/1.1\r\n" + b"Host: x\r\n" + b"A: b\r\n" * 60 + b"\r\n", b"431"),
         (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"4"),
         (b"HEAD /validate HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"405"),
         (
@@ -121,7 +129,17 @@ def test_pipelined_requests(server: Server) -> None:
             b"403",
         ),
     ],
-    ids=["no-http", "length", "two-framings", "long-line", "head", "websocket"],
+    ids=[
+        "no-http",
+        "length",
+        "two-framings",
+        "long-length",
+        "longer-length",
+        "many-fields",
+        "long-line",
+        "head",
+        "websocket",
+    ],
 )
 def test_wrong_http(server: Server, sent: bytes, status: bytes) -> None:
     """What is no proper request gets a client error, and no traceback is logged."""

@@ -20,10 +20,7 @@ class Judge:
     def __init__(self, patience: float) -> None:
         self.judged: list[int] = []
         self.shed = 0
-        self.turns = Turns(patience, self._shed)
-
-    def _shed(self) -> None:
-        self.shed += 1
+        self.turns = Turns(patience)
 
     def _of(self, number: int) -> Callable[[], int]:
         def judge() -> int:
@@ -35,7 +32,12 @@ class Judge:
 
     def asked(self, number: int) -> "asyncio.Task[int | None]":
         """Ask for one judgement."""
-        return asyncio.create_task(self.turns.judged(self._of(number)))
+        return asyncio.create_task(self._answered(number))
+
+    async def _answered(self, number: int) -> int | None:
+        found = await self.turns.judged(self._of(number))
+        self.shed += found is None
+        return found
 
 
 def test_all_within_the_patience() -> None:
@@ -131,12 +133,14 @@ def test_an_asker_that_is_gone() -> None:
 
 
 def test_memory_for_bodies() -> None:
-    """Bodies have their place until it is given back; one has a place however large it is."""
-    judge = Judge(1.0)
-    assert judge.turns.hold(2**40)
-    assert not judge.turns.hold(1)
-    judge.turns.release(2**40)
-    assert judge.turns.hold(2**24)
-    assert judge.turns.hold(2**24)
-    assert not judge.turns.hold(1)
-    assert judge.shed == 2
+    """Large bodies have their place until it is given back; a plain one always has one."""
+    turns = Turns(1.0)
+    assert all(turns.hold(0, 2**23) for _ in range(4))
+    assert not turns.hold(0, 2**17)
+    assert not turns.hold(2**16, 1)
+    assert turns.hold(0, 2**16)
+    turns.release(2**16)
+    turns.release(2**23)
+    assert turns.hold(0, 2**22)
+    assert turns.hold(2**22, 2**22)
+    assert not turns.hold(2**16, 1)

@@ -23,6 +23,9 @@ _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - the workers' heartbeats must 
 _STUCK_SECONDS: Final = 30
 _SPARE_SECONDS: Final = 5
 _REAP_SECONDS: Final = 0.1
+# An API server sends a dozen short header fields; a thousand connections may each hold as many as are allowed.
+_FIELDS: Final = 50
+_FIELD_BYTES: Final = 2_048  # fewer than the digits of a length that int() takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,10 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "keepalive": listen.keepalive,
             "timeout": _STUCK_SECONDS,
             "graceful_timeout": int(listen.drain + listen.grace) + _SPARE_SECONDS,
+            "limit_request_fields": _FIELDS,
+            "limit_request_field_size": _FIELD_BYTES,
             "asgi_lifespan": "off",
+            "asgi_disconnect_grace_period": 0,  # who is gone is not judged
             "asgi_loop": "asyncio",
             "control_socket_disable": True,
             "proc_name": "istag-webhook",

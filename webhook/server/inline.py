@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
@@ -15,7 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 _SERVER: Final = (b"server", b"istag-webhook")
-_CLOSE: Final = (b"connection", b"close")  # the rest of the body is not read, so nothing can follow it
+_CLOSE: Final = (b"connection", b"close")
 # A Status (meta/v1), as the app's own are.
 _BUSY: Final = (
     b'{"kind":"Status","apiVersion":"v1","status":"Failure","code":503,"reason":"ServiceUnavailable",'
@@ -29,14 +30,23 @@ _BUSY_HEADERS: Final = [
 ]
 
 
-def inline(app: WSGIApplication, largest: int, turns: Turns) -> Asgi:
+class _Gone(Exception):
+    """The caller went away."""
+
+
+class _Crowded(Exception):
+    """There is no memory for another body."""
+
+
+def inline(app: WSGIApplication, largest: int, turns: Turns, shed: Callable[[], None]) -> Asgi:
     """Return `app` as an ASGI app that runs on the event loop itself.
 
     Args:
         app: the WSGI app; it must not wait for anything.
-        largest: bytes of a body; of a larger one nothing more is read, and the app sees its length alone.
+        largest: bytes of a body; of a larger one nothing more is kept, and the app sees its length alone.
         turns: when a request may be judged, and how many bytes of those that wait are kept; who would wait for too
             long, or finds no place, is answered 503.
+        shed: called for each that is.
     """
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
@@ -44,26 +54,31 @@ def inline(app: WSGIApplication, largest: int, turns: Turns) -> Asgi:
             await send({"type": "websocket.close"})
             return
         environ = _environ(scope)
-        length = _length(environ, largest)
-        if not turns.hold(length):
-            if await _thrown_away(receive):
-                await _answered(send, HTTPStatus.SERVICE_UNAVAILABLE, _BUSY_HEADERS, _BUSY)
-            return
+        parts: list[bytes] = []
         try:
-            body = await _body(environ, receive, largest)
-            if body is None:
-                return  # the caller is gone
-            answered = await turns.judged(lambda: _called(app, environ, body))
+            await _read(environ, receive, largest, turns, parts)
+            answered = await turns.judged(lambda: _called(app, environ, parts))
+        except _Gone:
+            return
+        except _Crowded:
+            answered = None
         finally:
-            turns.release(length)
-        await _answered(send, *(answered or (HTTPStatus.SERVICE_UNAVAILABLE, _BUSY_HEADERS, _BUSY)))
+            turns.release(sum(map(len, parts)))
+        if answered is None:
+            shed()
+            answered = HTTPStatus.SERVICE_UNAVAILABLE, _BUSY_HEADERS, _BUSY
+        await _answered(send, *answered)
+        if _CLOSE in answered[1]:
+            # Closed with bytes unread, the connection would be reset, and the answer be lost.
+            with suppress(_Gone):
+                await _thrown_away(receive)
 
     return answer
 
 
-def _called(app: WSGIApplication, environ: dict[str, Any], body: bytes) -> tuple[int, Headers, bytes]:
-    """Call the app, and return status, headers and content of its answer."""
-    environ["wsgi.input"] = BytesIO(body)
+def _called(app: WSGIApplication, environ: dict[str, Any], parts: list[bytes]) -> tuple[int, Headers, bytes]:
+    """Call the app with a body, and return status, headers and content of its answer."""
+    environ["wsgi.input"] = BytesIO(parts[0] if len(parts) == 1 else b"".join(parts))
     started: list[Any] = []
     written: list[bytes] = []
 
@@ -90,45 +105,47 @@ async def _answered(send: Send, status: int, headers: Headers, content: bytes) -
     await send({"type": "http.response.body", "body": content})
 
 
-def _length(environ: dict[str, Any], largest: int) -> int:
-    """Return how many bytes of a body are read at most; one in chunks does not say."""
-    length = environ.get("CONTENT_LENGTH", "")
-    if not length.isdecimal():
-        return largest if "HTTP_TRANSFER_ENCODING" in environ else 0
-    return int(length) if int(length) <= largest else 0
+async def _read(environ: dict[str, Any], receive: Receive, largest: int, turns: Turns, parts: list[bytes]) -> None:
+    """Read the request's body into `parts`, which stays empty where it is too large.
 
-
-async def _body(environ: dict[str, Any], receive: Receive, largest: int) -> bytes | None:
-    """Return the request's body: b"" of one that is too large, None where the caller went away."""
+    Raises:
+        _Gone: the caller is.
+        _Crowded: there is no memory for it; it has been read to its end, so that the connection can carry the next.
+    """
     length = environ.get("CONTENT_LENGTH", "")
     if length.isdecimal() and int(length) > largest:
-        return b""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        part: bytes = message["body"]
-        size += len(part)
-        if size > largest:
-            _framed(environ, size)
-            return b""
+        return
+    size, more = 0, True
+    while more:
+        part, more = await _part(receive)
+        if size + len(part) > largest:
+            turns.release(size)
+            parts.clear()
+            _framed(environ, size + len(part))
+            return
+        if not turns.hold(size, len(part)):
+            turns.release(size)
+            parts.clear()
+            if more:
+                await _thrown_away(receive)
+            raise _Crowded
         parts.append(part)
-        if not message["more_body"]:
-            break
+        size += len(part)
     _framed(environ, size)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def _thrown_away(receive: Receive) -> bool:
-    """Read a body and keep nothing of it, so that the connection can carry the next; False where the caller is gone."""
-    message: Message = {"more_body": True}
-    while message["more_body"]:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return False
-    return True
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """Return the next part of a body, and whether more is to come."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _Gone
+    return message["body"], message["more_body"]
+
+
+async def _thrown_away(receive: Receive) -> None:
+    """Read a body to its end and keep nothing of it."""
+    while (await _part(receive))[1]:
+        pass
 
 
 def _framed(environ: dict[str, Any], size: int) -> None:

@@ -66,10 +66,15 @@ class Tls(SSLProtocol):
         self._come(transport)
         super().connection_made(transport)
 
+    def eof_received(self) -> None:
+        """End where the peer does: asyncio would wait for who paused reading, and drops what is written from now on."""
+        super().eof_received()
+
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, and what it holds: its cycles would wait for the collector."""
         self._gone()
         super().connection_lost(exc)
+        self._incoming.read()  # type: ignore[attr-defined] # the stubs do not tell
 
     def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
         if isinstance(handshake_exc, SSLError) and self._transport is not None:

@@ -16,8 +16,9 @@ _MOST_SECONDS: Final = 0.1
 # whoever finds none that is idle makes another, whose handshake costs more than a review.
 _STANDING: Final = 0.25
 _FEW: Final = 64
-# What the bodies of all that wait may take together: four of the largest, and thousands of a plain review.
+# What the bodies of all that wait may take together: four of the largest. A plain review always has a place.
 _HELD_BYTES: Final = 2**25
+_PLAIN_BYTES: Final = 2**16
 
 
 class Turns:
@@ -27,25 +28,24 @@ class Turns:
     judged for longer than that, the queue is kept short. Whoever has no place in it is shed at once.
     """
 
-    def __init__(self, patience: float, shed: Callable[[], None]) -> None:
-        """Let nobody wait for much longer than `patience` seconds; `shed` is called for each that would."""
-        self._patience, self._shed = patience, shed
+    def __init__(self, patience: float) -> None:
+        """Let nobody wait for much longer than `patience` seconds."""
+        self._patience = patience
         self._waiting: deque[tuple[float, Callable[[], Any], asyncio.Future[Any]]] = deque()
-        self._held = 0  # bytes of bodies that came or are to come
+        self._held = 0  # bytes of bodies that have come
         self._ends: float | None = None  # of the turn's time for judging
-        self._left = 0.0  # when judging ended last
+        self._since = 0.0  # when the loop began to do something else than judging
         self._queued = 0.0  # since when the queue has not been empty
 
-    def hold(self, size: int) -> bool:
-        """Take `size` bytes of the memory for bodies until their `release`; False where there are not as many left."""
-        if self._held and self._held + size > _HELD_BYTES:
-            self._shed()
+    def hold(self, size: int, more: int) -> bool:
+        """Take the memory for `more` bytes of a body of which `size` are held; False where there is none left."""
+        if size + more > _PLAIN_BYTES and self._held + more > _HELD_BYTES:
             return False
-        self._held += size
+        self._held += more
         return True
 
     def release(self, size: int) -> None:
-        """Give back what `hold` took."""
+        """Give back what `hold` took for a body."""
         self._held -= size
 
     async def judged(self, judge: Callable[[], _T]) -> _T | None:
@@ -54,13 +54,12 @@ class Turns:
         now = loop.time()
         if not self._waiting:
             if self._ends is None:
-                self._ends, self._left = now + _LEAST_SECONDS, now
+                self._ends, self._since = now + _LEAST_SECONDS, now
                 loop.call_soon(self._turn, loop)
             if now < self._ends:
                 return judge()
             self._queued = now
         elif self._crowded(now):
-            self._shed()
             return None
         future: asyncio.Future[_T | None] = loop.create_future()
         self._waiting.append((now, judge, future))
@@ -76,13 +75,12 @@ class Turns:
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         """Judge those who wait, for as long as all else took since the last time: neither must take all."""
         now = loop.time()
-        ends = now + min(max(_LEAST_SECONDS, now - self._left), _MOST_SECONDS)
+        ends = now + min(max(_LEAST_SECONDS, now - self._since), _MOST_SECONDS)
         while self._waiting and now < ends:
             arrived, judge, future = self._waiting.popleft()
             if future.done():  # the caller is gone
                 continue
             if now - arrived > self._patience:
-                self._shed()
                 future.set_result(None)
                 continue
             try:
@@ -90,7 +88,7 @@ class Turns:
             except Exception as error:  # noqa: BLE001 - whoever waits for it raises it
                 future.set_exception(error)
             now = loop.time()
-        self._left = now
+        self._since = now
         self._ends = None
         if self._waiting:
             self._ends = now

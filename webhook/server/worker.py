@@ -1,6 +1,6 @@
 """gunicorn's asgi worker with two sockets: admission over TLS, management in plain; and a drain that ends.
 
-`_serve` and the protocol's hooks are gunicorn's own and private, which is why gunicorn is pinned to one major version;
+`_serve` is gunicorn's own and private, which is why gunicorn is pinned to one major version;
 the tests of this room prove what it relies on.
 """
 
@@ -13,25 +13,22 @@ from functools import partial
 from math import inf
 from mmap import mmap
 from ssl import SSLContext
-from typing import Any, Final
+from typing import Final
 from wsgiref.types import WSGIApplication
 
-from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
+from webhook.server.connections import Connection, Kept
 from webhook.server.handshakes import Handshakes
-from webhook.server.inline import Asgi, inline
+from webhook.server.inline import inline
 from webhook.server.tls import Buffer, Tls
 from webhook.server.turns import Turns
 
-# A request is a few kilobytes, and its sender is in the same cluster: who takes longer only holds a connection.
-REQUEST_SECONDS: Final = 10.0
 _BEAT_SECONDS: Final = 1.0
 _SETTLE_SECONDS: Final = 0.25  # what was accepted just before is a connection some turns of the loop later
 _STEP_SECONDS: Final = 0.05
 # A handshake costs as much as a review or more: under a storm of them those that are there would not be judged.
 _ACCEPTED: Final = 16  # connections taken in one turn of the loop (asyncio calls that backlog too)
-_CONNECTIONS: Final = 1_000  # that a worker keeps; several API servers with all their reviews need a tenth
 _WAITING: Final = 2_048  # connections that the kernel keeps for us (listen(2)); gunicorn's own default
 _GARBAGE: Final = 20_000  # container objects made, and not freed, between two collections
 
@@ -47,7 +44,7 @@ class Served:
         tick: called about once a second in a thread, never twice at once, with the number of admission requests under
             way; what it raises is logged.
         drain: called when the server stops, so that readiness can say so.
-        shed: called for each admission request that is answered 503 because it waited for too long.
+        shed: called for each admission request that is answered 503 because there were too many.
     """
 
     admission: WSGIApplication
@@ -77,88 +74,11 @@ class Terms:
     stopping: mmap
 
 
-class Connection(ASGIProtocol):  # type: ignore[misc]
-    """A connection of one of the two ports, which knows whether it is idle."""
-
-    def __init__(self, worker: "Worker", app: Asgi) -> None:
-        super().__init__(worker)
-        self.app = app
-        self._deadline: asyncio.TimerHandle | None = None
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is under way: no request, nor a part of one."""
-        return self._awaiting_request and self._deadline is None
-
-    @property
-    def under_way(self) -> bool:
-        """Whether a request's head has come, and its answer has not left."""
-        return self._current_request is not None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the connection; its first request has its time too."""
-        super().connection_made(transport)
-        self.worker.come(self, transport)
-        self._expect()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
-        self._came()
-        self.worker.gone(self)
-        super().connection_lost(exc)
-
-    def close(self) -> None:
-        """Close the connection, and wake whoever waits for its next request."""
-        self._close_transport()
-        if self._request_ready is not None:
-            self._request_ready.set()
-
-    def _feed_callback_parser(self, data: bytes) -> Any:
-        if self._deadline is None and self._current_request is None:
-            self._expect()  # the rest of what begins here
-        return super()._feed_callback_parser(data)
-
-    def _on_headers_complete(self) -> Any:
-        self.worker.used(self)
-        return super()._on_headers_complete()
-
-    def _on_message_complete(self) -> Any:
-        self._came()
-        return super()._on_message_complete()
-
-    def _expect(self) -> None:
-        self._deadline = self.worker.loop.call_later(REQUEST_SECONDS, self.close)
-
-    def _came(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-
 class Worker(ASGIWorker):  # type: ignore[misc]
     """Serves both ports on one event loop."""
 
-    # Every connection with its transport, those that still shake hands too; the one that asked last is the last.
-    connections: dict[Connection, Any]
-
-    def come(self, connection: Connection, transport: Any) -> None:
-        """Keep a connection; where there are too many, one goes: of those with no request under way the first."""
-        if connection not in self.connections and len(self.connections) >= _CONNECTIONS:
-            unused = next((each for each in self.connections if not each.under_way), None)
-            if unused is None:
-                transport.abort()
-                return
-            self.connections.pop(unused).abort()
-        self.connections[connection] = transport
-
-    def used(self, connection: Connection) -> None:
-        """Note that a connection asks something."""
-        if (transport := self.connections.pop(connection, None)) is not None:
-            self.connections[connection] = transport
-
-    def gone(self, connection: Connection) -> None:
-        """Forget a connection."""
-        self.connections.pop(connection, None)
+    admitted: Kept
+    managing: Kept
 
     def handle_exit_signal(self) -> None:
         """Begin to end, at SIGTERM."""
@@ -171,7 +91,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Begin; the signals come after this."""
-        self.connections = {}
+        self.admitted, self.managing = Kept(), Kept()  # each port's own: who fills one does not close the other
         self._ending = asyncio.Event()
         super().init_process()
 
@@ -182,22 +102,24 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         gc.freeze()
         gc.set_threshold(_GARBAGE)
         terms: Terms = self.app.terms
-        admission = inline(served.admission, terms.largest, Turns(terms.patience, served.shed))
-        management = inline(served.management, terms.largest, Turns(inf, served.shed))
+        admission = inline(served.admission, terms.largest, Turns(terms.patience), served.shed)
+        management = inline(served.management, terms.largest, Turns(inf), lambda: None)
         buffer, handshakes = Buffer(), Handshakes()
 
         def secured() -> Tls:
-            inner = Connection(self, admission)
-            come, gone = partial(self.come, inner), partial(self.gone, inner)
+            inner = Connection(self, admission, self.admitted)
+            # Kept from here on, for its handshake may never end; and once more by itself, with the transport above.
+            come, gone = partial(self.admitted.come, inner), partial(self.admitted.gone, inner)
             return Tls(self.loop, inner, served.context, buffer, come, gone, handshakes.failed)
 
         tls, plain = self.sockets
-        self.servers = [
-            await self.loop.create_server(secured, sock=tls.sock, backlog=_ACCEPTED),
-            await self.loop.create_server(lambda: Connection(self, management), sock=plain.sock),
-        ]
+        of_admission = await self.loop.create_server(secured, sock=tls.sock, backlog=_ACCEPTED)
         tls.sock.listen(_WAITING)
-        ticking = self.loop.create_task(self._tick(served.tick, admission))
+        of_management = await self.loop.create_server(
+            lambda: Connection(self, management, self.managing), sock=plain.sock
+        )
+        self.servers = [of_admission, of_management]
+        ticking = self.loop.create_task(self._tick(served.tick))
         while not self._ending.is_set() and self.ppid == os.getppid():
             self.notify()
             await self._pause(_BEAT_SECONDS)
@@ -211,12 +133,11 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         except TimeoutError:
             return
 
-    async def _tick(self, tick: Callable[[int], None], admission: Asgi) -> None:
+    async def _tick(self, tick: Callable[[int], None]) -> None:
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
-            under_way = sum(each.under_way for each in self.connections if each.app is admission)
             try:
-                await self.loop.run_in_executor(None, tick, under_way)
+                await self.loop.run_in_executor(None, tick, self.admitted.under_way)
             except Exception:
                 self.log.exception("the periodic check failed")
 
@@ -237,8 +158,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         deadline = self.loop.time() + (0.0 if self._quick_shutdown else terms.grace)
         await self._until(deadline, self._idle_closed)
         management.close()
-        for transport in tuple(self.connections.values()):
-            transport.abort()
+        self.admitted.abort()
+        self.managing.abort()
 
     async def _closed(self, server: asyncio.Server) -> None:
         """Take no further connection; one just taken is the server's in the next turn only, and else would be reset."""
@@ -249,10 +170,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]
 
     def _idle_closed(self) -> bool:
         """Close every idle connection; whether none is left, those that still shake hands too."""
-        for connection in tuple(self.connections):
-            if connection.idle:
-                connection.close()
-        return not self.connections
+        left = (self.admitted.close_idle(), self.managing.close_idle())
+        return not any(left)
 
     async def _until(self, deadline: float, done: Callable[[], bool]) -> None:
         """Wait until `done`, or until `deadline` on the loop's clock; the arbiter hears that we live."""
