@@ -3,6 +3,7 @@
 import functools
 import json
 import shutil
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,6 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flag that writes the golden answers anew."""
     parser.addoption("--regenerate", action="store_true", help="write the expected answers of the golden reviews anew")
     parser.addoption("--measure", action="store_true", help="write what the tests of faults counted into FAULTS.md")
+
+
+def pytest_configure() -> None:
+    """Heed SIGINT, as the commands shall that tests interrupt: what runs in the background ignores it, and hands that on."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
