@@ -1,6 +1,7 @@
 """What a CEL expression may cost: bounded when it is loaded and when it is evaluated, and never a wrong allow."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -26,7 +27,8 @@ from webhook.errors import PolicyRefused
 from webhook.model import TagChange
 from webhook.review import decode
 from webhook.rules.expression import as_variable
-from webhook.rules.steps import COUNT, counted
+from webhook.rules.hearing import Hearing
+from webhook.rules.steps import COUNT, Steps, counted
 
 _TOO_MUCH = "TimeoutError: it costs too much on this review"
 _LARGEST = 7 * 2**20
@@ -334,3 +336,40 @@ def test_what_is_usual_is_judged() -> None:
     names = [f"v{number}" for number in range(1_000)]
     assert _said("object.names.all(n, n.startsWith('v')) && object.names.map(n, size(n)).all(s, s < 5)", names=names)[0]
     assert _said("object.names.all(n, object.names.exists_one(m, m == n))", names=names[:100])[0]
+
+
+def test_turns_are_taken_of_what_is_left() -> None:
+    """Fifty thousand turns can be taken, in however many evaluations; one more ends the one that asks, and all others."""
+    steps = Steps()
+    assert not Steps().take(1), "outside of an evaluation nothing is left"
+    assert steps.spend(lambda: all(steps.take(10) for _ in range(2_500)))
+    assert steps.spend(lambda: all(steps.take(1) for _ in range(25_000)))
+    taken: list[bool] = []
+    with pytest.raises(TimeoutError, match="costs too much"):
+        steps.spend(lambda: taken.append(steps.take(1)))
+    assert taken == [False]
+    with pytest.raises(TimeoutError, match="costs too much"):
+        steps.spend(lambda: taken.append(True))
+    assert taken == [False]
+
+
+def test_time_is_taken_of_what_is_left() -> None:
+    """What evaluations took of half a second is not there for others; one that takes turns ends when it is over."""
+    steps, other = Steps(), Steps()
+    steps.spend(lambda: time.sleep(0.6))
+    with pytest.raises(TimeoutError, match="costs too much"):
+        steps.spend(lambda: True)
+
+    def long() -> bool:
+        time.sleep(0.6)
+        return other.take(1)
+
+    with pytest.raises(TimeoutError, match="costs too much"):
+        other.spend(long)
+
+
+def test_the_past_has_the_same_budget() -> None:
+    """What a review was before is judged by what is left for it."""
+    hearing = Hearing(decoded(review_of(docker("quay.io/acme/app:1"), old=docker("quay.io/acme/app:0"))))
+    assert hearing.as_it_was().steps is hearing.steps
+    assert Hearing(hearing.review).steps is not hearing.steps
