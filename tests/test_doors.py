@@ -30,9 +30,11 @@ from support import (
 
 from webhook import admission, doors
 from webhook.defaults import patched_document
+from webhook.doors import reading
 from webhook.model import Change, Decision, Signature, TagChange
 from webhook.policy import Policy
 from webhook.review import encode, operation
+from webhook.schemas.tag import MEMORABLE
 
 _INSECURE = "openshift.io/image.insecureRepository"
 _ANY = "spec: {rules: [{name: any, registries: {allow: [quay.io]}, existing: %s}]}\n"
@@ -1104,9 +1106,20 @@ def test_a_new_tag_has_no_old_faults() -> None:
     """A tag that is added is wrong anew, though another tag was wrong before in the same way."""
     wrong = {"from": docker("quay.io/acme/app:1"), "referencePolicy": {"type": "Remote"}}
     old = [{"name": "a", "from": _APP}, {"name": "b", **wrong}]
-    review = stream_review(stream_of(*old, {"name": "c", **wrong}), stream_of(*old))
-    decision = admission.validate(decoded(review), policy_of(_ANY % "audit"))
+    review = decoded(stream_review(stream_of(*old, {"name": "c", **wrong}), stream_of(*old)))
+    _, added = doors.changes(review, untouched=False)
+    assert (len(added.faults), added.old_faults) == (1, ())
+    decision = admission.validate(review, policy_of(_ANY % "audit"))
     assert [(each.field, each.existing) for each in decision.findings] == [("spec.tags[2].referencePolicy.type", False)]
+
+
+@pytest.mark.parametrize("length", [MEMORABLE, MEMORABLE + 1], ids=["short", "long"])
+def test_which_sources_are_remembered(length: int) -> None:
+    """A source that is read twice is one value where kind, name and namespace together are short, and read anew where not."""
+    said = {"kind": "ImageStreamTag", "name": "app:1", "namespace": "n" * (length - len("ImageStreamTag" + "app:1"))}
+    first, second = reading.source(said), reading.source(said)
+    assert first == second
+    assert (first is second) is (length <= MEMORABLE)
 
 
 def test_sources_that_are_remembered() -> None:

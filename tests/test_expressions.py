@@ -26,6 +26,7 @@ from webhook import admission, doors
 from webhook.errors import PolicyRefused
 from webhook.model import TagChange
 from webhook.review import decode
+from webhook.rules.engine import compiled
 from webhook.rules.expression import as_variable
 from webhook.rules.hearing import Hearing
 from webhook.rules.steps import COUNT, Steps, counted
@@ -200,6 +201,16 @@ def test_counting_changes_no_result(expression: str, result: bool | None) -> Non
     assert _said(expression)[0] is result
 
 
+def test_what_an_expression_reads_and_calls() -> None:
+    """Of an expression is known what it reads and calls, and whether that is the language's own: not of its strings."""
+    own, more = compiled("size(object.a) > 1 || tag.name.startsWith('trim')"), compiled("request.name.trim() != ''")
+    assert (own.variables, own.added) == (frozenset({"object", "tag"}), False)
+    assert {"size", "startsWith"} <= own.functions
+    assert "trim" not in own.functions
+    assert (more.variables, more.added) == (frozenset({"request"}), True)
+    assert "trim" in more.functions
+
+
 def test_nesting_is_bounded() -> None:
     """Three macros in each other are refused when the policy is loaded, with the line."""
     with pytest.raises(PolicyRefused) as caught:
@@ -329,6 +340,19 @@ def test_what_cannot_be_afforded_is_news() -> None:
     too_much = [finding for finding in decision.findings if _TOO_MUCH in finding.message]
     assert too_much
     assert not any(finding.existing for finding in too_much)
+
+
+def test_what_is_known_of_what_was_costs_nothing() -> None:
+    """Where the budget is spent, what an expression of the object alone said of what was is known: it is no news."""
+    costly, known = f"{_EACH_AGAINST_ALL} && !tag.scheduled", "object.spec.tags.size() < 1000"
+    validations = [{"expression": costly, "message": "costly"}, {"expression": known, "message": "known"}]
+    policy = policy_of(
+        f"spec: {json.dumps({'rules': [{'name': 'cel', 'expression': {'validations': validations}}]})}\n"
+    )
+    decision = admission.validate(decode(_stream(1_000, moved=False, scheduled=True), doors.DOORS), policy)
+    assert any(_TOO_MUCH in finding.message for finding in decision.findings)
+    existing = [finding.existing for finding in decision.findings if finding.message == "known"]
+    assert existing == [True] * 1_000
 
 
 def test_what_is_usual_is_judged() -> None:
