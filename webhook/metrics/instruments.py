@@ -83,7 +83,7 @@ class Instruments:
         self.faults = Counter("istag_webhook_faults_total", "Faults of ours, answered with 500.", registry=registry)
         self.shed = Counter(
             "istag_webhook_shed_requests_total",
-            "Requests that waited for longer than --patience, answered with 503 and not judged.",
+            "Requests answered with 503 and not judged, for which there was no time within --patience, or no memory.",
             registry=registry,
         )
         self.starts = Counter(

@@ -4,7 +4,6 @@ The protocol's hooks are gunicorn's own and private, which is why gunicorn is pi
 """
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any, Final
 
 from gunicorn.asgi.parser import ParseError
@@ -154,7 +153,9 @@ class Kept:
 
     def close_idle(self) -> int:
         """Close every idle connection, and return how many are left."""
-        for connection, transport in self._idle():
+        for connection, transport in tuple(self._transports.items()):
+            if not connection.idle:
+                continue
             if connection.transport is None:  # hands were never shaken
                 transport.abort()
             else:
@@ -165,6 +166,3 @@ class Kept:
         """End all connections."""
         for transport in tuple(self._transports.values()):
             transport.abort()
-
-    def _idle(self) -> Iterator[tuple[Connection, Any]]:
-        return ((each, transport) for each, transport in tuple(self._transports.items()) if each.idle)

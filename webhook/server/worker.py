@@ -1,7 +1,7 @@
 """gunicorn's asgi worker with two sockets: admission over TLS, management in plain; and a drain that ends.
 
-`_serve` is gunicorn's own and private, which is why gunicorn is pinned to one major version;
-the tests of this room prove what it relies on.
+`_serve` is gunicorn's own and private, which is why gunicorn is pinned to one major version; the tests of this room
+prove what it relies on.
 """
 
 import asyncio
