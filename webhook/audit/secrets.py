@@ -71,11 +71,11 @@ def _holds(key: str) -> _Holds:
 
 
 def _redacted(value: Any, holds: _Holds, depth: int) -> Any:
-    if value.__class__ is not dict and value.__class__ is not list:
+    if not isinstance(value, dict | list):
         return _scalar(value, holds, depth)
     if holds is _Holds.CREDENTIAL or depth >= _DEEPEST:
         return HIDDEN
-    if value.__class__ is list:
+    if isinstance(value, list):
         items: list[Any] = []
         for each in value:
             items.append(_redacted(each, holds, depth + 1))  # noqa: PERF401 - a comprehension is a frame for each level
