@@ -6,20 +6,18 @@ tests/test_fuzz.py gives them examples and the kept corpus, tests/fuzzing.py wha
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from random import Random
 from typing import Any, Final, NoReturn
 from unicodedata import category
 
 import jsonpatch
 from docker_image.digest import InvalidDigest
 from docker_image.reference import InvalidReference, Reference
-from support import policy_of
+from robust import SEEDS as MADE
+from robust import answers, completing, records, reports, strict
 
 from webhook import admission, doors
 from webhook.audit.record import Context, annotations, record, tags
@@ -27,25 +25,11 @@ from webhook.defaults import patched_document
 from webhook.documents import read, yaml
 from webhook.errors import MalformedGlob, MalformedReference, MalformedReview, PolicyRefused
 from webhook.globs import Glob, Index, ReferenceGlob
-from webhook.policy import Policy, load
+from webhook.policy import load
 from webhook.reference import ImageReference
 from webhook.review import decode, encode, operation, parse
 
 _WHEN: Final = datetime(2026, 1, 1, tzinfo=UTC)
-_EVERYTHING: Final = (
-    "spec: {defaults: [{name: all, set: {importPolicy: {importMode: PreserveOriginal, scheduled: true, insecure: true},"
-    " referencePolicy: {type: Local}, annotations: {example.com/a~b: x, owner: platform}}}]}\n"
-)
-
-
-@cache
-def _strict() -> Policy:
-    return load(Path(__file__).parent / "policies" / "strict.yaml")
-
-
-@cache
-def _completing() -> Policy:
-    return policy_of(_EVERYTHING)
 
 
 def _shown(said: object) -> bool:
@@ -61,7 +45,7 @@ def codec(data: bytes) -> None:
         assert _shown(refused)
         assert refused.status == 400
         return
-    policy = _strict()
+    policy = strict()
     for webhook, decide in (("validate", admission.validate), ("mutate", admission.mutate)):
         decision = decide(review, policy)
         judged = tags(decision)
@@ -256,7 +240,7 @@ def policy(data: bytes) -> None:
                 assert _shown(fault)
             return
         assert load(path).digest == found.digest
-    review = decode(_REVIEW, doors.DOORS)
+    review = decode(MADE["answers"]()[0], doors.DOORS)
     admission.validate(review, found)
     admission.mutate(review, found)
 
@@ -273,7 +257,7 @@ def patch(data: bytes) -> None:
     except MalformedReview:
         return
     before = deepcopy(review.request)
-    operations = admission.mutate(review, _completing()).patch
+    operations = admission.mutate(review, completing()).patch
     assert review.request == before
     if review.object is None:
         assert operations == ()
@@ -282,57 +266,27 @@ def patch(data: bytes) -> None:
     assert alike(patched_document(review.object, operations), theirs)
     assert review.request == before
     again = decode(json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), doors.DOORS)
-    assert admission.mutate(again, _completing()).patch == ()
+    assert admission.mutate(again, completing()).patch == ()
 
 
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
+    "answers": answers,
     "codec": codec,
     "documents": documents,
     "glob": glob,
     "patch": patch,
     "policy": policy,
     "reading": reading,
+    "records": records,
     "reference": reference,
+    "reports": reports,
 }
-REVIEWS_OF: Final = ("codec", "patch")  # the targets whose seeds are the recorded reviews
+# The targets whose input is JSON, which is changed as such, and what they begin with.
+SEEDS: Final = {**MADE, "codec": MADE["answers"], "patch": MADE["answers"]}
 CORPUS: Final = Path(__file__).parent / "corpus"
-_RECORDED: Final = sorted(
-    path for path in (Path(__file__).parent / "reviews").glob("*.json") if not path.name.endswith(".expected.json")
-)
-_REVIEW: Final = _RECORDED[0].read_bytes()
-_VALUES: Final[tuple[Any, ...]] = (
-    None, True, False, 0, -1, 2**63, 2**64 - 1, 2**70, 1.5, 1e300, "", "x", "*", "a:b:c", "\u2028\n", "\ud800", "é" * 300, "user:pw@h/x",
-    [], [None], [{}], {}, {"": None}, {"a/b~c": 1}, {"kind": "DockerImage"}, {"kind": "DockerImage", "name": "nginx"},
-    "ImageStreamTag", "DELETE", "imagestreams", {"istag-webhook/keep": "importMode"},
-)  # fmt: skip
 
 
 def seeds(target: str) -> list[bytes]:
-    """Return what a target begins with: its kept corpus and, of those that read reviews, the recorded ones."""
+    """Return what a target begins with: its kept corpus, and the recorded reviews or what is made of them."""
     kept = [path.read_bytes() for path in sorted((CORPUS / target).iterdir())]
-    return kept + [path.read_bytes() for path in _RECORDED] if target in REVIEWS_OF else kept
-
-
-def changed(data: bytes, random: Random) -> bytes:
-    """Return a JSON document with a value put, moved or taken away somewhere; what is no JSON as it is."""
-    with suppress(ValueError, RecursionError):
-        document = json.loads(data)
-        places = list(_places(document))
-        if places:
-            at, key = random.choice(places)
-            what = random.randrange(8)
-            if what == 0:
-                del at[key]
-            else:
-                other, name = random.choice(places)
-                at[key] = deepcopy(other[name] if what == 1 else random.choice(_VALUES))
-        return json.dumps(document).encode()
-    return data
-
-
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield every container in a JSON value with each of its keys."""
-    if isinstance(value, dict | list):
-        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-            yield value, key
-            yield from _places(each)
+    return kept + (SEEDS[target]() if target in SEEDS else [])
