@@ -66,6 +66,7 @@ class Immutable(Rule):
     """
 
     kind: ClassVar[str] = "immutable"
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.MOVE})
     judges_removal: ClassVar[bool] = True
     unknown: str = parameter(
         Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
