@@ -13,6 +13,7 @@ _PLACE: Final = Place(
     "tag", "/tag", "metadata.name", reading.TAG, ("/metadata/annotations", "/tag/annotations"), kept=reading.KEPT
 )
 _BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # of an object that has no metadata, or null
+_KEPT: Final = replace(_PLACE, homes=_PLACE.homes[:1], kept=frozenset())  # of an object without its tag
 PLACES: Final = (_PLACE,)
 _SCHEMA: Final = ImageStreamTag()
 _NEW_SCHEMA: Final = NewImageStreamTag()
@@ -27,16 +28,17 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     faults = (_NEW_SCHEMA if old is None else _SCHEMA).faults(new)
     before = _reference(old, created=False) if old is not None else None
     after = _reference(new, created=old is None)
+    place = _PLACE if isinstance(new.get("metadata"), dict) else _BARE
     if after is None and before is not None:
         # `tag: null` leaves the tag as it is, but for its annotations.
-        after = replace(before, annotations=reading.annotations(new.get("metadata")))
+        place, after = _KEPT, replace(before, annotations=reading.annotations(new.get("metadata")))
     if after is None and not faults:
         return ()
     stream, tag = reading.split_name(reading.name_of(review.name, new))
     return (
         TagChange(
             NAME,
-            _PLACE if isinstance(new.get("metadata"), dict) else _BARE,
+            place,
             review.namespace,
             stream,
             tag,
@@ -52,12 +54,13 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
 def _reference(istag: Mapping[str, Any], *, created: bool) -> TagReference | None:
     """Return the tag in an ImageStreamTag, None where it has none.
 
-    Create stores the tag's own annotations, update the object's.
+    An update stores the object's annotations. A create may be a PUT, which stores the object's, or a POST, which stores
+    the tag's: so both count.
     """
     tag = istag.get("tag")
     if not isinstance(tag, dict):
         return None
     own, given = reading.annotations(tag), reading.annotations(istag.get("metadata"))
     return reading.tag_reference(
-        tag, own if created else given, ("tag.annotations", own), ("metadata.annotations", given)
+        tag, {**own, **given} if created else given, ("tag.annotations", own), ("metadata.annotations", given)
     )
