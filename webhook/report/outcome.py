@@ -7,7 +7,7 @@ from typing import Any, Final
 from webhook.audit.record import Tags, tags
 from webhook.model import Decision, Exemption, Finding, Mode, PatchOp, Reason, Review
 from webhook.review import operation
-from webhook.text import printable
+from webhook.text import escaped, printable
 
 ALLOW: Final = "allow"
 DENY: Final = "deny"
@@ -223,7 +223,7 @@ def outcome(
         operation=review.operation,
         namespace=printable(review.namespace),
         name=printable(review.name),
-        user=printable(review.user.name),
+        user=escaped(review.user.name),
         time=time,
         before=before,
         tags=tags(decision),
