@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import HEAD, decoded, docker, policy_of, review_of
+from support import HEAD, decoded, docker, policy_of, review_of, without_columns
 
 from webhook import admission
 from webhook.errors import PolicyRefused
@@ -25,7 +25,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
     path.write_text(text)
     with pytest.raises(PolicyRefused) as refused:
         load(path)
-    return [str(fault).replace(f"{path}:", "") for fault in refused.value.faults]
+    return [without_columns(str(fault)).replace(f"{path}:", "") for fault in refused.value.faults]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         ),
         pytest.param(
             HEAD + f"spec: {{rules: [{_RULE}, {_RULE}]}}",
-            ['4: spec.rules[1].name: the name "a" is taken by spec.rules[0].name in 4'],
+            ['4: spec.rules[1].name: the name "a" is taken by spec.rules[0].name in 4:17'],
             id="name-twice",
         ),
         pytest.param(
@@ -251,7 +251,7 @@ def test_unreadable_in_a_directory(tmp_path: Path) -> None:
     with pytest.raises(PolicyRefused) as refused:
         load(tmp_path)
     assert [str(fault).partition(": ")[0] for fault in refused.value.faults] == [
-        f"{tmp_path}/a.yaml", f"{tmp_path}/b.yaml", f"{tmp_path}/c.yaml:4",
+        f"{tmp_path}/a.yaml", f"{tmp_path}/b.yaml", f"{tmp_path}/c.yaml:4:17",
     ]  # fmt: skip
 
 

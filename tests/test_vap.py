@@ -53,7 +53,7 @@ _FILES = sorted(REVIEWS.glob("*-validate.json"))
 # Functions of every API server that knows ValidatingAdmissionPolicy v1 (kubernetes.io/docs/reference/using-api/cel).
 _KNOWN = {
     "size", "startsWith", "endsWith", "contains", "matches", "find", "split", "join", "lowerAscii", "indexOf", "lastIndexOf",
-    "substring", "trim", "string", "dyn", "has", "all", "exists", "map", "filter",
+    "substring", "trim", "replace", "string", "dyn", "has", "all", "exists", "map", "filter",
 }  # fmt: skip
 
 
@@ -98,6 +98,7 @@ _NAMES = st.sampled_from(
         "image-registry.openshift-image-registry.svc:5000/other/app", "internal.example.com:1/openshift/x", "quay.io/acme/tmp", "x.example.com/y",
     ]
 )  # fmt: skip
+_OWN = "image-registry.openshift-image-registry.svc:5000/app/app"
 _SOURCES = st.one_of(
     _NAMES.map(docker),
     st.builds(
@@ -181,19 +182,17 @@ _REVIEWS = st.one_of(
     st.builds(lambda new, who: stream_review(new, **who), _STREAMS, _WHO),
     st.builds(lambda new, who: stream_review(new, new, **who), _STREAMS, _WHO),
     st.builds(
-        lambda names, to, repository, wanted, who: import_review(
-            *(imported(name, to) for name in names), repository={"from": docker(repository)} if repository else None, wanted=wanted, **who
+        lambda images, repository, wanted, who: import_review(
+            *(imported(name, to, importPolicy={"insecure": insecure}) for name, to, insecure in images),
+            repository={"from": docker(repository)} if repository else None, wanted=wanted, **who,
         ),
-        st.lists(_NAMES, max_size=2, unique=True), st.sampled_from(["live", "v1", None]), st.none() | _NAMES, st.booleans(), _WHO,
+        st.lists(st.tuples(_NAMES | st.sampled_from(["quay.io/acme/app:1", "quay.io/acme/app:2"]), st.sampled_from(["live", "v1", None]), st.booleans()), max_size=3),
+        st.none() | _NAMES, st.booleans(), _WHO,
     ),
     st.builds(
-        lambda signatures, tag, who: push_review({"signatures": signatures}, tag, **who),
-        st.none() | st.lists(
-            st.builds(
-                lambda kind, status: {"type": kind, "content": "", "conditions": [{"type": "Trusted", "status": status}]},
-                st.sampled_from(["AtomicImageV1", "xy", "other"]), st.sampled_from(["True", "False"]),
-            ), max_size=2,
-        ), _TAG_NAMES | st.just(""), _WHO,
+        lambda reference, tag, who: push_review({"dockerImageReference": reference} if reference is not None else {}, tag, **who),
+        st.none() | st.just("") | _NAMES | st.sampled_from([_OWN, f"{_OWN}@{DIGEST}", f"{_OWN}:v1@{DIGEST}", f"{_OWN}@{DIGEST.replace('a', 'b')}"]),
+        _TAG_NAMES | st.just(""), _WHO,
     ),
 )  # fmt: skip
 

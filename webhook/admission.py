@@ -117,8 +117,17 @@ def _is(entry: ExemptionEntry, review: Review) -> bool:
 
 
 def _reason(entry: ExemptionEntry, change: Change) -> str:
-    """Return the reason that the user gives on what changes, "" where none is asked for or given."""
-    return change.new.annotations.get(entry.annotation, "").strip() if change.new and entry.annotation else ""
+    """Return the reason that the user gives with this change, "" if none is asked for or given.
+
+    What the tag said before is no reason: anybody who may annotate the tag can have put it there.
+    """
+    if not entry.annotation or change.new is None:
+        return ""
+    given, before = (
+        side.annotations.get(entry.annotation, "").strip() if side is not None else ""
+        for side in (change.new, change.old)
+    )
+    return given if given != before else ""
 
 
 def _lowered(finding: Finding) -> Finding:

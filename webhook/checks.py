@@ -101,15 +101,15 @@ def _reviewed(piece: Piece, policy: Policy, user: User, old: Old, index: int) ->
 def _decided(piece: Piece, at: str, review: Review, policy: Policy) -> Outcome:
     """Return what comes of a review whose object stands at the path `at` of its piece."""
     decision = admission.admit(review, policy)
-    lines = tuple(piece.line(".".join(part for part in (at, finding.field) if part)) for finding in decision.findings)
-    return outcome(Origin(piece.document.where, piece.line()), review, decision, lines=lines)
+    marks = tuple(piece.mark(".".join(part for part in (at, finding.field) if part)) for finding in decision.findings)
+    return outcome(Origin(piece.document.where, piece.mark().line), review, decision, marks=marks)
 
 
 def _outcome(piece: Piece, verdict: str, message: str, field: str = "") -> Outcome:
     metadata = piece.value.get("metadata") if isinstance(piece.value, dict) else None
     named = metadata if isinstance(metadata, dict) else {}
     return Outcome(
-        Origin(piece.document.where, piece.line(field)),
+        Origin(piece.document.where, *piece.mark(field)),
         verdict,
         namespace=printable(str(named.get("namespace") or "")),
         name=printable(str(named.get("name") or "")),
@@ -120,6 +120,5 @@ def _outcome(piece: Piece, verdict: str, message: str, field: str = "") -> Outco
 def _faults(file: Given) -> Iterator[Outcome]:
     """Yield the outcomes of what cannot be read of a file."""
     for fault in file.faults:
-        line = fault.where.removeprefix(file.name).removeprefix(":")
         message = f"{fault.path}: {fault.message}" if fault.path else fault.message
-        yield Outcome(Origin(file.name, int(line or 0)), ERROR, message=message)
+        yield Outcome(Origin(file.name, fault.line, fault.column), ERROR, message=message)

@@ -87,17 +87,26 @@ class Fault:
     """One thing that is wrong in an input, and where.
 
     Attributes:
-        where: the file, with its line where there is one, or the setting's name.
+        where: the file, or the setting's name.
         path: the JSON path in the document, "" for the whole of it.
         message: what is wrong and what was expected.
+        line: the line in the file, from 1; 0 if there is none.
+        column: the column in the line, in Unicode code points from 1; 0 if it is not known.
     """
 
     where: str
     path: str
     message: str
+    line: int = 0
+    column: int = 0
+
+    @property
+    def place(self) -> str:
+        """The file with its line and column, as far as they are known."""
+        return ":".join(str(part) for part in (self.where, self.line, self.column) if part)
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.path, self.message) if part)
+        return ": ".join(part for part in (self.place, self.path, self.message) if part)
 
 
 class Refused(WebhookError):

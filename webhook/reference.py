@@ -11,6 +11,12 @@ from webhook.values import quick
 DOCKER_HUB: Final = "docker.io"
 # Its older index and its registry's own host, as OpenShift knows them (library-go, image/reference).
 HUB_NAMES: Final = frozenset((DOCKER_HUB, f"index.{DOCKER_HUB}", f"registry-1.{DOCKER_HUB}"))
+# The service names of the internal registry, with and without the cluster's domain (registry operator, service-ca).
+INTERNAL_REGISTRIES: Final = frozenset(
+    f"{service}{suffix}"
+    for service in ("image-registry.openshift-image-registry", "docker-registry.default")
+    for suffix in ("", ".svc", ".svc.cluster.local")
+)
 _LONGEST_NAME: Final = 255
 _LONGEST: Final = 4_096
 _LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?")
@@ -137,6 +143,11 @@ def _component_fault(component: str) -> str:
     if component.lower() != component and _COMPONENT.fullmatch(component.lower()):
         return "repository name must be lowercase"
     return f"the segment {quoted(component)} does not match {_COMPONENT.pattern}"
+
+
+def is_internal(registry: str) -> bool:
+    """Whether `registry`, a host with or without a port, is a service name of the internal registry."""
+    return registry.partition(":")[0] in INTERNAL_REGISTRIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,13 +185,8 @@ def _twice(documents: list[Document]) -> list[Fault]:
                 fault = document.fault(f"spec.{part}[{index}].name", "")
                 if name in seen:
                     first = seen[name]
-                    faults.append(
-                        Fault(
-                            fault.where,
-                            fault.path,
-                            f"the name {quoted(name)} is taken by {first.path} in {first.where}",
-                        )
-                    )
+                    sentence = f"the name {quoted(name)} is taken by {first.path} in {first.place}"
+                    faults.append(replace(fault, message=sentence))
                 seen.setdefault(name, fault)
     return faults
 

@@ -86,7 +86,7 @@ def _rule_entry(
     rule = next(iter(kinds.values()))
     wanted = match or Match()
     can = resources(rule)
-    if wanted.only.doors and set(can).isdisjoint(wanted.only.doors):
+    if can and wanted.only.doors and set(can).isdisjoint(wanted.only.doors):
         raise ValidationError(
             {
                 "match": {
@@ -100,7 +100,7 @@ def _rule_entry(
 
 
 def resources(rule: Rule | type[Rule]) -> list[str]:
-    """Return the resources at which a rule kind judges, in the doors' order."""
+    """Return the resources at which a rule kind judges, in the doors' order; none for one that only a scan judges."""
     return list(dict.fromkeys(door.name.partition("/")[0] for door in judged(rule)))
 
 

@@ -132,8 +132,8 @@ def _case(outcome: Outcome) -> Case:
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:
-    for finding, line in outcome.located():
-        at = f"{outcome.origin.file}:{line}: " if line else ""
+    for finding, mark in outcome.located():
+        at = f"{outcome.origin.file}:{mark.line}: " if mark.line else ""
         yield f"{finding.mode}: {at}{finding}"
 
 

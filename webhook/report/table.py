@@ -47,9 +47,9 @@ def _lines(outcome: Outcome, *, places: bool = True) -> Iterator[str]:
     exempt = f" (exempt: {outcome.exemption.name})" if outcome.exemption else ""
     yield f"{where}{outcome.title}: {colour}{verdict}{_RESET}{was}{exempt}"
     for mode, tint in _MODES.items():
-        for finding, line in outcome.located():
+        for finding, mark in outcome.located():
             if finding.mode is mode:
-                at = f"{file}:{line}: " if line and places else ""
+                at = f"{file}:{mark.line}: " if mark.line and places else ""
                 yield f"  {tint}{mode}{_RESET}: {at}{finding}"
     for finding in outcome.deciding if outcome.change == NEWLY_ALLOWED else ():
         yield f"  {_FAINT}before: {finding.mode}: {finding}{_RESET}"

@@ -9,7 +9,7 @@ from webhook.model import Carried, Reason, TagChange
 from webhook.parameters import Bool, Count, GlobMap, Quantity, globs
 from webhook.rules.base import Rule, Violation, listed, parameter
 from webhook.rules.hearing import Hearing
-from webhook.text import quoted
+from webhook.text import counted, quoted
 
 _IMAGE: Final = frozenset({Carried.IMAGE})
 
@@ -116,10 +116,13 @@ class ImageSize(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Signatures(Rule):
-    """How many signatures an image must have, as the cluster stores them; whether they verify is the cluster's word."""
+    """How many signatures an image must have, as the cluster stores them; whether they verify is the cluster's word.
+
+    Only `scan` evaluates it: the API server clears the signatures of a push before it asks the webhooks.
+    """
 
     kind: ClassVar[str] = "signatures"
-    reads: ClassVar[frozenset[Carried]] = _IMAGE
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.SIGNATURES})
     minimum: int = parameter(Count(1), "the fewest signatures", default=1)
     trusted: bool = parameter(Bool(), "whether only signatures count that the cluster calls Trusted", default=False)
     types: tuple[Glob, ...] = parameter(globs(), "the signature types that count, all where absent")
@@ -137,7 +140,7 @@ class Signatures(Rule):
             trusted = "trusted " if self.trusted else ""
             wanted = f" of type {listed(self.types)}" if self.types else ""
             yield Violation(
-                f"the image has {count} {trusted}signatures{wanted}; expected {self.minimum} at least",
+                f"the image has {counted(count, f'{trusted}signature')}{wanted}; expected at least {self.minimum}",
                 change.field("signatures"),
                 Reason.REQUIRED,
             )

@@ -22,6 +22,7 @@ class TagName(Rule):
     """
 
     kind: ClassVar[str] = "tagName"
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.NAME})
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny", "grammar")
     allow: tuple[Glob, ...] = parameter(globs(), "names that are allowed, all where absent")
     deny: tuple[Glob, ...] = parameter(globs(), "names that are denied, whatever is allowed")
@@ -65,6 +66,7 @@ class Immutable(Rule):
     """
 
     kind: ClassVar[str] = "immutable"
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.MOVE})
     judges_removal: ClassVar[bool] = True
     unknown: str = parameter(
         Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
@@ -81,7 +83,8 @@ class Immutable(Rule):
             )
             return
         old = change.old.source if change.old else None
-        if old is None or not change.moved:
+        # What a stream follows moves the tags that it has, each of which is a change of its own.
+        if old is None or not change.moved or change.every_tag:
             return
         if change.new is None:
             yield Violation(

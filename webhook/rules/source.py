@@ -7,19 +7,12 @@ from typing import ClassVar, Final
 from webhook.globs import Glob, ReferenceGlob, any_matches, any_reference_matches
 from webhook.model import Carried, Reason, SourceKind, TagChange
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs
-from webhook.reference import ImageReference
+from webhook.reference import ImageReference, is_internal
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
 _SOURCE: Final = frozenset({Carried.SOURCE})
-INTERNAL: Final = frozenset(
-    {
-        "image-registry.openshift-image-registry.svc",
-        "image-registry.openshift-image-registry.svc.cluster.local",
-        "docker-registry.default.svc",
-    }
-)
 _OC_SOURCES: Final = {
     SourceKind.DOCKER_IMAGE: "docker",
     SourceKind.IMAGE_STREAM_TAG: "imagestreamtag",
@@ -166,9 +159,7 @@ class CrossNamespace(Rule):
             return
         namespace, field = source.namespace, "from.namespace"
         if image is not None:
-            inside = image.registry.partition(":")[0] in INTERNAL or any_reference_matches(
-                self.internalRegistries, image
-            )
+            inside = is_internal(image.registry) or any_reference_matches(self.internalRegistries, image)
             namespace, field = image.repository.partition("/")[0] if inside else "", "from.name"
         if namespace and namespace != change.namespace and not any_matches(self.allow, namespace):
             allowed = listed(("the tag's own namespace", *self.allow))

@@ -11,6 +11,7 @@ from webhook.cli.output import say
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load, shipped
 from webhook.policy.explain import doors_table, doors_text, explained, kinds, table
+from webhook.policy.fields import fields_table, fields_text
 from webhook.policy.located import located
 from webhook.policy.message import Said, read_message
 from webhook.policy.refusal import explained_rule
@@ -25,9 +26,16 @@ from webhook.text import quoted
 )  # fmt: skip
 @click.option("--markdown", is_flag=True, help="Print a table of the rule kinds in Markdown.")
 @click.option("--doors", is_flag=True, help="Say which kinds judge what at which door.")
+@click.option("--fields", is_flag=True, help="Print each field of the API, and the rule kinds that read it.")
 @click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
 def explain(
-    words: tuple[str, ...], policies: tuple[Path, ...], *, markdown: bool, doors: bool, show_shipped: bool
+    words: tuple[str, ...],
+    policies: tuple[Path, ...],
+    *,
+    markdown: bool,
+    doors: bool,
+    fields: bool,
+    show_shipped: bool,
 ) -> None:
     """Say why a change was refused and how to comply, or what a rule or a rule kind means.
 
@@ -40,6 +48,8 @@ def explain(
         say(shipped(), nl=False)
     elif doors:
         say(doors_table() if markdown else doors_text())
+    elif fields:
+        say(fields_table() if markdown else fields_text())
     elif markdown:
         say(table())
     elif not words:
