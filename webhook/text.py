@@ -1,6 +1,8 @@
 """Text that users sent, made fit for a message, a warning, a log line or a record."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 _UNPRINTABLE = re.compile(
     # C0, DEL, C1; line and paragraph separators; zero-width and bidirectional controls; lone surrogates.
@@ -9,6 +11,7 @@ _UNPRINTABLE = re.compile(
 # What stands before an "@" with a ":" in it is a user and a password, unless a digest follows: name:tag@sha256:….
 _CREDENTIALS = re.compile(r'(?<![^\s/@"])[^\s/@":]*:[^\s/@"]*@(?![A-Za-z0-9+._-]+:[0-9a-fA-F]{32})')
 _LONGEST = 160
+_LONGEST_WORD = 64  # of a word for which a known one is sought: the search takes time by its square
 _MOST = 8_192  # characters of a value that are looked at
 _WIDEST = 4  # bytes of a character in UTF-8
 
@@ -46,3 +49,8 @@ def cut(value: str, size: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `number` with `noun`, an `s` behind it where there are none or several."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the one of `known` that is most like `word`, "" if none is much like it."""
+    return next(iter(get_close_matches(word[:_LONGEST_WORD], list(known), n=1)), "")

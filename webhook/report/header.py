@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from webhook.policy import Policy
 from webhook.shard import Shard
+
+VALIDATE: Final = "policy validate"
+INVALID: Final = "invalid-policy"  # the rule that stands for every error in a policy that is validated
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ class Header:
     def compares(self) -> bool:
         """Whether the command says what would be other than before, and not only what would be refused."""
         return self.command == "replay"
+
+    @property
+    def validates(self) -> bool:
+        """Whether the command checks a policy itself, and no changes."""
+        return self.command == VALIDATE
 
     @property
     def judges(self) -> str:
