@@ -11,7 +11,7 @@ from webhook.defaults import COMPLETION, Completion
 from webhook.doors import DOORS, Door
 from webhook.globs import Glob
 from webhook.model import Mode
-from webhook.parameters import Choice, Items, Parameter, Record, Schema, Sentence, globs
+from webhook.parameters import Choice, Parameter, Record, Schema, Sentence, globs
 from webhook.policy.match import MATCH, Match
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
@@ -154,14 +154,4 @@ EXEMPTION: Final = Record(
         "match": "the changes that are exempt, all where absent",
     },
     needs=("users", "groups"),
-)
-SPEC: Final = {"exemptions": Items(EXEMPTION), "defaults": Items(DEFAULT), "rules": Items(RULE)}
-POLICY: Final = Record(
-    {
-        "apiVersion": Choice(API_VERSION, required=True),
-        "kind": Choice(KIND, required=True),
-        "metadata": Record({"name": Name(required=True)}, lambda name: name, required=True),
-        "spec": Record(SPEC, dict, needs=tuple(SPEC), required=True),
-    },
-    lambda metadata, spec, **_: (metadata, spec),
 )
