@@ -6,8 +6,9 @@ from typing import Any, Final
 from webhook.globs import ReferenceGlob
 from webhook.policy.vap.check import HERE, Check, at, sentence
 from webhook.policy.vap.syntax import all_of, any_of, literal, matches, negated, reference_matches
+from webhook.reference import INTERNAL_REGISTRIES
 from webhook.rules.base import Rule, listed
-from webhook.rules.source import INTERNAL, CrossNamespace, Pin, Registries, SourceKinds
+from webhook.rules.source import CrossNamespace, Pin, Registries, SourceKinds
 
 
 def _source_kinds(rule: SourceKinds) -> Iterator[Check]:
@@ -127,7 +128,7 @@ def _cross_namespace(rule: CrossNamespace) -> Iterator[Check]:
                 f"{i}.valid",
                 any_of(
                     (
-                        f'{i}.registry.split(":")[0] in {literal(sorted(INTERNAL))}',
+                        f'{i}.registry.split(":")[0] in {literal(sorted(INTERNAL_REGISTRIES))}',
                         references(i, rule.internalRegistries),
                     )
                 ),
