@@ -128,18 +128,29 @@ class Tally:
             KeyError, TypeError, AttributeError: `value` is something else.
         """
         return cls(
-            verdicts=Counter({verdict: value[name] for name, verdict in _VERDICTS.items()}),
-            modes=Counter(value["findings"]),
-            rules=Counter(value["rules"]),
+            verdicts=_counts({verdict: value[name] for name, verdict in _VERDICTS.items()}),
+            modes=_counts(value["findings"]),
+            rules=_counts(value["rules"]),
             completed=value["completed"],
             exempt=value["exempt"],
-            changes=Counter({change: value[change] for change in _CHANGES}),
-            unjudged=Counter(value["unjudged"]),
+            changes=_counts({change: value[change] for change in _CHANGES}),
+            unjudged=_counts(value["unjudged"]),
             **{
-                part: {name: Counter(counts) for name, counts in value[part].items()}
+                part: {name: _counts(counts) for name, counts in value[part].items()}
                 for part in ("reasons", "namespaces", "users", "hours")
             },
         )
+
+
+def _counts(value: Mapping[str, Any]) -> Counter[str]:
+    """Return numbers by name.
+
+    Raises:
+        TypeError: one is no number: added to another report's, it would be that report's fault.
+    """
+    if not all(isinstance(number, int) for number in value.values()):
+        raise TypeError("expected whole numbers")
+    return Counter(value)
 
 
 def _count(groups: Groups, name: str, sorts: Iterable[str]) -> None:
