@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from webhook.admission import PROBE_EXPLAINED, PROBE_RULE
 from webhook.cli import fail
 from webhook.cli.output import say
 from webhook.errors import PolicyRefused
@@ -64,7 +65,7 @@ def _explained(text: str, policy: Policy) -> Iterator[str]:
     if text in kinds() and text not in places:
         yield explained(text)
         return
-    said = [Said(text, "")] if text in rules else read_message(text)
+    said = [Said(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
     if not said:
         raise click.UsageError(
             f"expected a message with `(rule NAME)` in it (a warning may have been cut before it), a rule or a rule "
@@ -72,6 +73,9 @@ def _explained(text: str, policy: Policy) -> Iterator[str]:
         )
     for each in said:
         found = each.candidates(rules)
+        if not found and each.candidates((PROBE_RULE,)):
+            yield PROBE_EXPLAINED
+            continue
         if not found:
             click.echo(
                 f"rule {each.rule}: no such rule in {policy}; give the policy that was asked by --policy", err=True
