@@ -1,6 +1,7 @@
 """Builders of reviews and policies for the tests."""
 
 import json
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +14,11 @@ from webhook.review import decode
 DIGEST = "sha256:" + "a" * 64
 REVIEWS = Path(__file__).parent / "reviews"
 HEAD = "apiVersion: istag-webhook/v1\nkind: ImageTagPolicy\nmetadata: {name: test}\n"
+
+
+def without_columns(text: str) -> str:
+    """Return faults as they are printed, one a line, without the columns: tests/test_documents.py is about those."""
+    return re.sub(r"^(.*?:\d+):\d+(?=: )", r"\1", text, flags=re.MULTILINE)
 
 
 class Lines:
@@ -190,14 +196,15 @@ def imported(name: str, to: str | None = "live", **fields: Any) -> dict[str, Any
 
 
 def push_review(image: dict[str, Any] | None = None, tag: str = "live", **request: Any) -> dict[str, Any]:
-    """Return the AdmissionReview of a push to app/app:live, as the registry sends it."""
+    """Return the AdmissionReview of a push to the stream `app`, as the registry sends it."""
+    namespace = request.get("namespace", "app")
     document = {
         "kind": "ImageStreamMapping",
         "apiVersion": "image.openshift.io/v1",
         "metadata": {"name": "app", "namespace": "app"},
         "image": {
             "metadata": {"name": DIGEST, "annotations": {"openshift.io/image.managed": "true"}},
-            "dockerImageReference": f"image-registry.openshift-image-registry.svc:5000/app/app@{DIGEST}",
+            "dockerImageReference": f"image-registry.openshift-image-registry.svc:5000/{namespace}/app@{DIGEST}",
             "dockerImageMetadata": {"kind": "DockerImage", "Created": None, "ContainerConfig": {}},
             "dockerImageMetadataVersion": "1.0",
             **(image or {}),

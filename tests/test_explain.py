@@ -100,7 +100,7 @@ def test_a_rule_of_a_policy(tmp_path: Path) -> None:
     path.write_text(_POLICY)
     done = _run("trusted", "--policy", str(path))
     assert done.output.startswith(
-        f"trusted: rule of policy test, {path}:7\n"
+        f"trusted: rule of policy test, {path}:7:7\n"
         "  why: Other registries are not scanned; ask platform@example.com for a mirror.\n"
         "  enforce: what it finds refuses the change\n"
         "  existing audit: what the change leaves as it was is only recorded\n\n"

@@ -207,11 +207,11 @@ def test_every_fault_before_any_worker(tmp_path: Path) -> None:
     said = _refused(tmp_path, *_ANY_PORT, "--policy", "policy.yaml", "--record", "no/such", ISTAG_WEBHOOK_POLCY="x")
     assert said == [
         "ISTAG_WEBHOOK_POLCY: no such setting",
-        "policy.yaml:1: a: unknown key; expected one of apiVersion, kind, metadata, spec",
-        "policy.yaml:1: apiVersion: must be there; expected istag-webhook/v1",
-        "policy.yaml:1: kind: must be there; expected ImageTagPolicy",
-        "policy.yaml:1: metadata: must be there; expected a map",
-        "policy.yaml:2: spec: expected a map, got 3",
+        "policy.yaml:1:1: a: unknown key; expected one of apiVersion, kind, metadata, spec",
+        "policy.yaml:1:1: apiVersion: must be there; expected istag-webhook/v1",
+        "policy.yaml:1:1: kind: must be there; expected ImageTagPolicy",
+        "policy.yaml:1:1: metadata: must be there; expected a map",
+        "policy.yaml:2:1: spec: expected a map, got 3",
         "certs/tls.crt: cannot be read: No such file or directory",
         "certs/tls.key: cannot be read: No such file or directory",
         "no/such: No such file or directory",

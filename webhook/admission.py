@@ -33,9 +33,9 @@ PROBE: Final = "istag-webhook/probe"
 PROBE_RULE: Final = "istag-webhook-probe"
 PROBE_EXPLAINED: Final = f"""\
 {PROBE_RULE}: built in, for every policy
-  `istag-webhook probe` marks its requests with the annotation {PROBE}, and a write of a status with a tag
-  {PROBE_RULE}-... that has no history. The webhook always denies them, whoever the user is. So a probe needs no
-  policy that denies something, and no exemption hides a resource from it.
+  `istag-webhook probe` marks its requests with the annotation {PROBE}, and a write of a status also with a
+  tag {PROBE_RULE}-... that is new in it. The webhook always denies them, whoever the user is. So a probe needs
+  no policy that denies something, and no exemption hides a resource from it.
 
 To comply:
   - Remove the annotation, or the tag from the status.\
@@ -177,8 +177,17 @@ def _is(entry: ExemptionEntry, review: Review) -> bool:
 
 
 def _reason(entry: ExemptionEntry, change: Change) -> str:
-    """Return the reason that the user gives on what changes, "" where none is asked for or given."""
-    return change.new.annotations.get(entry.annotation, "").strip() if change.new and entry.annotation else ""
+    """Return the reason that the user gives with this change, "" if none is asked for or given.
+
+    What the tag said before is no reason: anybody who may annotate the tag can have put it there.
+    """
+    if not entry.annotation or change.new is None:
+        return ""
+    given, before = (
+        side.annotations.get(entry.annotation, "").strip() if side is not None else ""
+        for side in (change.new, change.old)
+    )
+    return given if given != before else ""
 
 
 def _lowered(finding: Finding) -> Finding:

@@ -43,9 +43,9 @@ def probe(
 ) -> None:
     """Check that the API server calls the webhook for every resource.
 
-    Each resource gets one request that is marked as a probe. The webhook always denies it, under every policy. Nothing is
-    stored, even if no webhook denies it. The image streams of the namespace are listed before and after, and anything
-    left behind is reported.
+    Each resource gets one request that is marked as a probe. The webhook always denies it, under every policy. Nothing
+    is stored, even if no webhook denies it. The image streams of the namespace are listed before and after, and
+    anything left behind is reported.
 
     A resource is closed if the webhook denied the request, and open if no webhook did. It is down if the webhook could
     not be called, unknown if something else denied the request, and absent if the API server does not serve it.

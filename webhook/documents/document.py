@@ -1,10 +1,11 @@
-"""A document: a plain value, and the lines of what is in it."""
+"""A document: a plain value, and the place of everything in it."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from webhook.documents.lines import Mark
 from webhook.errors import Fault
 from webhook.text import printable
 
@@ -18,20 +19,21 @@ class Document:
     Attributes:
         where: the file's name.
         value: plain values: maps with string keys, lists, strings, numbers, booleans, None.
-        locate: returns the line of what stands at a JSON path, from 1, or of what would hold it.
+        mark: returns the line and column of the value at a JSON path such as `spec.tags[2].name`, or of the value
+            that would hold it.
     """
 
     where: str
     value: Any
-    locate: Callable[[str], int]
+    mark: Callable[[str], Mark]
 
     def line(self, path: str) -> int:
-        """Return the line of what stands at `path`, such as `spec.tags[2].name`, or of what would hold it."""
-        return self.locate(path)
+        """Return the line of the value at `path`, or of the value that would hold it."""
+        return self.mark(path).line
 
     def fault(self, path: str, message: str) -> Fault:
         """Return the fault at `path`, which is shown as a terminal may show it."""
-        return Fault(f"{self.where}:{self.line(path)}", printable(path), message)
+        return Fault(self.where, printable(path), message, *self.mark(path))
 
 
 def after_key(path: str, key: str) -> str | None:

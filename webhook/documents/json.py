@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from webhook.documents.document import Document, after_index, after_key
-from webhook.documents.lines import Lines
+from webhook.documents.lines import Lines, Mark
 from webhook.documents.strict import DECODER
 from webhook.errors import Fault
 from webhook.text import printable
@@ -30,12 +30,12 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
         try:
             value, end = DECODER.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            return documents, [Fault(f"{where}:{lines.of(error.pos)}", "", f"expected JSON: {error.msg}")]
+            return documents, [Fault(where, "", f"expected JSON: {error.msg}", *lines.mark(error.pos))]
         except RecursionError:
-            return documents, [Fault(f"{where}:{lines.of(start)}", "", "the JSON is nested too deeply")]
+            return documents, [Fault(where, "", "the JSON is nested too deeply", *lines.mark(start))]
         except ValueError as error:
-            return documents, [Fault(f"{where}:{lines.of(start)}", "", f"expected JSON: {printable(str(error))}")]
-        documents.append(Document(where, value, _Locator(text, start, lines).line))
+            return documents, [Fault(where, "", f"expected JSON: {printable(str(error))}", *lines.mark(start))]
+        documents.append(Document(where, value, _Locator(text, start, lines).mark))
         start = _space(text, end)
     return documents, []
 
@@ -46,21 +46,21 @@ def _space(text: str, start: int) -> int:
 
 
 class _Locator:
-    """Finds the lines of one document; what it has walked through once it knows."""
+    """Finds the places in one document; what it has walked through once it knows."""
 
     def __init__(self, text: str, start: int, lines: Lines) -> None:
         self._text, self._start, self._lines = text, start, lines
         self._known: dict[int, _Children] = {}
 
-    def line(self, path: str) -> int:
-        """Return the line of what stands at `path`, or of what would hold it."""
+    def mark(self, path: str) -> Mark:
+        """Return the place of the value at `path`, or of the value that would hold it."""
         shown = at = self._start
         while path:
             step = self._step(at, path)
             if step is None:
                 break
             (shown, at), path = step
-        return self._lines.of(shown)
+        return self._lines.mark(shown)
 
     def _step(self, at: int, path: str) -> tuple[tuple[int, int], str] | None:
         """Return where the first step of `path` leads from the value at `at`, and what is left of `path`."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 import yaml
 
 from webhook.documents.document import Document, after_index, after_key
-from webhook.documents.lines import Lines
+from webhook.documents.lines import Lines, Mark
 from webhook.documents.strict import finite, integer
 from webhook.errors import Fault
 from webhook.text import printable
@@ -38,18 +38,19 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
             value = reader.value(node, "")
             faults.extend(reader.faults)
             if value is not None:
-                documents.append(Document(where, value, _Locator(node, lines).line))
+                documents.append(Document(where, value, _Locator(node, lines).mark))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = lines.of(min(mark.index, max(len(text.rstrip()) - 1, 0))) if mark else 1
-        faults.append(Fault(f"{where}:{line}", "", f"expected YAML: {printable(str(error.problem))}"))
+        at = min(mark.index, max(len(text.rstrip()) - 1, 0)) if mark else 0
+        faults.append(Fault(where, "", f"expected YAML: {printable(str(error.problem))}", *lines.mark(at)))
     except yaml.reader.ReaderError as error:
-        line = lines.of(len(text.encode()[: error.position].decode(errors="ignore")))
-        faults.append(Fault(f"{where}:{line}", "", f"expected YAML: {error.reason} (U+{error.character:04X})"))
+        at = len(text.encode()[: error.position].decode(errors="ignore"))
+        sentence = f"expected YAML: {error.reason} (U+{error.character:04X})"
+        faults.append(Fault(where, "", sentence, *lines.mark(at)))
     except (yaml.YAMLError, ValueError) as error:
-        faults.append(Fault(f"{where}:1", "", f"expected YAML: {printable(str(error))}"))
+        faults.append(Fault(where, "", f"expected YAML: {printable(str(error))}", 1))
     except RecursionError:
-        faults.append(Fault(f"{where}:1", "", "the YAML is nested too deeply"))
+        faults.append(Fault(where, "", "the YAML is nested too deeply", 1))
     return documents, faults
 
 
@@ -79,20 +80,20 @@ _Writer.add_representer(str, _text)
 
 
 class _Locator:
-    """Finds the lines of one document in its nodes."""
+    """Finds the places in one document by its nodes."""
 
     def __init__(self, root: yaml.Node, lines: Lines) -> None:
         self._root, self._lines = root, lines
 
-    def line(self, path: str) -> int:
-        """Return the line of what stands at `path`, or of what would hold it."""
+    def mark(self, path: str) -> Mark:
+        """Return the place of the value at `path`, or of the value that would hold it."""
         node, shown = self._root, self._root
         while path:
             step = _step(node, path)
             if step is None:
                 break
             shown, node, path = step
-        return self._lines.of(shown.start_mark.index)
+        return self._lines.mark(shown.start_mark.index)
 
 
 def _step(node: yaml.Node, path: str) -> tuple[yaml.Node, yaml.Node, str] | None:
@@ -173,4 +174,5 @@ class _Reader:
         return found
 
     def _fault(self, node: yaml.Node, path: str, message: str) -> None:
-        self.faults.append(Fault(f"{self._where}:{self._lines.of(node.start_mark.index)}", printable(path), message))
+        mark = self._lines.mark(node.start_mark.index)
+        self.faults.append(Fault(self._where, printable(path), message, *mark))

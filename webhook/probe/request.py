@@ -91,7 +91,9 @@ def request(door: str, namespace: str, run: str, stream: Mapping[str, Any] | Non
             return None
         status = {"dockerImageRepository": "", **(stream.get("status") or {})}
         tags = [*(status.get("tags") or ()), {"tag": f"{PROBE_RULE}-{run}", "items": []}]
-        return Request(door, namespace, {**_typed(door), **stream, "status": {**status, "tags": tags}})
+        metadata = {**stream["metadata"], "annotations": {**(stream["metadata"].get("annotations") or {}), PROBE: run}}
+        written = {"metadata": metadata, "status": {**status, "tags": tags}}
+        return Request(door, namespace, {**_typed(door), **stream, **written})
     name, fields = _created(door, namespace, run)
     if door == "imagestreams" and stream is not None:
         name = stream["metadata"]["name"]

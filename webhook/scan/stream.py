@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from webhook import admission
 from webhook.audit.record import tags
+from webhook.documents.lines import Mark
 from webhook.doors import standing
 from webhook.doors.imagestreams import NAME
 from webhook.model import Image, Mode, PatchOp, Review, TagChange, User, allow, deny
@@ -30,8 +31,9 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
     """
     review = _review(stream, stands=True)
     hearing = Hearing(review)
-    for change in standing.standing(review, images):
-        findings = tuple(admission.judge(change, hearing, policy))
+    for part in standing.standing(review, images):
+        findings = tuple(finding for change in part for finding in admission.judge(change, hearing, policy))
+        change = part[0]
         if not findings and not isinstance(change, TagChange):
             continue
         refused = any(finding.mode is Mode.ENFORCE for finding in findings)
@@ -44,7 +46,7 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
             name=printable(change.stream),
             tags=tags(decision),
             findings=findings,
-            lines=(_CLUSTER.line,) * len(findings),
+            marks=(Mark(),) * len(findings),
         )
 
 
