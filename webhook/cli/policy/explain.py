@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from webhook.admission import PROBE_EXPLAINED, PROBE_RULE
 from webhook.cli import fail
 from webhook.cli.output import say
 from webhook.errors import PolicyRefused
@@ -84,11 +85,14 @@ def _explained(text: str, policy: Policy) -> Iterator[str]:
     if text not in rules and (warned := mentioned(text)):
         yield from map(explained_warning, warned)
         return
-    said = [Said(text, "")] if text in rules else read_message(text)
+    said = [Said(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
     if not said:
         raise click.UsageError(_unknown(text, policy))
     for each in said:
         found = each.candidates(rules)
+        if not found and each.candidates((PROBE_RULE,)):
+            yield PROBE_EXPLAINED
+            continue
         if not found:
             click.echo(
                 f"rule {each.rule}: no such rule in {policy}; give the policy that was asked by --policy", err=True
