@@ -1,5 +1,6 @@
 """Warnings about policies: what each is about, where it points, how it is silenced and shown."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ _SENTENCE = "no admission review carries what signatures reads; the rule is eval
 def test_warnings_are_printed() -> None:
     """A warning has file, line, column, path, sentence and name; it does not fail the command, unless asked to."""
     done = _run("validate", "-", given=_SIGNED)
-    warning, summary = done.stdout.splitlines()
+    summary, warning = done.stdout.splitlines()
     assert warning == f"-:8:7: warning: spec.rules[0].signatures: {_SENTENCE} (warning nothing-to-evaluate)"
     assert summary.startswith("ok: test, 2 rules, 0 defaults, 0 exemptions, sha256:")
     assert summary.endswith(", 1 warning")
@@ -149,6 +150,23 @@ def test_a_name_that_is_nearly_a_warning() -> None:
     done = _run("explain", "aliasbypass")
     assert done.exit_code == 2
     assert 'got "aliasbypass"; did you mean alias-bypass? The rules of ' in done.stderr
+
+
+@pytest.mark.parametrize("name", ["webhook/policy/default.yaml", "manifests/base/policy.yaml", "README.md"])
+def test_what_we_publish_has_no_warning(name: str, tmp_path: Path) -> None:
+    """The policies that people copy have no warning, ignore only what they have, and say why."""
+    text = (Path(__file__).parent.parent / name).read_text()
+    if name.endswith(".md"):
+        text = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
+    path = tmp_path / "policy.yaml"
+    path.write_text(text)
+    policy = load(path)
+    found = lint(policy)
+    assert ([str(each) for each in found.warnings], found.unused) == ([], ())
+    lines = text.splitlines()
+    at = next((index for index, line in enumerate(lines) if "ignore: [" in line), None)
+    assert (at is not None) is bool(policy.ignore)
+    assert at is None or "#" in lines[at] or lines[at - 1].lstrip().startswith("#")
 
 
 _PATTERN = st.text("ab*", min_size=1, max_size=5).filter(lambda text: "**" not in text)
