@@ -12,8 +12,9 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lints import ROWS, Row
-from support import HEAD, policy_of
+from support import DIGEST, HEAD, decoded, docker, istag_of, policy_of, review_of, stream_tag, tag_of
 
+from webhook import admission
 from webhook.cli import main
 from webhook.doors import imagestreamtags
 from webhook.globs import Glob
@@ -150,6 +151,39 @@ def test_a_name_that_is_nearly_a_warning() -> None:
     done = _run("explain", "aliasbypass")
     assert done.exit_code == 2
     assert 'got "aliasbypass"; did you mean alias-bypass? The rules of ' in done.stderr
+
+
+_QUAY = "registries: {allow: [quay.io]}"
+_ALIASES = [stream_tag("tmp"), stream_tag("other:tmp"), {"kind": "ImageStreamImage", "name": f"app@{DIGEST}"}]
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [
+        (f"{{name: a, match: {{tags: [live]}}, {_QUAY}}}", [True, True, True]),
+        (f"{{name: a, {_QUAY}}}", None),
+        (
+            f"{{name: a, match: {{tags: [live]}}, {_QUAY}}}, {{name: b, match: {{tags: [live]}}, sourceKinds: {{allow: [DockerImage]}}}}",
+            [False] * 3,
+        ),
+        (
+            f"{{name: a, match: {{tags: [live]}}, {_QUAY}}}, {{name: b, match: {{tags: [live]}}, pin: {{digest: true}}}}",
+            [False, False, True],
+        ),
+    ],
+    ids=["evaded", "every-tag", "no-aliases", "pinned"],
+)
+def test_the_alias_bypass_is_real(rules: str, allowed: list[bool] | None) -> None:
+    """What the README says about aliases is what the engine does: a denied image goes to `tmp`, and `live` names `tmp`."""
+    policy = policy_of(f"spec: {{rules: [{rules}]}}\n")
+    denied = docker("docker.io/evil/app:1")
+    other = review_of(denied, name="app:tmp", object=istag_of(tag_of(denied), name="app:tmp"))
+    first = admission.validate(decoded(other), policy).allowed
+    if allowed is None:
+        assert not first
+        return
+    assert first
+    assert [admission.validate(decoded(review_of(source)), policy).allowed for source in _ALIASES] == allowed
 
 
 @pytest.mark.parametrize("name", ["webhook/policy/default.yaml", "manifests/base/policy.yaml", "README.md"])
