@@ -20,6 +20,8 @@ from robust import SEEDS as MADE
 from robust import answers, completing, records, reports, strict
 
 from webhook import admission, doors
+from webhook.alphabets.alphabet import Alphabet
+from webhook.alphabets.kinds import TEXT
 from webhook.audit.record import Context, annotations, record, tags
 from webhook.defaults import patched_document
 from webhook.documents import read, yaml
@@ -27,9 +29,16 @@ from webhook.errors import MalformedGlob, MalformedReference, MalformedReview, P
 from webhook.globs import Glob, Index, ReferenceGlob
 from webhook.policy import load
 from webhook.reference import ImageReference
+from webhook.registry import canonical_registry, joined
 from webhook.review import decode, encode, operation, parse
 
 _WHEN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+# Texts of segments that may hold anything, as no kind of value of a policy can.
+PATH: Final = Alphabet(
+    "path", "segments", "", r"(?:\*\*|(?:[^/*]|\*(?!\*))+)(?:/(?:\*\*|(?:[^/*]|\*(?!\*))+))*", separator="/"
+)
 
 
 def _shown(said: object) -> bool:
@@ -124,13 +133,23 @@ DIFFERENCES: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
         lambda text: re.match(r"(index\.)?docker\.io/", text, re.IGNORECASE) and not re.match(r"(index\.)?docker\.io/", text),
         "it looks for the hub before it folds the case; to a registry's clients Docker.IO is the hub too",
     ),
-    "the hub's own host": (
-        lambda text: re.match(r"registry-1\.docker\.io/", text, re.IGNORECASE),
-        "OpenShift takes it for the hub, and what is pulled from there is the hub's",
+    "another name of the hub": (
+        lambda text: re.match(r"(registry-1|registry)\.docker\.io[.:/]|registry\.hub\.docker\.com[.:/]", text, re.IGNORECASE),
+        "what is pulled from there is the hub's",
+    ),
+    "port": (lambda text: re.match(r"[^/]*:(0|443/)", text), "443 is the port of a name without one, and zeros add nothing to a port"),
+    "trailing dot": (lambda text: re.match(r"[^/:]*\.(:[0-9]+)?/", text), "a name server takes it for the same host"),
+    "IPv6 address": (
+        lambda text: text.startswith("[") and re.match(r"\[(?!(::1|2001:db8::1)\])", text),
+        "an address has many spellings, of which one is its name",
+    ),
+    "cluster service": (
+        lambda text: re.match(r"[^/:]*\.svc\.cluster\.local\.?[:/]|(image-registry\.openshift-image-registry|docker-registry\.default)\.?[:/]", text, re.IGNORECASE),
+        "a service has several names in its cluster",
     ),
     "long": (
-        lambda text: len("docker.io/library/") + len(text.partition("@")[0]) > 255,
-        "it measures the path alone, as Docker does now; we measure the whole name, as many clients do (distribution specification)",
+        lambda text: "/" not in text.partition(".io/")[2] and 247 < len(text.partition("@")[0].rpartition("/")[2].partition(":")[0]) < 256,
+        "it measures `library/` too, which nobody has sent",
     ),
 }  # fmt: skip
 
@@ -188,9 +207,10 @@ def _onward(places: set[int], text: str, stop: str) -> set[int]:
 def glob(data: bytes) -> None:
     """A pattern and a text, one a line: matching is what the pattern means, and an index misses nothing."""
     pattern, _, text = data.decode("utf-8", "replace").partition("\n")
-    for separator in ("/", ""):
+    for alphabet in (PATH, TEXT):
+        separator = alphabet.separator
         try:
-            made = Glob.compile(pattern, separator)
+            made = Glob.compile(pattern, alphabet)
         except MalformedGlob as refused:
             assert _shown(refused)
             continue
@@ -212,14 +232,22 @@ def _reference_glob(pattern: str, text: str) -> None:
     except MalformedReference:
         return
     first, slash, path = pattern.lower().partition("/")
-    if "[" in first + found.registry or first.partition(":")[0] in ("index.docker.io", "registry-1.docker.io"):
-        return  # an address has no labels, and the index is the hub: tests/test_globs.py says both
-    host, _, port = first.partition(":")
+    host, colon, port = first.partition(":")
+    host = host.removesuffix(".")
+    if "[" in first + found.registry or canonical_registry(host.replace("*", "x")) != joined(
+        host.replace("*", "x"), ""
+    ):
+        return  # an address has no labels, and another name is not matched as it is written: tests/test_globs.py says both
     own_host, _, own_port = found.registry.partition(":")
+    ports = {port, own_port} - {"", "443"} if port != "*" and (colon or host not in ("*", "**")) else set()
+    names = [found.repository]
+    if found.registry == "docker.io" and "/" not in path and path != "**":
+        official = found.repository.removeprefix("library/")
+        names = [official if official != found.repository else "/"] if host == "docker.io" else [*names, official]
     expected = (
-        (first == "*" or _meant(host.split("."), ".", own_host))
-        and (first == "*" or own_port == port or (port == "*" and own_port))
-        and (not slash or _meant(path.split("/"), "/", found.repository))
+        (host in ("*", "**") or _meant(host.split("."), ".", own_host))
+        and (not ports or (len(ports) == 1 and int(port or 443) == int(own_port or 443)))
+        and (not slash or any(_meant(path.split("/"), "/", name) for name in names))
     )
     assert made.matches(found) is bool(expected), (pattern, text)
 

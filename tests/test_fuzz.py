@@ -203,8 +203,14 @@ _A = "a" * 64
         ("upper-case first segment", "ACME/app", None, "acme/app"),
         ("the hub in upper case", "Index.docker.io/acme/app", "docker.io/acme/app", "index.docker.io/acme/app"),
         ("the hub in upper case", "docker.IO/busybox", "docker.io/library/busybox", "docker.io/busybox"),
-        ("the hub's own host", "registry-1.docker.io/a", "docker.io/library/a", "registry-1.docker.io/a"),
-        ("long", f"quay.io/{'/'.join([_X] * 3)}/{'y' * 58}", None, f"quay.io/{'/'.join([_X] * 3)}/{'y' * 58}"),
+        ("another name of the hub", "registry-1.docker.io/a", "docker.io/library/a", "registry-1.docker.io/a"),
+        ("another name of the hub", "registry.hub.docker.com/a/b", "docker.io/a/b", "registry.hub.docker.com/a/b"),
+        ("port", "quay.io:443/a", "quay.io/a", "quay.io:443/a"),
+        ("port", "quay.io:05000/a", "quay.io:5000/a", "quay.io:05000/a"),
+        ("trailing dot", "quay.io./a", "quay.io/a", None),
+        ("IPv6 address", "[2001:DB8:0::1]/a", "[2001:db8::1]/a", "[2001:db8:0::1]/a"),
+        ("cluster service", "a.b.svc.cluster.local:1/c", "a.b.svc:1/c", "a.b.svc.cluster.local:1/c"),
+        ("long", "y" * 250, f"docker.io/library/{'y' * 250}", None),
     ],
 )
 def test_where_two_parsers_differ(difference: str, text: str, ours: str | None, theirs: str | None) -> None:

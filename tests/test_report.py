@@ -175,8 +175,8 @@ def test_table(head: Header, outcomes: list[Outcome]) -> None:
     text = re.sub("\x1b\\[[0-9]*m", "", _written("table", head, *outcomes))
     assert text.splitlines() == [
         "a b/c.yaml:3: prod/app:a,b: refused",
-        '  enforce: a b/c.yaml:7: spec.tags[1].from.name: the value "50%" is wrong (rule no)',
-        "  audit: a b/c.yaml:9: spec.tags[1].annotations: it is there (rule quiet)",
+        '  enforce: a b/c.yaml:7:3: spec.tags[1].from.name: the value "50%" is wrong (rule no)',
+        "  audit: a b/c.yaml:9:5: spec.tags[1].annotations: it is there (rule quiet)",
         "a b/c.yaml:20: prod/two: allowed",
         "  warn: a b/c.yaml:21: metadata.name: it is old (rule soft)",
         '  sets /spec to {"x": 1}',
@@ -216,7 +216,7 @@ def test_junit(head: Header, outcomes: list[Outcome], tmp_path: Path) -> None:
     failure, passed, skipped, error, exempt = (case.result[0] if case.result else None for case in cases)
     assert isinstance(failure, Failure)
     assert (failure.message, failure.type) == ('the value "50%" is wrong', "no")
-    assert 'enforce: a b/c.yaml:7: spec.tags[1].from.name: the value "50%" is wrong (rule no)' in failure.text
+    assert 'enforce: a b/c.yaml:7:3: spec.tags[1].from.name: the value "50%" is wrong (rule no)' in failure.text
     assert isinstance(skipped, Skipped)
     assert skipped.message == "Service of v1"
     assert isinstance(error, Error)

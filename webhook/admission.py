@@ -1,22 +1,55 @@
 """The decision: a review and a policy in, a Decision out. Pure: no I/O, no clock, no state."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Final
 
 from webhook import defaults, doors
+from webhook.doors import imagestreamstatus
+from webhook.doors.reading import items, mapping, text
 from webhook.globs import any_matches
-from webhook.model import Change, Decision, Exemption, Finding, Mode, Review, TagChange, allow, deny, patched
+from webhook.model import (
+    NOTHING,
+    Change,
+    Decision,
+    Exemption,
+    Finding,
+    Mode,
+    Reason,
+    Review,
+    TagChange,
+    allow,
+    deny,
+    patched,
+)
 from webhook.policy import Policy
 from webhook.policy.entries import ExemptionEntry, RuleEntry
 from webhook.rules.base import Violation
 from webhook.rules.hearing import Hearing
+from webhook.text import printable
+
+# What marks a request of `istag-webhook probe`, and the rule that denies it: under every policy, and whoever sends it.
+PROBE: Final = "istag-webhook/probe"
+PROBE_RULE: Final = "istag-webhook-probe"
+PROBE_EXPLAINED: Final = f"""\
+{PROBE_RULE}: built in, for every policy
+  `istag-webhook probe` marks its requests with the annotation {PROBE}, and a write of a status also with a
+  tag {PROBE_RULE}-... that is new in it. The webhook always denies them, whoever the user is. So a probe needs
+  no policy that denies something, and no exemption hides a resource from it.
+
+To comply:
+  - Remove the annotation, or the tag from the status.\
+"""
 
 
 def validate(review: Review, policy: Policy) -> Decision:
     """Decide whether `review` may happen: every rule judges every change, and none stops at the first finding.
 
-    An exemption lets it happen, and still records what the rules would have said.
+    An exemption lets it happen, and still records what the rules would have said. A probe is always denied.
     """
     changes = doors.changes(review, untouched=policy.plan.asks_untouched)
+    if (mark := _probe(review)) is not None:
+        return deny(tuple(change for change in changes if change.touched), (_probed(*mark, policy),))
     hearing, findings = Hearing(review), list[Finding]()
     for change in changes:
         findings += judge(change, hearing, policy)
@@ -85,6 +118,33 @@ def judge(change: Change, hearing: Hearing, policy: Policy) -> list[Finding]:
     if len(findings) > 1:
         findings.sort(key=lambda finding: policy.plan.position[finding.rule])
     return findings
+
+
+def _probe(review: Review) -> tuple[str, str] | None:
+    """Return what marks a request of `istag-webhook probe` and the field that holds it, None if nothing does.
+
+    A write of a status is about the status: metadata that is sent with it may be dropped before we are called.
+    """
+    new = review.object or NOTHING
+    if PROBE in mapping(mapping(new.get("metadata")).get("annotations")):
+        return f"the annotation {PROBE}", "metadata.annotations"
+    if review.door == imagestreamstatus.NAME:
+        before = _status_tags(review.old_object or NOTHING)
+        for tag in _status_tags(new) - before:
+            if tag.startswith(f"{PROBE_RULE}-"):
+                return f"the tag {printable(tag)}", "status.tags"
+    return None
+
+
+def _status_tags(document: Mapping[str, Any]) -> set[str]:
+    """Return the names of the tags in a stream's status."""
+    return {text(mapping(each).get("tag")) for each in items(mapping(document.get("status")).get("tags"))}
+
+
+def _probed(mark: str, where: str, policy: Policy) -> Finding:
+    """Return the finding that denies a probe; it names the policy in force, which the probe reports."""
+    message = f"{mark} marks a request of `istag-webhook probe`, which is always denied; policy in force: {policy}"
+    return Finding(PROBE_RULE, Mode.ENFORCE, message, where, reason=Reason.FORBIDDEN)
 
 
 def _leaves(entry: RuleEntry, change: Change) -> bool:

@@ -15,6 +15,10 @@ class MalformedReference(WebhookError):
     """A string is not an image reference; the message says what was expected."""
 
 
+class AmbiguousReference(MalformedReference):
+    """A reference that the API server takes, but that other clients refuse or read as that of another image."""
+
+
 class MalformedGlob(WebhookError):
     """A string is not a glob; the message says what was expected."""
 

@@ -1,6 +1,8 @@
 """Text that users sent, made fit for a message, a warning, a log line or a record."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final
 
 # What is not printable ASCII is looked at one character at a time; the rest passes at the speed of the pattern.
@@ -15,6 +17,7 @@ _TOKEN: Final = re.compile(r'[^\s"]+')
 _AT: Final = re.compile(r"@(?![A-Za-z0-9+._-]+:[0-9a-fA-F]{32}|sha(?:256|512):)")
 _SCHEME: Final = re.compile(r"(?:[^:/@]*[^A-Za-z0-9+.:/@-])?[A-Za-z][A-Za-z0-9+.-]*://")
 _LONGEST = 160
+_LONGEST_WORD = 64  # of a word for which a known one is sought: the search takes time by its square
 _MOST = 8_192  # characters of a value that are looked at
 _WIDEST = 4  # bytes of a character in UTF-8
 _BYTE: Final = 0x100
@@ -88,3 +91,8 @@ def cut(value: str, size: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `number` with `noun`, an `s` behind it where there are none or several."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the one of `known` that is most like `word`, "" if none is much like it."""
+    return next(iter(get_close_matches(word[:_LONGEST_WORD], list(known), n=1)), "")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
 from webhook.cli.connection import connection
 from webhook.cli.fixing import fix
@@ -119,7 +120,7 @@ def _selection(namespaces: tuple[str, ...], selector: str, shard: Shard, chunk: 
     Raises:
         MalformedGlob: a namespace is no glob.
     """
-    return Selection(tuple(Glob.compile(namespace, "") for namespace in namespaces), selector, shard, chunk)
+    return Selection(tuple(Glob.compile(namespace, NAMESPACE) for namespace in namespaces), selector, shard, chunk)
 
 
 def _scan(

@@ -10,7 +10,7 @@ from webhook.documents import Document, yaml
 from webhook.documents.lines import split
 from webhook.errors import Fault
 from webhook.policy import Policy, is_test
-from webhook.policy.entries import SPEC
+from webhook.policy.spec import SPEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,12 @@ class Located:
 def located(policy: Policy) -> tuple[Located, ...]:
     """Return every entry of `policy`, in its order."""
     return tuple(entry for file, text in policy.texts for entry in _of_file(yaml.read(file, text)[0], split(text)))
+
+
+def documents(policy: Policy) -> Iterator[Document]:
+    """Yield every document of `policy`, in its order."""
+    for file, text in policy.texts:
+        yield from (each for each in yaml.read(file, text)[0] if not is_test(each.value))
 
 
 def _of_file(documents: list[Document], lines: list[str]) -> Iterator[Located]:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from webhook.model import Mode
 from webhook.policy import Policy
 from webhook.shard import Shard
 from webhook.values import exactly
+
+VALIDATE: Final = "policy validate"
+INVALID: Final = "invalid-policy"  # the rule that stands for every error in a policy that is validated
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,11 @@ class Header:
     def compares(self) -> bool:
         """Whether the command says what would be other than before, and not only what would be refused."""
         return self.command == "replay"
+
+    @property
+    def validates(self) -> bool:
+        """Whether the command checks a policy itself, and no changes."""
+        return self.command == VALIDATE
 
     @property
     def judges(self) -> str:

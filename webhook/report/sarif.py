@@ -9,7 +9,7 @@ import orjson
 
 from webhook.documents.lines import Mark
 from webhook.model import Finding, Mode
-from webhook.report.header import Header
+from webhook.report.header import INVALID, Header
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally
 
@@ -26,13 +26,16 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator
     yield '"columnKind":"unicodeCodePoints","results":['
     separator = "\n"
     for outcome in outcomes:
-        if outcome.verdict == ERROR and len(notifications) < _MOST_NOTIFICATIONS:
+        if outcome.verdict == ERROR and header.validates:
+            yield f"{separator}{_dumped(_error(outcome))}"
+            separator = ",\n"
+        elif outcome.verdict == ERROR and len(notifications) < _MOST_NOTIFICATIONS:
             notifications.append(_notification(outcome))
         for finding, mark, subject in outcome.subjects():
             yield f"{separator}{_dumped(_result(outcome, finding, mark, subject))}"
             separator = ",\n"
     invocation = {
-        "executionSuccessful": not tally.verdicts[ERROR],
+        "executionSuccessful": header.validates or not tally.verdicts[ERROR],
         "endTimeUtc": header.time,
         "toolExecutionNotifications": notifications,
     }
@@ -77,6 +80,18 @@ def _result(outcome: Outcome, finding: Finding, mark: Mark, subject: str) -> dic
             {"kind": "external", "justification": f"exemption {outcome.exemption.name}: {outcome.exemption.reason}"}
         ]
     return result
+
+
+def _error(outcome: Outcome) -> dict[str, Any]:
+    """Return the result for an error in a policy that is validated."""
+    identity = f"{INVALID}\0{outcome.origin.file}\0{outcome.message}"
+    return {
+        "ruleId": INVALID,
+        "level": "error",
+        "message": {"text": outcome.message},
+        "locations": [_location(outcome, outcome.origin.mark, outcome.origin.file)],
+        "partialFingerprints": {"finding/v1": sha256(identity.encode()).hexdigest()},
+    }
 
 
 def _location(outcome: Outcome, mark: Mark, subject: str) -> dict[str, Any]:
