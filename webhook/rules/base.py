@@ -3,14 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from webhook.model import Carried, Reason, SourceKind, TagChange
 from webhook.parameters import Parameter
 from webhook.reference import ImageReference
 from webhook.rules.hearing import Hearing
-from webhook.text import quoted
+from webhook.text import joined, quoted
 from webhook.values import quick
+
+_LONGEST_LIST: Final = 4_096  # bytes; each message about a tag names it again
 
 
 @quick
@@ -89,5 +91,5 @@ def docker_image(change: TagChange) -> ImageReference | Violation | None:
 
 
 def listed(values: Any) -> str:
-    """Return what is allowed (or denied) for the end of a sentence."""
-    return ", ".join(map(str, values))
+    """Return what is allowed (or denied) for the end of a sentence; of a long list its beginning."""
+    return joined(map(str, values), len(values), ", ", _LONGEST_LIST)
