@@ -1,7 +1,7 @@
 """What a rule kind is: a frozen class with its parameters, its documentation and one pure check."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, Final
 
@@ -90,6 +90,7 @@ def docker_image(change: TagChange) -> ImageReference | Violation | None:
     return source.reference
 
 
-def listed(values: Any) -> str:
+def listed(values: Iterable[Any]) -> str:
     """Return what is allowed (or denied) for the end of a sentence; of a long list its beginning."""
-    return joined(map(str, values), len(values), ", ", _LONGEST_LIST)
+    texts = list(map(str, values))
+    return joined(texts, len(texts), ", ", _LONGEST_LIST)
