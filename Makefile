@@ -42,6 +42,7 @@ bench: .venv/dev  ## measure a review beside a null endpoint, large policies and
 	$(BIN)/python tests/assets.py
 	$(BIN)/python tests/bench.py measure
 	$(BIN)/python tests/bench.py policies
+	$(BIN)/python tests/bench.py schemas
 	$(BIN)/python tests/bench.py streams
 	$(BIN)/python tests/bench.py replay
 	$(BIN)/python tests/bench.py scan

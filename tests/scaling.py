@@ -6,6 +6,7 @@ more than 2.3 times as much at twice the size.
 """
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -15,8 +16,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import shapes
+from robust import completing, strict
+from support import HEAD, policy_of
+
+from webhook import admission, doors
+from webhook.audit.record import MOST, Context, annotations, record, tags
+from webhook.documents import read
+from webhook.errors import PolicyRefused
+from webhook.policy import load
+from webhook.policy.located import located
+from webhook.report import json as report
+from webhook.report.header import header
+from webhook.report.outcome import Origin, outcome
+from webhook.report.tally import Tally
+from webhook.review import decode, encode
+
 COUNTED: Final = "PyRun_StringFlags"
-MOST: Final = 2.3  # times the instructions, for twice the size
+TIMES: Final = 2.3  # times the instructions, for twice the size
 _TOTAL: Final = re.compile(rb"^(?:totals|summary): (\d+)", re.MULTILINE)
 # Where each shape is measured first: so large that what does not grow with it does not hide what does.
 _SIZES: Final = {
@@ -39,8 +56,8 @@ def main() -> int:
     failed = False
     for name, once, twice in _counts(chosen):
         times = twice / once
-        failed = failed or times > MOST
-        sys.stdout.write(f"{name:12} {once:>14,} {twice:>14,} {times:6.2f}{'  too much' if times > MOST else ''}\n")
+        failed = failed or times > TIMES
+        sys.stdout.write(f"{name:12} {once:>14,} {twice:>14,} {times:6.2f}{'  too much' if times > TIMES else ''}\n")
     return 1 if failed else 0
 
 
@@ -79,10 +96,6 @@ def _run(chosen: list[str]) -> None:
 
 def _pipeline(name: str) -> tuple[Callable[[int], Any], Callable[[Any], object]]:
     """Return what makes a shape, and what evaluates it."""
-    import json  # noqa: PLC0415 - the parent needs none of these
-
-    import shapes  # noqa: PLC0415 - as above
-
     if name in shapes.REVIEWS:
         return lambda size: json.dumps(shapes.REVIEWS[name](size), separators=(",", ":")).encode(), _answer()
     return shapes.DOCUMENTS[name], _documents(name)
@@ -90,19 +103,6 @@ def _pipeline(name: str) -> tuple[Callable[[int], Any], Callable[[Any], object]]
 
 def _answer() -> Callable[[bytes], object]:
     """Return what answers a review as the server does, and evaluates it as `check` does."""
-    from robust import completing, strict  # noqa: PLC0415 - as above
-    from support import policy_of  # noqa: PLC0415
-
-    from webhook import admission, doors  # noqa: PLC0415
-    from webhook.audit.record import MOST as NAMED  # noqa: PLC0415
-    from webhook.audit.record import Context, annotations, record, tags  # noqa: PLC0415
-    from webhook.policy import load  # noqa: PLC0415
-    from webhook.report import json as report  # noqa: PLC0415
-    from webhook.report.header import header  # noqa: PLC0415
-    from webhook.report.outcome import Origin, outcome  # noqa: PLC0415
-    from webhook.report.tally import Tally  # noqa: PLC0415
-    from webhook.review import decode, encode  # noqa: PLC0415
-
     team = policy_of("spec: {rules: [{name: r, match: {groups: ['team-*x']}, pin: {digest: true}}]}")
     asked = [
         *((policy, "validate") for policy in (load(), strict(), team)),
@@ -114,7 +114,7 @@ def _answer() -> Callable[[bytes], object]:
         for policy, webhook in asked:
             review = decode(body, doors.DOORS)
             decision = getattr(admission, webhook)(review, policy)
-            named = tags(decision, NAMED)
+            named = tags(decision, MOST)
             encode(review, decision, annotations(decision, named, policy))
             record(review, decision, named, policy, Context(webhook, "0", "request"), time=when, seconds=0.1)
         review, policy, tally = decode(body, doors.DOORS), strict(), Tally()
@@ -126,12 +126,6 @@ def _answer() -> Callable[[bytes], object]:
 
 def _documents(name: str) -> Callable[[str], object]:
     """Return what reads a document: a policy is loaded, and all else is read and looked up."""
-    from support import HEAD  # noqa: PLC0415 - as above
-
-    from webhook.documents import read  # noqa: PLC0415
-    from webhook.errors import PolicyRefused  # noqa: PLC0415
-    from webhook.policy import load  # noqa: PLC0415
-    from webhook.policy.located import located  # noqa: PLC0415
 
     def look_up(text: str) -> None:
         for document in read("x", text.encode())[0]:

@@ -13,6 +13,7 @@ import shapes
 from flask.testing import FlaskClient
 from support import docker, import_review, imported, review_of, stream_of, stream_review
 
+from webhook import limits
 from webhook.app import LARGEST
 from webhook.limits import MOST_CONTAINERS, MOST_TAGS, MOST_VALUES, too_large, too_many
 
@@ -123,7 +124,5 @@ def test_what_a_stream_has() -> None:
 
 def test_the_document_says_what_is_counted() -> None:
     """The bounds are those that the module's documentation derives."""
-    from webhook import limits  # noqa: PLC0415 - its documentation alone
-
     said = {int(number.replace(",", "")) for number in re.findall(r"\b\d[\d,]+", limits.__doc__ or "")}
     assert {MOST_CONTAINERS, MOST_VALUES, MOST_TAGS} <= said
