@@ -11,6 +11,7 @@ from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
 from webhook.policy.lint.covering import covers, selects_all, widest
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match
+from webhook.rules.base import Rule
 
 _MOST: Final = 50  # entries that each entry is compared with: the cost must not grow with the square of the entries
 _EVERYBODY: Final = frozenset({"*", "system:authenticated"})
@@ -73,7 +74,7 @@ class ShadowedEntry(Lint):
         """Yield each rule and each default that another one covers."""
         alike: dict[object, dict[Match, list[RuleEntry]]] = {}
         for entry in policy.rules:
-            alike.setdefault((entry.rule.kind, entry.rule), {}).setdefault(entry.match, []).append(entry)
+            alike.setdefault(_demand(entry.rule), {}).setdefault(entry.match, []).append(entry)
         position = {entry.name: position for position, entry in enumerate(policy.rules)}
         for group in alike.values():
             wide = widest(group, _MOST) if len(group) > 1 else []
@@ -91,6 +92,12 @@ class ShadowedEntry(Lint):
             earlier = (each for each in policy.defaults[: min(index, _MOST)] if _wins(each, default))
             if winner := next(earlier, None):
                 yield Hit(default.name, "", f"the earlier default {winner.name} sets the same fields; delete one")
+
+
+def _demand(rule: Rule) -> tuple[object, ...]:
+    """Return what is equal for rules that demand the same: lists have no order."""
+    values = (getattr(rule, each.name) for each in rule.parameters())
+    return rule.kind, *(frozenset(value) if isinstance(value, tuple) else value for value in values)
 
 
 def _shadows(other: RuleEntry, entry: RuleEntry, position: Mapping[str, int]) -> bool:
