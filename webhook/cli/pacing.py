@@ -110,13 +110,13 @@ def pace_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--batch", type=click.IntRange(1), metavar="N",
-            help=f"With --import: tags that are imported between two pauses.  [default: {_BATCH}]",
+            help=f"With --import: the most tags that are imported between two pauses.  [default: {_BATCH}]",
         ),
         click.option(
             "--limit", type=click.IntRange(1), metavar="N",
-            help="With --import: tags that are imported in this run at most. Default: all.",
+            help="With --import: the most tags that this run imports. Default: all.",
         ),
-        click.option("--import", "importing", is_flag=True, help="With --apply: set what makes OpenShift import too."),
+        click.option("--import", "importing", is_flag=True, help="With --apply: also set what imports a tag."),
     ):  # fmt: skip
         wrapped = option(wrapped)
     return wrapped

@@ -60,7 +60,7 @@ _APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
     help="Write a report into each namespace of the cluster, and remove ours that are stale.",
 )  # fmt: skip
 @click.option("--fix", "fixing", is_flag=True, help="Show what the policy's defaults would set in tags that lack it.")
-@click.option("--apply", "really", is_flag=True, help="With --fix: set what makes OpenShift import no tag.")
+@click.option("--apply", "really", is_flag=True, help="With --fix: set it, except what imports a tag.")
 @pace_options
 def scan(  # noqa: PLR0913 - one for each option
     policies: tuple[Path, ...],
@@ -82,9 +82,9 @@ def scan(  # noqa: PLR0913 - one for each option
     or groups say nothing, and no exemption holds.
 
     --fix completes tags as the webhook completes new ones. It shows what it would set, and changes nothing without
-    --apply. OpenShift imports a tag at once if its importMode is set, and then the tag means whatever its source names
-    now. The plan names each such tag and its present image. --apply leaves them alone; --apply --import sets them too,
-    in batches. It is safe to interrupt and rerun.
+    --apply. If importMode is set, OpenShift imports the tag at once, and the tag then means whatever its source names
+    now. The plan names each such tag and its present image. --apply leaves these settings alone; --apply --import makes
+    them in batches. It is safe to interrupt and rerun.
 
     Exit code 0 where nothing is found that is enforced, 1 where something is, or where --fix leaves something to set, 2
     where the cluster or the policy cannot be used, or something could not be written. A part of several (--shard) ends
