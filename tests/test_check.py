@@ -80,7 +80,7 @@ def test_allows(tag: Path) -> None:
     done = _run(tag)
     assert done.output.splitlines() == [
         f"{tag}:1: prod/app:live: allowed",
-        f'  audit: {tag}:5:14: tag.from.name: "quay.io/acme/app:1" has no digest; expected name@digest (rule images-by-digest)',
+        f'  audit: {tag}:5:29: tag.from.name: "quay.io/acme/app:1" has no digest; expected name@digest (rule images-by-digest)',
         '  sets /tag/importPolicy/importMode to "PreserveOriginal"',
         "1 judged: 1 allowed, 0 refused; findings: 0 enforce, 0 warn, 1 audit",
     ]
@@ -98,7 +98,7 @@ def test_refuses(tmp_path: Path) -> None:
         "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 0 warn, 3 audit; passed over: 1",
     ]  # fmt: skip
     assert (
-        f"  enforce: {path}:12:21: tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
+        f"  enforce: {path}:12:18: tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
         in done.output
     )
     assert done.exit_code == 1

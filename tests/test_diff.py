@@ -103,6 +103,18 @@ def test_the_order_of_defaults(policies: tuple[Path, Path]) -> None:
     ]  # fmt: skip
 
 
+def test_ignored_warnings(policies: tuple[Path, Path]) -> None:
+    """A warning that only one of the policies ignores is a difference too."""
+    one, two = policies
+    one.write_text(one.read_text() + "  ignore: [alias-bypass, implicit-existing]\n")
+    two.write_text(two.read_text() + "  ignore: [implicit-existing, empty-match]\n")
+    done = _run(one, two)
+    assert (done.exit_code, done.stdout.splitlines()[2:]) == (
+        1, ["+ ignore/empty-match: added", "- ignore/alias-bypass: removed"],
+    )  # fmt: skip
+    assert _run(one, one).exit_code == 0
+
+
 def test_changes(policies: tuple[Path, Path], tmp_path: Path) -> None:
     """A change that comes to something else is shown with the findings that are gone and new; others are counted."""
     one, two = policies

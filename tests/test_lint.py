@@ -1,5 +1,6 @@
 """Warnings about policies: what each is about, where it points, how it is silenced and shown."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lints import ROWS, Row
-from support import HEAD, policy_of
+from support import DIGEST, HEAD, decoded, docker, istag_of, policy_of, review_of, stream_tag, tag_of
 
+from webhook import admission
 from webhook.alphabets.kinds import TAG
 from webhook.cli import main
 from webhook.doors import imagestreamtags
@@ -69,7 +71,7 @@ _SENTENCE = "no admission review carries what signatures reads; the rule is eval
 def test_warnings_are_printed() -> None:
     """A warning has file, line, column, path, sentence and name; it does not fail the command, unless asked to."""
     done = _run("validate", "-", given=_SIGNED)
-    warning, summary = done.stdout.splitlines()
+    summary, warning = done.stdout.splitlines()
     assert warning == f"-:8:7: warning: spec.rules[0].signatures: {_SENTENCE} (warning nothing-to-evaluate)"
     assert summary.startswith("ok: test, 2 rules, 0 defaults, 0 exemptions, sha256:")
     assert summary.endswith(", 1 warning")
@@ -150,6 +152,56 @@ def test_a_name_that_is_nearly_a_warning() -> None:
     done = _run("explain", "aliasbypass")
     assert done.exit_code == 2
     assert 'got "aliasbypass"; did you mean alias-bypass? The rules of ' in done.stderr
+
+
+_QUAY = "registries: {allow: [quay.io]}"
+_ALIASES = [stream_tag("tmp"), stream_tag("other:tmp"), {"kind": "ImageStreamImage", "name": f"app@{DIGEST}"}]
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [
+        (f"{{name: a, match: {{tags: [live]}}, {_QUAY}}}", [True, True, True]),
+        (f"{{name: a, {_QUAY}}}", None),
+        (
+            f"{{name: a, match: {{tags: [live]}}, {_QUAY}}}, {{name: b, match: {{tags: [live]}}, sourceKinds: {{allow: [DockerImage]}}}}",
+            [False] * 3,
+        ),
+        (
+            f"{{name: a, match: {{tags: [live]}}, {_QUAY}}}, {{name: b, match: {{tags: [live]}}, pin: {{digest: true}}}}",
+            [False, False, True],
+        ),
+    ],
+    ids=["evaded", "every-tag", "no-aliases", "pinned"],
+)
+def test_the_alias_bypass_is_real(rules: str, allowed: list[bool] | None) -> None:
+    """What the README says about aliases is what the engine does: a denied image goes to `tmp`, and `live` names `tmp`."""
+    policy = policy_of(f"spec: {{rules: [{rules}]}}\n")
+    denied = docker("docker.io/evil/app:1")
+    other = review_of(denied, name="app:tmp", object=istag_of(tag_of(denied), name="app:tmp"))
+    first = admission.validate(decoded(other), policy).allowed
+    if allowed is None:
+        assert not first
+        return
+    assert first
+    assert [admission.validate(decoded(review_of(source)), policy).allowed for source in _ALIASES] == allowed
+
+
+@pytest.mark.parametrize("name", ["webhook/policy/default.yaml", "manifests/base/policy.yaml", "README.md"])
+def test_what_we_publish_has_no_warning(name: str, tmp_path: Path) -> None:
+    """The policies that people copy have no warning, ignore only what they have, and say why."""
+    text = (Path(__file__).parent.parent / name).read_text()
+    if name.endswith(".md"):
+        text = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
+    path = tmp_path / "policy.yaml"
+    path.write_text(text)
+    policy = load(path)
+    found = lint(policy)
+    assert ([str(each) for each in found.warnings], found.unused) == ([], ())
+    lines = text.splitlines()
+    at = next((index for index, line in enumerate(lines) if "ignore: [" in line), None)
+    assert (at is not None) is bool(policy.ignore)
+    assert at is None or "#" in lines[at] or lines[at - 1].lstrip().startswith("#")
 
 
 _PATTERN = st.text("ab*", min_size=1, max_size=5).filter(lambda text: "**" not in text)

@@ -84,7 +84,7 @@ def test_no_recorded_review_ends_in_an_error(kind: str, webhook: str) -> None:
         for recorded_review in step["reviews"]:
             try:
                 answered(recorded_review["request"], webhook)
-            except Exception as error:  # noqa: BLE001  a fault of any kind is what this looks for
+            except Exception as error:  # noqa: BLE001 - a fault of any kind is what this looks for
                 failed.append(f"{place(trace, step)}: {error!r}")
     assert not failed
 

@@ -201,12 +201,12 @@ class ReferenceGlob:
     def _matches_registry(self, registry: str) -> bool:
         if self.port == "*" and not self.host:
             return True
-        host, port = split_port(registry)
-        if self.port not in ("*", canonical_port(port)):
+        host, port = split_port(registry) if ":" in registry else (registry, "")
+        if not host.endswith(self.ending) or (port != self.port != "*" and canonical_port(port) != self.port):
             return False
-        if not self.host or host.startswith("["):
+        if not self.host or host[0] == "[":
             return self.host in ((), ((host,),))
-        return host.endswith(self.ending) and _matches(self.host, host.split("."))
+        return _matches(self.host, host.split("."))
 
     def __str__(self) -> str:
         return self.pattern

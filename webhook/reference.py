@@ -133,9 +133,11 @@ def _split(text: str, path: str) -> tuple[str, str]:
 
 
 def _registry(text: str, given: str) -> str:
-    if _HOST.fullmatch(given):
-        with suppress(ValueError):
+    try:
+        if _HOST.fullmatch(given):
             return canonical_registry(given)
+    except ValueError:
+        pass  # an address that is none is no host either
     raise _wrong(text, f"{quoted(given)} is not a registry's host name")
 
 

@@ -86,8 +86,10 @@ def canonical_registry(registry: str) -> str:
     Raises:
         ValueError: as `canonical_host`.
     """
-    host, port = split_port(registry)
-    return joined(canonical_host(host), canonical_port(port))
+    if ":" in registry:
+        host, port = split_port(registry)
+        return joined(canonical_host(host), canonical_port(port))
+    return joined(canonical_host(registry), "")
 
 
 def is_internal(registry: str) -> bool:

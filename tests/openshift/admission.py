@@ -54,6 +54,6 @@ class Listeners:
         """Return the object as it is."""
         return review.object
 
-    def validate(self, review: Review) -> str | None:  # noqa: ARG002
+    def validate(self, review: Review) -> str | None:  # noqa: ARG002 - an interface
         """Deny nothing."""
         return None

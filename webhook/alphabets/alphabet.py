@@ -74,6 +74,8 @@ class Alphabet:
         """Return why `name` is no value of the kind that can be named, "" if it is."""
         if "*" in name:
             return f"{quoted(name)} is a pattern; expected the name itself"
+        if not name:
+            return f"expected the name of one {self.noun}, got an empty string"
         return self.fault(name) and f"{quoted(name)} is no {self.noun}: {self._reason(name)[0]}"
 
     def _reason(self, pattern: str) -> tuple[str, str]:

@@ -161,7 +161,7 @@ PLATFORM: Final = Alphabet(
         ),
         Advice(
             rf"^(?:([a-z*]+)/)?({'|'.join(_UNAMES)})$",
-            "its architecture has another name in Go",
+            "the architecture has another name in Go",
             lambda found: f'"{found[1] or "linux"}/{_UNAMES[found[2]]}"',
         ),
     ),

@@ -56,16 +56,12 @@ def _choices(plain: str) -> list[str]:
         choices = [plain[: group.start()] + part + plain[group.end() :] for part in parts]
     if len(choices) > _MOST:
         choices = [_GROUP.sub("*", plain)]
-    return [_STARS.sub("*", _LEFT.sub("*", choice)) for choice in choices]
+    return [_LEFT.sub("*", choice) for choice in choices]
 
 
 def _tries(choice: str, bad: str) -> tuple[str, ...]:
     """Return a glob and what else it may be meant to be, the nearest first."""
-    lower = choice.lower()
-    return (
-        choice,
-        lower,
-        lower.replace("_", "-"),
-        _STARS.sub("*", re.sub(bad, "*", choice)),
-        _STARS.sub("*", re.sub(bad, "*", lower)),
-    )
+    few = _STARS.sub("*", choice)
+    lower = few.lower()
+    starred = (_STARS.sub("*", re.sub(bad, "*", each)) for each in (few, lower))
+    return (choice, few, choice.lower(), lower, lower.replace("_", "-"), *starred)

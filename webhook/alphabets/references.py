@@ -81,6 +81,6 @@ REFERENCE: Final = Alphabet(
         Advice(r"/[^A-Z]*[A-Z]", "its repository is not in lower case"),
         Advice(r"//|/$|^/", "it has an empty segment"),
         Advice(rf"^[^/\[]*:(?!(?:\*|{_NUMBER})(?:/|$))", "its port is neither a number up to 65535 nor *"),
-        Advice(r"\*\*", "** is not a whole segment"),
+        Advice(r"[^/.]\*\*|\*\*[^/.:]", "** is not a whole segment"),
     ),
 )

@@ -48,7 +48,7 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
         return
     linted = lint(policy)
     pieces = _report(format_, policy, validated(policy, linted.warnings, failing=fail_on_warn))
-    write(chain(pieces, [_summary(policy, linted)] if format_ == _TABLE else ()), output)
+    write(chain([_summary(policy, linted)] if format_ == _TABLE else (), pieces), output)
     for note in linted.unused:
         click.echo(f"note: {note}", err=True)
     sys.exit(1 if fail_on_warn and linted.warnings else 0)
