@@ -301,6 +301,24 @@ def test_who_was_faster_wins(
     assert [name for name, mode in modes.items() if mode == "PreserveOriginal"] == expected
 
 
+def test_an_answer_that_is_lost(scannable: ApiServer, fresh: Callable[..., list[str]]) -> None:
+    """A patch that is sent again because its answer was lost imports no further tag, and counts."""
+    (namespace,) = fresh(1, 3)
+    mine = connect(scannable.kubeconfig)
+    sent: list[Any] = []
+
+    class Losing(_Meddling):
+        def send(self, method: str, *arguments: Any) -> dict[str, Any]:
+            if method == "PATCH" and not sent:
+                sent.append(mine.sender.send(method, *arguments))
+            return super().send(method, *arguments)
+
+    done = apply(Cluster(Losing(mine.sender, 0, list)), f"{namespace}/app-0", load(), _EVERY, 1)
+    assert done is not None
+    assert (_set(done), done.rest.importing, done.spent) == ([], ["v1", "v2"], 1)
+    assert _modes(mine, namespace) == ["PreserveOriginal", "Legacy", "Legacy"]
+
+
 def test_a_stream_that_is_gone_or_never_still(scannable: ApiServer, fresh: Callable[..., list[str]]) -> None:
     """A stream that was deleted meanwhile is skipped; one that changes each time is given up."""
     (namespace,) = fresh(1, 3)

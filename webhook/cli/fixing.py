@@ -136,7 +136,7 @@ def _complete(
         if applied is None:
             return None
         _show(applied.done, "set")
-        budget.spend(len(applied.done.importing))
+        budget.spend(applied.spent)
         if not applied.rest.tags:
             return None
         if budget.spent or interrupted.is_set() or tags.isdisjoint(applied.rest.importing):

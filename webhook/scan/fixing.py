@@ -141,10 +141,12 @@ class Applied:
     Attributes:
         done: what was set.
         rest: what was left.
+        spent: how many tags may have been imported: an answer can be lost, and its tags are found set then.
     """
 
     done: Fix
     rest: Fix
+    spent: int
 
 
 def apply(
@@ -176,12 +178,13 @@ def apply(
                 now = error.status in _OVERTAKEN and cluster.get(STREAMS, name, namespace)
                 if not now or tries == 1 or now == plan.stream:
                     raise
-                return apply(cluster, key, policy, planned, most, tries - 1)
+                again = apply(cluster, key, policy, allowed, most, tries - 1)
+                return again and replace(again, spent=len(allowed))
     except ClusterRefused as error:
         if error.status == HTTPStatus.NOT_FOUND:
             return None
         raise
-    return Applied(done, rest)
+    return Applied(done, rest, len(allowed))
 
 
 def _fields(patch: Collection[PatchOp]) -> Iterator[tuple[int, tuple[str, str], Any]]:
