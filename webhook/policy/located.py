@@ -1,5 +1,6 @@
 """The entries of a policy as they stand in its files."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import dedent
@@ -58,7 +59,7 @@ def documents(policy: Policy) -> Iterator[Document]:
 
 
 def _of_file(documents: list[Document], lines: list[str]) -> Iterator[Located]:
-    starts = {each.line(path) for each in documents for path in _paths(each.value)}
+    starts = sorted({each.line(path) for each in documents for path in _paths(each.value)})
     for document in documents:
         if is_test(document.value):
             continue
@@ -79,9 +80,10 @@ def _paths(value: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"spec.{part}[{index}]" for index in range(len(spec[part])))
 
 
-def _source(lines: list[str], first: int, starts: set[int]) -> str:
+def _source(lines: list[str], first: int, starts: list[int]) -> str:
     """Return the lines of the entry that begins on the line `first`, "" where others stand there too."""
-    last = min((line for line in starts if line > first), default=len(lines) + 1) - 1
+    following = bisect_right(starts, first)
+    last = (starts[following] if following < len(starts) else len(lines) + 1) - 1
     taken = lines[first - 1 : last]
     while len(taken) > 1 and (taken[-1].lstrip().startswith(("#", "---")) or not taken[-1].strip()):
         taken.pop()

@@ -17,7 +17,7 @@ from webhook.rules.cluster import Schema
 IMPORTER: Final = "system:serviceaccount:openshift-infra:image-import-controller"
 _GROUPS: Final = ("system:serviceaccounts", "system:serviceaccounts:openshift-infra", "system:authenticated")
 _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
-_MOST: Final = 200  # exemptions that are looked at: the cost must not grow with the square of the entries
+_MOST: Final = 50  # exemptions that are looked at: the cost must not grow with the square of the entries
 _FEW: Final = 3
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from webhook.model import Mode, SourceKind
-from webhook.policy.lint.examples import OTHER, denied, example
+from webhook.policy.lint.examples import OTHER, example
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.rules import KINDS
 from webhook.rules.source import Registries
@@ -77,7 +77,7 @@ class MissingInternalRegistry(Lint):
             if not isinstance(rule, Registries) or not rule.allow or entry.mode is Mode.AUDIT:
                 continue
             named = any(name in str(glob).lower() for glob in rule.allow for name in _INTERNAL_NAMES)
-            if not named and denied(rule, example({"kind": str(SourceKind.DOCKER_IMAGE), "name": _INTERNAL})):
+            if not named and example({"kind": str(SourceKind.DOCKER_IMAGE), "name": _INTERNAL}).denied(rule):
                 yield Hit(
                     entry.name,
                     "registries.allow",
