@@ -196,14 +196,15 @@ def imported(name: str, to: str | None = "live", **fields: Any) -> dict[str, Any
 
 
 def push_review(image: dict[str, Any] | None = None, tag: str = "live", **request: Any) -> dict[str, Any]:
-    """Return the AdmissionReview of a push to app/app:live, as the registry sends it."""
+    """Return the AdmissionReview of a push to the stream `app`, as the registry sends it."""
+    namespace = request.get("namespace", "app")
     document = {
         "kind": "ImageStreamMapping",
         "apiVersion": "image.openshift.io/v1",
         "metadata": {"name": "app", "namespace": "app"},
         "image": {
             "metadata": {"name": DIGEST, "annotations": {"openshift.io/image.managed": "true"}},
-            "dockerImageReference": f"image-registry.openshift-image-registry.svc:5000/app/app@{DIGEST}",
+            "dockerImageReference": f"image-registry.openshift-image-registry.svc:5000/{namespace}/app@{DIGEST}",
             "dockerImageMetadata": {"kind": "DockerImage", "Created": None, "ContainerConfig": {}},
             "dockerImageMetadataVersion": "1.0",
             **(image or {}),

@@ -210,6 +210,47 @@ def test_aliases_that_multiply() -> None:
     assert [str(fault) for fault in faults] == ["x:1: expected YAML: more than 200000 values"]
 
 
+def _doubling(levels: int, first: str, next_: str) -> str:
+    """Return maps, each of which takes the one before twice."""
+    return "\n".join([f"a0: &a0 {first}", *(next_.format(number=n, before=n - 1) for n in range(1, levels))])
+
+
+_TWICE = "{{<<: [*a{before}, *a{before}]}}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(_doubling(30, "{x: 1}", "a{number}: &a{number} " + _TWICE), id="merges"),
+        pytest.param(_doubling(30, "{}", "a{number}: &a{number} " + _TWICE), id="merges-of-nothing"),
+        pytest.param(_doubling(30, "[]", "a{number}: &a{number} [*a{before}, *a{before}]"), id="empty-lists"),
+        pytest.param("\n---\n".join([_doubling(17, "{}", "a{number}: &a{number} " + _TWICE)] * 9), id="documents"),
+    ],
+)
+def test_each_visit_counts(text: str) -> None:
+    """A value that aliases and merge keys lead to again counts again, in all documents of a text together."""
+    _, faults = read("x", text.encode())
+    assert [str(fault) for fault in faults] == ["x:1: expected YAML: more than 200000 values"]
+
+
+def test_faults_end() -> None:
+    """A text has a thousand faults at most: an alias leads to the same one again and again."""
+    text = (
+        "a: &a [.nan, .nan, .nan, .nan]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nc: [" + ", ".join(["*b"] * 100) + "]"
+    )
+    _, faults = read("x", text.encode())
+    assert len(faults) == 1_001
+    assert str(faults[-1]) == "x:1: expected YAML: more than 1000 faults"
+
+
+def test_the_first_merge_wins() -> None:
+    """A merged map shows its keys where they are written; its own win, and then the first that is merged."""
+    text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 3\n"
+    (document,), faults = read("x", text.encode())
+    assert (faults, document.value["c"]) == ([], {"x": 3, "y": 1, "z": 2})
+    assert [document.line(f"c.{key}") for key in "xyz"] == [5, 1, 2]
+
+
 def test_large_yaml_is_refused_before_it_is_read() -> None:
     """YAML costs memory by the node: what is larger than the limit is to be given as JSON."""
     _, faults = read("x", b"a: 1\n" + b"#" * (32 * 2**20))

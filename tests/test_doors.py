@@ -143,7 +143,7 @@ _READ: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "istag-created-with-the-objects-annotations": (
         review_of(None, object=istag_of(tag_of(_APP), metadata={"name": "app:live", "annotations": {"a": "the object's"}})),
-        [f"imagestreamtags app/app:live at tag (/tag, metadata.name): None -> {_ONE} [] touched moved"],
+        [f"imagestreamtags app/app:live at tag (/tag, metadata.name): None -> {_ONE} [a=the object's] touched moved"],
     ),
     "istag-updated-with-the-objects-annotations": (
         review_of(
@@ -224,8 +224,9 @@ _READ: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             "imagestreams app/app",
             f"imagestreams app/app:live at spec.tags[0] (/spec/tags/0, spec.tags[0].name): {_ONE} -> {_ONE} [] touched",
-            "imagestreams app/app:* at spec (/spec, metadata.name): DockerImage quay.io/a/b -> DockerImage quay.io/a/b [] "
-            "every_tag touched",
+            "imagestreams app/app:* at spec (/spec, metadata.name): DockerImage quay.io/a/b -> DockerImage quay.io/a/b "
+            f"[{_INSECURE}=true] every_tag touched",
+            f"imagestreams app/app:* at metadata.annotations (/metadata/annotations, metadata.name): None -> None [{_INSECURE}=true] every_tag touched",
         ],
     ),
     "status-made-insecure": (
@@ -236,12 +237,13 @@ _READ: dict[str, tuple[dict[str, Any], list[str]]] = {
             "imagestreams/status ns/app",
             f"imagestreams/status ns/app:a at spec.tags[0] (/spec/tags/0, spec.tags[0].name): {_ZERO} -> {_ZERO} [] touched",
             f"imagestreams/status ns/app:live at spec.tags[1] (/spec/tags/1, spec.tags[1].name): {_ONE} -> {_ONE} [] touched",
+            f"imagestreams/status ns/app:* at metadata.annotations (/metadata/annotations, metadata.name): None -> None [{_INSECURE}=true] every_tag touched",
         ],
     ),
     "status-that-moves": (
         _generated(stream_review(
             _with_status(
-                _newest("same", "a/b"), _newest("live", f"quay.io/a/b@{DIGEST}", "quay.io/a/c", image=DIGEST),
+                _newest("same", "a/b"), _newest("live", f"quay.io/a/b@{DIGEST}", "quay.io/a/e", image=DIGEST),
                 _newest("new", "quay.io/a/d", image=DIGEST), _newest("empty"),
             ),
             _with_status(_newest("same", "a/b", "a/c"), _newest("live", "quay.io/a/c"), _newest("gone", "a/e")),
@@ -251,8 +253,10 @@ _READ: dict[str, tuple[dict[str, Any], list[str]]] = {
             "imagestreams/status ns/app",
             "imagestreams/status ns/app:live at status.tags[1].items[0] (/status/tags/1/items/0, status.tags[1].tag): "
             f"DockerImage quay.io/a/c -> DockerImage quay.io/a/b@{DIGEST} [] touched moved",
+            "imagestreams/status ns/app:live at status.tags[1].items[1] (/status/tags/1/items/1, status.tags[1].tag): "
+            "None -> DockerImage quay.io/a/e [] touched moved",
             "imagestreams/status ns/app:new at status.tags[2].items[0] (/status/tags/2/items/0, status.tags[2].tag): "
-            f"None -> DockerImage quay.io/a/d@{DIGEST} [] touched moved",
+            "None -> DockerImage quay.io/a/d [] touched moved",
             "imagestreams/status ns/app:gone at status.tags (/status/tags, status.tags): DockerImage a/e -> None [] touched moved",
         ],
     ),
@@ -295,7 +299,7 @@ _READ: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "push-without-a-tag": (
-        _generated(push_review(tag="")),
+        _generated(push_review(tag="", namespace="ns")),
         [
             "imagestreammappings ns/app:latest at image (/image, tag): "
             f"None -> ImageStreamImage app@{DIGEST} [] old_unknown touched moved"
@@ -578,7 +582,8 @@ def test_the_streams_annotation_makes_its_tags_insecure() -> None:
         assert _said(_judged(istag, policy)) == [f"{mode} {said}"]
     own = stream_of(tag_of(_APP, annotations={_INSECURE: "true"}))
     assert _said(_judged(stream_review(stream_of(metadata=insecure), own, "status"), policy)) == [
-        f"audit spec.tags[0].{said.removeprefix('metadata.')}"
+        f"audit spec.tags[0].{said.removeprefix('metadata.')}",
+        f"enforce {said}",
     ]
     itag = itag_of(tag_of(_APP), **insecure)
     assert _said(_judged(reviewed("imagetags", "ImageTag", "app:live", itag), policy)) == [f"enforce {said}"]

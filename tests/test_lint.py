@@ -15,6 +15,7 @@ from lints import ROWS, Row
 from support import DIGEST, HEAD, decoded, docker, istag_of, policy_of, review_of, stream_tag, tag_of
 
 from webhook import admission
+from webhook.alphabets.kinds import TAG
 from webhook.cli import main
 from webhook.doors import imagestreamtags
 from webhook.globs import Glob
@@ -205,7 +206,7 @@ def test_what_we_publish_has_no_warning(name: str, tmp_path: Path) -> None:
 
 _PATTERN = st.text("ab*", min_size=1, max_size=5).filter(lambda text: "**" not in text)
 _PATTERNS = st.lists(_PATTERN, max_size=2).map(
-    lambda found: tuple(Glob.compile(each, "") for each in dict.fromkeys(found))
+    lambda found: tuple(Glob.compile(each, TAG) for each in dict.fromkeys(found))
 )
 _SELECTORS = st.builds(Selector, namespaces=_PATTERNS, tags=_PATTERNS)
 _MATCHES = st.builds(Match, _SELECTORS, st.none() | _SELECTORS)
@@ -235,5 +236,5 @@ def test_covering_is_true_of_every_change(one: Match, other: Match, change: TagC
 )  # fmt: skip
 def test_covering_is_seen(outer: str, inner: str, covered: bool) -> None:
     """A glob that covers another is seen to."""
-    one, other = (Match(Selector(tags=(Glob.compile(each, ""),))) for each in (outer, inner))
+    one, other = (Match(Selector(tags=(Glob.compile(each, TAG),))) for each in (outer, inner))
     assert covers(one, other) is covered

@@ -78,7 +78,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         pytest.param(
             HEAD + "spec:\n  rules:\n    - name: a\n      registries:\n        allow:\n          - quay.io\n          - busybox\n          - quay.io\n",
             [
-                '10: spec.rules[0].registries.allow[1]: "busybox": expected a registry first, such as docker.io/library/busybox',
+                '10: spec.rules[0].registries.allow[1]: "busybox" matches no image reference: it has no registry; expected a registry such as quay.io or *.example.com, or a repository such as quay.io/acme/**; write "docker.io/library/busybox"',
                 '11: spec.rules[0].registries.allow[2]: "quay.io" stands twice in the list',
             ],
             id="globs",

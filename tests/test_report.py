@@ -74,7 +74,7 @@ def _written(name: str, head: Header, *outcomes: Outcome) -> str:
 @given(st.lists(_outcomes(), max_size=4))
 def test_json_round_trip(outcomes: list[Outcome]) -> None:
     """Whatever outcomes hold, the report is one JSON document, one outcome a line, and is read back as it was."""
-    head = Header("check", "p", "sha256:0", "1", "t")
+    head = Header("check", "p", "sha256:0", "1", "2026-01-02T03:04:05Z")
     text = _written("json", head, *outcomes)
     assert [each["verdict"] for each in json.loads(text)["outcomes"]] == [each.verdict for each in outcomes]
     tally, counted = Tally(), Tally()

@@ -173,7 +173,7 @@ def test_all_of_a_stream_is_judged() -> None:
     ]
     stands = [
         ("spec.tags[0]", "app/app:live", "DockerImage quay.io/acme/app:1"),
-        ("status.tags[1]", "app/app:pushed", f"ImageStreamImage app@{DIGEST}"),
+        ("status.tags[1]", "app/app:pushed", f"DockerImage r/x@{DIGEST}"),
         ("spec", "app/app:*", "DockerImage quay.io/acme/app"),
     ]
     assert [each.tags for each in outcomes] == [

@@ -36,6 +36,7 @@ from support import (
 from vap import Evaluator, Scope
 
 from webhook import admission, doors
+from webhook.alphabets.kinds import TEXT
 from webhook.cli import main
 from webhook.errors import MalformedGlob, MalformedReference
 from webhook.globs import Glob, ReferenceGlob, any_matches
@@ -53,7 +54,7 @@ _FILES = sorted(REVIEWS.glob("*-validate.json"))
 # Functions of every API server that knows ValidatingAdmissionPolicy v1 (kubernetes.io/docs/reference/using-api/cel).
 _KNOWN = {
     "size", "startsWith", "endsWith", "contains", "matches", "find", "split", "join", "lowerAscii", "indexOf", "lastIndexOf",
-    "substring", "trim", "string", "dyn", "has", "all", "exists", "map", "filter",
+    "substring", "trim", "replace", "string", "dyn", "has", "all", "exists", "map", "filter",
 }  # fmt: skip
 
 
@@ -98,6 +99,7 @@ _NAMES = st.sampled_from(
         "image-registry.openshift-image-registry.svc:5000/other/app", "internal.example.com:1/openshift/x", "quay.io/acme/tmp", "x.example.com/y",
     ]
 )  # fmt: skip
+_OWN = "image-registry.openshift-image-registry.svc:5000/app/app"
 _SOURCES = st.one_of(
     _NAMES.map(docker),
     st.builds(
@@ -181,19 +183,17 @@ _REVIEWS = st.one_of(
     st.builds(lambda new, who: stream_review(new, **who), _STREAMS, _WHO),
     st.builds(lambda new, who: stream_review(new, new, **who), _STREAMS, _WHO),
     st.builds(
-        lambda names, to, repository, wanted, who: import_review(
-            *(imported(name, to) for name in names), repository={"from": docker(repository)} if repository else None, wanted=wanted, **who
+        lambda images, repository, wanted, who: import_review(
+            *(imported(name, to, importPolicy={"insecure": insecure}) for name, to, insecure in images),
+            repository={"from": docker(repository)} if repository else None, wanted=wanted, **who,
         ),
-        st.lists(_NAMES, max_size=2, unique=True), st.sampled_from(["live", "v1", None]), st.none() | _NAMES, st.booleans(), _WHO,
+        st.lists(st.tuples(_NAMES | st.sampled_from(["quay.io/acme/app:1", "quay.io/acme/app:2"]), st.sampled_from(["live", "v1", None]), st.booleans()), max_size=3),
+        st.none() | _NAMES, st.booleans(), _WHO,
     ),
     st.builds(
-        lambda signatures, tag, who: push_review({"signatures": signatures}, tag, **who),
-        st.none() | st.lists(
-            st.builds(
-                lambda kind, status: {"type": kind, "content": "", "conditions": [{"type": "Trusted", "status": status}]},
-                st.sampled_from(["AtomicImageV1", "xy", "other"]), st.sampled_from(["True", "False"]),
-            ), max_size=2,
-        ), _TAG_NAMES | st.just(""), _WHO,
+        lambda reference, tag, who: push_review({"dockerImageReference": reference} if reference is not None else {}, tag, **who),
+        st.none() | st.just("") | _NAMES | st.sampled_from([_OWN, f"{_OWN}@{DIGEST}", f"{_OWN}:v1@{DIGEST}", f"{_OWN}@{DIGEST.replace('a', 'b')}"]),
+        _TAG_NAMES | st.just(""), _WHO,
     ),
 )  # fmt: skip
 
@@ -215,12 +215,24 @@ def _references() -> st.SearchStrategy[str]:
         [
             "quay.io",
             "QUAY.io:443",
+            "quay.io.:0443",
+            "quay.io:05000",
+            "quay.io:00",
             "localhost",
+            "localhost.:443",
+            "local:443",
+            "local.",
             "docker.io",
+            "docker.io:443",
             "index.docker.io",
-            "registry-1.docker.io",
+            "Registry-1.docker.io.",
+            "registry.hub.docker.com:5",
+            "image-registry.openshift-image-registry:5000",
+            "image-registry.openshift-image-registry.svc.cluster.local:5000",
+            "a.b.svc.cluster.local",
             "[::1]",
             "[::1]:5",
+            "[2001:db8::1]:0443",
             "a_b.c",
             "x:y",
         ]
@@ -251,29 +263,31 @@ def test_references_are_parsed_alike(name: str) -> None:
     assert found == [parsed.registry, parsed.repository, parsed.effective_tag, parsed.digest]
 
 
-_PATTERN = st.text(st.sampled_from("ab.*?+(/"), min_size=1, max_size=6)
+_PATTERN = st.text(st.sampled_from("ab.*+(/\\|$"), min_size=1, max_size=6)
 
 
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(_PATTERN, min_size=1, max_size=3),
-    st.sampled_from(["", "/"]),
-    st.text(st.sampled_from("ab.?+(/\n"), max_size=6),
+    st.text(st.sampled_from("ab.?+(/\\|$\n"), max_size=6),
 )
-def test_globs_match_alike(patterns: list[str], separator: str, text: str) -> None:
+def test_globs_match_alike(patterns: list[str], text: str) -> None:
     """A glob becomes CEL that matches what it matches, whatever regular expressions would take its characters for."""
     globs = []
     for pattern in patterns:
         with suppress(MalformedGlob):
-            globs.append(Glob.compile(pattern, separator))
+            globs.append(Glob.compile(pattern, TEXT))
     assert Scope(x=text).evaluated(matches("x", globs)) is any_matches(globs, text)
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.text(st.sampled_from("ab.*:5/["), min_size=1, max_size=8),
-    st.sampled_from(["a.b", "a", "b.a.b", "a.b:5", "[::1]", "[::1]:5", "localhost:5"]),
-    st.sampled_from(["a", "a/b", "b/a/b", "ab"]),
+    st.text(st.sampled_from("ab.*:5/"), min_size=1, max_size=8)
+    | st.sampled_from(["docker.io/*", "*/a", "*.io/b*", "docker.io/a", "*:443", "[::1]:*", "[::1]", "*:5", "**:5/**"]),
+    st.sampled_from(
+        ["a.b", "a:443", "b.a.b", "a.b:5", "[::1]", "[::1]:5", "localhost:5", "docker.io", "quay.io", "localhost"]
+    ),
+    st.sampled_from(["a", "a/b", "b/a/b", "ab", "library/a", "library/b/a"]),
 )
 def test_reference_globs_match_alike(pattern: str, registry: str, repository: str) -> None:
     """A glob of references becomes CEL that matches the registries and repositories that it matches."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from webhook import admission, doors
 from webhook.documents.files import Given
-from webhook.errors import MalformedReview
+from webhook.errors import MalformedReview, unexpected
 from webhook.manifests import RESOURCES, Piece, envelope, pieces
 from webhook.model import Review, User
 from webhook.policy import Policy
@@ -76,14 +76,26 @@ def _judged(piece: Piece, policy: Policy, user: User, old: Old, index: int, *, f
         got = quoted(piece.api_version)
         return _outcome(piece, ERROR, f"apiVersion: expected {_API_VERSION} of an {kind}, got {got}", "apiVersion")
     try:
-        if kind == "AdmissionReview":
-            return _decided(piece, "request.object", of_document(piece.value, doors.DOORS), policy)
-        if kind in RESOURCES and piece.api_version == _API_VERSION:
-            document = envelope(piece.value, old.of(piece.value), user, f"check-{index}", old.namespace)
-            return _decided(piece, "", of_document(document, doors.DOORS), policy)
+        made = _reviewed(piece, policy, user, old, index)
     except MalformedReview as error:
         return _outcome(piece, ERROR, str(error))
-    return _outcome(piece, SKIP, f"{printable(kind)} of {printable(piece.api_version) or 'no apiVersion'}")
+    except Exception as error:  # noqa: BLE001 - one object must not end the evaluation of all others
+        return _outcome(piece, ERROR, printable(unexpected(error)))
+    return made or _outcome(piece, SKIP, f"{printable(kind)} of {printable(piece.api_version) or 'no apiVersion'}")
+
+
+def _reviewed(piece: Piece, policy: Policy, user: User, old: Old, index: int) -> Outcome | None:
+    """Return what comes of a review or of an image stream's object, None for an object of another kind.
+
+    Raises:
+        MalformedReview: it is a review that cannot be evaluated.
+    """
+    if piece.kind == "AdmissionReview":
+        return _decided(piece, "request.object", of_document(piece.value, doors.DOORS), policy)
+    if piece.kind in RESOURCES and piece.api_version == _API_VERSION:
+        document = envelope(piece.value, old.of(piece.value), user, f"check-{index}", old.namespace)
+        return _decided(piece, "", of_document(document, doors.DOORS), policy)
+    return None
 
 
 def _decided(piece: Piece, at: str, review: Review, policy: Policy) -> Outcome:

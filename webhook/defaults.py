@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
+from webhook.doors import reading
 from webhook.model import NOTHING, PatchOp, SourceKind, TagChange, TagReference
 from webhook.parameters import Bool, Choice, Record, TextMap
 
@@ -113,9 +114,7 @@ def _import_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Ite
         return
     if wanted.insecure and not tag.insecure and "insecure" not in kept:
         yield "insecure", True
-    # A schedule needs a reference that can move, and one that is imported at all.
-    movable = source.reference is not None and not source.reference.digest and not tag.reference
-    if wanted.scheduled and movable and not tag.scheduled and "scheduled" not in kept:
+    if wanted.scheduled and tag.schedulable and not tag.scheduled and "scheduled" not in kept:
         yield "scheduled", True
     mode = wanted.import_mode
     if mode and tag.import_mode in ("", _LEGACY) and tag.import_mode != mode and "importMode" not in kept:
@@ -165,8 +164,8 @@ def _at(document: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
     """Return the object at a JSON Pointer (RFC 6901) to a place that was read, an empty one where its end is none."""
     found: Any = document
     for token in pointer.split("/")[1:]:
-        found = found[int(token)] if isinstance(found, list) else found.get(token)
-    return found if isinstance(found, dict) else NOTHING
+        found = found[int(token)] if isinstance(found, list) else reading.mapping(found).get(token)
+    return reading.mapping(found)
 
 
 def patched_document(document: Mapping[str, Any], patch: Iterable[PatchOp]) -> dict[str, Any]:

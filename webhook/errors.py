@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 
@@ -12,6 +13,10 @@ class WebhookError(Exception):
 
 class MalformedReference(WebhookError):
     """A string is not an image reference; the message says what was expected."""
+
+
+class AmbiguousReference(MalformedReference):
+    """A reference that the API server takes, but that other clients refuse or read as that of another image."""
 
 
 class MalformedGlob(WebhookError):
@@ -34,6 +39,15 @@ class MalformedReview(WebhookError):
         super().__init__(message)
         self.status = status
         self.uid = uid
+
+
+def unexpected(error: Exception) -> str:
+    """Return the sentence for an error that is a fault of ours: what it is, and where it was raised."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    where = f" ({Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno})" if at is not None else ""
+    return f"the webhook failed to evaluate it, please report this: {type(error).__name__}: {error}{where}"
 
 
 class MalformedRecord(WebhookError):

@@ -178,9 +178,9 @@ def _status(review: Review, refusals: tuple[Finding, ...]) -> dict[str, Any]:
         "reason": "Invalid",
         "message": cut("\n".join(map(str, refusals)), _LONGEST_MESSAGE),
         "details": {
-            "name": review.name,
+            "name": printable(review.name),
             "group": GROUP,
-            "kind": review.kind,
+            "kind": printable(review.kind),
             "causes": [
                 {"field": finding.field, "message": finding.sentence, "reason": finding.reason} for finding in refusals
             ],

@@ -8,16 +8,16 @@ from typing import Any, Final
 
 import orjson
 
+from webhook.audit.secrets import redacted
 from webhook.model import Decision, Finding, Mode, Review, StreamChange, TagReference
 from webhook.policy import Policy
 from webhook.review import operation
-from webhook.text import cut, printable
+from webhook.text import cut, escaped, printable
 
 LEVELS: Final = ("metadata", "request")
 _LONGEST_ANNOTATION: Final = 1_024  # bytes of one audit annotation
 _MODES: Final = frozenset(map(str, Mode))
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
-_CONFIGS: Final = ("Config", "ContainerConfig", "config", "container_config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def record(
         "operation": review.operation,
         "namespace": printable(review.namespace),
         "name": printable(review.name),
-        "user": printable(review.user.name),
-        "groups": [printable(group) for group in review.user.groups],
+        "user": escaped(review.user.name),
+        "groups": [escaped(group) for group in review.user.groups],
         "dryRun": review.dry_run,
         "verdict": decision.verdict,
         "allowed": decision.allowed,
@@ -148,25 +148,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def without_secrets(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `request` without what may be secret and no rule reads: the user's `extra`, an image's environment."""
+    """Return `request` without what may be secret: the user's `extra`, environment values, credentials.
+
+    The user's name and groups stay as they were sent, because exemptions are decided by them.
+    """
     user = {key: value for key, value in request["userInfo"].items() if key != "extra"}
-    return {
-        **request,
-        "userInfo": user,
-        **{key: _bare(request[key]) for key in ("object", "oldObject") if isinstance(request.get(key), dict)},
-    }
-
-
-def _bare(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object whose image says which environment variables it sets, and not to what."""
-    image = document.get("image")
-    metadata = image.get("dockerImageMetadata") if isinstance(image, dict) else None
-    if not isinstance(image, dict) or not isinstance(metadata, dict):
-        return dict(document)
-    bare = {
-        key: {**metadata[key], "Env": [str(each).partition("=")[0] for each in metadata[key]["Env"]]}
-        for key in _CONFIGS
-        if isinstance(metadata.get(key), dict) and isinstance(metadata[key].get("Env"), list)
-    }
-    hidden = {key: "" for key in ("dockerImageConfig",) if image.get(key)}
-    return {**document, "image": {**image, **hidden, "dockerImageMetadata": {**metadata, **bare}}}
+    return {**redacted({**request, "userInfo": None}), "userInfo": user}

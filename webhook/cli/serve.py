@@ -210,7 +210,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
     return Served(
         admission=create_app(service).wsgi_app,
         management=create_management_app(lambda: draining[0] if draining else "", metrics).wsgi_app,
-        context=serving.context,
+        context=lambda: serving.context,
         tick=tick,
         drain=lambda: draining.append("draining"),
         shed=metrics.shed,

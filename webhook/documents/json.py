@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from webhook.documents.document import Document, after_index, after_key
+from webhook.documents.document import Document, Steps, after_index
 from webhook.documents.lines import Lines, Mark
 from webhook.documents.strict import DECODER
 from webhook.errors import Fault
@@ -50,7 +50,7 @@ class _Locator:
 
     def __init__(self, text: str, start: int, lines: Lines) -> None:
         self._text, self._start, self._lines = text, start, lines
-        self._known: dict[int, _Children] = {}
+        self._known: dict[int, tuple[_Children, Steps]] = {}
 
     def mark(self, path: str) -> Mark:
         """Return the place of the value at `path`, or of the value that would hold it."""
@@ -65,16 +65,13 @@ class _Locator:
     def _step(self, at: int, path: str) -> tuple[tuple[int, int], str] | None:
         """Return where the first step of `path` leads from the value at `at`, and what is left of `path`."""
         if at not in self._known:
-            self._known[at] = dict(self._children(at))
-        children = self._known[at]
+            children = dict(self._children(at))
+            self._known[at] = children, Steps.of(key for key in children if isinstance(key, str))
+        children, steps = self._known[at]
         if (index := after_index(path)) is not None and index[0] in children:
             return children[index[0]], index[1]
-        found: tuple[tuple[int, int], str] | None = None
-        for key, place in children.items():
-            left = after_key(path, key) if isinstance(key, str) else None
-            if left is not None and (found is None or len(left) < len(found[1])):
-                found = place, left
-        return found
+        step = steps.first(path)
+        return (children[step[0]], step[1]) if step is not None else None
 
     def _children(self, at: int) -> Iterator[tuple[str | int, tuple[int, int]]]:
         """Yield each element or member of the value at `at`: where it (or its key) begins, and where its value does."""

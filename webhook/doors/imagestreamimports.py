@@ -1,11 +1,12 @@
 """imagestreamimports: `spec.images` that go `to` a tag, and every tag of `spec.repository` (`oc import-image`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.doors import reading
-from webhook.model import Carried, Change, Place, Review, StreamChange, TagChange
+from webhook.doors import ledger, reading
+from webhook.doors.ledger import Ledger, feeds, no_effect, recorded
+from webhook.model import Carried, Change, Place, Review, Source, StreamChange, TagChange
 from webhook.schemas.stream import ImageStreamImport
 
 NAME: Final = "imagestreamimports"
@@ -23,6 +24,25 @@ def _image(index: int | str) -> Place:
 
 
 PLACES: Final = (_image("*"), _REPOSITORY)
+_FROM: Final[Ledger] = {**ledger.SOURCE, "namespace": no_effect("a DockerImage is in no namespace")}
+_ANSWER: Final = no_effect("it is what the answer shows")
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
+    "metadata.annotations": recorded("the reason of an exemption; the API server stores none"),
+    "spec.import": feeds(Carried.SOURCE, Carried.MOVE, because="without it nothing is stored"),
+    **ledger.below("spec.images[].from", _FROM),
+    "spec.images[].to.name": feeds(Carried.NAME),
+    **ledger.below("spec.images[].importPolicy", ledger.IMPORT_POLICY),
+    **ledger.below("spec.images[].referencePolicy", ledger.REFERENCE_POLICY),
+    "spec.images[].includeManifest": _ANSWER,
+    **ledger.below("spec.repository.from", _FROM),
+    **ledger.below("spec.repository.importPolicy", ledger.IMPORT_POLICY),
+    **ledger.below("spec.repository.referencePolicy", ledger.REFERENCE_POLICY),
+    "spec.repository.includeManifest": _ANSWER,
+    "status": no_effect("the API server fills it in for the answer"),
+}
 
 
 def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
@@ -52,10 +72,41 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
 
 def _images(review: Review, name: str, spec: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[TagChange]:
     """Yield the tags that the images go to, and those of the repository."""
+    entries = tuple(_entries(spec))
+    riders = _insecure(entries)
+    for place, entry in entries:
+        reference = reading.tag_reference(entry, given)
+        field = riders.get(_repository(reference.source), "")
+        if field and not reference.insecure:
+            reference = replace(reference, insecure=True, insecure_field=field)
+        if place is _REPOSITORY:
+            yield TagChange(NAME, place, review.namespace, name, "*", reference, every_tag=True, old_unknown=True)
+        elif to := reading.text(reading.mapping(entry.get("to")).get("name")):
+            yield TagChange(NAME, place, review.namespace, name, to, reference, old_unknown=True)
+
+
+def _entries(spec: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """Yield everything that is to be imported, with or without a tag that it goes to."""
     for index, image in enumerate(map(reading.mapping, reading.items(spec.get("images")))):
-        if to := reading.text(reading.mapping(image.get("to")).get("name")):
-            reference = reading.tag_reference(image, given)
-            yield TagChange(NAME, _image(index), review.namespace, name, to, reference, old_unknown=True)
+        yield _image(index), image
     if isinstance(repository := spec.get("repository"), dict):
-        reference = reading.tag_reference(repository, given)
-        yield TagChange(NAME, _REPOSITORY, review.namespace, name, "*", reference, every_tag=True, old_unknown=True)
+        yield _REPOSITORY, repository
+
+
+def _insecure(entries: Iterable[tuple[Place, Mapping[str, Any]]]) -> dict[str, str]:
+    """Return the field that makes the import of a repository insecure, by the repository.
+
+    The importer groups what it imports by repository, and the first of a group decides its transport
+    (openshift-apiserver, importer/importer.go). Which is the first is not relied on.
+    """
+    found: dict[str, str] = {}
+    for place, entry in entries:
+        if reading.mapping(entry.get("importPolicy")).get("insecure") is True:
+            found.setdefault(_repository(reading.source(entry.get("from"))), place.field("importPolicy.insecure"))
+    found.pop("", None)
+    return found
+
+
+def _repository(source: Source | None) -> str:
+    """Return the registry and the repository of a source, "" if it has none that can be read."""
+    return source.reference.name if source is not None and source.reference is not None else ""

@@ -1,43 +1,87 @@
-"""imagestreammappings: a push to the internal registry, a whole `image` and the `tag` that is to mean it."""
+"""imagestreammappings: a push to the internal registry, a whole `image` and the `tag` that is to mean it.
 
-from dataclasses import replace
+Every project's `admin` and `edit` may create one, with any reference (openshift-apiserver, bootstrap policy).
+"""
+
 from typing import Final
 
-from webhook.doors import reading
+from webhook.doors import history, ledger, reading
 from webhook.doors.image import read_image
+from webhook.doors.ledger import Ledger, feeds, no_effect, recorded
 from webhook.model import Carried, Change, Place, Review, SourceKind, TagChange, TagReference
 from webhook.schemas.stream import ImageStreamMapping
 
 NAME: Final = "imagestreammappings"
-_PLACE: Final = Place("image", "/image", "tag", frozenset({Carried.IMAGE}))
-PLACES: Final = (_PLACE,)
+_IMAGE: Final = frozenset({Carried.NAME, Carried.MOVE, Carried.IMAGE})
+_REFERENCE: Final = "dockerImageReference"
+# The stream's own repository is no source that anybody chose.
+_OWN: Final = Place("image", "/image", "tag", _IMAGE)
+_FOREIGN: Final = Place(
+    "image",
+    "/image",
+    "tag",
+    _IMAGE | {Carried.SOURCE, Carried.SOURCE_KIND},
+    fields={"from.name": _REFERENCE, "from.kind": _REFERENCE, "from.namespace": _REFERENCE},
+)
+PLACES: Final = (_FOREIGN, _OWN)
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.annotations": recorded("the reason of an exemption; the API server stores none"),
+    "tag": feeds(Carried.NAME),
+    "image.metadata": no_effect("its mark as managed is nothing that a review can rely on"),
+    "image.metadata.name": feeds(Carried.IMAGE, Carried.MOVE),
+    "image.dockerImageReference": feeds(Carried.SOURCE, Carried.SOURCE_KIND, Carried.MOVE),
+    "image.dockerImageMetadata": feeds(Carried.IMAGE, because="if neither manifest nor configuration is sent"),
+    "image.dockerImageMetadataVersion": no_effect("it says how the metadata is read"),
+    "image.dockerImageManifest": feeds(Carried.IMAGE, because="its layers"),
+    "image.dockerImageManifestMediaType": no_effect("it says how the manifest is read"),
+    "image.dockerImageConfig": feeds(Carried.IMAGE, because="its labels and its platform"),
+    "image.dockerImageLayers": feeds(Carried.IMAGE, because="how many layers there are"),
+    "image.dockerImageLayers[].name": no_effect(
+        "the digest of a layer is in the manifest, which the image's own covers"
+    ),
+    "image.dockerImageLayers[].size": feeds(Carried.IMAGE),
+    "image.dockerImageLayers[].mediaType": no_effect("it says how the layer is read"),
+    "image.dockerImageManifests": feeds(Carried.IMAGE, because="whether the image is a manifest list"),
+    "image.dockerImageManifests[].digest": no_effect(
+        "the digests are in the manifest list, which the image's own covers"
+    ),
+    "image.dockerImageManifests[].mediaType": no_effect("it says how the manifest is read"),
+    "image.dockerImageManifests[].manifestSize": no_effect("it is the size of the manifest, not of the image"),
+    "image.dockerImageManifests[].architecture": feeds(Carried.IMAGE),
+    "image.dockerImageManifests[].os": feeds(Carried.IMAGE),
+    "image.dockerImageManifests[].variant": feeds(Carried.IMAGE),
+    "image.signatures": no_effect("the API server clears the signatures of a push; a scan reads those it stores"),
+    "image.dockerImageSignatures": no_effect("they are of the schema 1 manifest, and nothing trusts them"),
+}
 _SCHEMA: Final = ImageStreamMapping()
 
 
 def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
-    """Return the tag that `review` would point at the image it carries; it does not say what the tag was."""
+    """Return the tag that `review` would point at the image it carries; it does not say what the tag was.
+
+    `image.dockerImageReference` is where pods pull from. That the image is marked as managed by OpenShift, and its
+    reference made local if it exists already, is nothing that a review can rely on.
+    """
     del untouched  # as above
     new = review.object
     if new is None:
         return ()
     name = reading.name_of(review.name, new)
-    image = read_image(reading.mapping(new.get("image")))
+    sent = reading.mapping(new.get("image"))
+    image = read_image(sent)
+    source = history.meant(reading.text(sent.get(_REFERENCE)), image.name, review.namespace, name)
     return (
         TagChange(
             NAME,
-            _PLACE,
+            _FOREIGN if source is not None and source.kind == SourceKind.DOCKER_IMAGE else _OWN,
             review.namespace,
             name,
             reading.text(new.get("tag")) or "latest",
-            replace(pushed(name, image.name), annotations=reading.annotations(new.get("metadata"))),
+            TagReference(source, annotations=reading.annotations(new.get("metadata"))),
             old_unknown=True,
             image=image,
             faults=_SCHEMA.faults(new),
         ),
     )
-
-
-def pushed(stream: str, digest: str) -> TagReference:
-    """Return the tag of a stream that a push has pointed at an image."""
-    source = {"kind": SourceKind.IMAGE_STREAM_IMAGE.value, "name": f"{stream}@{digest}"}
-    return TagReference(reading.source(source))

@@ -1,13 +1,15 @@
 """imagestreams: `spec.tags`, the repository that a stream follows, and the stream itself (`oc edit|apply is`)."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from webhook.doors import reading
+from webhook.doors import history, ledger, reading
+from webhook.doors.ledger import Ledger, feeds, no_effect
 from webhook.model import (
     NOTHING,
+    Carried,
     Change,
     Condition,
     Place,
@@ -24,8 +26,12 @@ from webhook.schemas.stream import ImageStream
 NAME: Final = "imagestreams"
 _SCHEMA: Final = ImageStream()
 _REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", reading.TAG)
-REPOSITORY: Final = Place(
-    "spec", "/spec", "metadata.name", reading.REFERENCE, fields={"from.name": "dockerImageRepository"}
+_FOLLOWED: Final = {"from.name": "dockerImageRepository"}
+REPOSITORY: Final = Place("spec", "/spec", "metadata.name", reading.REFERENCE, fields=_FOLLOWED)
+# A tag that is there already keeps its name and its annotations, whatever repository sets it.
+_OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset({Carried.MOVE}), fields=_FOLLOWED)
+INSECURE: Final = Place(
+    "metadata.annotations", "/metadata/annotations", "metadata.name", frozenset({Carried.IMPORT_POLICY})
 )
 
 
@@ -36,7 +42,26 @@ def _place(index: int | str) -> Place:
     return Place(path, pointer, f"{path}.name", reading.TAG, (f"{pointer}/annotations",), NOTHING, reading.KEPT)
 
 
-PLACES: Final = (_place("*"), REPOSITORY)
+PLACES: Final = (_place("*"), REPOSITORY, _OVERWRITTEN, INSECURE)
+
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
+    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="the reason of an exemption too"),
+    "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
+    "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
+    "spec.dockerImageRepository": feeds(Carried.SOURCE, Carried.SOURCE_KIND, Carried.MOVE),
+    "spec.tags": feeds(Carried.TAG_COUNT),
+    "spec.tags[].name": feeds(Carried.NAME),
+    "spec.tags[].annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    **ledger.below("spec.tags[]", ledger.TAG),
+    "status": no_effect("the API server takes the stored status with a write of the stream"),
+    "status.tags[].tag": feeds(Carried.MOVE, because="a repository may set a tag that was only pushed", of_old=True),
+    "status.tags[].items[].dockerImageReference": feeds(Carried.MOVE, because="as above", of_old=True),
+    "status.tags[].items[].image": feeds(Carried.MOVE, because="as above", of_old=True),
+    **ledger.below("status.tags[].conditions[]", ledger.CONDITION),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +94,24 @@ class Side:
             tag, own, (f"{path}.annotations", own), ("metadata.annotations", self.stream.annotations)
         )
 
-    def followed(self) -> TagReference | None:
-        """Return the tags of the repository that the stream follows, None where it follows none."""
+    def followed(self, given: Mapping[str, str], tag: str = "") -> TagReference | None:
+        """Return the tags of the repository that the stream follows, or its `tag`; None if it follows none.
+
+        Args:
+            given: the annotations that the user gives with the change.
+            tag: the one tag that is meant, "" for all.
+        """
         if not self.repository:
             return None
-        source = {"kind": SourceKind.DOCKER_IMAGE.value, "name": self.repository}
+        name = f"{self.repository}:{tag}" if tag else self.repository
+        source = {"kind": SourceKind.DOCKER_IMAGE.value, "name": name}
         annotations = ("metadata.annotations", self.stream.annotations)
-        return reading.tag_reference({"from": source}, NOTHING, annotations)
+        return reading.tag_reference({"from": source}, given, annotations)
+
+    def given(self, old: "Side") -> Mapping[str, str]:
+        """Return the stream's annotations that `old` does not have: those that are given with the change."""
+        found, before = self.stream.annotations, old.stream.annotations
+        return {key: value for key, value in found.items() if before.get(key, "").strip() != value.strip()}
 
 
 def sides(review: Review) -> tuple[Side, Side]:
@@ -135,7 +171,7 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         review: the question.
         untouched: whether tags of which nothing changes are wanted too.
     """
-    name = reading.name_of(review.name, review.object or NOTHING)
+    name = reading.name_of(review.name, review.object or review.old_object or NOTHING)
     new, old = sides(review)
     tags = tuple(tag_changes(review, name, new, old, untouched=untouched))
     if review.object is None:
@@ -147,7 +183,8 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         (new.stream, [fault for path, found in new.faults.items() if path not in owned for fault in found]),
         (old.stream, old.faults.get("", ())),
     )
-    return (stream, *tags, *_followed(review, name, new, old))
+    insecure = made_insecure(review, name, new, old, untouched=untouched)
+    return (stream, *tags, *_followed(review, name, new, old), *insecure)
 
 
 def stream_change(
@@ -203,8 +240,50 @@ def _faults_of(old: Side, index: int, place: Place) -> tuple[SchemaFault, ...]:
     return reading.rebased(old.faults.get(path, ()), path, place.path)
 
 
+def made_insecure(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
+    """Yield every tag of a stream whose annotation makes imports insecure, those to come among them.
+
+    Args:
+        review: the question.
+        name: the stream's name.
+        new: the stream as it is to be.
+        old: the stream as it was.
+        untouched: whether an annotation that was there before is wanted too.
+    """
+    if not new.insecure or (old.insecure and not untouched):
+        return
+    field = f'{INSECURE.path}["{reading.INSECURE_REPOSITORY}"]'
+    after = TagReference(insecure=True, insecure_field=field, annotations=new.given(old))
+    before = after if old.insecure else TagReference() if review.old_object is not None else None
+    yield TagChange(review.door, INSECURE, review.namespace, name, "*", after, before, every_tag=True)
+
+
 def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
     """Yield the tags of a repository that the stream begins to follow, or follows in another way."""
-    after, before = new.followed(), old.followed()
-    if after is not None and after != before:
+    given = new.given(old)
+    after, before = new.followed(given), old.followed(NOTHING)
+    if after is None:
+        return
+    follows_anew = before is None or after.source != before.source
+    if follows_anew or (before is not None and after.insecure is not before.insecure):
         yield TagChange(NAME, REPOSITORY, review.namespace, name, "*", after, before, every_tag=True)
+    if follows_anew:
+        yield from _overwritten(review, name, new, old)
+
+
+def _overwritten(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
+    """Yield the tags that are there and that the repository may set, whatever their source.
+
+    The import controller sets each tag that the repository has (openshift-apiserver, registry/imagestreamimport).
+    """
+    given = new.given(old)
+    newest = {
+        tag: events[0].reference
+        for tag, events in history.events(review.old_object or NOTHING, review.namespace, name)
+        if events
+    }
+    for tag, (_, value) in _by_name(old.tags).items():
+        newest[tag] = old.tag(value, REPOSITORY.path) if value.get("from") else newest.get(tag, TagReference())
+    for tag, was in newest.items():
+        after, before = new.followed(given, tag), replace(was, annotations=NOTHING)
+        yield TagChange(NAME, _OVERWRITTEN, review.namespace, name, tag, after, before)

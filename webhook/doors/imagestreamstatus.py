@@ -4,19 +4,18 @@ It keeps `spec.tags` and `spec.dockerImageRepository` as they were, but takes `s
 annotations as they are sent (openshift-apiserver, registry/imagestream, StatusStrategy).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
-from webhook.doors import reading
-from webhook.doors.imagestreams import Side, sides, stream_change
-from webhook.model import NOTHING, Carried, Change, Place, Review, SourceKind, TagChange, TagReference
+from webhook.doors import history, ledger, reading
+from webhook.doors.imagestreams import INSECURE, Side, made_insecure, sides, stream_change
+from webhook.doors.ledger import Ledger, feeds, no_effect
+from webhook.model import NOTHING, Carried, Change, Place, Review, TagChange
 
 NAME: Final = "imagestreams/status"
-_FIELDS: Final = {"from.name": "dockerImageReference"}
-_ITEM: Final = frozenset({Carried.SOURCE})
-_REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", _ITEM)
+_REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", history.EVENT)
 
 
 def _spec(index: int | str) -> Place:
@@ -24,17 +23,27 @@ def _spec(index: int | str) -> Place:
     return Place(f"spec.tags[{index}]", f"/spec/tags/{index}", f"spec.tags[{index}].name", reading.TAG)
 
 
-def _item(index: int | str) -> Place:
-    """Return where the newest item of one of `status.tags` stands."""
-    path, pointer = f"status.tags[{index}]", f"/status/tags/{index}"
-    return Place(f"{path}.items[0]", f"{pointer}/items/0", f"{path}.tag", _ITEM, fields=_FIELDS)
-
-
-PLACES: Final = (_item("*"), _spec("*"))
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="the reason of an exemption too"),
+    "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
+    "spec": no_effect("the API server puts back what is stored"),
+    "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
+    "status.dockerImageRepository": no_effect("the API server computes it when it is read"),
+    "status.publicDockerImageRepository": no_effect("the API server computes it when it is read"),
+    "status.tags[].tag": feeds(Carried.NAME),
+    "status.tags[].items[].dockerImageReference": feeds(Carried.SOURCE, Carried.MOVE),
+    "status.tags[].items[].image": feeds(Carried.MOVE),
+    "status.tags[].items[].created": no_effect("the order of the list decides"),
+    "status.tags[].items[].generation": no_effect("the order of the list decides"),
+    "status.tags[].conditions": no_effect("what an import came to sets no tag"),
+}
+PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE)
 
 
 def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
-    """Return what `review` would change: the newest item of a tag's history, and how all tags are imported."""
+    """Return what `review` would change: what is new in the tags' history, and how all tags are imported."""
     del untouched  # nothing of a status is judged that does not change
     if review.object is None:
         return ()
@@ -46,7 +55,8 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         (replace(new.stream, tags=old.stream.tags), chain.from_iterable(new.faults.values())),
         (old.stream, chain.from_iterable(old.faults.values())),
     )
-    return (stream, *_imported(review, name, new, old), *_pointed(review, name))
+    insecure = made_insecure(review, name, new, old, untouched=False)
+    return (stream, *_imported(review, name, new, old), *insecure, *_pointed(review, name))
 
 
 def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
@@ -60,24 +70,21 @@ def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
 
 
 def _pointed(review: Review, name: str) -> Iterator[TagChange]:
-    """Yield the tags whose newest item is another, or is gone."""
-    olds = {tag: reference for _, tag, reference in _newest(review.old_object or NOTHING)}
-    for index, tag, after in _newest(review.object or NOTHING):
-        before = olds.pop(tag, None)
-        if after != before:
-            yield TagChange(NAME, _item(index), review.namespace, name, tag, after, before)
-    for tag, before in olds.items():
-        yield TagChange(NAME, _REMOVED, review.namespace, name, tag, None, before)
+    """Yield what is new in the history of a tag, and the tags that no longer mean an image.
 
-
-def _newest(document: Mapping[str, Any]) -> Iterator[tuple[int, str, TagReference]]:
-    """Yield the place, the name and the newest item of every tag that has one."""
-    status = reading.mapping(document.get("status"))
-    for index, tag in enumerate(map(reading.mapping, reading.items(status.get("tags")))):
-        for item in reading.items(tag.get("items"))[:1]:
-            event = reading.mapping(item)
-            reference, image = reading.text(event.get("dockerImageReference")), reading.text(event.get("image"))
-            # The image is what is pulled; a reference that names another cannot be parsed with it, and so not judged.
-            name = f"{reference}@{image}" if image and not reference.endswith(f"@{image}") else reference
-            source = reading.source({"kind": SourceKind.DOCKER_IMAGE.value, "name": name})
-            yield index, reading.text(tag.get("tag")), TagReference(source)
+    An older item does not move the tag, but an ImageStreamImage source may name its image from then on.
+    """
+    olds = dict(history.events(review.old_object or NOTHING, review.namespace, name))
+    for tag, events in history.events(review.object or NOTHING, review.namespace, name):
+        old = olds.get(tag, ())
+        known = {(each.source, each.image) for each in old}
+        if events:
+            olds.pop(tag, None)
+        for event in events:
+            newest = event.position == 0
+            if (event.source, event.image) not in known or (newest and event.reference != old[0].reference):
+                before = old[0].reference if newest and old else None
+                yield TagChange(NAME, event.place, review.namespace, name, tag, event.reference, before)
+    for tag, old in olds.items():
+        if old:
+            yield TagChange(NAME, _REMOVED, review.namespace, name, tag, None, old[0].reference)

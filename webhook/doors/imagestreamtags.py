@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.doors import reading
-from webhook.model import Change, Place, Review, TagChange, TagReference
+from webhook.doors import ledger, reading
+from webhook.doors.ledger import Ledger, feeds, no_effect
+from webhook.model import Carried, Change, Place, Review, TagChange, TagReference
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
 
 NAME: Final = "imagestreamtags"
@@ -13,7 +14,22 @@ _PLACE: Final = Place(
     "tag", "/tag", "metadata.name", reading.TAG, ("/metadata/annotations", "/tag/annotations"), kept=reading.KEPT
 )
 _BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # of an object that has no metadata, or null
+_KEPT: Final = replace(_PLACE, homes=_PLACE.homes[:1], kept=frozenset())  # of an object without its tag
 PLACES: Final = (_PLACE,)
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
+    "metadata.annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    "metadata.labels": no_effect("the API server drops them on create and refuses others on update"),
+    "tag.name": no_effect("the API server writes the name of the object over it"),
+    "tag.annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    **ledger.below("tag", ledger.TAG),
+    "generation": no_effect("the API server counts it"),
+    "lookupPolicy": no_effect("it shows the stream's, which only imagestreams and imagestreams/status store"),
+    **ledger.below("conditions[]", ledger.CONDITION),
+    "image": no_effect("the API server finds the image in the stream's history, and stores none of this"),
+}
 _SCHEMA: Final = ImageStreamTag()
 _NEW_SCHEMA: Final = NewImageStreamTag()
 
@@ -27,16 +43,17 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     faults = (_NEW_SCHEMA if old is None else _SCHEMA).faults(new)
     before = _reference(old, created=False) if old is not None else None
     after = _reference(new, created=old is None)
+    place = _PLACE if isinstance(new.get("metadata"), dict) else _BARE
     if after is None and before is not None:
         # `tag: null` leaves the tag as it is, but for its annotations.
-        after = replace(before, annotations=reading.annotations(new.get("metadata")))
+        place, after = _KEPT, replace(before, annotations=reading.annotations(new.get("metadata")))
     if after is None and not faults:
         return ()
     stream, tag = reading.split_name(reading.name_of(review.name, new))
     return (
         TagChange(
             NAME,
-            _PLACE if isinstance(new.get("metadata"), dict) else _BARE,
+            place,
             review.namespace,
             stream,
             tag,
@@ -52,12 +69,13 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
 def _reference(istag: Mapping[str, Any], *, created: bool) -> TagReference | None:
     """Return the tag in an ImageStreamTag, None where it has none.
 
-    Create stores the tag's own annotations, update the object's.
+    An update stores the object's annotations. A create may be a PUT, which stores the object's, or a POST, which stores
+    the tag's: so both count.
     """
     tag = istag.get("tag")
     if not isinstance(tag, dict):
         return None
     own, given = reading.annotations(tag), reading.annotations(istag.get("metadata"))
     return reading.tag_reference(
-        tag, own if created else given, ("tag.annotations", own), ("metadata.annotations", given)
+        tag, {**own, **given} if created else given, ("tag.annotations", own), ("metadata.annotations", given)
     )

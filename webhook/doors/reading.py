@@ -11,9 +11,8 @@ from webhook.reference import ImageReference
 from webhook.schemas.tag import MEMORABLE, parse_source
 
 INSECURE_REPOSITORY: Final = "openshift.io/image.insecureRepository"
-REFERENCE: Final = frozenset(
-    {Carried.SOURCE, Carried.SOURCE_KIND, Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY}
-)  # a tag without annotations
+SOURCE: Final = frozenset({Carried.SOURCE, Carried.SOURCE_KIND, Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY})
+REFERENCE: Final = SOURCE | {Carried.NAME, Carried.MOVE}  # a tag without annotations
 TAG: Final = REFERENCE | {Carried.ANNOTATIONS, Carried.CONDITIONS}
 KEPT: Final = frozenset({Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY, Carried.ANNOTATIONS})
 _ELEMENT: Final = re.compile(r"[a-zA-Z.]+\[\d+\]")
@@ -117,7 +116,10 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def name_of(requested: str, document: Mapping[str, Any]) -> str:
-    """Return the name of an object: the request's, which wins, else its own, or what one is generated from."""
+    """Return the name of an object: the request's, which wins, else its own, or what one is generated from.
+
+    The request has none on a create by `generateName`, and for each stream of a collection that is deleted.
+    """
     metadata = mapping(document.get("metadata"))
     return requested or text(metadata.get("name")) or text(metadata.get("generateName"))
 

@@ -1,4 +1,4 @@
-"""An image stream as it stands in a cluster: its tags, of which nothing changes, and the images that they mean.
+"""An image stream as it is stored in a cluster: its tags, of which nothing changes, and the images that they mean.
 
 No review carries this; a scan reads it from the cluster. A tag that only the status has was pushed.
 """
@@ -7,26 +7,35 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.doors import imagestreammappings, reading
-from webhook.doors.imagestreams import NAME, REPOSITORY, Side, side_of, stream_change, tag_changes
-from webhook.model import NOTHING, Carried, Change, Image, Place, Review, TagChange
+from webhook.doors import history, imagestreammappings, reading
+from webhook.doors.history import Event
+from webhook.doors.imagestreams import NAME, REPOSITORY, Side, made_insecure, side_of, stream_change, tag_changes
+from webhook.model import NOTHING, Carried, Change, Image, Place, Review, SourceKind, TagChange
 
-_PUSHED: Final = frozenset({Carried.IMAGE, Carried.CONDITIONS})
-_TAG: Final = reading.TAG | {Carried.IMAGE}
+_IMAGE: Final = frozenset({Carried.IMAGE, Carried.SIGNATURES})
+_PUSHED: Final = _IMAGE | {Carried.NAME, Carried.MOVE, Carried.CONDITIONS}
+_FOREIGN: Final = _PUSHED | {Carried.SOURCE}
+_TAG: Final = reading.TAG | _IMAGE
+_NEWEST: Final = frozenset({Carried.SOURCE})
+_REFERENCE: Final = "items[0].dockerImageReference"
 
 
-def _pushed(index: int | str) -> Place:
+def _pushed(index: int, carries: frozenset[Carried]) -> Place:
     """Return where one of `status.tags` stands."""
     path = f"status.tags[{index}]"
-    return Place(path, f"/status/tags/{index}", f"{path}.tag", _PUSHED)
+    fields = {"from.name": _REFERENCE, "from.namespace": _REFERENCE}
+    return Place(path, f"/status/tags/{index}", f"{path}.tag", carries, fields=fields)
 
 
 # What a stored stream says of its tags that no review does.
-CARRIED: Final = (_PUSHED, _TAG)
+CARRIED: Final = (_PUSHED, _FOREIGN, _TAG, _NEWEST)
 
 
-def standing(review: Review, images: Mapping[str, Image]) -> tuple[Change, ...]:
-    """Return all of the stream that `review` holds: the stream, each of its tags, and the repository it follows.
+def standing(review: Review, images: Mapping[str, Image]) -> Iterator[tuple[Change, ...]]:
+    """Yield all of the stream that `review` holds, each part as the changes of which it is made.
+
+    The parts are the stream, each of its tags, and what holds for every tag: the repository that it follows, and the
+    annotation that makes imports insecure.
 
     Args:
         review: of an ImageStream as it is stored, both its object and its old object.
@@ -35,53 +44,51 @@ def standing(review: Review, images: Mapping[str, Image]) -> tuple[Change, ...]:
     document = review.object or NOTHING
     name = reading.name_of(review.name, document)
     side = side_of(document)
-    newest = dict(digests(document))
-    tags = [
-        replace(change, place=replace(change.place, carries=_TAG), image=images.get(newest.pop(change.tag, "")))
-        for change in tag_changes(review, name, side, side, untouched=True)
-    ]
-    return (
-        stream_change(review, name, (side.stream, ()), (side.stream, ())),
-        *tags,
-        *_only_pushed(review, name, side, newest, images),
-        *_followed(review, name, side),
-    )
+    newest = {tag: events[0] for tag, events in history.events(document, review.namespace, name) if events}
+    yield (stream_change(review, name, (side.stream, ()), (side.stream, ())),)
+    for change in tag_changes(review, name, side, side, untouched=True):
+        event = newest.pop(change.tag, None)
+        image = images.get(event.image) if event else None
+        yield (replace(change, place=replace(change.place, carries=_TAG), image=image), *_from_elsewhere(change, event))
+    for event in newest.values():
+        yield (_only_pushed(review, name, event, images, side),)
+    if (followed := side.followed(NOTHING)) is not None:
+        yield (TagChange(NAME, REPOSITORY, review.namespace, name, "*", followed, followed, every_tag=True),)
+    yield from ((each,) for each in made_insecure(review, name, side, side, untouched=True))
 
 
 def digests(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each tag of a stream's status with the digest of its newest image, "" where it has none."""
-    for tag in _status(document):
-        newest = reading.mapping(next(iter(reading.items(tag.get("items"))), None))
-        yield reading.text(tag.get("tag")), reading.text(newest.get("image"))
+    for tag, events in history.events(document, "", ""):
+        yield tag, events[0].image if events else ""
 
 
-def _status(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    status = reading.mapping(document.get("status"))
-    return map(reading.mapping, reading.items(status.get("tags")))
+def _from_elsewhere(change: TagChange, event: Event | None) -> Iterator[TagChange]:
+    """Yield the tag by its newest image, if that comes from another repository than its source names.
+
+    A push writes the history alone, so a tag need not mean what its source says.
+    """
+    if event is None or event.source is None or event.source.kind != SourceKind.DOCKER_IMAGE:
+        return
+    source = change.new.source if change.new else None
+    named, found = (each.reference if each else None for each in (source, event.source))
+    if found is None or named is None or named.name != found.name:
+        place = replace(event.place, carries=_NEWEST)
+        yield replace(change, place=place, new=event.reference, old=event.reference, conditions=())
 
 
-def _only_pushed(
-    review: Review, name: str, side: Side, newest: Mapping[str, str], images: Mapping[str, Image]
-) -> Iterator[TagChange]:
-    """Yield the tags that the status has and the specification does not."""
-    for index, tag in enumerate(_status(review.object or NOTHING)):
-        called = reading.text(tag.get("tag"))
-        if digest := newest.get(called):
-            pushed = imagestreammappings.pushed(name, digest)
-            yield TagChange(
-                imagestreammappings.NAME,
-                _pushed(index),
-                review.namespace,
-                name,
-                called,
-                pushed,
-                pushed,
-                image=images.get(digest),
-                conditions=side.conditions.get(called, ()),
-            )
-
-
-def _followed(review: Review, name: str, side: Side) -> Iterator[TagChange]:
-    """Yield the tags of the repository that the stream follows, where it follows one."""
-    if (followed := side.followed()) is not None:
-        yield TagChange(NAME, REPOSITORY, review.namespace, name, "*", followed, followed, every_tag=True)
+def _only_pushed(review: Review, name: str, event: Event, images: Mapping[str, Image], side: Side) -> TagChange:
+    """Return a tag that the status has and the specification does not."""
+    foreign = event.source is not None and event.source.kind == SourceKind.DOCKER_IMAGE
+    reference = event.reference
+    return TagChange(
+        imagestreammappings.NAME,
+        _pushed(event.index, _FOREIGN if foreign else _PUSHED),
+        review.namespace,
+        name,
+        event.tag,
+        reference,
+        reference,
+        image=images.get(event.image),
+        conditions=side.conditions.get(event.tag, ()),
+    )

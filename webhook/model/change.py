@@ -29,6 +29,8 @@ class SchemaFault:
 class Carried(StrEnum):
     """What a review may say of a tag, beside its name."""
 
+    NAME = "name"
+    MOVE = "move"
     SOURCE = "from"
     SOURCE_KIND = "from.kind"
     IMPORT_POLICY = "importPolicy"
@@ -36,6 +38,9 @@ class Carried(StrEnum):
     ANNOTATIONS = "annotations"
     CONDITIONS = "conditions"
     IMAGE = "image"
+    SIGNATURES = "image.signatures"
+    LOOKUP_POLICY = "lookupPolicy"
+    TAG_COUNT = "tags"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +113,10 @@ class TagChange:
     @property
     def moved(self) -> bool:
         """Whether the tag is new, removed, or points elsewhere than it did."""
-        if self.new is None or self.old is None:
+        new, old = self.new, self.old
+        if new is None or old is None:
             return True
-        return self.new is not self.old and self.new.source != self.old.source
+        return new is not old and (new.source != old.source or new.image != old.image)
 
     def as_it_was(self) -> "TagChange":
         """Return the tag as it was before, to be judged by the same rules."""

@@ -55,6 +55,7 @@ class TagReference:
         import_mode: `importPolicy.importMode`, "" where unset.
         reference_policy: `referencePolicy.type`, "" where unset.
         reference: `reference`: the source is named, never imported.
+        image: the digest of the image that the tag means, "" if the review does not name one.
     """
 
     source: Source | None = None
@@ -65,6 +66,13 @@ class TagReference:
     reference_policy: str = ""
     reference: bool = False
     annotations: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    image: str = ""
+
+    @property
+    def schedulable(self) -> bool:
+        """Whether a scheduled import can bring another image: one is imported, by a reference without a digest."""
+        image = self.source.reference if self.source else None
+        return image is not None and not image.digest and not self.reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from marshmallow import ValidationError
 
+from webhook.alphabets.kinds import ANNOTATION_KEY, GROUP, USER
 from webhook.defaults import COMPLETION, Completion
 from webhook.doors import DOORS, Door
 from webhook.globs import Glob
 from webhook.model import Mode
-from webhook.parameters import Choice, Parameter, Record, Schema, Sentence, globs
+from webhook.parameters import Choice, NameText, Parameter, Record, Schema, Sentence, globs
 from webhook.policy.match import MATCH, Match
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
@@ -86,7 +87,7 @@ def _rule_entry(
     rule = next(iter(kinds.values()))
     wanted = match or Match()
     can = resources(rule)
-    if wanted.only.doors and set(can).isdisjoint(wanted.only.doors):
+    if can and wanted.only.doors and set(can).isdisjoint(wanted.only.doors):
         raise ValidationError(
             {
                 "match": {
@@ -100,7 +101,7 @@ def _rule_entry(
 
 
 def resources(rule: Rule | type[Rule]) -> list[str]:
-    """Return the resources at which a rule kind judges, in the doors' order."""
+    """Return the resources at which a rule kind judges, in the doors' order; none for one that only a scan judges."""
     return list(dict.fromkeys(door.name.partition("/")[0] for door in judged(rule)))
 
 
@@ -144,7 +145,13 @@ DEFAULT: Final = Record(
     docs={"name": "what records call it", "match": "the tags it completes, all where absent", "set": "what it sets"},
 )
 EXEMPTION: Final = Record(
-    {"name": Name(required=True), "users": globs(""), "groups": globs(""), "annotation": Sentence(), "match": MATCH},
+    {
+        "name": Name(required=True),
+        "users": globs(USER),
+        "groups": globs(GROUP),
+        "annotation": NameText(ANNOTATION_KEY),
+        "match": MATCH,
+    },
     _exemption,
     docs={
         "name": "what records call it",

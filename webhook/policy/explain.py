@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from webhook.doors import DOORS, Door
+from webhook.doors.reading import SOURCE
 from webhook.model import Carried
 from webhook.policy.entries import judged
 from webhook.rules import KINDS
@@ -29,8 +30,8 @@ def _lines(kind: type[Rule]) -> Iterator[str]:
 
 
 def _where(kind: type[Rule]) -> str:
-    """Return the doors at which the kind judges."""
-    return ", ".join(door.name for door in judged(kind))
+    """Return the resources whose reviews the kind evaluates."""
+    return ", ".join(door.name for door in judged(kind)) or "no review, only `scan`"
 
 
 def table() -> str:
@@ -78,10 +79,11 @@ def _door_lines(door: Door) -> Iterator[str]:
 def _cell(kind: type[Rule], door: Door) -> str:
     """Return what of a door's review the kind judges."""
     places = [place for place in door.places if kind.judges_tags and kind.reads <= place.carries]
-    judged = [f"`{place.field('from.name') if place.fields else place.path}`" for place in places]
+    source = not kind.reads.isdisjoint(SOURCE)
+    judged = [f"`{place.field('from.name') if place.fields and source else place.path}`" for place in places]
     if kind.judges_streams and door.streams:
         judged.append("the stream")
-    return " ".join(judged) or "-"
+    return " ".join(dict.fromkeys(judged)) or "-"
 
 
 def _kept(door: Door) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from marshmallow import ValidationError
 
+from webhook.alphabets.kinds import GROUP, NAMESPACE, STREAM, TAG, USER
 from webhook.doors import RESOURCES
 from webhook.globs import Glob, any_matches
 from webhook.model import Change, TagChange, User
@@ -19,7 +20,11 @@ _DOCS: Final = {
     "doors": "resources that carry the change",
 }
 _KEYS: Final = {
-    **{name: globs("") for name in ("namespaces", "streams", "tags", "users", "groups")},
+    "namespaces": globs(NAMESPACE),
+    "streams": globs(STREAM),
+    "tags": globs(TAG),
+    "users": globs(USER),
+    "groups": globs(GROUP),
     "doors": Items(Choice(*RESOURCES)),
 }
 

@@ -1,14 +1,16 @@
 """What came of judging one change: the value that every command hands to every format, and `merge` reads back."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from webhook.audit import recorded
 from webhook.audit.record import Tags, tags
 from webhook.documents.lines import Mark
 from webhook.model import Decision, Exemption, Finding, Mode, PatchOp, Reason, Review
 from webhook.review import operation
-from webhook.text import printable
+from webhook.text import escaped, printable
+from webhook.values import exactly
 
 ALLOW: Final = "allow"
 DENY: Final = "deny"
@@ -155,20 +157,23 @@ class Outcome:
         Raises:
             KeyError, TypeError, ValueError: `value` is something else.
         """
-        exemption = value["exemption"]
+        if value["verdict"] not in _VERDICTS or value["before"] not in ("", ALLOW, DENY):
+            raise ValueError("expected a verdict")
+        findings = exactly(list, value["findings"])
         return cls(
-            origin=Origin(value["file"], value["line"], value["column"]),
-            **{key: value[key] for key in _TEXTS},
-            tags=tuple(value["tags"]),
-            findings=tuple(_finding(each) for each in value["findings"]),
-            marks=tuple(Mark(each["line"], each["column"]) for each in value["findings"]),
-            findings_before=tuple(_finding(each) for each in value["findingsBefore"]),
-            patch=_patch(value["patch"]),
-            patch_before=_patch(value["patchBefore"]),
-            exemption=Exemption(exemption["name"], exemption["reason"]) if exemption else None,
+            origin=Origin(exactly(str, value["file"]), exactly(int, value["line"]), exactly(int, value["column"])),
+            **{key: exactly(str, value[key]) for key in _TEXTS},
+            tags=tuple(_tag(each) for each in exactly(list, value["tags"])),
+            findings=tuple(_finding(each) for each in findings),
+            marks=tuple(Mark(exactly(int, each["line"]), exactly(int, each["column"])) for each in findings),
+            findings_before=tuple(_finding(each) for each in exactly(list, value["findingsBefore"])),
+            patch=tuple(recorded.operation(each) for each in exactly(list, value["patch"])),
+            patch_before=tuple(recorded.operation(each) for each in exactly(list, value["patchBefore"])),
+            exemption=_exemption(value["exemption"]),
         )
 
 
+_VERDICTS: Final = (ALLOW, DENY, SKIP, ERROR)
 _TEXTS: Final = ("verdict", "before", "door", "operation", "namespace", "name", "user", "time", "message")
 
 
@@ -185,24 +190,18 @@ def _as_json(finding: Finding, mark: Mark) -> dict[str, Any]:
     }
 
 
-def _patch(operations: Iterable[Mapping[str, Any]]) -> tuple[PatchOp, ...]:
-    """Read a JSON Patch (RFC 6902) as we write it.
-
-    Raises:
-        KeyError, TypeError: it is something else.
-    """
-    return tuple(PatchOp(each["op"], each["path"], each["value"]) for each in operations)
+def _tag(value: Any) -> Mapping[str, str | None]:
+    found = exactly(dict, value)
+    ends = {key: None if found[key] is None else exactly(str, found[key]) for key in ("from", "to")}
+    return {"path": exactly(str, found["path"]), "tag": exactly(str, found["tag"]), **ends}
 
 
-def _finding(value: Mapping[str, Any]) -> Finding:
-    return Finding(
-        value["rule"],
-        Mode(value["mode"]),
-        value["message"],
-        value["field"],
-        value["existing"],
-        Reason(value["reason"]),
-    )
+def _finding(value: Any) -> Finding:
+    return replace(recorded.finding(value), reason=Reason(value["reason"]))
+
+
+def _exemption(value: Any) -> Exemption | None:
+    return None if value is None else Exemption(exactly(str, value["name"]), exactly(str, value["reason"]))
 
 
 def outcome(
@@ -233,7 +232,7 @@ def outcome(
         operation=review.operation,
         namespace=printable(review.namespace),
         name=printable(review.name),
-        user=printable(review.user.name),
+        user=escaped(review.user.name),
         time=time,
         before=before,
         tags=tags(decision),

@@ -17,11 +17,11 @@ class ImportPolicy(Rule):
     """How a tag may be imported; the annotation `openshift.io/image.insecureRepository` counts as `insecure`."""
 
     kind: ClassVar[str] = "importPolicy"
-    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.SOURCE, Carried.IMPORT_POLICY})
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.IMPORT_POLICY})
     needs: ClassVar[tuple[str, ...]] = ("insecure", "scheduled", "scheduledFrom", "importMode")
     insecure: bool | None = parameter(Bool(), "what `insecure` must be", default=None)
     scheduled: bool | None = parameter(
-        Bool(), "what `scheduled` must be for a DockerImage without a digest", default=None
+        Bool(), "what `scheduled` must be for a DockerImage that is imported and has no digest", default=None
     )
     scheduledFrom: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
         reference_globs(), "the only registries and repositories that may be imported on a schedule"
@@ -81,7 +81,7 @@ class ImportPolicy(Rule):
             if self.scheduledFrom:
                 yield image
             return
-        if image is None or image.digest:
+        if image is None or not change.new or not change.new.schedulable:
             return
         where = change.field("importPolicy.scheduled")
         if self.scheduled is not None and scheduled is not self.scheduled:

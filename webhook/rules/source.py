@@ -4,22 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from webhook.alphabets.kinds import NAMESPACE, TAG
 from webhook.globs import Glob, ReferenceGlob, any_matches, any_reference_matches
 from webhook.model import Carried, Reason, SourceKind, TagChange
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs
-from webhook.reference import ImageReference
+from webhook.reference import ImageReference, is_internal
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
 _SOURCE: Final = frozenset({Carried.SOURCE})
-INTERNAL: Final = frozenset(
-    {
-        "image-registry.openshift-image-registry.svc",
-        "image-registry.openshift-image-registry.svc.cluster.local",
-        "docker-registry.default.svc",
-    }
-)
 _OC_SOURCES: Final = {
     SourceKind.DOCKER_IMAGE: "docker",
     SourceKind.IMAGE_STREAM_TAG: "imagestreamtag",
@@ -102,7 +96,7 @@ class Pin(Rule):
     reads: ClassVar[frozenset[Carried]] = _SOURCE
     needs: ClassVar[tuple[str, ...]] = ("digest", "denyTags")
     digest: bool = parameter(Bool(), "whether a source must be a digest or an ImageStreamImage", default=False)
-    denyTags: tuple[Glob, ...] = parameter(globs(), "tags that a source may not have; no tag at all is `latest`")  # noqa: N815 - the policy's name
+    denyTags: tuple[Glob, ...] = parameter(globs(TAG), "tags that a source may not have; no tag at all is `latest`")  # noqa: N815 - the policy's name
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where the source can move."""
@@ -149,7 +143,7 @@ class CrossNamespace(Rule):
 
     kind: ClassVar[str] = "crossNamespace"
     reads: ClassVar[frozenset[Carried]] = _SOURCE
-    allow: tuple[Glob, ...] = parameter(globs(), "namespaces that are allowed beside the tag's own")
+    allow: tuple[Glob, ...] = parameter(globs(NAMESPACE), "namespaces that are allowed beside the tag's own")
     internalRegistries: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
         reference_globs(), "what else the internal registry is called, beside its service names"
     )
@@ -166,9 +160,7 @@ class CrossNamespace(Rule):
             return
         namespace, field = source.namespace, "from.namespace"
         if image is not None:
-            inside = image.registry.partition(":")[0] in INTERNAL or any_reference_matches(
-                self.internalRegistries, image
-            )
+            inside = is_internal(image.registry) or any_reference_matches(self.internalRegistries, image)
             namespace, field = image.repository.partition("/")[0] if inside else "", "from.name"
         if namespace and namespace != change.namespace and not any_matches(self.allow, namespace):
             allowed = listed(("the tag's own namespace", *self.allow))

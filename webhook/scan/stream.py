@@ -31,8 +31,9 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
     """
     review = _review(stream, stands=True)
     hearing = Hearing(review)
-    for change in standing.standing(review, images):
-        findings = tuple(admission.judge(change, hearing, policy))
+    for part in standing.standing(review, images):
+        findings = tuple(finding for change in part for finding in admission.judge(change, hearing, policy))
+        change = part[0]
         if not findings and not isinstance(change, TagChange):
             continue
         refused = any(finding.mode is Mode.ENFORCE for finding in findings)

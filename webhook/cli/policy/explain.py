@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from webhook.admission import PROBE_EXPLAINED, PROBE_RULE
 from webhook.cli import fail
 from webhook.cli.output import say
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load, shipped
 from webhook.policy.explain import doors_table, doors_text, explained, kinds, table
+from webhook.policy.fields import fields_table, fields_text
 from webhook.policy.lint.catalogue import names
 from webhook.policy.lint.explained import explained_warning, mentioned, warnings_table, warnings_text
 from webhook.policy.located import located
@@ -27,6 +29,7 @@ from webhook.text import nearest, quoted
 )  # fmt: skip
 @click.option("--markdown", is_flag=True, help="Print a table of the rule kinds in Markdown.")
 @click.option("--doors", is_flag=True, help="Say which kinds judge what at which door.")
+@click.option("--fields", is_flag=True, help="Print each field of the API, and the rule kinds that read it.")
 @click.option("--warnings", is_flag=True, help="Explain every warning of `policy validate`.")
 @click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
 def explain(
@@ -35,6 +38,7 @@ def explain(
     *,
     markdown: bool,
     doors: bool,
+    fields: bool,
     warnings: bool,
     show_shipped: bool,
 ) -> None:
@@ -50,6 +54,8 @@ def explain(
         say(shipped(), nl=False)
     elif doors:
         say(doors_table() if markdown else doors_text())
+    elif fields:
+        say(fields_table() if markdown else fields_text())
     elif warnings:
         say(warnings_table() if markdown else warnings_text())
     elif markdown:
@@ -79,11 +85,14 @@ def _explained(text: str, policy: Policy) -> Iterator[str]:
     if text not in rules and (warned := mentioned(text)):
         yield from map(explained_warning, warned)
         return
-    said = [Said(text, "")] if text in rules else read_message(text)
+    said = [Said(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
     if not said:
         raise click.UsageError(_unknown(text, policy))
     for each in said:
         found = each.candidates(rules)
+        if not found and each.candidates((PROBE_RULE,)):
+            yield PROBE_EXPLAINED
+            continue
         if not found:
             click.echo(
                 f"rule {each.rule}: no such rule in {policy}; give the policy that was asked by --policy", err=True

@@ -118,7 +118,8 @@ def _about_sources(rule: Rule) -> bool:
     """Whether `rule` decides by the image that a tag names; a reference policy is the alias's own."""
     if isinstance(rule, Expression):
         return any(_READS_SOURCE.search(each.expression) for each in rule.validations)
-    return Carried.SOURCE in rule.reads and not isinstance(rule, ReferencePolicy)
+    about = {Carried.SOURCE, Carried.IMPORT_POLICY}
+    return not rule.reads.isdisjoint(about) and not isinstance(rule, ReferencePolicy)
 
 
 def _pinned(alias: Alias, rule: Rule) -> bool:

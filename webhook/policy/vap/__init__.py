@@ -16,7 +16,7 @@ from webhook.policy.vap.variables import needed
 from webhook.review import GROUP, VERSION
 from webhook.rules.cluster import Conditions, Schema
 from webhook.rules.expression import Expression
-from webhook.rules.image import ImageSize, Labels, Platforms
+from webhook.rules.image import ImageSize, Labels, Platforms, Signatures
 
 SUFFIX: Final = "istag-webhook.io"
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
@@ -27,6 +27,7 @@ _REASONS: Final = {
     Labels: _JSON,
     Platforms: _JSON,
     ImageSize: _JSON,
+    Signatures: "no review carries signatures: the API server clears those of a push",
     Conditions: "it says what earlier imports came to, which is no property of the change",
 }
 STATUS: Final = "imagestreams/status: a write of a stream's status is judged by the webhook only"

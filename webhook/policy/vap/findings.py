@@ -8,7 +8,7 @@ from webhook.policy.entries import RuleEntry
 from webhook.policy.vap import sources, tags
 from webhook.policy.vap.check import HERE, Check, sentence
 from webhook.policy.vap.expressions import expression_checks
-from webhook.policy.vap.selecting import tag_condition
+from webhook.policy.vap.selecting import EVERY, tag_condition
 from webhook.policy.vap.streams import OBJECT_CHECKS, ObjectCheck
 from webhook.policy.vap.syntax import all_of, literal, negated
 from webhook.rules.expression import Expression
@@ -33,7 +33,7 @@ def findings(entry: RuleEntry, half: Half) -> str:
 def _terms(entry: RuleEntry, half: Half) -> Iterator[str]:
     rule, named = entry.rule, literal(f" (rule {entry.name})")
     for single in OBJECT_CHECKS[type(rule)](rule) if type(rule) in OBJECT_CHECKS else ():
-        yield _of_object(single, half, named)
+        yield _of_object(entry, single, half, named)
     if isinstance(rule, Expression):
         checks = expression_checks(rule)
     else:
@@ -43,10 +43,13 @@ def _terms(entry: RuleEntry, half: Half) -> Iterator[str]:
             yield _of_tags(entry, check, half, named)
     if isinstance(rule, Immutable) and half is not Half.EXISTING:
         yield _removed(entry, named)
+        yield _overwritten(entry, named)
 
 
-def _of_object(check: ObjectCheck, half: Half, named: str) -> str:
+def _of_object(entry: RuleEntry, check: ObjectCheck, half: Half, named: str) -> str:
     wrong = check.wrong("object")
+    if check.every_tag:
+        wrong = all_of((wrong, tag_condition(entry.match, EVERY)))
     before = (
         f"(oldObject != null && ({check.wrong('oldObject')}) && {check.says('oldObject')} == {check.says('object')})"
     )
@@ -102,3 +105,16 @@ def _removed(entry: RuleEntry, named: str) -> str:
     path = '(request.resource.resource == "imagetags" ? "spec" : "spec.tags")'
     said = sentence(path, f'"{HERE}" points at "{HERE}" and may not be removed', "w.name", tags.source("w"))
     return f"variables.removed.filter(w, {selected})\n.map(w, {said} + {named})"
+
+
+def _overwritten(entry: RuleEntry, named: str) -> str:
+    selected = all_of((tag_condition(entry.match, "w"), 'w.from.kind != ""'))
+    said = sentence(
+        '"spec.dockerImageRepository"',
+        f'"{HERE}" points at "{HERE}" and may not be pointed at "DockerImage {HERE}:{HERE}"',
+        "w.name",
+        tags.source("w"),
+        "object.spec.dockerImageRepository",
+        "w.name",
+    )
+    return f"variables.overwritten.filter(w, {selected})\n.map(w, {said} + {named})"

@@ -11,7 +11,8 @@ from typing import Final
 
 from webhook.doors.reading import INSECURE_REPOSITORY
 from webhook.policy.vap.images import images
-from webhook.policy.vap.syntax import got, literal, record, there
+from webhook.policy.vap.syntax import escaped, got, literal, record, there
+from webhook.reference import INTERNAL_REGISTRIES
 
 RESOURCES: Final = ("imagestreamtags", "imagetags", "imagestreams", "imagestreamimports", "imagestreammappings")
 # The name in the request is empty where the API server is yet to make one (`generateName`).
@@ -31,8 +32,40 @@ FIELDS: Final = frozenset(
 _GIVEN: Final = {"object": "variables.annotations", "oldObject": "variables.annotationsBefore"}
 
 
+_NO_ANNOTATIONS: Final = "[{}, {}]"
+_IMAGE_PATH: Final = f'"spec.images[\\"" + {got("t", "to", "name")} + "\\"]"'
+_INTERNAL: Final = "|".join(map(escaped, sorted(INTERNAL_REGISTRIES)))
+
+
 def _annotations(base: str) -> str:
     return got(base, "annotations", default="{}")
+
+
+# A tag that is created has its annotations in two maps, of which the first wins: CEL has no function that joins them.
+def has_annotation(t: str, key: str) -> str:
+    """Return whether the tag `t` has the annotation `key`."""
+    return f"({key} in {t}.annotations[0] || {key} in {t}.annotations[1])"
+
+
+def annotation(t: str, key: str) -> str:
+    """Return the annotation `key` of the tag `t`, which has it."""
+    return f"({key} in {t}.annotations[0] ? {t}.annotations[0][{key}] : {t}.annotations[1][{key}])"
+
+
+def annotation_names(t: str) -> str:
+    """Return the names of the annotations of the tag `t`."""
+    return f"({t}.annotations[0].map(k, k) + {t}.annotations[1].filter(k, !(k in {t}.annotations[0])))"
+
+
+def _is_own(reference: str, image: str) -> str:
+    """Return whether a reference names `image` in the stream's own repository of the internal registry."""
+    path = f'{reference}.substring({reference}.indexOf("/") + 1)'
+    host = literal(f"^(?i:{_INTERNAL})(?::[0-9]+)?/")
+    own = 'request.namespace + "/" + variables.name.split(":")[0]'
+    return (
+        f'({reference} == "" || {reference}.matches({host}) && {path}.split("@")[0].split(":")[0] == {own} && '
+        f'{image} != "" && {path}.endsWith("@" + {image}))'
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +96,8 @@ class _Reader:
 
     def istag(self, side: str) -> str:
         own, given = _annotations(f"{side}.tag"), _GIVEN[side]
-        stored = f"(oldObject == null ? {own} : {given})" if side == "object" else given
+        # A create may be a PUT, which stores the object's annotations, or a POST, which stores the tag's.
+        stored = f"[{given}, oldObject == null ? {own} : {{}}]" if side == "object" else f"[{given}, {{}}]"
         homes = (('"tag.annotations"', own), ('"metadata.annotations"', given))
         tag = self.raw(f"{side}.tag", _TAG, '"tag"', homes, stored, nameField='"metadata.name"')
         if side == "oldObject":
@@ -71,20 +105,20 @@ class _Reader:
         # `tag: null` leaves the tag as it is, but for its annotations.
         own, old = _annotations("oldObject.tag"), _GIVEN["oldObject"]
         homes = (('"tag.annotations"', own), ('"metadata.annotations"', old))
-        kept = self.raw("oldObject.tag", _TAG, '"tag"', homes, given, nameField='"metadata.name"')
+        kept = self.raw("oldObject.tag", _TAG, '"tag"', homes, f"[{given}, {{}}]", nameField='"metadata.name"')
         return f"{there('object', 'tag')} ? [{tag}] :\noldObject != null && {there('oldObject', 'tag')} ? [{kept}] : []"
 
     def itag(self, side: str) -> str:
         own, given = _annotations(f"{side}.spec"), _GIVEN[side]
         homes = (('"spec.annotations"', own), ('"metadata.annotations"', given))
-        tag = self.raw(f"{side}.spec", _TAG, '"spec"', homes, own, nameField='"metadata.name"')
+        tag = self.raw(f"{side}.spec", _TAG, '"spec"', homes, f"[{own}, {{}}]", nameField='"metadata.name"')
         return f"{side} != null && {there(side, 'spec')} ? [{tag}] : []"
 
     def stream(self, side: str) -> str:
         given = _GIVEN[side]
         path = '"spec.tags[\\"" + t.name + "\\"]"'
         homes = ((f'{path} + ".annotations"', _annotations("t")), ('"metadata.annotations"', given))
-        tag = self.raw("t", "t.name", path, homes, _annotations("t"))
+        tag = self.raw("t", "t.name", path, homes, f"[{_annotations('t')}, {{}}]")
         tags = f"{got(side, 'spec', 'tags', default='[]')}.map(t, {tag})"
         repository = got(side, "spec", "dockerImageRepository")
         followed = self.raw(
@@ -92,7 +126,7 @@ class _Reader:
             '"*"',
             '"spec"',
             (('"metadata.annotations"', given),),
-            "{}",
+            _NO_ANNOTATIONS,
             every="true",
             nameField='"metadata.name"',
             fromField='"spec.dockerImageRepository"',
@@ -100,15 +134,15 @@ class _Reader:
         changed = ""
         if side == "object":
             other = got("oldObject", "spec", "dockerImageRepository")
-            insecure, was = (_is_insecure(_GIVEN[each]) for each in ("object", "oldObject"))
+            insecure, was = (is_insecure(_GIVEN[each]) for each in ("object", "oldObject"))
             changed = f" && (oldObject == null || {repository} != {other} || {insecure} != {was})"
         return f'{side} == null ? [] : {tags} +\n({repository} != ""{changed} ? [{followed}] : [])'
 
     def imported(self, side: str) -> str:
         if side == "oldObject":
             return "[]"
-        given = _GIVEN["object"]
-        path = '"spec.images[\\"" + t.to.name + "\\"]"'
+        given = f"[{_GIVEN['object']}, {{}}]"
+        path = _IMAGE_PATH
         image = self.raw("t", "t.to.name", path, (), given, nameField=f'{path} + ".to.name"')
         images = (
             f'{got("object", "spec", "images", default="[]")}.filter(t, {got("t", "to", "name")} != "").map(t, {image})'
@@ -127,11 +161,16 @@ class _Reader:
         if side == "oldObject":
             return "[]"
         name = f'({got("object", "tag")} == "" ? "latest" : object.tag)'
-        source = record(
-            kind='"ImageStreamImage"',
-            name=f'variables.name.split(":")[0] + "@" + {got("object", "image", "metadata", "name")}',
+        reference, image = got("object", "image", "dockerImageReference"), got("object", "image", "metadata", "name")
+        # A name with two digests is no reference: one to another image than that which is recorded.
+        named = (
+            f'{reference}.contains("@") && {image} != "" && !{reference}.endsWith("@" + {image}) ? '
+            f'{reference} + "@" + {image} : {reference}'
         )
-        tag = self.raw(record(**{"from": source}), name, '"image"', (), _GIVEN["object"], nameField='"tag"')
+        source = record(kind=f'{_is_own(reference, image)} ? "" : "DockerImage"', name=named)
+        field = '"image.dockerImageReference"'
+        given = f"[{_GIVEN['object']}, {{}}]"
+        tag = self.raw(record(**{"from": source}), name, '"image"', (), given, nameField='"tag"', fromField=field)
         return f"[{tag}]"
 
 
@@ -152,7 +191,8 @@ _FOR: Final = {
 }
 
 
-def _is_insecure(annotations: str) -> str:
+def is_insecure(annotations: str) -> str:
+    """Return whether `annotations` make imports insecure."""
     return f'({_INSECURE} in {annotations} && {annotations}[{_INSECURE}].lowerAscii() == "true")'
 
 
@@ -163,10 +203,42 @@ def _carried(reader: _Reader, side: str, resources: Iterable[str]) -> str:
     return "".join((*cases, f"(\n{_READ[last](reader, side)}\n)"))
 
 
+def _overwritten() -> str:
+    """Return the tags that are there already and that a repository may set which the stream begins to follow."""
+    new, old = (got(side, "spec", "dockerImageRepository") for side in ("object", "oldObject"))
+    begins = f'request.resource.resource == "imagestreams" && oldObject != null && {new} != "" && {new} != {old}'
+    tags, items = (
+        got("oldObject", "status", "tags", default="[]"),
+        "has(s.items) && s.items != null && size(s.items) > 0",
+    )
+    event = record(
+        name="s.tag",
+        every="false",
+        **{"from": record(kind='"ImageStreamImage"', name='variables.name + "@" + s.items[0].image', namespace='""')},
+    )
+    known = 'variables.before.exists(w, w.name == s.tag && w.from.kind != "")'
+    more = f"{tags}.filter(s, {items} && !{known}).map(s, {event})"
+    return f"{begins} ?\nvariables.before.filter(w, !w.every) +\n{more} : []"
+
+
+def _entries(reader: _Reader) -> str:
+    """Return all that an import fetches, with or without a tag that it goes to."""
+
+    def entry(tag: str, path: str) -> str:
+        return reader.raw(tag, '""', path, (), _NO_ANNOTATIONS, nameField='""', fromField='""')
+
+    images = f"{got('object', 'spec', 'images', default='[]')}.map(t, {entry('t', _IMAGE_PATH)})"
+    repository = entry("object.spec.repository", '"spec.repository"')
+    return (
+        'request.resource.resource != "imagestreamimports" ? [] :\n'
+        f"({there('object', 'spec', 'repository')} ? [{repository}] : []) +\n{images}"
+    )
+
+
 def _tags(raw: str, wanted: Collection[str]) -> str:
     """Return the tags of `raw`, all of the same form."""
-    asked, annotation = f"{got('r.tag', 'importPolicy', 'insecure', default='false')} == true", "h.annotations"
-    homes = f"r.homes.filter(h, {_is_insecure(annotation)})"
+    asked = f"{got('r.tag', 'importPolicy', 'insecure', default='false')} == true"
+    homes = f"r.homes.filter(h, {is_insecure('h.annotations')})"
     source = record(**{key: got("r.tag", "from", key) for key in ("kind", "name", "namespace")})
     tag = {
         "name": "r.name",
@@ -205,6 +277,9 @@ def variables(resources: Iterable[str], words: Collection[str]) -> Mapping[str, 
         "tags": _tags("variables.sent", wanted),
         "was": _carried(reader, "oldObject", carried),
         "before": _tags("variables.was", wanted),
+        "overwritten": _overwritten(),
+        "entries": _entries(reader),
+        "riders": images(f"{_tags('variables.entries', wanted | {'insecure'})}.filter(t, t.insecure)"),
         "images": images("variables.tags"),
         "imagesBefore": images("variables.before"),
     }

@@ -6,10 +6,12 @@ from typing import Final
 from webhook.globs import Glob
 from webhook.policy.entries import ExemptionEntry
 from webhook.policy.match import Match, Selector
-from webhook.policy.vap.reading import STREAM
-from webhook.policy.vap.syntax import all_of, any_of, got, literal, matches, negated
+from webhook.policy.vap.reading import STREAM, annotation, has_annotation, is_insecure
+from webhook.policy.vap.syntax import all_of, any_of, got, literal, matches, negated, record
 
 _USER = "request.userInfo.username"
+# Every tag of a stream, those to come among them.
+EVERY: Final = record(name='"*"', every="true")
 
 
 def _in_groups(globs: Iterable[Glob]) -> str:
@@ -67,7 +69,7 @@ def exempt_user(entry: ExemptionEntry) -> str:
 def exempt_changes(entry: ExemptionEntry) -> str:
     """Return whether an exemption speaks of every change of the request, and each gives the reason that it asks for."""
 
-    def holds(t: str) -> str:
+    def holds(t: str, given: str) -> str:
         parts = []
         if entry.match.only.tags:
             parts.append(matches(f"{t}.name", entry.match.only.tags))
@@ -75,24 +77,41 @@ def exempt_changes(entry: ExemptionEntry) -> str:
             excluded = any_of((f"{t}.every", matches(f"{t}.name", entry.match.exclude.tags)))
             parts.append(negated(all_of((*_of_request(entry.match.exclude), excluded))))
         if entry.annotation:
-            parts.append(_given(f"{t}.annotations", entry.annotation))
+            parts.append(given)
         return all_of(parts)
 
-    removed = "false" if entry.annotation else holds("w")
+    on_stream = _given_on_stream(entry.annotation)
+    removed = "false" if entry.annotation else holds("w", "")
     stream = "false" if entry.match.only.tags else "true"
     if entry.annotation and stream == "true":
-        stream = _given("variables.annotations", entry.annotation)
+        stream = on_stream
     return all_of(
         (
-            f"variables.changed.all(t, {holds('t')})",
+            f"variables.changed.all(t, {holds('t', f't.every ? {on_stream} : {_given(entry.annotation)}')})",
             f"variables.removed.all(w, {removed})",
             any_of(("!variables.streamChanged", stream)),
+            any_of(("!variables.madeInsecure", holds(EVERY, on_stream))),
         )
     )
 
 
-def _given(annotations: str, name: str) -> str:
-    return f'({literal(name)} in {annotations} && {annotations}[{literal(name)}].trim() != "")'
+def _given_on_stream(name: str) -> str:
+    """Return whether the object has an annotation that says something, and did not have it before."""
+    key, found, before = literal(name), "variables.annotations", "variables.annotationsBefore"
+    return (
+        f'({key} in {found} && {found}[{key}].trim() != "" && '
+        f"!({key} in {before} && {before}[{key}].trim() == {found}[{key}].trim()))"
+    )
+
+
+def _given(name: str) -> str:
+    """Return whether the tag `t` has an annotation that says something, and did not have it before."""
+    key = literal(name)
+    same = f"w.name == t.name && w.every == t.every && {has_annotation('w', key)}"
+    return (
+        f'({has_annotation("t", key)} && {annotation("t", key)}.trim() != "" && '
+        f"!variables.before.exists(w, {same} && {annotation('w', key)}.trim() == {annotation('t', key)}.trim()))"
+    )
 
 
 # What an exemption that looks at tags must know: those that change, those that go, and whether the stream itself does.
@@ -109,7 +128,13 @@ CHANGED: Final = {
     "lookup": (
         f'request.resource.resource == "imagestreams" && {_LOOKUP.format("object")} != {_LOOKUP.format("oldObject")}'
     ),
-    "nothing": "size(variables.touched) + size(variables.removed) == 0 && !variables.lookup",
+    "madeInsecure": (
+        f'request.resource.resource == "imagestreams" && {is_insecure("variables.annotations")} && '
+        f"!{is_insecure('variables.annotationsBefore')}"
+    ),
+    "nothing": (
+        "size(variables.touched) + size(variables.removed) == 0 && !variables.lookup && !variables.madeInsecure"
+    ),
     "changed": "variables.nothing ? variables.tags : variables.touched",
     "streamChanged": 'request.resource.resource == "imagestreams" && (variables.lookup || variables.nothing)',
 }

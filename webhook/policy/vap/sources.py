@@ -6,15 +6,16 @@ from typing import Any, Final
 from webhook.globs import ReferenceGlob
 from webhook.policy.vap.check import HERE, Check, at, sentence
 from webhook.policy.vap.syntax import all_of, any_of, literal, matches, negated, reference_matches
+from webhook.reference import INTERNAL_REGISTRIES
 from webhook.rules.base import Rule, listed
-from webhook.rules.source import INTERNAL, CrossNamespace, Pin, Registries, SourceKinds
+from webhook.rules.source import CrossNamespace, Pin, Registries, SourceKinds
 
 
 def _source_kinds(rule: SourceKinds) -> Iterator[Check]:
     yield Check(
         lambda t: all_of((f'{t}.from.kind != ""', negated(f"{t}.from.kind in {literal(list(rule.allow))}"))),
         lambda t: sentence(
-            at("from.kind")(t),
+            f'{t}.fromField.replace(".from.name", ".from.kind")',
             f'a source of kind "{HERE}" is not allowed; allowed: {listed(rule.allow)}',
             f"{t}.from.kind",
         ),
@@ -127,7 +128,7 @@ def _cross_namespace(rule: CrossNamespace) -> Iterator[Check]:
                 f"{i}.valid",
                 any_of(
                     (
-                        f'{i}.registry.split(":")[0] in {literal(sorted(INTERNAL))}',
+                        f'{i}.registry.split(":")[0] in {literal(sorted(INTERNAL_REGISTRIES))}',
                         references(i, rule.internalRegistries),
                     )
                 ),

@@ -1,14 +1,15 @@
-"""What the rule kinds about a whole object say, in CEL: streams, and the signatures of a pushed image."""
+"""What the rule kinds say about a whole image stream, in CEL."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from webhook.doors.reading import INSECURE_REPOSITORY
 from webhook.policy.vap.check import HERE, Says, sentence
-from webhook.policy.vap.syntax import got, literal, matches
-from webhook.rules.base import Rule, listed
-from webhook.rules.image import Signatures
-from webhook.rules.policies import word
+from webhook.policy.vap.reading import is_insecure
+from webhook.policy.vap.syntax import got, literal
+from webhook.rules.base import Rule
+from webhook.rules.policies import ImportPolicy, word
 from webhook.rules.stream import LookupPolicy, TagLimit
 
 
@@ -19,10 +20,12 @@ class ObjectCheck:
     Attributes:
         wrong: whether the object is not as it must be.
         says: what is said then.
+        every_tag: whether it is said of every tag of the stream.
     """
 
     wrong: Says
     says: Says
+    every_tag: bool = False
 
 
 def _lookup_policy(rule: LookupPolicy) -> Iterator[ObjectCheck]:
@@ -49,30 +52,21 @@ def _tag_limit(rule: TagLimit) -> Iterator[ObjectCheck]:
     )
 
 
-def _signatures(rule: Signatures) -> Iterator[ObjectCheck]:
-    trusted = (
-        'has(s.conditions) && s.conditions != null && s.conditions.exists(c, c.type == "Trusted" && c.status == "True")'
-    )
-    counts = [*([trusted] if rule.trusted else ()), *([f"({matches('s.type', rule.types)})"] if rule.types else ())]
-
-    def count(o: str) -> str:
-        found = got(o, "image", "signatures", default="[]")
-        return f"size({found}.filter(s, {' && '.join(counts)}))" if counts else f"size({found})"
-
-    wanted = f" of type {listed(rule.types)}" if rule.types else ""
-    kind = "trusted " if rule.trusted else ""
-    yield ObjectCheck(
-        lambda o: f"{count(o)} < {rule.minimum}",
-        lambda o: sentence(
-            literal("image.signatures"),
-            f"the image has {HERE} {kind}signatures{wanted}; expected {rule.minimum} at least",
-            f"string({count(o)})",
-        ),
-    )
+def _import_policy(rule: ImportPolicy) -> Iterator[ObjectCheck]:
+    if rule.insecure is False:
+        field = literal(f'metadata.annotations["{INSECURE_REPOSITORY}"]')
+        yield ObjectCheck(
+            lambda o: (
+                f'request.resource.resource == "imagestreams" && {o} != null && '
+                f"{is_insecure(got(o, 'metadata', 'annotations', default='{}'))}"
+            ),
+            lambda _: sentence(field, "an insecure import is not allowed; expected insecure: false"),
+            every_tag=True,
+        )
 
 
 OBJECT_CHECKS: Final[Mapping[type[Rule], Callable[[Any], Iterator[ObjectCheck]]]] = {
     LookupPolicy: _lookup_policy,
     TagLimit: _tag_limit,
-    Signatures: _signatures,
+    ImportPolicy: _import_policy,
 }

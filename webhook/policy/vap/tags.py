@@ -5,12 +5,17 @@ from typing import Any, Final
 
 from webhook.globs import Glob
 from webhook.policy.vap.check import HERE, Check, at, sentence
+from webhook.policy.vap.reading import annotation, annotation_names, has_annotation
 from webhook.policy.vap.sources import UNREADABLE, name_of, references
 from webhook.policy.vap.syntax import all_of, literal, matches, negated
 from webhook.reference import TAG
 from webhook.rules.base import Rule, listed
 from webhook.rules.naming import Annotations, Immutable, TagName
 from webhook.rules.policies import ImportPolicy, ReferencePolicy, word
+
+
+def _schedulable(i: str) -> str:
+    return f'{i}.digest == "" && !{i}.of.reference'
 
 
 def _import_policy(rule: ImportPolicy) -> Iterator[Check]:
@@ -20,6 +25,16 @@ def _import_policy(rule: ImportPolicy) -> Iterator[Check]:
             lambda t: f"!{t}.insecure" if rule.insecure else f"{t}.insecure",
             lambda t: sentence(f"{t}.insecureField", f"{said}; expected insecure: {word(rule.insecure is True)}"),
         )
+    if rule.insecure is False:
+        riders = "variables.riders.filter(x, x.registry == {0}.registry && x.repository == {0}.repository)".format
+        yield Check(
+            lambda i: f"{i}.valid && !{i}.of.insecure && size({riders(i)}) > 0",
+            lambda i: sentence(
+                f"{riders(i)}[0].of.insecureField", "an insecure import is not allowed; expected insecure: false"
+            ),
+            image=True,
+            always=True,
+        )
     where = at("importPolicy.scheduled")
     if rule.scheduledFrom:
         yield UNREADABLE
@@ -27,7 +42,7 @@ def _import_policy(rule: ImportPolicy) -> Iterator[Check]:
             lambda i: all_of(
                 (
                     f"{i}.valid && {i}.of.scheduled",
-                    f'{i}.digest == ""',
+                    _schedulable(i),
                     negated(references(i, rule.scheduledFrom)),
                 )
             ),
@@ -41,7 +56,7 @@ def _import_policy(rule: ImportPolicy) -> Iterator[Check]:
     if rule.scheduled is not None:
         must = "the import must be scheduled" if rule.scheduled else "a scheduled import is not allowed"
         yield Check(
-            lambda i: f'{i}.valid && {i}.of.scheduled != {word(rule.scheduled is True)} && {i}.digest == ""',
+            lambda i: f"{i}.valid && {i}.of.scheduled != {word(rule.scheduled is True)} && {_schedulable(i)}",
             lambda i: sentence(where(f"{i}.of"), f"{must}; expected scheduled: {word(rule.scheduled is True)}"),
             image=True,
         )
@@ -102,25 +117,23 @@ def _annotations(rule: Annotations) -> Iterator[Check]:
         yield from _required(name, glob)
     if rule.deny:
         yield Check(
-            lambda t: all_of((f"!{t}.every && k in {t}.annotations", matches("k", rule.deny))),
+            lambda t: all_of((f"!{t}.every && k in {annotation_names(t)}", matches("k", rule.deny))),
             lambda t: sentence(
                 at("annotations")(t), f'annotation "{HERE}" is not allowed; denied: {listed(rule.deny)}', "k"
             ),
-            each=lambda t: f"{t}.annotations.map(k, k)",
+            each=annotation_names,
         )
 
 
 def _required(name: str, glob: Glob) -> Iterator[Check]:
     key, at = literal(name), f".path + {literal(f'.annotations[{literal(name)}]')}"
     yield Check(
-        lambda t: f"!{t}.every && !({key} in {t}.annotations)",
+        lambda t: f"!{t}.every && !{has_annotation(t, key)}",
         lambda t: sentence(t + at, f'annotation "{name}" is missing; expected {glob}'),
     )
     yield Check(
-        lambda t: all_of(
-            (f"!{t}.every && {key} in {t}.annotations", negated(matches(f"{t}.annotations[{key}]", (glob,))))
-        ),
-        lambda t: sentence(t + at, f'annotation "{name}" is "{HERE}"; expected {glob}', f"{t}.annotations[{key}]"),
+        lambda t: all_of((f"!{t}.every && {has_annotation(t, key)}", negated(matches(annotation(t, key), (glob,))))),
+        lambda t: sentence(t + at, f'annotation "{name}" is "{HERE}"; expected {glob}', annotation(t, key)),
     )
 
 
@@ -137,7 +150,7 @@ def _immutable(rule: Immutable) -> Iterator[Check]:
             always=True,
         )
     was = (
-        "variables.before.filter(w, w.name == {0}.name && w.every == {0}.every && "
+        "variables.before.filter(w, !{0}.every && w.name == {0}.name && w.every == {0}.every && "
         'w.from.kind != "" && w.from != {0}.from)'
     ).format
     yield Check(
