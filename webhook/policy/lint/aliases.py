@@ -8,10 +8,10 @@ from typing import ClassVar, Final
 
 from webhook.globs import Glob
 from webhook.model import Carried, SourceKind
+from webhook.namespaces import is_reserved
 from webhook.policy.entries import RuleEntry
 from webhook.policy.lint.covering import covers, narrows, widest
 from webhook.policy.lint.examples import OTHER, STREAM, Example, example
-from webhook.policy.lint.reserved import reserved
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match, Selector
 from webhook.rules.base import Rule
@@ -110,8 +110,8 @@ def _left_out(match: Match) -> tuple[str, tuple[str, ...]] | None:
 
 
 def _all_reserved(namespaces: tuple[Glob, ...]) -> bool:
-    """Whether ordinary users can have none of `namespaces`."""
-    return bool(namespaces) and all(reserved(str(glob)) for glob in namespaces)
+    """Whether ordinary users can request none of `namespaces`: what begins like a reserved name matches no other."""
+    return bool(namespaces) and all(is_reserved(str(glob)) for glob in namespaces)
 
 
 def _about_sources(rule: Rule) -> bool:
