@@ -84,6 +84,7 @@ ROWS: Final[dict[str, list[Row]]] = {
     ],
     "implicit-existing": [
         Row("enforced", "{rules: [{name: a, pin: {digest: true}}, {name: b, mode: enforce, immutable: {}}]}", ("rules[0]", "rules[1]")),
+        Row("scans-only", "{rules: [{name: a, signatures: {}}]}"),
         Row("explicit", "{rules: [{name: a, existing: audit, pin: {digest: true}}, {name: b, mode: warn, pin: {digest: true}}]}"),
     ],
     "empty-match": [
