@@ -250,6 +250,7 @@ def _references() -> st.SearchStrategy[str]:
 @given(_references())
 def test_references_are_parsed_alike(name: str) -> None:
     """A reference is taken apart in CEL as it is by the webhook, and one that cannot be is told from one that can."""
+    assume(not name.startswith("[") or name.startswith(("[::1]", "[2001:db8::1]")))  # which no API server takes
     read = variables(["imagestreamtags"], ())["images"]
     tags = [{"name": "live", "every": False, "from": docker(name)}]
     (image,) = Scope(variables={"tags": tags}).evaluated(read)
