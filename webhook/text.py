@@ -88,6 +88,40 @@ def cut(value: str, size: int) -> str:
     return encoded[: size - len(ellipsis.encode())].decode(errors="ignore") + ellipsis
 
 
+def more(number: int, *, unknown: bool = False) -> str:
+    """Return the words for what is left out: `number` things, or more than that."""
+    if unknown and number == 0:
+        return "and more"
+    return f"and {'more than ' if unknown else ''}{number:,} more"
+
+
+def joined(texts: Iterable[str], total: int, separator: str, size: int, *, unknown: bool = False) -> str:
+    """Return the first of `texts` in at most `size` bytes of UTF-8, and how many are left out.
+
+    Only as many are read as fit, so the cost does not grow with their number.
+
+    Args:
+        texts: what is joined; the first is cut if it does not fit alone.
+        total: how many there are.
+        separator: what is between two of them.
+        size: bytes, enough for the words of `more`.
+        unknown: whether there are more than `total`.
+    """
+    kept: list[str] = []
+    left = size + len(separator)
+    for text in texts:
+        left -= len(text.encode()) + len(separator)
+        kept.append(text)
+        if left < 0:
+            break
+    if not unknown and (left >= 0 or total == 1):
+        return cut(separator.join(kept), size)
+    room = size - len(separator) - len(more(total, unknown=unknown))
+    while len(kept) > 1 and len(separator.join(kept).encode()) > room:
+        kept.pop()
+    return f"{cut(separator.join(kept), room)}{separator}{more(total - len(kept), unknown=unknown)}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return `number` with `noun`, an `s` behind it where there are none or several."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

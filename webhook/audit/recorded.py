@@ -25,7 +25,8 @@ class Recorded:
         time: when the review came (RFC 3339, UTC).
         verdict: `allow`, `deny` or `patch`.
         findings: what the rules said.
-        patch: what the defaults completed.
+        patch: what the defaults completed, or the first operations of it.
+        patch_more: how many operations are not recorded.
         request: the whole request, None where the level was `metadata`.
     """
 
@@ -36,6 +37,7 @@ class Recorded:
     verdict: str
     findings: tuple[Finding, ...]
     patch: tuple[PatchOp, ...]
+    patch_more: int
     request: Mapping[str, Any] | None
 
 
@@ -63,6 +65,7 @@ def read(line: bytes) -> Recorded:
             value["verdict"],
             tuple(_shown(finding(each)) for each in exactly(list, value["findings"])),
             tuple(operation(each) for each in exactly(list, value["patch"])),
+            exactly(int, exactly(dict, value.get("more", {})).get("patch", 0)),
             None if request is None else exactly(dict, request),
         )
     except (KeyError, TypeError, ValueError, AttributeError):

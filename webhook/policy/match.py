@@ -50,9 +50,18 @@ class Selector:
             and (not self.tags or self._selects_tag(change, perhaps=perhaps))
             and (not self.streams or any_matches(self.streams, change.stream))
             and (not self.doors or change.door.partition("/")[0] in self.doors)
-            and (not self.users or any_matches(self.users, user.name))
-            and (not self.groups or any(any_matches(self.groups, group) for group in user.groups))
+            and ((not self.users and not self.groups) or self._selects_user(user))
         )
+
+    def _selects_user(self, user: User) -> bool:
+        """Whether `user` is one of the users, and a member of one of the groups; found once for each user."""
+        known = user.known.get(id(self))
+        if known is None:
+            selected = (not self.users or any_matches(self.users, user.name)) and (
+                not self.groups or any(any_matches(self.groups, group) for group in user.groups)
+            )
+            known = user.known[id(self)] = self, selected  # what is kept cannot lose its identity to another
+        return known[1]
 
     def _selects_tag(self, change: Change, *, perhaps: bool) -> bool:
         if not isinstance(change, TagChange):

@@ -8,7 +8,7 @@ from webhook import admission, doors
 from webhook.audit.recorded import Recorded, read
 from webhook.errors import Fault, MalformedRecord, MalformedReview, unexpected
 from webhook.globs import Glob, any_matches
-from webhook.model import Decision, Review
+from webhook.model import Decision, PatchOp, Review
 from webhook.policy import Policy
 from webhook.replay.parts import LONGEST, Part
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome, outcome
@@ -127,7 +127,7 @@ class Judge:
             decision,
             time=recorded.time,
             before=DENY if recorded.verdict == "deny" else ALLOW,
-            said=(recorded.findings, recorded.patch),
+            said=(recorded.findings, _patch_before(recorded, decision)),
         )
 
     @staticmethod
@@ -135,6 +135,14 @@ class Judge:
         judged.tally.unjudged[sort] += 1
         if len(judged.remarks) < _MOST_REMARKS:
             judged.remarks.append(Fault(str(origin), "", str(error)))
+
+
+def _patch_before(recorded: Recorded, decision: Decision) -> tuple[PatchOp, ...]:
+    """Return the patch that was recorded; of a long one only the beginning is, and the rest counts as unchanged."""
+    patch = recorded.patch
+    if not recorded.patch_more or len(decision.patch) != len(patch) + recorded.patch_more:
+        return patch
+    return (*patch, *decision.patch[len(patch) :])
 
 
 def read_line(line: bytes) -> Recorded:
