@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Final
 
 from webhook.doors import history, reading
-from webhook.doors.imagestreams import INSECURE, Side, made_insecure, sides, stream_change
+from webhook.doors.imagestreams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
 from webhook.model import NOTHING, Change, Place, Review, TagChange
 
 NAME: Final = "imagestreams/status"
@@ -22,7 +22,7 @@ def _spec(index: int | str) -> Place:
     return Place(f"spec.tags[{index}]", f"/spec/tags/{index}", f"spec.tags[{index}].name", reading.TAG)
 
 
-PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE)
+PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE, OVERWRITTEN)
 
 
 def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
@@ -39,7 +39,9 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         (old.stream, chain.from_iterable(old.faults.values())),
     )
     insecure = made_insecure(review, name, new, old, untouched=False)
-    return (stream, *_imported(review, name, new, old), *insecure, *_pointed(review, name))
+    kept = replace(new, tags=old.tags, repository=old.repository)
+    followed = overwritten(review, name, kept, old, anew=False)
+    return (stream, *_imported(review, name, new, old), *insecure, *followed, *_pointed(review, name))
 
 
 def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
