@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jsonpatch
-import orjson
 from openshift import references
-from openshift.admission import Review
+from openshift.admission import Review, request_of
 from openshift.imports import CHECKED
 from openshift.objects import INTERNAL_REGISTRY, Document, Event, History, Meta, Source, Stream
 from openshift.registry import Registries, Registry
@@ -16,6 +15,7 @@ from support import policy_of
 
 from webhook import admission, doors, review
 from webhook.model import Mode
+from webhook.policy import Policy
 
 HOME = "app"
 IMPORTER = "system:serviceaccount:openshift-infra:image-import-controller"
@@ -24,25 +24,35 @@ REASON = "example.com/reason"
 OWNERS = {"importer": IMPORTER, "break-glass": "ops"}
 # A registry without TLS that the policy allows: whatever is imported from it was imported insecurely.
 PLAIN = "plain.example:5000"
-POLICY = policy_of(f"""
+_POLICY = f"""
 spec:
   exemptions:
     - {{name: importer, users: ["{IMPORTER}"]}}
-    - {{name: break-glass, users: [ops], annotation: {REASON}}}
+    - {{name: break-glass, users: [OWNER], annotation: {REASON}}}
   defaults:
     - {{name: every-architecture, set: {{importPolicy: {{importMode: PreserveOriginal}}}}}}
   rules:
-    - {{name: secure, mode: enforce, importPolicy: {{insecure: false}}}}
-    - name: trusted
-      mode: enforce
-      registries: {{allow: ["quay.io/acme/**", "{PLAIN}", "{INTERNAL_REGISTRY}/{HOME}/**"]}}
-    - name: tested
-      mode: enforce
-      match: {{tags: [prod]}}
-      registries: {{deny: [quay.io/acme/test]}}
-    - {{name: fixed, mode: enforce, match: {{tags: ["v*"]}}, immutable: {{}}}}
-    - {{name: own, mode: enforce, crossNamespace: {{}}}}
-""")
+"""
+RULES = {
+    "secure": "importPolicy: {insecure: false}",
+    "trusted": f'registries: {{allow: ["quay.io/acme/**", "{PLAIN}", "{INTERNAL_REGISTRY}/{HOME}/**"]}}',
+    "tested": "match: {tags: [prod]}, registries: {deny: [quay.io/acme/test]}",
+    "fixed": 'match: {tags: ["v*"]}, immutable: {}',
+    "own": "crossNamespace: {}",
+}
+
+
+def policy(*without: str, owner: str = "ops") -> Policy:
+    """Load the strict policy.
+
+    Args:
+        without: Rules that are left out.
+        owner: Who may break the glass.
+    """
+    rules = [f"    - {{name: {name}, mode: enforce, {rule}}}" for name, rule in RULES.items() if name not in without]
+    return policy_of(_POLICY.replace("OWNER", owner) + "\n".join(rules) + "\n")
+
+
 APP, TEST, EVIL, LIB, NEW = (f"sha256:{digit * 64}" for digit in "abcdf")
 _TAGS = {"1": APP, "v1": APP, "v2": TEST, "live": APP, "prod": APP}
 
@@ -68,16 +78,18 @@ class Webhooks:
     """The webhook, between the model and its store.
 
     Args:
+        policy: Its policy.
         exempted: The exemptions that held, each with the review.
         reviews: How many reviews it answered.
     """
 
+    policy: Policy
     exempted: list[tuple[str, str, Review]] = field(default_factory=list)
     reviews: int = 0
 
     def mutate(self, asked: Review) -> Document | None:
         """Complete the object."""
-        decision = admission.mutate(self._read(asked), POLICY)
+        decision = admission.mutate(self._read(asked), self.policy)
         if not decision.patch:
             return asked.object
         patched: Document = jsonpatch.apply_patch(asked.object, [review.operation(each) for each in decision.patch])
@@ -85,7 +97,7 @@ class Webhooks:
 
     def validate(self, asked: Review) -> str | None:
         """Decide, and say why it is denied."""
-        decision = admission.validate(self._read(asked), POLICY)
+        decision = admission.validate(self._read(asked), self.policy)
         if decision.exemption is not None:
             self.exempted.append((decision.exemption.name, decision.exemption.reason, asked))
         return None if decision.allowed else "; ".join(map(str, decision.in_mode(Mode.ENFORCE)))
@@ -95,25 +107,6 @@ class Webhooks:
         return review.of_document(
             {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request_of(asked)}, doors.DOORS
         )
-
-
-def request_of(asked: Review) -> dict[str, Any]:
-    """Write a review of the model as the request of an AdmissionReview."""
-    resource, _, subresource = asked.resource.partition("/")
-    return {
-        "uid": "00000000-0000-4000-8000-000000000000",
-        "kind": {"group": review.GROUP, "version": review.VERSION, "kind": asked.kind},
-        "resource": {"group": review.GROUP, "version": review.VERSION, "resource": resource},
-        **({"subResource": subresource} if subresource else {}),
-        **({"name": asked.name} if asked.name else {}),
-        "namespace": asked.namespace,
-        "operation": asked.operation,
-        "userInfo": {"username": asked.user, "groups": ["system:authenticated"]},
-        "object": asked.object,
-        "oldObject": asked.old_object,
-        "dryRun": asked.dry_run,
-        "options": None,
-    }
 
 
 def is_trusted(pull_spec: str) -> bool:
@@ -147,27 +140,30 @@ def wrong(cluster: Cluster) -> Iterator[Fact]:
             continue
         if stream.meta.annotations.get("openshift.io/image.insecureRepository") == "true":
             yield "insecure", name, "*", "annotation"
-        if stream.repository and not is_trusted(stream.repository):
-            yield "source", name, "*", stream.repository
-        elif stream.repository and is_test(stream.repository):
-            yield "test source", name, "*", stream.repository
+        if stream.repository and (not is_trusted(stream.repository) or is_test(stream.repository)):
+            yield "test source" if is_test(stream.repository) else "source", name, "*", stream.repository
         for tag, spec in stream.tags.items():
             if spec.policy.insecure:
                 yield "insecure", name, tag, "importPolicy"
-            source = spec.source
-            if source is not None and source.kind == "DockerImage":
-                if not is_trusted(source.name):
-                    yield "source", name, tag, source.name
-                elif tag == "prod" and is_test(source.name):
-                    yield "test source", name, tag, source.name
-            elif source is not None and source.namespace not in ("", HOME):
-                yield "foreign", name, tag, source.namespace
+            yield from _wrong_source(name, tag, spec.source or Source())
         for tag in stream.history:
             newest = stream.latest(tag)
-            if newest is not None and not is_trusted(newest.reference):
-                yield "image", name, tag, newest.reference
-            elif newest is not None and tag == "prod" and is_test(newest.reference):
-                yield "test image", name, tag, newest.reference
+            if newest is not None:
+                yield from _denied("image", name, tag, newest.reference)
+
+
+def _wrong_source(name: str, tag: str, source: Source) -> Iterator[Fact]:
+    if source.kind == "DockerImage":
+        yield from _denied("source", name, tag, source.name)
+    elif source.namespace not in ("", HOME):
+        yield "foreign", name, tag, source.namespace
+
+
+def _denied(sort: str, name: str, tag: str, pull_spec: str) -> Iterator[Fact]:
+    if not is_trusted(pull_spec):
+        yield sort, name, tag, pull_spec
+    elif tag == "prod" and is_test(pull_spec):
+        yield f"test {sort}", name, tag, pull_spec
 
 
 def moved(before: Cluster, after: Cluster) -> Iterator[Fact]:

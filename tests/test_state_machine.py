@@ -6,14 +6,22 @@ from typing import Any
 
 import guarded
 import hypothesis.strategies as st
+import pytest
 from guarded import APP, EVIL, HOME, IMPORTER, LIB, PLAIN, PUSHER, REASON, TEST, Fact, Webhooks
 from hypothesis import Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from openshift import controller
 from openshift.api import outcomes
 from openshift.imports import CHECKED
 from openshift.objects import EXTERNAL_REGISTRY, INTERNAL_REGISTRY, Document, Stream
-from openshift.server import Cluster, Outcome, Request
+from openshift.server import Outcome, Request
 from openshift.wire import encode_stream
 
 STREAMS = st.sampled_from(["a", "b"])
@@ -99,6 +107,8 @@ IMPORTED = st.lists(imported(PULL_SPECS | ODD), max_size=3) | st.lists(
 class Sequences(RuleBasedStateMachine):
     """One project, and everything that can be asked of it."""
 
+    policy = guarded.policy()
+
     def __init__(self) -> None:
         super().__init__()
         self.cluster = guarded.beginning()
@@ -116,10 +126,7 @@ class Sequences(RuleBasedStateMachine):
         if dry is None:
             dry = data.draw(st.sampled_from([False] * 9 + [True]), label="dry run")
         request = Request(user, method, resource, HOME, name, body, dry_run=dry, **rest)
-        found = []
-        # Each way is asked of webhooks of its own: what they exempted is of that way.
-        for outcome in outcomes(self.cluster, request, webhooks := Webhooks()):
-            found.append(outcome)
+        found = outcomes(self.cluster, request, webhooks := Webhooks(self.policy))
         outcome = data.draw(st.sampled_from(found), label="outcome") if len(found) > 1 else found[0]
         self.before, self.cluster = self.cluster, outcome.cluster
         self.last = request, outcome, webhooks
@@ -383,10 +390,21 @@ def _family(sort: str) -> str:
     return sort.replace("source", "image")
 
 
-Sequences.TestCase.settings = settings(
-    max_examples=max(300, settings.default.max_examples if settings.default else 0),
-    stateful_step_count=25,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    print_blob=False,
-)
+# A few hundred sequences in `make test`, ten thousand with the profile of `make fuzz`.
+Sequences.TestCase.settings = settings(max_examples=max(300, settings().max_examples), stateful_step_count=25)
 TestSequences = Sequences.TestCase
+
+
+BROKEN = {
+    **{f"without-{rule}": guarded.policy(rule) for rule in guarded.RULES},
+    "an-exemption-for-all": guarded.policy(owner='"*"'),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_policy_that_promises_less_is_noticed(name: str) -> None:
+    """Without any one of the rules, or with an exemption for everybody, the sequences find what they look for."""
+    machine = type("Broken", (Sequences,), {"policy": BROKEN[name]})
+    few = settings(max_examples=300, stateful_step_count=25, phases=[Phase.generate], derandomize=True, database=None)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine, settings=few)
