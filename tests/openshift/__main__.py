@@ -23,12 +23,11 @@ def main() -> int:
         return 0
     found = [difference for trace in traces for difference in comparison.differences(trace)]
     steps = sum(len(trace["steps"]) for trace in traces)
-    for difference in found:
-        print(difference)  # noqa: T201 - a command prints
     differ = "1 step differs" if len(found) == 1 else f"{len(found)} steps differ"
     sequences = "1 sequence" if len(traces) == 1 else f"{len(traces)} sequences"
-    print(f"{sequences}, {steps} steps: {differ} from the model")  # noqa: T201 - a command prints
-    print("Not compared:", *(f"  {what}: {why}" for what, why in comparison.UNCOMPARED.items()), sep="\n")  # noqa: T201 - a command prints
+    left_out = [f"  {what}: {why}" for what, why in comparison.UNCOMPARED.items()]
+    lines = [*map(str, found), f"{sequences}, {steps} steps: {differ} from the model", "Not compared:", *left_out]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 1 if found or not traces else 0
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Final
 
 from webhook.doors import history, ledger, reading
-from webhook.doors.imagestreams import INSECURE, Side, made_insecure, sides, stream_change
+from webhook.doors.imagestreams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
 from webhook.doors.ledger import Ledger, feeds, no_effect
 from webhook.model import NOTHING, Carried, Change, Place, Review, TagChange
 
@@ -39,7 +39,7 @@ LEDGER: Final[Ledger] = {
     "status.tags[].items[].generation": no_effect("the order of the list decides"),
     "status.tags[].conditions": no_effect("what an import came to sets no tag"),
 }
-PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE)
+PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE, OVERWRITTEN)
 
 
 def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
@@ -56,7 +56,9 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         (old.stream, chain.from_iterable(old.faults.values())),
     )
     insecure = made_insecure(review, name, new, old, untouched=False)
-    return (stream, *_imported(review, name, new, old), *insecure, *_pointed(review, name))
+    kept = replace(new, tags=old.tags, repository=old.repository)
+    followed = overwritten(review, name, kept, old, anew=False)
+    return (stream, *_imported(review, name, new, old), *insecure, *followed, *_pointed(review, name))
 
 
 def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:

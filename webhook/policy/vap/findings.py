@@ -108,7 +108,8 @@ def _removed(entry: RuleEntry, named: str) -> str:
 
 
 def _overwritten(entry: RuleEntry, named: str) -> str:
-    selected = all_of((tag_condition(entry.match, "w"), 'w.from.kind != ""'))
+    followed = '!(w.from.kind == "DockerImage" && w.from.name == object.spec.dockerImageRepository + ":" + w.name)'
+    selected = all_of((tag_condition(entry.match, "w"), 'w.from.kind != ""', followed))
     said = sentence(
         '"spec.dockerImageRepository"',
         f'"{HERE}" points at "{HERE}" and may not be pointed at "DockerImage {HERE}:{HERE}"',
