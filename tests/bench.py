@@ -136,10 +136,12 @@ def serve(worker: str, which: str, port: int, directory: Path) -> None:
 
     if worker == "asgi":
         listen = Listen("127.0.0.1", port, 0, 1, 120, 0.0, 1, 7 * 2**20, 1.0)
-        context = Serving(cert, key).context
+        context = Serving(cert, key).context  # it is not renewed here
         run(
             listen,
-            lambda: Served(app().wsgi_app, null_app().wsgi_app, context, lambda _: None, lambda: None, lambda: None),
+            lambda: Served(
+                app().wsgi_app, null_app().wsgi_app, lambda: context, lambda _: None, lambda: None, lambda: None
+            ),
         )
     options = {
         "bind": f"127.0.0.1:{port}", "worker_class": worker, "threads": 4 * CONNECTIONS, "keepalive": 120, "loglevel": "error",

@@ -143,12 +143,16 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 ),
             ),
             Panel(
-                "Policies in force", "More than one while a change is taken up, or where pods do not agree.", "table", 6,
+                "Policies in force", "More than one while a change is taken up, or where pods do not agree.", "table", 4,
                 (("sum by (policy, digest) (istag_webhook_policy_info)", "Pods"),),
                 labels=(("policy", "Policy"), ("digest", "Digest")),
             ),
             Panel(
-                "Versions", "More than one while it is rolled out.", "table", 6,
+                "Warnings about the policy", "Policies that can be used and are dangerous: `istag-webhook policy explain WARNING`.", "table", 4,
+                (("max by (warning) (istag_webhook_policy_warnings) > 0", "Warnings"),), labels=(("warning", "Warning"),),
+            ),
+            Panel(
+                "Versions", "More than one while it is rolled out.", "table", 4,
                 (("sum by (version) (istag_webhook_build_info)", "Pods"),), labels=(("version", "Version"),),
             ),
         ),

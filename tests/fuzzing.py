@@ -27,13 +27,14 @@ def _one(target: str, arguments: list[str]) -> NoReturn:
     """Hand one target to libFuzzer, which ends the process."""
     with atheris.instrument_imports(include=["webhook"]):
         fuzz = importlib.import_module("fuzz")
+    changed = importlib.import_module("mutation").changed
 
     def mutate(data: bytes, longest: int, seed: int) -> bytes:
         random = Random(seed)  # noqa: S311 - libFuzzer's seed makes a run repeatable
-        made: bytes = fuzz.changed(data, random) if random.random() < 0.5 else atheris.Mutate(data, longest)
+        made: bytes = changed(data, random, most=3) if random.random() < 0.5 else atheris.Mutate(data, longest)
         return made[:longest]
 
-    options = {"custom_mutator": mutate} if target in fuzz.REVIEWS_OF else {}
+    options = {"custom_mutator": mutate} if target in fuzz.SEEDS else {}
     # libFuzzer starts itself again to merge, by a shell and by this name.
     atheris.Setup([shlex.join([sys.executable, *sys.argv[:3]]), *arguments], fuzz.TARGETS[target], **options)
     atheris.Fuzz()
@@ -62,8 +63,8 @@ def _keep(target: str) -> bool:
     """Put the fewest short inputs that reach what was reached into the corpus."""
     import fuzz  # noqa: PLC0415 - as above
 
-    if target in fuzz.REVIEWS_OF:
-        return True  # the recorded reviews reach it, and are kept already
+    if target in fuzz.SEEDS:
+        return True  # what is recorded reaches it, and is kept already
     return _run(target, "-set_cover_merge=1", f"-max_len={_KEPT}", str(fuzz.CORPUS / target), str(_FOUND / target)) == 0
 
 

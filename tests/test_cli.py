@@ -39,7 +39,7 @@ def test_policy_validate(tmp_path: Path) -> None:
         (["policy", "export", "--format", "vap", "-"], "name: pinned"),
         (["policy", "explain", "--policy", "-", "pinned"], "-:6"),
         (["policy", "diff", "-", "-"], "-: expected an ImageTagPolicy document, got none"),
-        (["policy", "diff", "-", "shipped"], "rules/pinned: removed (-:6)"),
+        (["policy", "diff", "-", "shipped"], "rules/pinned: removed (-:6:7)"),
         (["check", "--policy", "-", "/dev/null"], "/dev/null: expected a review or a manifest, got nothing"),
     ],
     ids=["validate", "export", "explain", "both-sides", "diff", "check"],

@@ -63,20 +63,20 @@ def test_the_same(policies: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "lines"),
     [
-        ("mode: warn, pin", "pin", ["~ rules/pinned: changed ({a}:11 -> {b}:11)", "    mode: warn -> enforce"]),
+        ("mode: warn, pin", "pin", ["~ rules/pinned: changed ({a}:11:7 -> {b}:11:7)", "    mode: warn -> enforce"]),
         (
             "[quay.io, registry.redhat.io]", "[quay.io, docker.io]",
-            ["~ rules/trusted: changed ({a}:10 -> {b}:10)", '    registries.allow: ["registry.redhat.io"] -> ["docker.io"]'],
+            ["~ rules/trusted: changed ({a}:10:7 -> {b}:10:7)", '    registries.allow: ["registry.redhat.io"] -> ["docker.io"]'],
         ),
         ("name: pinned", "name: fixed", ["~ rules/pinned: renamed"]),
-        ("    - {name: pinned, mode: warn, pin: {digest: true}}\n", "", ["- rules/pinned: removed ({a}:11)"]),
+        ("    - {name: pinned, mode: warn, pin: {digest: true}}\n", "", ["- rules/pinned: removed ({a}:11:7)"]),
         (
             "name: trusted,", "name: trusted, description: ask us, match: {tags: [live]},",
-            ["~ rules/trusted: changed ({a}:10 -> {b}:10)", "    description: (not there) -> ask us",
+            ["~ rules/trusted: changed ({a}:10:7 -> {b}:10:7)", "    description: (not there) -> ask us",
              '    match: (not there) -> {{"tags": ["live"]}}'],
         ),
         ("pin: {digest: true}", "immutable: {}",
-         ["~ rules/pinned: changed ({a}:11 -> {b}:11)", '    pin: {{"digest": true}} -> (not there)', "    immutable: (not there) -> {{}}"]),
+         ["~ rules/pinned: changed ({a}:11:7 -> {b}:11:7)", '    pin: {{"digest": true}} -> (not there)', "    immutable: (not there) -> {{}}"]),
     ],
     ids=["mode", "parameter", "renamed", "removed", "description", "kind"],
 )  # fmt: skip
@@ -85,7 +85,7 @@ def test_entries(policies: tuple[Path, Path], old: str, new: str, lines: list[st
     one, two = policies
     two.write_text(two.read_text().replace(old, new))
     if lines == ["~ rules/pinned: renamed"]:
-        lines = ["~ rules/fixed: renamed ({a}:11 -> {b}:11)", "    name: pinned -> fixed"]
+        lines = ["~ rules/fixed: renamed ({a}:11:7 -> {b}:11:7)", "    name: pinned -> fixed"]
     done = _run(one, two)
     assert done.exit_code == 1, done.output
     assert done.stdout.splitlines()[2:] == [line.format(a=one, b=two) for line in lines]
@@ -99,8 +99,20 @@ def test_the_order_of_defaults(policies: tuple[Path, Path]) -> None:
     done = _run(one, two)
     assert done.exit_code == 1
     assert done.stdout.splitlines()[2:] == [
-        f"~ defaults/two: moved ({one}:8 -> {two}:7)", f"~ defaults/one: moved ({one}:7 -> {two}:8)",
+        f"~ defaults/two: moved ({one}:8:7 -> {two}:7:7)", f"~ defaults/one: moved ({one}:7:7 -> {two}:8:7)",
     ]  # fmt: skip
+
+
+def test_ignored_warnings(policies: tuple[Path, Path]) -> None:
+    """A warning that only one of the policies ignores is a difference too."""
+    one, two = policies
+    one.write_text(one.read_text() + "  ignore: [alias-bypass, implicit-existing]\n")
+    two.write_text(two.read_text() + "  ignore: [implicit-existing, empty-match]\n")
+    done = _run(one, two)
+    assert (done.exit_code, done.stdout.splitlines()[2:]) == (
+        1, ["+ ignore/empty-match: added", "- ignore/alias-bypass: removed"],
+    )  # fmt: skip
+    assert _run(one, one).exit_code == 0
 
 
 def test_changes(policies: tuple[Path, Path], tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ FAMILIES = {
     "istag_webhook_policy_last_load_successful": ("gauge", set()),
     "istag_webhook_policy_loaded_timestamp_seconds": ("gauge", set()),
     "istag_webhook_policy_info": ("gauge", {"policy", "digest"}),
+    "istag_webhook_policy_warnings": ("gauge", {"warning"}),
     "istag_webhook_certificate_expiry_timestamp_seconds": ("gauge", set()),
     "istag_webhook_faults": ("counter", set()),
     "istag_webhook_worker_starts": ("counter", set()),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from webhook.documents.lines import Mark
 from webhook.model import Finding, Mode
 from webhook.report import writer
 from webhook.report.header import Header
@@ -27,7 +28,7 @@ def _outcome(namespace: str, tag: str, *modes: Mode) -> Outcome:
         name="app",
         tags=({"path": "spec.tags[0]", "tag": f"{namespace}/app:{tag}", "from": "", "to": ""},) if tag else (),
         findings=findings,
-        lines=(0,) * len(findings),
+        marks=(Mark(),) * len(findings),
     )
 
 

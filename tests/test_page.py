@@ -64,7 +64,7 @@ def _outcome(number: int, **given: Any) -> Outcome:
     elif number % 5 == 2:
         values |= {"verdict": ALLOW, "findings": (), "patch": (PatchOp("add", "/tag/x", "y"),)}
     values |= given
-    return Outcome(**values, lines=(values["origin"].line,) * len(values["findings"]))
+    return Outcome(**values, marks=(values["origin"].mark,) * len(values["findings"]))
 
 
 def _header(command: str) -> Header:

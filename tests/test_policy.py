@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import HEAD, decoded, docker, policy_of, review_of
+from support import HEAD, decoded, docker, policy_of, review_of, without_columns
 
 from webhook import admission
 from webhook.errors import PolicyRefused
@@ -25,7 +25,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
     path.write_text(text)
     with pytest.raises(PolicyRefused) as refused:
         load(path)
-    return [str(fault).replace(f"{path}:", "") for fault in refused.value.faults]
+    return [without_columns(str(fault)).replace(f"{path}:", "") for fault in refused.value.faults]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         pytest.param(
             HEAD + "spec:\n  rules:\n    - name: a\n      registries:\n        allow:\n          - quay.io\n          - busybox\n          - quay.io\n",
             [
-                '10: spec.rules[0].registries.allow[1]: "busybox": expected a registry first, such as docker.io/library/busybox',
+                '10: spec.rules[0].registries.allow[1]: "busybox" matches no image reference: it has no registry; expected a registry such as quay.io or *.example.com, or a repository such as quay.io/acme/**; write "docker.io/library/busybox"',
                 '11: spec.rules[0].registries.allow[2]: "quay.io" stands twice in the list',
             ],
             id="globs",
@@ -100,7 +100,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         ),
         pytest.param(
             HEAD + f"spec: {{rules: [{_RULE}, {_RULE}]}}",
-            ['4: spec.rules[1].name: the name "a" is taken by spec.rules[0].name in 4'],
+            ['4: spec.rules[1].name: the name "a" is taken by spec.rules[0].name in 4:17'],
             id="name-twice",
         ),
         pytest.param(
@@ -251,7 +251,7 @@ def test_unreadable_in_a_directory(tmp_path: Path) -> None:
     with pytest.raises(PolicyRefused) as refused:
         load(tmp_path)
     assert [str(fault).partition(": ")[0] for fault in refused.value.faults] == [
-        f"{tmp_path}/a.yaml", f"{tmp_path}/b.yaml", f"{tmp_path}/c.yaml:4",
+        f"{tmp_path}/a.yaml", f"{tmp_path}/b.yaml", f"{tmp_path}/c.yaml:4:17",
     ]  # fmt: skip
 
 

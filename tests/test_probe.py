@@ -1,267 +1,456 @@
-"""`istag-webhook probe` against a real API server and the real webhook: with the rights of its component, and no others."""
+"""`istag-webhook probe` against a stand-in for openshift-apiserver, which calls the real webhook over TLS."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cel
 import pytest
-import yaml
-from apiserver import ApiServer, Said, path_of
+from admitting import Attributes
+from apiserver import Said
 from click.testing import CliRunner
+from imageapi import ImageApi, serving_images
 from installed import VALIDATING, calling, shipped
 from serving import Server, serving, until
 from support import HEAD
 
-from webhook import doors
+from webhook import admission, doors
 from webhook.cli import main
 from webhook.errors import ClusterRefused
-from webhook.probe import Verdict
-from webhook.probe.request import STREAM, requests
+from webhook.model import Finding
+from webhook.policy import load
+from webhook.probe import Answer, Probed, Verdict
+from webhook.probe.request import STREAM, request
 from webhook.probe.selector import selects
-from webhook.probe.verdict import Answer, exit_code, refusal
+from webhook.probe.verdict import denial
+from webhook.review import of_document
 
-_COMPONENT = Path(__file__).parent.parent / "manifests" / "components" / "probe"
-_ACCOUNT = "system:serviceaccount:istag-webhook:istag-webhook-probe"
-_PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 _NAME = "validate.istag-webhook.io"
-_OURS = "istag-webhook"
+_ALL = tuple(doors.DOORS)
+_CLOSED = dict.fromkeys(_ALL, "closed")
+_NOTHING = "https://localhost:1/validate"  # nothing listens there
+_THEIRS = "validate.example.com"
 
 
 @dataclass(frozen=True)
-class Probed:
-    """A cluster with the probe's namespace, and a webhook that is called where the tests say."""
+class Cluster:
+    """A stand-in with the probe's namespace and stream, and a webhook that it calls."""
 
-    api: ApiServer
+    api: ImageApi
     server: Server
     kubeconfig: Path
 
     def run(self, *arguments: str) -> Said:
-        """Run the command as its service account."""
+        """Run the command."""
         done = CliRunner().invoke(main, ["probe", "--kubeconfig", str(self.kubeconfig), *arguments])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return Said(done.exit_code, done.stdout, done.stderr)
 
     def verdicts(self, *arguments: str) -> tuple[int, dict[str, str]]:
-        """Run the command, and return its exit code and the verdict of each door."""
+        """Run the command; return its exit code and the verdict of each resource. It must leave the streams alone."""
+        before = json.dumps(sorted(self.api.streams.items()))
         said = self.run("--format", "json", *arguments)
-        assert not said.err
-        return said.code, {each["door"]: each["verdict"] for each in json.loads(said.out)["doors"]}
+        assert json.dumps(sorted(self.api.streams.items())) == before
+        document = json.loads(said.out)
+        assert (said.err, document["left"]) == ("", [])
+        return said.code, {each["door"]: each["verdict"] for each in document["doors"]}
 
     def configure(self, *resources: str, **fields: Any) -> None:
-        """Install the shipped configuration for these resources alone, with other fields where they are given."""
+        """Install the shipped configuration for these resources alone, with other fields if given."""
         document = calling(shipped()[VALIDATING], f"https://localhost:{self.server.port}", self.server.ca)
         (webhook,) = document["webhooks"]
         webhook["rules"][0]["resources"] = list(resources)
-        own = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [STREAM]}]}
-        webhook.update({"namespaceSelector": own, **fields})
-        self.remove()
-        made = self.api.request("POST", _PATH, document)
-        assert made.status == 201, made.document
+        if "url" in fields:
+            webhook["clientConfig"]["url"] = fields.pop("url")
+        webhook.update(fields)
+        self.api.configurations = {"istag-webhook": document}
 
-    def remove(self) -> None:
-        """Remove the webhook configuration."""
-        self.api.request("DELETE", f"{_PATH}/{_OURS}")
+    def add(self, **fields: Any) -> None:
+        """Install a webhook of somebody else for all resources."""
+        before = self.api.configurations
+        self.configure(*_ALL, name=_THEIRS, **fields)
+        self.api.configurations = {**before, "theirs": self.api.configurations["istag-webhook"]}
 
-    def stored(self) -> dict[str, list[Any]]:
-        """Return everything of image.openshift.io in the probe's namespace, with its version."""
-        return {
-            door: [
-                (each["metadata"]["name"], each["metadata"]["resourceVersion"])
-                for each in self.api.request("GET", path_of(door, STREAM)).document["items"]
-            ]
-            for door in doors.RESOURCES
-        }
+
+@contextmanager
+def _cluster(directory: Path, server: Server) -> Iterator[Cluster]:
+    with serving_images(directory) as (api, kubeconfig):
+        api.namespaces[STREAM] = {"kubernetes.io/metadata.name": STREAM}
+        api.create(STREAM, STREAM)
+        cluster = Cluster(api, server, kubeconfig)
+        cluster.configure(*_ALL)
+        yield cluster
 
 
 @pytest.fixture(scope="module")
-def probed(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probed]:
-    """A running webhook, and the objects of the probe's component."""
-    documents = [
-        each for name in ("namespace", "rbac") for each in yaml.safe_load_all((_COMPONENT / f"{name}.yaml").read_text())
-    ]
-    documents[0]["metadata"]["labels"] = {"kubernetes.io/metadata.name": STREAM}  # servers since 1.21 set it themselves
-    ours = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _OURS}}
-    applied = api.kubectl("apply", "-f", "-", stdin=[ours, *documents])
-    assert applied.code == 0, applied.err
-    try:
-        with serving(tmp_path_factory.mktemp("probed")) as server:
-            yield Probed(api, server, api.kubeconfig_of(_ACCOUNT))
-    finally:
-        api.request("DELETE", f"{_PATH}/{_OURS}")
-        api.kubectl("delete", "namespace", STREAM, "--wait=false")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A webhook with the shipped policy."""
+    with serving(tmp_path_factory.mktemp("probed")) as server:
+        yield server
 
 
-_ALL = tuple(doors.DOORS)
-_CLOSED = dict.fromkeys(_ALL, "closed")
+@pytest.fixture
+def cluster(server: Server, tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster in which the shipped configuration is installed."""
+    with _cluster(tmp_path, server) as cluster:
+        yield cluster
 
 
-def _soon(probed: Probed, expected: tuple[int, dict[str, str]], *arguments: str) -> None:
-    """Hold that this comes to be said, as soon as the API server knows of the configuration, and nothing is stored."""
-    before = probed.stored()
-    until(lambda: probed.verdicts(*arguments) == expected, f"the probe to say {expected}")
-    assert probed.stored() == before
-
-
-def test_every_door_is_closed(probed: Probed) -> None:
-    """Where the API server asks us of every door, each is closed, and the table says by which rule."""
-    probed.configure(*_ALL)
-    _soon(probed, (0, _CLOSED))
-    said = probed.run()
-    assert [line.split()[:2] for line in said.out.splitlines()] == [[door, "closed"] for door in _ALL]
-    assert all(f'admission webhook "{_NAME}" denied the request: ' in line for line in said.out.splitlines())
+def test_every_resource_is_closed(cluster: Cluster) -> None:
+    """If the API server calls the webhook for every resource, each is closed by the rule for probes."""
+    assert cluster.verdicts() == (0, _CLOSED)
+    said = cluster.run()
+    lines = said.out.splitlines()
+    assert [line.split()[:2] for line in lines] == [[door, "closed"] for door in _ALL]
+    for line in lines:
+        assert f'admission webhook "{_NAME}" denied the request: ' in line
+        assert line.endswith(f"policy in force: {load()} (rule {admission.PROBE_RULE})")
 
 
 @pytest.mark.parametrize("door", _ALL)
-def test_one_door_is_open(probed: Probed, door: str) -> None:
-    """A door that the configuration forgets is found, whatever the others are; nothing is stored through it."""
-    probed.configure(*(each for each in _ALL if each != door))
-    _soon(probed, (1, {**_CLOSED, door: "open"}))
+@pytest.mark.parametrize("streams", [True, False], ids=["with-a-stream", "without"])
+def test_one_resource_is_open(cluster: Cluster, door: str, *, streams: bool) -> None:
+    """A resource that the configuration forgets is found, and nothing is stored through it."""
+    cluster.configure(*(each for each in _ALL if each != door))
+    expected = {**_CLOSED, door: "open"}
+    if not streams:
+        cluster.api.streams.clear()
+        expected["imagestreams/status"] = "unknown"
+    code = 1 if "open" in expected.values() else 2
+    assert cluster.verdicts() == (code, expected)
 
 
-def test_no_configuration(probed: Probed) -> None:
-    """Without a webhook configuration every door is open, and that is why."""
-    probed.remove()
-    _soon(probed, (1, dict.fromkeys(_ALL, "open")))
-    assert all(line.endswith(": there is no such webhook configuration") for line in probed.run().out.splitlines())
+@pytest.mark.parametrize("allowed", [None, ("quay.io",)], ids=["any-registry", "allowed-registries"])
+def test_no_configuration(cluster: Cluster, allowed: tuple[str, ...] | None) -> None:
+    """Without a webhook configuration every resource is open, whatever registries may be imported from."""
+    cluster.api.configurations, cluster.api.allowed = {}, allowed
+    assert cluster.verdicts() == (1, dict.fromkeys(_ALL, "open"))
+    assert cluster.run().out.count("there is no webhook configuration istag-webhook: ") == len(_ALL)
 
 
 @pytest.mark.parametrize(("policy", "code", "verdict"), [("Fail", 2, "down"), ("Ignore", 1, "open")])
-def test_the_webhook_is_down(probed: Probed, policy: str, code: int, verdict: str) -> None:
-    """A webhook that cannot be called closes its doors, or with `failurePolicy: Ignore` opens them."""
-    probed.configure(*_ALL, failurePolicy=policy, clientConfig={"url": "https://localhost:1/validate"})
-    _soon(probed, (code, dict.fromkeys(_ALL, verdict)))
+def test_the_webhook_is_down(cluster: Cluster, policy: str, code: int, verdict: str) -> None:
+    """A webhook that cannot be called is down; with `failurePolicy: Ignore` its resources are open."""
+    cluster.configure(*_ALL, failurePolicy=policy, url=_NOTHING)
+    assert cluster.verdicts() == (code, dict.fromkeys(_ALL, verdict))
+
+
+def test_the_webhook_answers_an_error(cluster: Cluster) -> None:
+    """A webhook that answers an HTTP error is down as well."""
+    cluster.configure(*_ALL, url=f"https://localhost:{cluster.server.port}/elsewhere")
+    assert cluster.verdicts() == (2, dict.fromkeys(_ALL, "down"))
 
 
 @pytest.mark.parametrize(
-    ("fields", "code", "sentence"),
-    [
-        ({}, 0, "somebody else refused it: "),
-        ({"clientConfig": {"url": "https://localhost:1/x"}}, 2, "another webhook could not be called: "),
-    ],
-    ids=["refuses", "is-down"],
+    ("fields", "sentence"),
+    [({}, "another webhook denied the request: "), ({"url": _NOTHING}, "another webhook failed: ")],
+    ids=["denies", "is-down"],
 )
-def test_somebody_else(probed: Probed, fields: dict[str, Any], code: int, sentence: str) -> None:
-    """Neither a refusal that is not ours nor another webhook that is down says anything of our door."""
-    probed.configure(*_ALL, name="validate.example.com", **fields)
-    until(lambda: probed.verdicts()[0] == code, "the other webhook")
-    document = probed.api.request("GET", f"{_PATH}/{_OURS}").document
-    theirs = {"metadata": {"name": "theirs"}, "webhooks": document["webhooks"]}
-    assert probed.api.request("POST", _PATH, theirs).status == 201
-    try:
-        probed.configure("imagestreamtags", failurePolicy="Ignore", clientConfig={"url": "https://localhost:1/x"})
-        _soon(probed, (2, dict.fromkeys(_ALL, "unknown")))
-        assert all(sentence in line for line in probed.run().out.splitlines())
-    finally:
-        probed.api.request("DELETE", f"{_PATH}/theirs")
+@pytest.mark.parametrize("ours", [True, False], ids=["ours-is-asked", "ours-is-not"])
+def test_another_webhook(cluster: Cluster, fields: dict[str, Any], sentence: str, *, ours: bool) -> None:
+    """Neither a denial by another webhook nor its failure says anything about ours, unless ours is called first."""
+    cluster.configure(*_ALL if ours else _ALL[:1])
+    cluster.add(**fields)
+    opened = dict.fromkeys(_ALL if not ours else (), "unknown") | dict.fromkeys(_ALL[:1], "closed")
+    assert cluster.verdicts() == ((0, _CLOSED) if ours else (2, opened))
+    assert cluster.run().out.count(sentence) == (0 if ours else len(_ALL) - 1)
 
 
-def test_a_policy_that_refuses_nothing(probed: Probed, tmp_path: Path) -> None:
-    """What the policy would let through is not sent; the rule `schema` refuses at the other doors under any policy."""
-    (tmp_path / "policy.yaml").write_text(HEAD + "spec: {rules: [{name: few, tagLimit: {max: 3}}]}")
-    probed.configure(*_ALL)
-    unknown = ("imagestreams", "imagestreams/status", "imagestreamimports")
-    _soon(probed, (2, {**_CLOSED, **dict.fromkeys(unknown, "unknown")}), "--policy", str(tmp_path))
-    said = probed.run("--policy", str(tmp_path))
-    assert "imagestreams         unknown  the policy test refuses nothing of what could be sent here" in said.out
+@pytest.mark.parametrize("door", ["imagestreamtags", "imagestreamimports", "imagestreams/status"])
+def test_the_api_server_denies_it(cluster: Cluster, door: str) -> None:
+    """What RBAC denies is unknown, not closed."""
+    cluster.api.denied = frozenset({door})
+    assert cluster.verdicts() == (2, {**_CLOSED, door: "unknown"})
 
 
-def test_the_second_that_may_be_sent(probed: Probed, tmp_path: Path) -> None:
-    """A policy of registries alone refuses what comes from nowhere, at each door where a source can be named."""
-    (tmp_path / "policy.yaml").write_text(HEAD + "spec: {rules: [{name: ours, registries: {allow: [quay.io]}}]}")
-    with serving(tmp_path, "--policy", str(tmp_path / "policy.yaml")) as server:
-        replace(probed, server=server).configure(*_ALL)
-        _soon(probed, (0, _CLOSED), "--policy", str(tmp_path / "policy.yaml"))
+_EVERYBODY = 'exemptions: [{name: all, users: ["*"], groups: ["*"]}]'
 
 
-def test_a_namespace_that_is_left_out(probed: Probed) -> None:
-    """Of a namespace that the configuration leaves out nothing can be told, nor of one that is not there."""
-    probed.configure(*_ALL, namespaceSelector={"matchLabels": {"judged": "yes"}})
-    said = probed.run()
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "rules: [{name: few, tagLimit: {max: 3}}]",
+        "rules: [{name: some, mode: warn, pin: {denyTags: [latest]}}, {name: s, mode: audit, schema: {}}]",
+        f"{_EVERYBODY}, rules: [{{name: few, tagLimit: {{max: 3}}}}]",
+        "rules: [{name: ours, registries: {allow: [quay.io]}}, {name: named, annotations: {require: {a: b}}}]",
+        "rules: [{name: none, match: {namespaces: [other]}, pin: {digest: true}}]",
+    ],
+    ids=["denies-nothing", "schema-only-audited", "exempts-everybody", "denies-much", "of-other-namespaces"],
+)
+def test_any_policy(cluster: Cluster, tmp_path: Path, spec: str) -> None:
+    """A probe is denied under every policy, and whoever sends it."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(HEAD + f"spec: {{{spec}}}\n")
+    with serving(tmp_path, "--policy", str(path)) as server:
+        other = Cluster(cluster.api, server, cluster.kubeconfig)
+        other.configure(*_ALL)
+        assert other.verdicts() == (0, _CLOSED)
+        assert other.verdicts("--policy", str(path)) == (0, _CLOSED)
+        said = other.run("--policy", str(Path(admission.__file__).parent / "policy" / "default.yaml"))
+        assert said.code == 0
+        assert said.err == f"another policy than {load()} is in force: {', '.join(_ALL)}\n"
+
+
+def test_a_policy_that_cannot_be_used(cluster: Cluster, tmp_path: Path) -> None:
+    """A policy with a fault ends the command before anything is sent."""
+    (tmp_path / "policy.yaml").write_text(HEAD + "spec: {rules: [{name: few, tagLimits: {max: 3}}]}\n")
+    said = cluster.run("--policy", str(tmp_path / "policy.yaml"))
+    assert (said.code, said.out, cluster.api.asked) == (2, "", [])
+    assert "tagLimits" in said.err
+
+
+def test_something_is_left_behind(cluster: Cluster) -> None:
+    """What an API server stores all the same is reported, by name, and the exit code is not 0."""
+    cluster.configure(*(each for each in _ALL if each != "imagestreamimports"))
+    cluster.api.heeds_versions = False
+    said = cluster.run("--format", "json")
+    (left,) = set(cluster.api.streams) - {(STREAM, STREAM)}
+    assert (said.code, json.loads(said.out)["left"]) == (1, [f"image stream {'/'.join(left)}"])
+    assert said.err == f"left behind: image stream {'/'.join(left)}; remove it\n"
+
+
+def test_it_cannot_be_told_what_is_left_behind(cluster: Cluster) -> None:
+    """A run whose streams cannot be listed afterwards is never a success; one that cannot list before sends nothing."""
+    cluster.api.denied = frozenset({"imagestreams"})
+    said = cluster.run()
+    assert (said.code, said.out) == (2, "")
+    assert "is forbidden" in said.err
+    assert cluster.api.asked == ["GET imagestreams"]
+    closed = tuple(Answer(door, Verdict.CLOSED, "") for door in _ALL)
+    assert (Probed(closed).exit_code, Probed(closed, unlisted="no").exit_code) == (0, 2)
+
+
+@pytest.mark.parametrize(("moves", "verdict"), [(3, "closed"), (99, "unknown")], ids=["moves-a-little", "never-still"])
+def test_the_stream_moves(cluster: Cluster, moves: int, verdict: str) -> None:
+    """If somebody else writes the stream meanwhile, its status is tried again, a few times."""
+    cluster.api.moves = moves
+    said = cluster.run("--format", "json")
+    found = {each["door"]: each["verdict"] for each in json.loads(said.out)["doors"]}
+    assert (said.code, found) == (0 if verdict == "closed" else 2, {**_CLOSED, "imagestreams/status": verdict})
+    assert cluster.api.asked.count("PUT imagestreams/status") == min(moves, 4) + 1
+
+
+def test_another_stream_serves(cluster: Cluster) -> None:
+    """The status of any image stream of the namespace can be asked for."""
+    cluster.api.streams.clear()
+    cluster.api.create(STREAM, "app", annotations={"a": "b"})
+    assert cluster.verdicts() == (0, _CLOSED)
+
+
+def test_no_stream(cluster: Cluster) -> None:
+    """Without an image stream nothing can be told of the status; the sentence says how to make one."""
+    cluster.api.streams.clear()
+    assert cluster.verdicts() == (2, {**_CLOSED, "imagestreams/status": "unknown"})
+    assert f"has no image stream: oc create imagestream {STREAM} -n {STREAM}" in cluster.run().out
+
+
+def test_a_resource_that_is_not_served(cluster: Cluster) -> None:
+    """A resource that this API server does not serve is absent: then not all six are closed."""
+    cluster.api.served = tuple(each for each in cluster.api.served if each != "imagetags")
+    assert cluster.verdicts() == (2, {**_CLOSED, "imagetags": "absent"})
+
+
+def test_a_namespace_that_is_left_out(cluster: Cluster) -> None:
+    """Nothing is sent to a namespace that the configuration leaves out, nor to one that does not exist."""
+    cluster.configure(*_ALL, namespaceSelector={"matchLabels": {"judged": "yes"}})
+    said = cluster.run()
     assert (said.code, said.out, said.err) == (
         2, "", f"namespace {STREAM} is left out by the namespaceSelector of istag-webhook; expected one that is not\n",
     )  # fmt: skip
-    missing = probed.run("--namespace", "missing", "--kubeconfig", str(probed.api.kubeconfig))
+    missing = cluster.run("--namespace", "missing")
     assert (missing.code, missing.err) == (
         2,
         'namespaces "missing" not found: a probe needs one: oc create namespace missing\n',
     )
+    assert cluster.api.asked == []
 
 
-def test_a_stream_that_is_not_there(probed: Probed) -> None:
-    """Without its image stream nothing can be told of the status; the sentence says how to make it."""
-    probed.configure(*_ALL)
-    stream = probed.api.request("GET", path_of("imagestreams", STREAM, STREAM)).document
-    assert probed.api.request("DELETE", path_of("imagestreams", STREAM, STREAM)).status == 200
-    try:
-        _soon(probed, (2, {**_CLOSED, "imagestreams/status": "unknown"}))
-        assert f"oc create imagestream {STREAM} -n {STREAM}" in probed.run().out
-    finally:
-        del stream["metadata"]["resourceVersion"]
-        until(lambda: probed.api.request("POST", path_of("imagestreams", STREAM), stream).status == 201, "the stream")
+def test_the_record_says_dry_run(cluster: Cluster) -> None:
+    """Each request is recorded as a denied dry run, by the rule for probes alone."""
+    before = len(cluster.server.records())
+    assert cluster.run().code == 0
+    records = until(lambda: cluster.server.records()[before:][: len(_ALL)], "the records")
+    until(lambda: len(cluster.server.records()) == before + len(_ALL), "all records")
+    records = cluster.server.records()[before:]
+    assert [record["door"] for record in records] == list(_ALL)
+    for record in records:
+        assert (record["verdict"], record["dryRun"]) == ("deny", True)
+        assert [finding["rule"] for finding in record["findings"]] == [admission.PROBE_RULE]
 
 
-def test_a_door_that_is_not_served(probed: Probed) -> None:
-    """A door that this API server does not have is none, and no reason to be alarmed."""
-    probed.configure(*_ALL)
-    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/imagetags.image.openshift.io"
-
-    def serve(*, served: bool) -> None:
-        patch = [{"op": "replace", "path": "/spec/versions/0/served", "value": served}]
-        answer = probed.api.request("PATCH", path, patch, Content_Type="application/json-patch+json")
-        assert answer.status == 200, answer.document
-        until(
-            lambda: (probed.api.request("GET", path_of("imagetags")).status == 200) is served, "imagetags to come or go"
-        )
-
-    serve(served=False)
-    try:
-        expected = {**_CLOSED, "imagetags": "absent"}
-        until(lambda: probed.verdicts() == (0, expected), f"the probe to say {expected}")
-    finally:
-        serve(served=True)
-        until(lambda: probed.verdicts() == (0, _CLOSED), "imagetags to be known again")
+@pytest.mark.parametrize("door", _ALL)
+def test_no_condition_spares_what_is_sent(door: str) -> None:
+    """The conditions of the shipped configuration let the API server call us: else the probe would report it open."""
+    (webhook,) = shipped()[VALIDATING]["webhooks"]
+    review = _review(door)
+    variables = {"request": review, "object": review["object"], "oldObject": review["oldObject"]}
+    spared = [
+        each["name"] for each in webhook.get("matchConditions", ())
+        if cel.compile(each["expression"]).execute(variables) is not True
+    ]  # fmt: skip
+    assert spared == []
 
 
-def _rights() -> list[str]:
-    """Return each verb on each resource that the component grants."""
-    roles = [
-        each for each in yaml.safe_load_all((_COMPONENT / "rbac.yaml").read_text()) if each["kind"].endswith("Role")
-    ]
-    return [
-        f"{verb} {resource}"
-        for role in roles
-        for rule in role["rules"]
-        for verb in rule["verbs"]
-        for resource in rule["resources"]
-    ]
+def _review(door: str) -> dict[str, Any]:
+    """Return the request of the review of what is sent."""
+    stream = {"metadata": {"name": STREAM, "namespace": STREAM}, "spec": {}, "status": {}}
+    sent = request(door, STREAM, "1", stream)
+    assert sent is not None
+    old = stream if sent.replaces else None
+    operation = "UPDATE" if sent.replaces else "CREATE"
+    return Attributes(door, STREAM, {}, sent.body["metadata"]["name"], operation, sent.body, old).request()
 
 
-def test_its_rights_are_enough_and_none_too_many(probed: Probed) -> None:
-    """The component's roles let everything be asked; without one of their rights something is not told."""
-    probed.configure(*_ALL)
-    path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
-    everyone = probed.api.request("GET", f"{path}/test-images").document
-    assert probed.api.request("DELETE", f"{path}/test-images").status == 200
-    try:
-        _soon(probed, (0, _CLOSED))
-        used = {
-            f"{event['verb']} {'/'.join(filter(None, (event['objectRef']['resource'], event['objectRef'].get('subresource'))))}"
-            for event in probed.api.audited(STREAM)
-            if event["user"]["username"] == _ACCOUNT
-        }
-        assert used >= {right for right in _rights() if "configurations" not in right}
-    finally:
-        del everyone["metadata"]["resourceVersion"], everyone["metadata"]["uid"]
-        assert probed.api.request("POST", path, everyone).status == 201
+@pytest.mark.parametrize("door", _ALL)
+def test_other_policies_have_nothing_to_say(door: str) -> None:
+    """But for its mark a request breaks no rule of the shipped policy: no other policy is likely to deny it."""
+    sent = _review(door)
+    assert [each.rule for each in _findings(sent)] == [admission.PROBE_RULE]
+    sent["object"]["metadata"].pop("annotations", None)
+    (sent["object"].get("status") or {}).pop("tags", None)
+    assert [each for each in _findings(sent) if each.rule != "schema"] == []
 
 
-def test_a_right_that_is_missing(probed: Probed) -> None:
-    """Who may not ask is told so by the API server."""
-    said = probed.run("--kubeconfig", str(probed.api.kubeconfig_of("nobody")))
-    assert (said.code, said.out) == (2, "")
-    assert 'cannot get resource "namespaces"' in said.err
+def _findings(sent: dict[str, Any]) -> tuple[Finding, ...]:
+    """Return what the shipped policy finds in a request."""
+    document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": sent}
+    return admission.validate(of_document(document, doors.DOORS), load()).findings
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "denied"),
+    [
+        ([], ["istag-webhook-probe-1"], True),
+        (["istag-webhook-probe-1"], ["istag-webhook-probe-1", "istag-webhook-probe-2"], True),
+        (["istag-webhook-probe-1"], ["istag-webhook-probe-1"], False),
+        (["istag-webhook-probe-1"], [], False),
+        ([], ["istag-webhook-probe"], False),
+        ([], ["live"], False),
+    ],
+)
+def test_what_marks_a_status(old: list[str], new: list[str], *, denied: bool) -> None:
+    """A status is marked by a tag that is new in it: one that stands there hinders nobody."""
+    sent = _review("imagestreams/status")
+    del sent["object"]["metadata"]["annotations"]
+    for document, names in ((sent["oldObject"], old), (sent["object"], new)):
+        document["status"] = {"dockerImageRepository": "", "tags": [{"tag": name, "items": []} for name in names]}
+    found = [each for each in _findings(sent) if each.rule == admission.PROBE_RULE]
+    assert [each.field for each in found] == (["status.tags"] if denied else [])
+
+
+@pytest.mark.parametrize("metadata", [None, [], "x", {"annotations": None}, {"annotations": ["istag-webhook/probe"]}])
+def test_what_marks_nothing(metadata: Any) -> None:
+    """Whatever has not the form of metadata marks nothing, and ends nothing."""
+    sent = _review("imagestreamimports")
+    sent["object"] = {**sent["object"], "metadata": metadata}
+    assert admission.PROBE_RULE not in [each.rule for each in _findings(sent)]
+
+
+def test_the_denial_is_explained(cluster: Cluster) -> None:
+    """What a user who sends the mark reads can be pasted into `policy explain`."""
+    line = cluster.run().out.splitlines()[0]
+    for words in (line, admission.PROBE_RULE, line[:-6] + "..."):
+        done = CliRunner().invoke(main, ["policy", "explain", words])
+        assert (done.exit_code, done.stdout) == (0, admission.PROBE_EXPLAINED + "\n")
+
+
+def test_what_is_sent_cannot_be_stored() -> None:
+    """The names of imagestreamtags and imagetags are none that a stream can have: real answers to such a name."""
+    verdicts = json.loads((Path(__file__).parent / "api-server-verdicts.json").read_text())
+    (seen,) = [each for each in verdicts if each["label"] == "stream bad double dash dot"]
+    assert (seen["code"], seen["reviews"]) == (422, "M,V")  # both webhooks were called first
+    for door in ("imagestreamtags", "imagetags"):
+        sent = request(door, "app", "1", None)
+        assert sent is not None
+        assert ".." in sent.body["metadata"]["name"].partition(":")[0]
+    error = ClusterRefused(seen["message"], seen["code"], {"details": {"kind": "ImageStream"}})
+    assert denial("imagestreamtags", error, [_NAME]).verdict is Verdict.OPEN
+
+
+_FORBIDDEN = [{"reason": "FieldValueForbidden"}]
+
+
+@pytest.mark.parametrize(
+    ("door", "status", "details", "verdict"),
+    [
+        # What was seen on openshift-apiserver 4.22 and 4.20, in each spelling.
+        ("imagestreamtags", 422, {"kind": "ImageStream"}, "open"),
+        ("imagestreamtags", 422, {"kind": "imagestreams"}, "open"),
+        ("imagestreamtags", 422, {"kind": "ImageStreamTag"}, "unknown"),
+        ("imagestreamtags", 403, {"kind": "imagestreamtags"}, "unknown"),
+        ("imagetags", 422, {"kind": "ImageStream"}, "open"),
+        ("imagetags", 422, {"kind": "ImageTag"}, "unknown"),
+        ("imagestreams", 422, {"kind": "ImageStream"}, "unknown"),
+        ("imagestreams", 409, {"kind": "imagestreams"}, "unknown"),
+        ("imagestreams", 404, {"kind": "namespaces"}, "unknown"),
+        ("imagestreams/status", 404, {"kind": "imagestreams"}, "unknown"),
+        ("imagestreams/status", 422, {"kind": "ImageStream"}, "unknown"),
+        ("imagestreams/status", 409, {"kind": "imagestreams"}, "unknown"),
+        ("imagestreamimports", 404, {"kind": "imagestreamimports"}, "open"),
+        ("imagestreamimports", 404, {"kind": "ImageStreamImport"}, "open"),
+        ("imagestreamimports", 404, {"kind": "imagestreams"}, "open"),
+        ("imagestreamimports", 404, {"kind": "ImageStream"}, "open"),
+        ("imagestreamimports", 404, {"kind": "namespaces"}, "unknown"),
+        ("imagestreamimports", 404, {}, "unknown"),
+        ("imagestreamimports", 409, {"kind": "imagestream"}, "open"),
+        ("imagestreamimports", 422, {"kind": "ImageStreamImport"}, "unknown"),
+        ("imagestreamimports", 422, {"kind": "ImageStreamImport", "causes": _FORBIDDEN}, "open"),
+        ("imagestreamimports", 422, {"kind": "ImageStreamImport", "causes": [*_FORBIDDEN, {}]}, "unknown"),
+        ("imagestreammappings", 404, {"kind": "imagestreammappings"}, "open"),
+        ("imagestreammappings", 404, {"kind": "ImageStreamMapping"}, "open"),
+        ("imagestreammappings", 404, {"kind": "imagestreams"}, "open"),
+        ("imagestreammappings", 403, {"kind": "imagestreammappings"}, "unknown"),
+        ("imagestreammappings", 422, {"kind": "ImageStreamMapping"}, "unknown"),
+        ("imagestreammappings", 429, {"kind": "imagestreammappings"}, "unknown"),
+        ("imagestreammappings", 0, None, "unknown"),
+    ],
+)  # fmt: skip
+def test_answers_of_the_api_server(door: str, status: int, details: dict[str, Any] | None, verdict: str) -> None:
+    """An answer about the stream behind a resource came after the webhooks, one about the object itself before them."""
+    error = ClusterRefused("no", status, {"details": details} if details is not None else {})
+    assert denial(door, error, [_NAME]).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("message", "verdict"),
+    [
+        (f'admission webhook "{_NAME}" denied the request: no', "closed"),
+        (f'admission webhook "{_NAME}" denied the request without explanation', "closed"),
+        (f'Internal error occurred: failed calling webhook "{_NAME}": EOF', "down"),
+        (f'failed calling webhook "{_NAME}": context deadline exceeded', "down"),
+        (f'admission webhook "{_THEIRS}" denied the request: as admission webhook "{_NAME}" denied the request', "unknown"),
+        (f'Internal error occurred: failed calling webhook "{_THEIRS}": failed calling webhook "{_NAME}"', "unknown"),
+        (f'admission webhook "{_NAME}.example.com" denied the request', "unknown"),
+        (f'imagestreams "{_NAME}" is forbidden: admission webhook "{_NAME}" denied the request', "unknown"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("door", _ALL)
+def test_who_denied_it(door: str, message: str, verdict: str) -> None:
+    """Only the name of the webhook that the API server itself gives counts."""
+    assert denial(door, ClusterRefused(message, 500, {}), [_NAME]).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("changed", "left", "code"),
+    [
+        ({}, (), 0),
+        ({"imagetags": "absent"}, (), 2),
+        ({"imagetags": "unknown"}, (), 2),
+        ({"imagetags": "down"}, (), 2),
+        ({"imagetags": "open"}, (), 1),
+        ({"imagetags": "open", "imagestreams": "unknown"}, (), 1),
+        ({}, ("x",), 1),
+        (dict.fromkeys(_ALL, "absent"), (), 2),
+    ],
+)
+def test_exit_codes(changed: dict[str, str], left: tuple[str, ...], code: int) -> None:
+    """0 only if all six are closed; an open resource counts for more than one of which nothing is known."""
+    answers = tuple(Answer(door, Verdict(verdict), "") for door, verdict in {**_CLOSED, **changed}.items())
+    assert Probed(answers, left).exit_code == code
+    assert Probed(answers[:-1], left).exit_code != 0
 
 
 @pytest.mark.parametrize(
@@ -282,64 +471,3 @@ def test_a_right_that_is_missing(probed: Probed) -> None:
 def test_selectors(selector: dict[str, Any] | None, labels: dict[str, str], *, expected: bool) -> None:
     """A selector selects what the API server's does."""
     assert selects(selector, labels) is expected
-
-
-@pytest.mark.parametrize("door", _ALL)
-def test_no_condition_spares_what_is_sent(door: str) -> None:
-    """The conditions of the shipped configuration let the API server ask us: else the probe would call a door open."""
-    (webhook,) = shipped()[VALIDATING]["webhooks"]
-    for sent in requests(door, STREAM, {"metadata": {"name": STREAM}, "spec": {}, "status": {}}):
-        request = sent.review().request
-        variables = {"request": request, "object": request["object"], "oldObject": request["oldObject"]}
-        spared = [
-            each["name"] for each in webhook.get("matchConditions", ())
-            if cel.compile(each["expression"]).execute(variables) is not True
-        ]  # fmt: skip
-        assert spared == []
-
-
-def test_what_is_sent_cannot_be_stored() -> None:
-    """At the doors where openshift-apiserver does not heed a dry run, what is sent must fail after the webhooks too."""
-    verdicts = json.loads((Path(__file__).parent / "api-server-verdicts.json").read_text())
-    refused = {
-        each["body"]["metadata"]["name"].partition(":")[0]: each
-        for each in verdicts
-        if each["method"] == "POST" and each["body"]
-    }
-    seen = refused["a..b"]
-    assert (seen["code"], seen["reviews"]) == (422, "M,V")  # both webhooks were asked first
-    for door in ("imagestreamtags", "imagetags"):
-        for each in requests(door, "app", None):
-            assert ".." in each.body["metadata"]["name"].partition(":")[0]
-    error = ClusterRefused(seen["message"], seen["code"], {"details": {"kind": "ImageStream"}})
-    assert refusal("imagestreamtags", error, [_NAME]).verdict is Verdict.OPEN
-
-
-@pytest.mark.parametrize(
-    ("door", "status", "kind", "verdict"),
-    [
-        ("imagestreamimports", 404, "imagestreams", Verdict.OPEN),
-        ("imagestreamimports", 422, "ImageStreamImport", Verdict.UNKNOWN),
-        ("imagestreammappings", 404, "imagestreams", Verdict.OPEN),
-        ("imagestreammappings", 403, "imagestreammappings", Verdict.UNKNOWN),
-        ("imagestreams", 422, "ImageStream", Verdict.UNKNOWN),
-        ("imagetags", 422, "ImageTag", Verdict.UNKNOWN),
-        ("imagetags", 0, "", Verdict.UNKNOWN),
-    ],
-)
-def test_what_the_api_server_says_itself(door: str, status: int, kind: str, verdict: Verdict) -> None:
-    """A refusal of what stands behind a door came after the webhooks, one of the object itself before them."""
-    assert refusal(door, ClusterRefused("no", status, {"details": {"kind": kind}}), [_NAME]).verdict is verdict
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "code"),
-    [
-        ([], 2), (["absent"], 2), (["closed"], 0), (["closed", "absent"], 0), (["closed", "open", "unknown"], 1),
-        (["closed", "unknown"], 2), (["closed", "down"], 2),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)  # fmt: skip
-def test_exit_codes(verdicts: list[str], code: int) -> None:
-    """An open door counts for more than one that cannot be told, and one that is not there for nothing."""
-    assert exit_code([Answer("x", Verdict(each), "") for each in verdicts]) == code

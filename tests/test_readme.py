@@ -1,4 +1,4 @@
-"""The README says what the command says; `make golden` writes its generated parts anew."""
+"""The README and the documentation print what the command prints; `make golden` writes the generated parts anew."""
 
 import re
 import shlex
@@ -10,9 +10,11 @@ from click.testing import CliRunner
 
 from webhook.cli import main
 from webhook.documents.yaml import read
-from webhook.policy.entries import POLICY
+from webhook.policy.spec import POLICY
 
-_README = Path(__file__).parent.parent / "README.md"
+_ROOT = Path(__file__).parent.parent
+_README = _ROOT / "README.md"
+_PAGES = (_README, *sorted(_ROOT.glob("docs/**/*.md")))
 _GENERATED = re.compile(r"<!-- istag-webhook (?P<arguments>[^>]+) -->\n(?P<text>.*?)<!-- end -->", re.DOTALL)
 
 
@@ -22,16 +24,17 @@ def _said(arguments: str) -> str:
     return done.output if "--markdown" in arguments else f"```console\n$ istag-webhook {arguments}\n{done.output}```\n"
 
 
-def test_generated_parts(pytestconfig: pytest.Config) -> None:
-    """Each generated part of the README is what the command prints."""
-    text = _README.read_text()
-    assert len(_GENERATED.findall(text)) == 13
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
+def test_generated_parts(page: Path, pytestconfig: pytest.Config) -> None:
+    """Each generated part of a page is what the command prints."""
+    text = page.read_text()
+    assert len(_GENERATED.findall(text)) == text.count("<!-- istag-webhook")
     anew = _GENERATED.sub(
         lambda match: f"<!-- istag-webhook {match['arguments']} -->\n{_said(match['arguments'])}<!-- end -->", text
     )
     if pytestconfig.getoption("--regenerate"):
-        _README.write_text(anew)
-    assert anew == _README.read_text()
+        page.write_text(anew)
+    assert anew == page.read_text()
 
 
 def test_the_policy_by_example_can_be_loaded() -> None:

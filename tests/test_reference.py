@@ -42,7 +42,27 @@ def _references(draw: st.DrawFn) -> str:
         ("docker.io/busybox", "docker.io/library/busybox", "busybox", "latest"),
         ("index.docker.io/acme/app", "docker.io/acme/app", "acme/app", "latest"),
         ("registry-1.docker.io/busybox", "docker.io/library/busybox", "busybox", "latest"),
-        ("registry-1.docker.io:443/busybox", "registry-1.docker.io:443/busybox", "registry-1.docker.io:443/busybox", "latest"),
+        ("registry-1.docker.io:443/busybox", "docker.io/library/busybox", "busybox", "latest"),
+        ("registry.hub.docker.com/acme/app", "docker.io/acme/app", "acme/app", "latest"),
+        ("registry.docker.io/busybox", "docker.io/library/busybox", "busybox", "latest"),
+        ("docker.io:0443/busybox", "docker.io/library/busybox", "busybox", "latest"),
+        ("Docker.IO./busybox", "docker.io/library/busybox", "busybox", "latest"),
+        ("docker.io:80/busybox", "docker.io:80/busybox", "docker.io:80/busybox", "latest"),
+        ("docker.io/library/ubuntu-12.04-base", "docker.io/library/ubuntu-12.04-base", "ubuntu-12.04-base", "latest"),
+        ("library/localhost", "docker.io/library/localhost", "localhost", "latest"),
+        ("quay.io:443/app", "quay.io/app", "quay.io/app", "latest"),
+        ("quay.io.:0443/app", "quay.io/app", "quay.io/app", "latest"),
+        ("quay.io:05000/app", "quay.io:5000/app", "quay.io:5000/app", "latest"),
+        ("quay.io:00/app", "quay.io:0/app", "quay.io:0/app", "latest"),
+        ("quay.io:80/app", "quay.io:80/app", "quay.io:80/app", "latest"),
+        ("localhost:443/app", "localhost/app", "localhost/app", "latest"),
+        ("localhost./app", "localhost/app", "localhost/app", "latest"),
+        ("local:443/app", "local:443/app", "local:443/app", "latest"),
+        ("local./app", "local:443/app", "local:443/app", "latest"),
+        ("[2001:DB8:0:0::1]:0443/app", "[2001:db8::1]/app", "[2001:db8::1]/app", "latest"),
+        ("image-registry.openshift-image-registry:5000/a/b", "image-registry.openshift-image-registry.svc:5000/a/b", "image-registry.openshift-image-registry.svc:5000/a/b", "latest"),
+        ("nexus.tools.svc.cluster.local/a", "nexus.tools.svc/a", "nexus.tools.svc/a", "latest"),
+        ("a" * 255, f"docker.io/library/{'a' * 255}", "a" * 255, "latest"),
         ("docker.io/library/a/b", "docker.io/library/a/b", "library/a/b", "latest"),
         ("registry.io/app", "registry.io/app", "registry.io/app", "latest"),
         ("registry.io.evil/app", "registry.io.evil/app", "registry.io.evil/app", "latest"),
@@ -96,7 +116,10 @@ def test_parse(text: str, canonical: str, familiar: str, effective: str) -> None
         ("quay.io/a:b:c", 'the segment "a:b" does not match'),
         ("quay.io/a:-x", 'the tag "-x" does not match'),
         ("quay.io/a:" + "t" * 129, "does not match"),
-        ("quay.io/" + "a" * 250, "the name is longer than 255 characters"),
+        ("quay.io/" + "a" * 256, "the repository's name is longer than 255 characters"),
+        ("quay.io../a", '"quay.io.." is not a registry\'s host name'),
+        ("[::1::2]/a", '"[::1::2]" is not a registry\'s host name'),
+        ("[::ffff:102:304]/a", '"[::ffff:102:304]" is not a registry\'s host name'),
         ("quay.io/аcme/app", 'the segment "аcme" does not match'),
         ("quаy.io/acme/app", '"quаy.io" is not a registry\'s host name'),
         ("quay.io:x/a", '"quay.io:x" is not a registry\'s host name'),
@@ -149,7 +172,13 @@ def test_credentials_are_not_repeated() -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("base:1", StreamReference("base", tag="1")), ("1", StreamReference("", tag="1"))],
+    [
+        ("base:1", StreamReference("base", tag="1")),
+        ("1", StreamReference("", tag="1")),
+        ("App", StreamReference("", tag="App")),
+        ("a.b_c-d:ä b", StreamReference("a.b_c-d", tag="ä b")),
+        ("quay.io/acme/app", StreamReference("", tag="quay.io/acme/app")),
+    ],
 )
 def test_stream_tag(text: str, found: StreamReference) -> None:
     """An ImageStreamTag source names a stream and a tag, or a tag of the same stream."""
@@ -158,23 +187,65 @@ def test_stream_tag(text: str, found: StreamReference) -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [(f"base@{DIGEST}", StreamReference("base", image=DIGEST)), (DIGEST, StreamReference("", image=DIGEST))],
-    ids=["stream", "same-stream"],
+    [
+        (f"base@{DIGEST}", StreamReference("base", image=DIGEST)),
+        (DIGEST, StreamReference("", image=DIGEST)),
+        ("base@24894f8b8aba", StreamReference("base", image="24894f8b8aba")),
+        ("sha256:24", StreamReference("", image="sha256:24")),
+    ],
+    ids=["stream", "same-stream", "beginning", "beginning-with-algorithm"],
 )
 def test_stream_image(text: str, found: StreamReference) -> None:
     """An ImageStreamImage source names a stream and an image, or an image of the same stream."""
     assert StreamReference.parse_image(text) == found
 
 
-@pytest.mark.parametrize("text", ["a:b:c", ":b", "a:", ""])
-def test_malformed_stream_tag(text: str) -> None:
-    """Another form is refused in OpenShift's own words."""
-    with pytest.raises(MalformedReference, match="must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"):
+_FORM = "must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"
+_NO_STREAM = " is no image stream's name, which matches [a-z0-9]+(?:[._-][a-z0-9]+)*"
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("a:b:c", ""),
+        (":b", ""),
+        ("a:", ""),
+        ("", ""),
+        ("App:1", f'; "App"{_NO_STREAM}'),
+        ("a__b:1", f'; "a__b"{_NO_STREAM}'),
+        ("a%2fb:1", f'; "a%2fb"{_NO_STREAM}'),
+        ("acme/app:1", f'; "acme/app"{_NO_STREAM}; an image of a registry has kind: DockerImage'),
+        ("quay.io/Acme/app:1", f'; "quay.io/Acme/app"{_NO_STREAM}'),
+        ("reg.example:5000/app:1", "; an image of a registry has kind: DockerImage"),
+        (f"app@{DIGEST}", "; an image of a stream has kind: ImageStreamImage"),
+        (f"quay.io/acme/app@{DIGEST}", "; an image of a registry has kind: DockerImage"),
+    ],
+)
+def test_malformed_stream_tag(text: str, end: str) -> None:
+    """Another form is denied in OpenShift's own words, with the kind that is meant."""
+    with pytest.raises(MalformedReference) as refused:
         StreamReference.parse_tag(text)
+    assert str(refused.value).endswith(_FORM + end)
 
 
-@pytest.mark.parametrize("text", ["a@b@c", "@b", "a@", ""])
-def test_malformed_stream_image(text: str) -> None:
-    """Another form is refused in OpenShift's own words."""
-    with pytest.raises(MalformedReference, match="must be of the form"):
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("a@b@c", ""),
+        ("@b", ""),
+        ("a@", ""),
+        ("", ""),
+        (f"App@{DIGEST}", f'; "App"{_NO_STREAM}'),
+        (
+            f"quay.io/acme/app@{DIGEST}",
+            f'; "quay.io/acme/app"{_NO_STREAM}; an image of a registry has kind: DockerImage',
+        ),
+        ("quay.io/acme/app:1", "; an image of a registry has kind: DockerImage"),
+        ("app@a/b", ""),
+    ],
+)
+def test_malformed_stream_image(text: str, end: str) -> None:
+    """Another form is denied in OpenShift's own words, with the kind that is meant."""
+    with pytest.raises(MalformedReference) as refused:
         StreamReference.parse_image(text)
+    assert str(refused.value).endswith(_FORM + end)

@@ -271,7 +271,7 @@ def test_selection(tmp_path: Path, strict: Path, options: list[str], judged: int
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--namespace", "**a"], "** must be a whole segment"),
+        (["--namespace", "**a"], '"**" matches whole segments, and no namespace has any'),
         (["--since", "yesterday"], "'yesterday' does not match the format"),
         (["--policy", "/nowhere"], "/nowhere: cannot be read"),
         (["--shard", "5/4"], "expected a part from 1/4 to 4/4"),

@@ -16,6 +16,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 from support import decoded, docker, policy_of, review_of
 
 from webhook import admission
+from webhook.documents.lines import Mark
 from webhook.errors import ReportRefused
 from webhook.model import Exemption, Finding, Mode, PatchOp, Reason
 from webhook.policy import Policy
@@ -44,13 +45,13 @@ _VALUE = st.booleans() | _TEXT | st.dictionaries(_TEXT, _TEXT, max_size=2)
 def _outcomes(draw: st.DrawFn) -> Outcome:
     findings = tuple(draw(st.lists(_FINDING, max_size=3)))
     return Outcome(
-        origin=Origin(draw(_TEXT), draw(_LINE)),
+        origin=Origin(draw(_TEXT), draw(_LINE), draw(_LINE)),
         verdict=draw(st.sampled_from([ALLOW, DENY, SKIP, ERROR])),
         before=draw(st.sampled_from(["", ALLOW, DENY])),
         **{key: draw(_TEXT) for key in ("door", "operation", "namespace", "name", "user", "time", "message")},
         tags=tuple(draw(st.lists(_TAG, max_size=2))),
         findings=findings,
-        lines=tuple(draw(_LINE) for _ in findings),
+        marks=tuple(Mark(draw(_LINE), draw(_LINE)) for _ in findings),
         patch=tuple(draw(st.lists(st.builds(PatchOp, st.just("add"), _TEXT, _VALUE), max_size=2))),
         exemption=draw(st.none() | st.builds(Exemption, _TEXT, _TEXT)),
         findings_before=tuple(draw(st.lists(_FINDING, max_size=1))),
@@ -73,7 +74,7 @@ def _written(name: str, head: Header, *outcomes: Outcome) -> str:
 @given(st.lists(_outcomes(), max_size=4))
 def test_json_round_trip(outcomes: list[Outcome]) -> None:
     """Whatever outcomes hold, the report is one JSON document, one outcome a line, and is read back as it was."""
-    head = Header("check", "p", "sha256:0", "1", "t")
+    head = Header("check", "p", "sha256:0", "1", "2026-01-02T03:04:05Z")
     text = _written("json", head, *outcomes)
     assert [each["verdict"] for each in json.loads(text)["outcomes"]] == [each.verdict for each in outcomes]
     tally, counted = Tally(), Tally()
@@ -97,7 +98,7 @@ def test_json_says_what_a_decision_says(head: Header) -> None:
     assert report["rules"][1]["name"] == "no-insecure-imports"
     assert report["outcomes"] == [
         {
-            "file": "tag.yaml", "line": 3, "verdict": "allow", "before": "", "door": "imagestreamtags",
+            "file": "tag.yaml", "line": 3, "column": 0, "verdict": "allow", "before": "", "door": "imagestreamtags",
             "operation": "UPDATE", "namespace": "app", "name": "app:live", "user": "alice", "time": "",
             "tags": [
                 {
@@ -107,7 +108,7 @@ def test_json_says_what_a_decision_says(head: Header) -> None:
             ],
             "findings": [
                 {
-                    "rule": "no-quay", "mode": "warn", "field": "tag.from.name", "line": 3,
+                    "rule": "no-quay", "mode": "warn", "field": "tag.from.name", "line": 3, "column": 0,
                     "message": decision.findings[0].message, "existing": False, "reason": "FieldValueForbidden",
                 }
             ],
@@ -142,7 +143,7 @@ def _cut(text: str, **changes: str) -> list[bytes]:
 )
 def test_json_that_cannot_be_read(head: Header, lines: Any, line: int, sentence: str) -> None:
     """A report that is something else, or was cut off, is refused with file and line, after what could be read."""
-    found = Outcome(Origin("a"), DENY, findings=(Finding("r", Mode.ENFORCE, "m", "f"),), lines=(1,))
+    found = Outcome(Origin("a"), DENY, findings=(Finding("r", Mode.ENFORCE, "m", "f"),), marks=(Mark(1),))
     text = _written("json", head, found, found)
     with pytest.raises(ReportRefused) as caught:
         list(read("part.json", lines(text), Tally())[1])
@@ -159,12 +160,12 @@ def outcomes() -> list[Outcome]:
     noted = Finding("quiet", Mode.AUDIT, "it is there", "spec.tags[1].annotations")
     return [
         Outcome(Origin("a b/c.yaml", 3), DENY, "imagestreams", "CREATE", "prod", "app", tags=(tag,),
-                findings=(noted, refused), lines=(9, 7)),
-        Outcome(Origin("a b/c.yaml", 20), ALLOW, "imagestreams", "UPDATE", "prod", "two", findings=(warned,), lines=(21,),
+                findings=(noted, refused), marks=(Mark(9, 5), Mark(7, 3))),
+        Outcome(Origin("a b/c.yaml", 20), ALLOW, "imagestreams", "UPDATE", "prod", "two", findings=(warned,), marks=(Mark(21),),
                 patch=(PatchOp("add", "/spec", {"x": 1}),)),
         Outcome(Origin("a b/c.yaml", 30), SKIP, message="Service of v1"),
         Outcome(Origin("/d.json", 0), ERROR, message="expected UTF-8: byte 3 is not"),
-        Outcome(Origin(), ALLOW, "imagestreams", namespace="prod", name="three", findings=(noted,), lines=(0,),
+        Outcome(Origin(), ALLOW, "imagestreams", namespace="prod", name="three", findings=(noted,), marks=(Mark(),),
                 exemption=Exemption("sre", "an incident")),
     ]  # fmt: skip
 
@@ -174,8 +175,8 @@ def test_table(head: Header, outcomes: list[Outcome]) -> None:
     text = re.sub("\x1b\\[[0-9]*m", "", _written("table", head, *outcomes))
     assert text.splitlines() == [
         "a b/c.yaml:3: prod/app:a,b: refused",
-        '  enforce: a b/c.yaml:7: spec.tags[1].from.name: the value "50%" is wrong (rule no)',
-        "  audit: a b/c.yaml:9: spec.tags[1].annotations: it is there (rule quiet)",
+        '  enforce: a b/c.yaml:7:3: spec.tags[1].from.name: the value "50%" is wrong (rule no)',
+        "  audit: a b/c.yaml:9:5: spec.tags[1].annotations: it is there (rule quiet)",
         "a b/c.yaml:20: prod/two: allowed",
         "  warn: a b/c.yaml:21: metadata.name: it is old (rule soft)",
         '  sets /spec to {"x": 1}',
@@ -188,11 +189,11 @@ def test_table(head: Header, outcomes: list[Outcome]) -> None:
 
 
 def test_github(head: Header, outcomes: list[Outcome]) -> None:
-    """Each finding is a workflow command on its line; what would end a command is escaped."""
+    """Each finding is a workflow command at its line and column; what would end a command is escaped."""
     hostile = replace(outcomes[3], origin=Origin("a,b:c\n::x.yaml", 1), message="50%\r\n::error::x")
     assert _written("github", head, *outcomes, hostile).splitlines() == [
-        "::notice file=a b/c.yaml,line=9,title=quiet::prod/app:a,b: spec.tags[1].annotations: it is there (rule quiet)",
-        '::error file=a b/c.yaml,line=7,title=no::prod/app:a,b: spec.tags[1].from.name: the value "50%25" is wrong (rule no)',
+        "::notice file=a b/c.yaml,line=9,col=5,title=quiet::prod/app:a,b: spec.tags[1].annotations: it is there (rule quiet)",
+        '::error file=a b/c.yaml,line=7,col=3,title=no::prod/app:a,b: spec.tags[1].from.name: the value "50%25" is wrong (rule no)',
         "::warning file=a b/c.yaml,line=21,title=soft::prod/two: metadata.name: it is old (rule soft)",
         "::error file=/d.json,title=istag-webhook::expected UTF-8: byte 3 is not",
         "::notice title=quiet::prod/three: spec.tags[1].annotations: it is there (rule quiet)",
@@ -215,7 +216,7 @@ def test_junit(head: Header, outcomes: list[Outcome], tmp_path: Path) -> None:
     failure, passed, skipped, error, exempt = (case.result[0] if case.result else None for case in cases)
     assert isinstance(failure, Failure)
     assert (failure.message, failure.type) == ('the value "50%" is wrong', "no")
-    assert 'enforce: a b/c.yaml:7: spec.tags[1].from.name: the value "50%" is wrong (rule no)' in failure.text
+    assert 'enforce: a b/c.yaml:7:3: spec.tags[1].from.name: the value "50%" is wrong (rule no)' in failure.text
     assert isinstance(skipped, Skipped)
     assert skipped.message == "Service of v1"
     assert isinstance(error, Error)
@@ -233,8 +234,9 @@ def _sarif(head: Header, *outcomes: Outcome) -> dict[str, Any]:
 
 
 def test_sarif(head: Header, outcomes: list[Outcome]) -> None:
-    """The log holds against the schema of SARIF 2.1.0, says the rules, and the line of each finding's field."""
+    """The log holds against the schema of SARIF 2.1.0, says the rules, and the place of each finding's field."""
     run = _sarif(head, *outcomes)
+    assert run["columnKind"] == "unicodeCodePoints"
     driver = run["tool"]["driver"]
     assert (driver["name"], driver["version"], driver["rules"][1]["id"]) == (
         "istag-webhook",
@@ -248,9 +250,9 @@ def test_sarif(head: Header, outcomes: list[Outcome]) -> None:
     at = {"uri": "a%20b/c.yaml"}
     assert results == [
         ("quiet", "note", "prod/app:a,b: spec.tags[1].annotations: it is there",
-         {"artifactLocation": at, "region": {"startLine": 9}}),
+         {"artifactLocation": at, "region": {"startLine": 9, "startColumn": 5}}),
         ("no", "error", 'prod/app:a,b: spec.tags[1].from.name: the value "50%" is wrong',
-         {"artifactLocation": at, "region": {"startLine": 7}}),
+         {"artifactLocation": at, "region": {"startLine": 7, "startColumn": 3}}),
         ("soft", "warning", "prod/two: metadata.name: it is old", {"artifactLocation": at, "region": {"startLine": 21}}),
         ("quiet", "note", "prod/three: spec.tags[1].annotations: it is there", None),
     ]  # fmt: skip
@@ -264,7 +266,7 @@ def test_sarif(head: Header, outcomes: list[Outcome]) -> None:
 
 def test_sarif_names_a_finding_alike_wherever_it_stands(head: Header, outcomes: list[Outcome]) -> None:
     """A finding that moves to another line is the same finding to code scanning."""
-    moved = replace(outcomes[0], lines=(90, 70))
+    moved = replace(outcomes[0], marks=(Mark(90), Mark(70)))
     here, there = (_sarif(head, each)["results"][1]["partialFingerprints"] for each in (outcomes[0], moved))
     assert here == there
 
@@ -307,7 +309,7 @@ def test_formats_stream(head: Header, name: str) -> None:
         nonlocal taken
         for taken in range(1, 1001):
             finding = Finding("r", Mode.WARN, "m", "f")
-            yield Outcome(Origin(f"{taken}.yaml", 1), ALLOW, findings=(finding,), lines=(1,))
+            yield Outcome(Origin(f"{taken}.yaml", 1), ALLOW, findings=(finding,), marks=(Mark(1),))
 
     pieces = writer(name)(head, many(), Tally())
     while "500.yaml" not in next(pieces):
@@ -324,5 +326,5 @@ def test_a_stream_of_many_tags_has_a_short_title() -> None:
     assert (few.title, many.title) == ("prod/app:0, prod/app:1, prod/app:2", "prod/app")
     fields = ("spec.tags[1].from.name", "spec.tags[10]", "spec.lookupPolicy")
     findings = tuple(Finding("r", Mode.WARN, "m", field) for field in fields)
-    found = [subject for _, _, subject in replace(many, findings=findings, lines=(0, 0, 0)).subjects()]
+    found = [subject for _, _, subject in replace(many, findings=findings, marks=(Mark(),) * 3).subjects()]
     assert found == ["prod/app:1", "prod/app:10", "prod/app"]

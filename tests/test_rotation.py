@@ -188,6 +188,50 @@ def test_callers_need_a_certificate(tmp_path: Path, version: ssl.TLSVersion) -> 
         assert [_posted(server, each, version) for each in (stranger, None)] == ["200", ""]
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
+def test_a_session_of_a_withdrawn_ca_is_not_resumed(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    """A caller resumes its session; once its CA is withdrawn, the session is worth nothing."""
+    mount(tmp_path / "certs", _issue(trustme.CA()))
+    old, new = trustme.CA(), trustme.CA()
+    mount(tmp_path / "callers", {"ca.crt": old.cert_pem.bytes()})
+    options = ("--client-ca", str(tmp_path / "callers" / "ca.crt"), "--workers", "1")
+    with serving(tmp_path, *options) as server:
+        context = ssl.create_default_context(cafile=server.ca)
+        context.minimum_version = context.maximum_version = version
+        context.load_cert_chain(_caller(tmp_path / "old", old))
+        status, resumed, session = _resuming(server, context, None)
+        assert (status, resumed) == (b"200", False)
+        status, resumed, session = _resuming(server, context, session)
+        assert (status, resumed) == (b"200", True), "the session was not offered, or not taken"
+        mount(tmp_path / "callers", {"ca.crt": new.cert_pem.bytes()})
+        until(lambda: server.logged("certificate loaded"), "the new client CA")
+        assert _resuming(server, context, session)[0] == b""
+        assert _posted(server, _caller(tmp_path / "new", new), version) == "200"
+
+
+def _resuming(
+    server: Server, context: ssl.SSLContext, session: ssl.SSLSession | None
+) -> tuple[bytes, bool | None, ssl.SSLSession | None]:
+    """Post a review on a connection that offers a session, and close it as TLS demands, so that its session is good.
+
+    Returns:
+        The status (empty without an answer), whether the session was resumed, and the session to offer next.
+    """
+    head = f"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(_REVIEW)}\r\n\r\n"
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+            context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
+        ):
+            connection.sendall(head.encode() + _REVIEW)
+            status = connection.recv(2**16).split(b" ", 2)[1]
+            resumed, kept = connection.session_reused, connection.session
+            connection.unwrap()
+            return status, resumed, kept
+    except (ssl.SSLError, ConnectionError, IndexError):
+        return b"", None, None
+
+
 def test_a_handshake_that_fails_is_told(tmp_path: Path) -> None:
     """A caller that is refused is in the log with its address and the reason, once for many; who goes away is not."""
     mount(tmp_path / "certs", _issue(trustme.CA()))

@@ -34,7 +34,9 @@ from webhook.rules.hearing import Hearing
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
 _APP = docker("quay.io/acme/app:1")
 # A scan knows the signatures of an image, which no review carries.
-_SCANNED = {"place": Place("image", "/image", "tag", frozenset(Carried))}
+_SCANNED = {
+    "place": Place("image", "/image", "tag", next(each for each in standing.CARRIED if Carried.SIGNATURES in each))
+}
 
 
 class Row(NamedTuple):

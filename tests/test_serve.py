@@ -207,11 +207,11 @@ def test_every_fault_before_any_worker(tmp_path: Path) -> None:
     said = _refused(tmp_path, *_ANY_PORT, "--policy", "policy.yaml", "--record", "no/such", ISTAG_WEBHOOK_POLCY="x")
     assert said == [
         "ISTAG_WEBHOOK_POLCY: no such setting",
-        "policy.yaml:1: a: unknown key; expected one of apiVersion, kind, metadata, spec",
-        "policy.yaml:1: apiVersion: must be there; expected istag-webhook/v1",
-        "policy.yaml:1: kind: must be there; expected ImageTagPolicy",
-        "policy.yaml:1: metadata: must be there; expected a map",
-        "policy.yaml:2: spec: expected a map, got 3",
+        "policy.yaml:1:1: a: unknown key; expected one of apiVersion, kind, metadata, spec",
+        "policy.yaml:1:1: apiVersion: must be there; expected istag-webhook/v1",
+        "policy.yaml:1:1: kind: must be there; expected ImageTagPolicy",
+        "policy.yaml:1:1: metadata: must be there; expected a map",
+        "policy.yaml:2:1: spec: expected a map, got 3",
         "certs/tls.crt: cannot be read: No such file or directory",
         "certs/tls.key: cannot be read: No such file or directory",
         "no/such: No such file or directory",
@@ -246,3 +246,29 @@ def test_a_setting_from_the_environment(tmp_path: Path) -> None:
         "--port: expected a port from 0 to 65535, got 70000",
         "--workers: expected 1 to 64 workers, got 99",
     ]
+
+
+def test_warnings_of_the_policy(tmp_path: Path) -> None:
+    """A server logs and counts the warnings about the policy that it takes up, at the start and after each reload."""
+    policy = tmp_path / "policy.yaml"
+    _policy(policy, "quay.io")
+    with serving(tmp_path, "--policy", str(policy), "--workers", "1") as server:
+
+        def counted(*names: str) -> list[float]:
+            return [server.metric(f'istag_webhook_policy_warnings{{warning="{name}"}}') for name in names]
+
+        def logged() -> list[str]:
+            return [line["warning"] for line in tuple(server.logs) if line["message"] == "policy warning"]
+
+        line = until(lambda: server.logged("policy warning"), "a warning at the start")
+        assert (line["severity"], line["warning"], line["entry"]) == ("WARNING", "importer-not-exempt", "rules/trusted")
+        assert (line["place"], line["path"]) == (f"{policy}:4:16", "spec.rules[0]")
+        assert "system:serviceaccount:openshift-infra:image-import-controller" in line["sentence"]
+        assert counted("importer-not-exempt", "missing-internal-registry", "alias-bypass") == [1, 1, 0]
+        rule = "{name: live, match: {tags: [live]}, registries: {deny: [quay.io]}}"
+        policy.with_suffix(".new").write_text(HEAD + f"spec: {{rules: [{rule}], ignore: [importer-not-exempt]}}")
+        policy.with_suffix(".new").rename(policy)
+        until(lambda: counted("alias-bypass") == [1], "the warnings of the new policy")
+        assert counted("importer-not-exempt", "missing-internal-registry") == [0, 0]
+        until(lambda: "alias-bypass" in logged(), "the new warning")
+        assert (logged().count("alias-bypass"), logged().count("importer-not-exempt")) == (1, 1)

@@ -1,11 +1,13 @@
 """The server under real clients and real signals: nothing that was asked stays without its answer."""
 
+import concurrent.futures
 import contextlib
 import os
 import signal
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -242,6 +244,35 @@ def test_sigterm_drains(tmp_path: Path, measured: Measured) -> None:
         assert server.process.wait(30) == 0
         assert time.monotonic() - started < 15, "idle connections held it for the whole grace"
     assert [line for line in server.logs if "exception" in line or "Traceback" in line["message"]] == []
+
+
+def test_connections_that_wait_to_be_accepted_are_answered(tmp_path: Path) -> None:
+    """When a worker ends, the connections that only the kernel has accepted are answered, not reset."""
+    with serving(tmp_path, "--workers", "1", "--grace", "20") as server, contextlib.ExitStack() as stack:
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGSTOP)
+        waiting = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)) for _ in range(200)
+        ]
+        server.signal(signal.SIGTERM)
+        until(lambda: server.logged("Handling signal: term"), "the signal")
+        time.sleep(0.2)  # the command then sends the worker the same signal
+        os.kill(worker, signal.SIGCONT)
+        context = ssl.create_default_context(cafile=server.ca)
+        with concurrent.futures.ThreadPoolExecutor(len(waiting)) as pool:
+            answers = pool.map(lambda each: _answered(context, each), waiting)
+        assert Counter(answers) == {b"HTTP/1.1 200 OK": len(waiting)}
+        assert server.process.wait(30) == 0
+
+
+def _answered(context: ssl.SSLContext, plain: socket.socket) -> bytes:
+    """Post a review over an open socket; return the status line, or the name of what went wrong."""
+    try:
+        with context.wrap_socket(plain, server_hostname="localhost") as connection:
+            connection.sendall(_head(len(_BODY)) + _BODY)
+            return _read(connection).partition(b"\r\n")[0]
+    except OSError as error:
+        return type(error).__name__.encode()
 
 
 def _not_ready(server: Server) -> bool:

@@ -1,4 +1,4 @@
-"""Certificates: real handshakes, an independent issuer, and renewal behind one context."""
+"""Certificates: real handshakes, an independent issuer, and renewal without a restart."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ _NAMES = ("localhost", "app.svc", "127.0.0.1", "::1")
 
 
 @contextmanager
-def _listening(context: ssl.SSLContext) -> Iterator[int]:
+def _listening(serving: Serving) -> Iterator[int]:
     """Serve TLS on loopback: one byte for each byte, on each connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -38,7 +38,7 @@ def _listening(context: ssl.SSLContext) -> Iterator[int]:
 
     def echo(plain: socket.socket) -> None:
         try:
-            with context.wrap_socket(plain, server_side=True) as connection:
+            with serving.context.wrap_socket(plain, server_side=True) as connection:
                 while data := connection.recv(1):
                     connection.sendall(data)
         except OSError:
@@ -78,14 +78,14 @@ def _serial(port: int, context: ssl.SSLContext, name: str = "localhost") -> str:
 def test_our_pair_verifies(tmp_path: Path, name: str) -> None:
     """A client that trusts our CA accepts the pair for each name and address."""
     issued = issue(tmp_path, _NAMES)
-    with _listening(Serving(issued.cert, issued.key).context) as port:
+    with _listening(Serving(issued.cert, issued.key)) as port:
         assert _serial(port, _client(issued.ca), name)
 
 
 def test_a_wrong_name_or_ca_fails(tmp_path: Path) -> None:
     """A name that the certificate does not have, and a CA that did not sign it, end the handshake."""
     issued, other = issue(tmp_path / "a", ["localhost"]), issue(tmp_path / "b", ["localhost"])
-    with _listening(Serving(issued.cert, issued.key).context) as port:
+    with _listening(Serving(issued.cert, issued.key)) as port:
         with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
             _serial(port, _client(issued.ca), "elsewhere")
         with pytest.raises(ssl.SSLCertVerificationError, match=r"self-signed certificate|unable to get local issuer"):
@@ -107,7 +107,7 @@ def _trustme(directory: Path, *names: str, authority: trustme.CA | None = None) 
 def test_an_independent_issuer(tmp_path: Path) -> None:
     """A pair that somebody else issued is served, and judged by its own names."""
     ca, cert, key = _trustme(tmp_path / "t", "localhost")
-    with _listening(Serving(cert, key).context) as port:
+    with _listening(Serving(cert, key)) as port:
         assert _serial(port, _client(ca))
         with pytest.raises(ssl.SSLCertVerificationError):
             _serial(port, _client(ca), "app.svc")
@@ -124,12 +124,12 @@ def test_openssl_agrees(tmp_path: Path) -> None:
 
 
 def test_renewal(tmp_path: Path) -> None:
-    """A renewed pair is served through the same context; an open connection goes on."""
+    """A renewed pair is served from the next connection on; an open connection goes on."""
     authority = trustme.CA()
     ca, cert, key = _trustme(tmp_path, "localhost", authority=authority)
     serving = Serving(cert, key)
     client = _client(ca)
-    with _listening(serving.context) as port:
+    with _listening(serving) as port:
         first = _serial(port, client)
         with (
             socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
@@ -166,7 +166,7 @@ def test_a_bad_replacement_is_refused_once(tmp_path: Path, spoil: object) -> Non
     serving = Serving(issued.cert, issued.key)
     expires = serving.expires
     client = _client(issued.ca)
-    with _listening(serving.context) as port:
+    with _listening(serving) as port:
         first = _serial(port, client)
         spoil(issued.cert, issued.key)  # type: ignore[operator]
         with pytest.raises(CertificateRefused):
@@ -189,7 +189,7 @@ def test_a_secret_is_swapped(tmp_path: Path) -> None:
     (tmp_path / "..new").symlink_to("..2")
     (tmp_path / "..new").rename(tmp_path / "..data")
     assert serving.refresh()
-    with _listening(serving.context) as port:
+    with _listening(serving) as port:
         assert _serial(port, _client(tmp_path / "..2" / "ca.crt"))
 
 
@@ -201,7 +201,7 @@ def test_mutual_tls(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle.crt"
     bundle.write_bytes(old_ca.read_bytes())
     serving = Serving(cert, key, bundle)
-    with _listening(serving.context) as port:
+    with _listening(serving) as port:
         assert _serial(port, _client(ca, (old[0], old[1])))
         for pair in (None, (new[0], new[1])):
             with pytest.raises((ssl.SSLError, ConnectionResetError, BrokenPipeError)):
@@ -216,7 +216,7 @@ def test_mutual_tls(tmp_path: Path) -> None:
 def test_old_protocols_are_refused(tmp_path: Path) -> None:
     """TLS 1.2 with forward secrecy is the least."""
     issued = issue(tmp_path, ["localhost"])
-    with _listening(Serving(issued.cert, issued.key).context) as port:
+    with _listening(Serving(issued.cert, issued.key)) as port:
         client = _client(issued.ca)
         client.maximum_version = ssl.TLSVersion.TLSv1_2
         assert _serial(port, client)

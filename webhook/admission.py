@@ -1,35 +1,74 @@
 """The decision: a review and a policy in, a Decision out. Pure: no I/O, no clock, no state."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Final
 
 from webhook import defaults, doors
+from webhook.doors import imagestreamstatus
+from webhook.doors.reading import items, mapping, text
 from webhook.globs import any_matches
-from webhook.model import Change, Decision, Exemption, Finding, Mode, Review, TagChange, allow, deny, patched
+from webhook.model import (
+    NOTHING,
+    Change,
+    Decision,
+    Exemption,
+    Finding,
+    Findings,
+    Mode,
+    Reason,
+    Review,
+    TagChange,
+    allow,
+    deny,
+    patched,
+)
 from webhook.policy import Policy
 from webhook.policy.entries import ExemptionEntry, RuleEntry
 from webhook.rules.base import Violation
 from webhook.rules.hearing import Hearing
+from webhook.text import printable
+
+MOST_FINDINGS: Final = 1_000  # of one review; an answer names a tenth of them
+# What marks a request of `istag-webhook probe`, and the rule that denies it: under every policy, and whoever sends it.
+PROBE: Final = "istag-webhook/probe"
+PROBE_RULE: Final = "istag-webhook-probe"
+PROBE_EXPLAINED: Final = f"""\
+{PROBE_RULE}: built in, for every policy
+  `istag-webhook probe` marks its requests with the annotation {PROBE}, and a write of a status also with a
+  tag {PROBE_RULE}-... that is new in it. The webhook always denies them, whoever the user is. So a probe needs
+  no policy that denies something, and no exemption hides a resource from it.
+
+To comply:
+  - Remove the annotation, or the tag from the status.\
+"""
 
 
-def validate(review: Review, policy: Policy) -> Decision:
+def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS) -> Decision:
     """Decide whether `review` may happen: every rule judges every change, and none stops at the first finding.
 
-    An exemption lets it happen, and still records what the rules would have said.
+    An exemption lets it happen, and still records what the rules would have said. A probe is always denied.
+
+    Args:
+        review: the question.
+        policy: the rules.
+        most: how many findings are kept; with that many, evaluation goes on only until the answer is known.
     """
     changes = doors.changes(review, untouched=policy.plan.asks_untouched)
-    hearing, findings = Hearing(review), list[Finding]()
-    for change in changes:
-        findings += judge(change, hearing, policy)
-    if len(changes) > 1 and findings:
-        findings = list(dict.fromkeys(findings))  # what is said of a stream is said of each of its tags
+    if (mark := _probe(review)) is not None:
+        return deny(tuple(change for change in changes if change.touched), (_probed(*mark, policy),))
+    hearing, findings = Hearing(review), Findings(most)
+    for index, change in enumerate(changes):
+        if findings.settled:
+            findings.cut = True
+            break
+        _judge(change, index, hearing, policy, findings)
+    found = findings.sorted()
     changed = changes if len(changes) == 1 else tuple(change for change in changes if change.touched)
     exemption = exempt(changed or changes, review, policy)
     if exemption is not None:
-        return allow(changed, tuple(_lowered(finding) for finding in findings), exemption)
-    for finding in findings:
-        if finding.mode is Mode.ENFORCE:
-            return deny(changed, tuple(findings))
-    return allow(changed, tuple(findings))
+        return allow(changed, tuple(_lowered(finding) for finding in found), exemption, cut=findings.cut)
+    return (deny if findings.denied else allow)(changed, found, cut=findings.cut)
 
 
 def mutate(review: Review, policy: Policy) -> Decision:
@@ -58,11 +97,11 @@ def admit(review: Review, policy: Policy) -> Decision:
     if completion.patch and review.object is not None:
         completed = defaults.patched_document(review.object, completion.patch)
         review = replace(review, request={**review.request, "object": completed})
-    decision = validate(review, policy)
+    decision = validate(review, policy, most=None)
     return replace(decision, patch=completion.patch)
 
 
-def judge(change: Change, hearing: Hearing, policy: Policy) -> list[Finding]:
+def judge(change: Change, hearing: Hearing, policy: Policy) -> tuple[Finding, ...]:
     """Return what the rules of `policy` say of one change: what it leaves as it was in the mode `existing`.
 
     Args:
@@ -70,21 +109,57 @@ def judge(change: Change, hearing: Hearing, policy: Policy) -> list[Finding]:
         hearing: the review; the same for all of its changes.
         policy: the rules.
     """
-    findings: list[Finding] = []
+    findings = Findings()
+    _judge(change, 0, hearing, policy, findings)
+    return findings.sorted()
+
+
+def _judge(change: Change, index: int, hearing: Hearing, policy: Policy, findings: Findings) -> None:
+    """Add what the rules of `policy` find in the change at `index` of the review."""
     for entry in policy.plan.selected(change, hearing.review.user):
+        if findings.full and (findings.denied or Mode.ENFORCE not in (entry.mode, entry.existing)):
+            findings.cut = True
+            continue
         before: frozenset[Violation] | None = None
+        position = policy.plan.position[entry.name]
         for violation in entry.rule.check(change, hearing):
             if before is None and not _leaves(entry, change):
                 before = _before(entry, change, hearing)
             existing = before is None or violation in before
             mode = entry.existing if existing else entry.mode
             if mode is not Mode.IGNORE:
-                findings.append(
-                    Finding(entry.name, mode, violation.message, violation.field, existing, violation.reason)
-                )
-    if len(findings) > 1:
-        findings.sort(key=lambda finding: policy.plan.position[finding.rule])
-    return findings
+                finding = Finding(entry.name, mode, violation.message, violation.field, existing, violation.reason)
+                findings.add(finding, index, position)
+            if findings.settled:
+                findings.cut = True
+                break
+
+
+def _probe(review: Review) -> tuple[str, str] | None:
+    """Return what marks a request of `istag-webhook probe` and the field that holds it, None if nothing does.
+
+    A write of a status is about the status: metadata that is sent with it may be dropped before we are called.
+    """
+    new = review.object or NOTHING
+    if PROBE in mapping(mapping(new.get("metadata")).get("annotations")):
+        return f"the annotation {PROBE}", "metadata.annotations"
+    if review.door == imagestreamstatus.NAME:
+        before = _status_tags(review.old_object or NOTHING)
+        for tag in _status_tags(new) - before:
+            if tag.startswith(f"{PROBE_RULE}-"):
+                return f"the tag {printable(tag)}", "status.tags"
+    return None
+
+
+def _status_tags(document: Mapping[str, Any]) -> set[str]:
+    """Return the names of the tags in a stream's status."""
+    return {text(mapping(each).get("tag")) for each in items(mapping(document.get("status")).get("tags"))}
+
+
+def _probed(mark: str, where: str, policy: Policy) -> Finding:
+    """Return the finding that denies a probe; it names the policy in force, which the probe reports."""
+    message = f"{mark} marks a request of `istag-webhook probe`, which is always denied; policy in force: {policy}"
+    return Finding(PROBE_RULE, Mode.ENFORCE, message, where, reason=Reason.FORBIDDEN)
 
 
 def _leaves(entry: RuleEntry, change: Change) -> bool:

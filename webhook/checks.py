@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from webhook import admission, doors
 from webhook.documents.files import Given
-from webhook.errors import MalformedReview
+from webhook.errors import MalformedReview, unexpected
 from webhook.manifests import RESOURCES, Piece, envelope, pieces
 from webhook.model import Review, User
 from webhook.policy import Policy
@@ -76,28 +76,40 @@ def _judged(piece: Piece, policy: Policy, user: User, old: Old, index: int, *, f
         got = quoted(piece.api_version)
         return _outcome(piece, ERROR, f"apiVersion: expected {_API_VERSION} of an {kind}, got {got}", "apiVersion")
     try:
-        if kind == "AdmissionReview":
-            return _decided(piece, "request.object", of_document(piece.value, doors.DOORS), policy)
-        if kind in RESOURCES and piece.api_version == _API_VERSION:
-            document = envelope(piece.value, old.of(piece.value), user, f"check-{index}", old.namespace)
-            return _decided(piece, "", of_document(document, doors.DOORS), policy)
+        made = _reviewed(piece, policy, user, old, index)
     except MalformedReview as error:
         return _outcome(piece, ERROR, str(error))
-    return _outcome(piece, SKIP, f"{printable(kind)} of {printable(piece.api_version) or 'no apiVersion'}")
+    except Exception as error:  # noqa: BLE001 - one object must not end the evaluation of all others
+        return _outcome(piece, ERROR, printable(unexpected(error)))
+    return made or _outcome(piece, SKIP, f"{printable(kind)} of {printable(piece.api_version) or 'no apiVersion'}")
+
+
+def _reviewed(piece: Piece, policy: Policy, user: User, old: Old, index: int) -> Outcome | None:
+    """Return what comes of a review or of an image stream's object, None for an object of another kind.
+
+    Raises:
+        MalformedReview: it is a review that cannot be evaluated.
+    """
+    if piece.kind == "AdmissionReview":
+        return _decided(piece, "request.object", of_document(piece.value, doors.DOORS), policy)
+    if piece.kind in RESOURCES and piece.api_version == _API_VERSION:
+        document = envelope(piece.value, old.of(piece.value), user, f"check-{index}", old.namespace)
+        return _decided(piece, "", of_document(document, doors.DOORS), policy)
+    return None
 
 
 def _decided(piece: Piece, at: str, review: Review, policy: Policy) -> Outcome:
     """Return what comes of a review whose object stands at the path `at` of its piece."""
     decision = admission.admit(review, policy)
-    lines = tuple(piece.line(".".join(part for part in (at, finding.field) if part)) for finding in decision.findings)
-    return outcome(Origin(piece.document.where, piece.line()), review, decision, lines=lines)
+    marks = tuple(piece.mark(".".join(part for part in (at, finding.field) if part)) for finding in decision.findings)
+    return outcome(Origin(piece.document.where, piece.mark().line), review, decision, marks=marks)
 
 
 def _outcome(piece: Piece, verdict: str, message: str, field: str = "") -> Outcome:
     metadata = piece.value.get("metadata") if isinstance(piece.value, dict) else None
     named = metadata if isinstance(metadata, dict) else {}
     return Outcome(
-        Origin(piece.document.where, piece.line(field)),
+        Origin(piece.document.where, *piece.mark(field)),
         verdict,
         namespace=printable(str(named.get("namespace") or "")),
         name=printable(str(named.get("name") or "")),
@@ -108,6 +120,5 @@ def _outcome(piece: Piece, verdict: str, message: str, field: str = "") -> Outco
 def _faults(file: Given) -> Iterator[Outcome]:
     """Yield the outcomes of what cannot be read of a file."""
     for fault in file.faults:
-        line = fault.where.removeprefix(file.name).removeprefix(":")
         message = f"{fault.path}: {fault.message}" if fault.path else fault.message
-        yield Outcome(Origin(file.name, int(line or 0)), ERROR, message=message)
+        yield Outcome(Origin(file.name, fault.line, fault.column), ERROR, message=message)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 
@@ -12,6 +13,10 @@ class WebhookError(Exception):
 
 class MalformedReference(WebhookError):
     """A string is not an image reference; the message says what was expected."""
+
+
+class AmbiguousReference(MalformedReference):
+    """A reference that the API server takes, but that other clients refuse or read as that of another image."""
 
 
 class MalformedGlob(WebhookError):
@@ -34,6 +39,15 @@ class MalformedReview(WebhookError):
         super().__init__(message)
         self.status = status
         self.uid = uid
+
+
+def unexpected(error: Exception) -> str:
+    """Return the sentence for an error that is a fault of ours: what it is, and where it was raised."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    where = f" ({Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno})" if at is not None else ""
+    return f"the webhook failed to evaluate it, please report this: {type(error).__name__}: {error}{where}"
 
 
 class MalformedRecord(WebhookError):
@@ -77,17 +91,26 @@ class Fault:
     """One thing that is wrong in an input, and where.
 
     Attributes:
-        where: the file, with its line where there is one, or the setting's name.
+        where: the file, or the setting's name.
         path: the JSON path in the document, "" for the whole of it.
         message: what is wrong and what was expected.
+        line: the line in the file, from 1; 0 if there is none.
+        column: the column in the line, in Unicode code points from 1; 0 if it is not known.
     """
 
     where: str
     path: str
     message: str
+    line: int = 0
+    column: int = 0
+
+    @property
+    def place(self) -> str:
+        """The file with its line and column, as far as they are known."""
+        return ":".join(str(part) for part in (self.where, self.line, self.column) if part)
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.path, self.message) if part)
+        return ": ".join(part for part in (self.place, self.path, self.message) if part)
 
 
 class Refused(WebhookError):

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from webhook.alphabets.alphabet import Alphabet
+from webhook.alphabets.references import REFERENCE
 from webhook.errors import MalformedGlob
-from webhook.reference import DOCKER_HUB, HUB_NAMES, ImageReference
+from webhook.reference import ImageReference
+from webhook.registry import DOCKER_HUB, LIBRARY, canonical_host, canonical_port, joined, split_port
 from webhook.text import quoted
 
 Value = TypeVar("Value")
@@ -50,16 +53,9 @@ def _matches(pattern: Segments, text: list[str]) -> bool:
     return at == len(pattern) and here == len(text)
 
 
-def _segments(part: str, separator: str, pattern: str) -> Segments:
-    """Split `part` of a pattern, and check each segment."""
-    segments = tuple(part.split(separator)) if separator else (part,)
-    for segment in segments:
-        if not segment:
-            raise MalformedGlob(f"{quoted(pattern)} has an empty segment")
-        if _MANY in segment and segment != _MANY:
-            raise MalformedGlob(f"{quoted(pattern)}: ** must be a whole segment")
-    if not separator and part == _MANY:
-        raise MalformedGlob(f"{quoted(pattern)}: there are no segments here, write *")
+def _segments(part: str, separator: str) -> Segments:
+    """Split `part` of a pattern."""
+    segments = part.split(separator) if separator else (part,)
     return tuple(() if segment == _MANY else tuple(segment.split("*")) for segment in segments)
 
 
@@ -72,15 +68,19 @@ class Glob:
     segments: Segments
 
     @classmethod
-    def compile(cls, pattern: str, separator: str = "/") -> "Glob":
-        """Make a glob; with the separator "" the whole text is one segment.
+    def compile(cls, pattern: str, alphabet: Alphabet) -> "Glob":
+        """Make a glob for values of one kind.
+
+        Args:
+            pattern: the glob.
+            alphabet: the kind of the values.
 
         Raises:
-            MalformedGlob: the sentence says what was expected.
+            MalformedGlob: it can match no value of the kind; the sentence says why.
         """
-        if not pattern:
-            raise MalformedGlob("expected a glob, got an empty string")
-        return cls(pattern, separator, _segments(pattern, separator, pattern))
+        if fault := alphabet.fault(pattern):
+            raise MalformedGlob(fault)
+        return cls(pattern, alphabet.separator, _segments(pattern, alphabet.separator))
 
     def matches(self, text: str) -> bool:
         """Whether the glob matches the whole of `text`."""
@@ -125,15 +125,17 @@ class Index(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class ReferenceGlob:
-    """A glob over image references: host, port and path are matched apart.
+    """A glob over image references: host, port and path are matched apart, each in its canonical form.
 
     Attributes:
-        host: the labels of the host, () for any host with any port or none.
-        port: "" for none, "*" for any that is given.
+        host: the labels of the host, () for any host.
+        port: "" for the default one, "*" for any.
         path: the segments of the repository, () for any.
-        registry: the host with its port where they are literal, "" where they are not.
-        ending: the literal end of the host, "" where there is none.
-        below: `path/` where all that is below a literal path is meant, "" where it is not.
+        registry: the canonical registry if it is literal, else "".
+        ending: the literal end of the host, "" if there is none.
+        repository: the repository if it is literal, else "".
+        below: `path/` if all that is below a literal path is meant, else "".
+        official: whether the path is one segment and the host may be Docker Hub, where `library/` comes before it.
     """
 
     pattern: str
@@ -142,37 +144,42 @@ class ReferenceGlob:
     path: Segments
     registry: str = ""
     ending: str = ""
+    repository: str = ""
     below: str = ""
+    official: bool = False
 
     @classmethod
     def compile(cls, pattern: str) -> "ReferenceGlob":
         """Make a glob of `registry` or `registry/path`.
 
         Raises:
-            MalformedGlob: the sentence says what was expected.
+            MalformedGlob: it can match no reference; the sentence says why.
         """
+        if fault := REFERENCE.fault(pattern):
+            raise MalformedGlob(fault)
         first, slash, path = pattern.partition("/")
-        if "://" in pattern or "@" in pattern:
-            raise MalformedGlob(f"{quoted(pattern)}: expected a registry and a path, without scheme, user or digest")
-        if first != "localhost" and {".", ":", "*"}.isdisjoint(first):
-            raise MalformedGlob(f"{quoted(pattern)}: expected a registry first, such as {DOCKER_HUB}/library/busybox")
-        if (slash and not path) or ":" in path:
-            raise MalformedGlob(f"{quoted(pattern)}: expected a repository after the registry, without a tag")
-        if path.lower() != path:
-            raise MalformedGlob(f"{quoted(pattern)}: expected a path in lower case, as every repository is")
-        host, port = _host(pattern, first.lower())
-        literal = bool(host) and port != "*" and all(len(label) == 1 for label in host)
-        registry = ".".join(label[0] for label in host) + (f":{port}" if port else "") if literal else ""
-        ending = host[-1][-1] if host and host[-1] else ""
-        below = path.removesuffix(_MANY)
+        given, number = split_port(first)
+        try:
+            host, port = canonical_host(given), canonical_port(number)
+        except ValueError:
+            raise MalformedGlob(f"{quoted(pattern)} matches no image reference: {given} is no IPv6 address") from None
+        if host in ("*", _MANY):
+            host, port = "", port if number else "*"
+        short = bool(slash) and "/" not in path and path != _MANY
+        if short and host == DOCKER_HUB:
+            path, short = f"{LIBRARY}/{path}", False
+        literal, below = bool(host) and "*" not in host, path.removesuffix(_MANY)
+        labels = () if not host else ((host,),) if host.startswith("[") else _segments(host, ".")
         return cls(
             pattern,
-            host,
+            labels,
             port,
-            _segments(path, "/", pattern) if slash else (),
-            registry,
-            ending,
-            below if below.endswith("/") and "*" not in below else "",
+            _segments(path, "/") if slash else (),
+            registry=joined(host, port) if literal and port != "*" else "",
+            ending=labels[-1][-1] if labels and labels[-1] else "",
+            repository=path if "*" not in path else "",
+            below=below if below.endswith("/") and "*" not in below else "",
+            official=short and not literal,
         )
 
     def matches(self, reference: ImageReference) -> bool:
@@ -180,40 +187,29 @@ class ReferenceGlob:
         if self.registry:
             if reference.registry != self.registry:
                 return False
-        elif self.host:
-            host, port = _split_port(reference.registry)
-            if port != self.port and not (self.port == "*" and port):
-                return False
-            if not host.endswith(self.ending) or not _matches(self.host, _labels(host)):
-                return False
+        elif not self._matches_registry(reference.registry):
+            return False
+        repository = reference.repository
         if self.below:
-            return reference.repository.startswith(self.below)
-        return not self.path or _matches(self.path, reference.repository.split("/"))
+            return repository.startswith(self.below)
+        if self.official and reference.registry == DOCKER_HUB:
+            repository = repository.removeprefix(f"{LIBRARY}/")
+        if self.repository:
+            return repository == self.repository
+        return not self.path or _matches(self.path, repository.split("/"))
+
+    def _matches_registry(self, registry: str) -> bool:
+        if self.port == "*" and not self.host:
+            return True
+        host, port = split_port(registry) if ":" in registry else (registry, "")
+        if not host.endswith(self.ending) or (port != self.port != "*" and canonical_port(port) != self.port):
+            return False
+        if not self.host or host[0] == "[":
+            return self.host in ((), ((host,),))
+        return _matches(self.host, host.split("."))
 
     def __str__(self) -> str:
         return self.pattern
-
-
-def _split_port(registry: str) -> tuple[str, str]:
-    if registry.endswith("]") or ":" not in registry:
-        return registry, ""
-    host, _, port = registry.rpartition(":")
-    return host, port
-
-
-def _labels(host: str) -> list[str]:
-    return [host] if host.startswith("[") else host.split(".")
-
-
-def _host(pattern: str, first: str) -> tuple[Segments, str]:
-    if first == "*":
-        return (), ""
-    host, port = _split_port(first)
-    if ":" in first and port != "*" and not (port.isdecimal() and port.isascii()) and not first.endswith("]"):
-        raise MalformedGlob(f"{quoted(pattern)}: expected a port of digits, or * for any")
-    if host in HUB_NAMES:
-        host = DOCKER_HUB
-    return ((host,),) if host.startswith("[") else _segments(host, ".", pattern), port
 
 
 def any_matches(globs: Iterable[Glob], text: str) -> bool:

@@ -1,31 +1,29 @@
 """The grammar of an image reference (distribution specification) and Docker's normalisation of it."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.errors import MalformedReference
+from webhook.errors import AmbiguousReference, MalformedReference
+from webhook.registry import DOCKER_HUB, INTERNAL_REGISTRIES, LIBRARY, canonical_registry, is_internal, is_registry
 from webhook.text import quoted
 from webhook.values import quick
 
-DOCKER_HUB: Final = "docker.io"
-# Its older index and its registry's own host, as OpenShift knows them (library-go, image/reference).
-HUB_NAMES: Final = frozenset((DOCKER_HUB, f"index.{DOCKER_HUB}", f"registry-1.{DOCKER_HUB}"))
-# The service names of the internal registry, with and without the cluster's domain (registry operator, service-ca).
-INTERNAL_REGISTRIES: Final = frozenset(
-    f"{service}{suffix}"
-    for service in ("image-registry.openshift-image-registry", "docker-registry.default")
-    for suffix in ("", ".svc", ".svc.cluster.local")
-)
+__all__ = ["INTERNAL_REGISTRIES", "STREAM", "TAG", "ImageReference", "StreamReference", "is_internal"]
+
 _LONGEST_NAME: Final = 255
 _LONGEST: Final = 4_096
-_LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?")
-_HOST: Final = re.compile(rf"(?:{_LABEL.pattern}(?:\.{_LABEL.pattern})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
+_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
 _COMPONENT: Final = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
 TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+# openshift-apiserver, apis/image/validation, RepositoryNameComponentRegexp
+STREAM: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _DIGEST: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
 _HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{64}")
+_NAMED: Final = frozenset("/%")  # what no object's name has (apimachinery, IsValidPathSegmentName), and so no image's
 
 
 @quick
@@ -34,7 +32,7 @@ class ImageReference:
     """An image reference in its canonical form.
 
     Attributes:
-        registry: the host, in lower case, with its port where one is given.
+        registry: its canonical name: the host, with its port unless that is 443.
         repository: the path below the registry.
         tag: "" where none is given.
         digest: "" where none is given; where both are, the digest wins.
@@ -51,20 +49,20 @@ class ImageReference:
 
         Raises:
             MalformedReference: the sentence says what is wrong and what was expected.
+            AmbiguousReference: the API server takes it all the same.
         """
         if not text or len(text) > _LONGEST:
             raise _wrong(text, f"expected 1 to {_LONGEST} characters")
         rest, at, digest = text.partition("@")
-        if at:
-            _check_digest(text, digest)
+        doubt = _digest_doubt(text, digest) if at else ""
         path, colon, tag = rest, "", ""
         if rest.rfind(":") > rest.rfind("/"):
             path, colon, tag = rest.rpartition(":")
         if colon and not TAG.fullmatch(tag):
             raise _wrong(text, f"the tag {quoted(tag)} does not match {TAG.pattern}")
         registry, repository = _split(text, path)
-        if len(registry) + 1 + len(repository) > _LONGEST_NAME:
-            raise _wrong(text, f"the name is longer than {_LONGEST_NAME} characters")
+        if doubt:
+            raise _wrong(text, doubt, AmbiguousReference)
         return cls(registry, repository, tag, digest)
 
     @property
@@ -77,9 +75,10 @@ class ImageReference:
         """The reference as Docker shows it, without docker.io and library, wherever that means the same."""
         if self.registry != DOCKER_HUB:
             return str(self)
-        first, slash, rest = self.repository.partition("/")
-        name = rest if first == "library" and "/" not in rest else self.repository
-        if (slash and _is_registry(name.partition("/")[0])) or _IDENTIFIER.fullmatch(name):
+        first, _, rest = self.repository.partition("/")
+        name = rest if first == LIBRARY and "/" not in rest else self.repository
+        first, slash, _ = name.partition("/")
+        if (slash and is_registry(first)) or _IDENTIFIER.fullmatch(name):
             name = self.name
         return name + self._suffix
 
@@ -96,58 +95,62 @@ class ImageReference:
         return self.name + self._suffix
 
 
-def _wrong(text: str, why: str) -> MalformedReference:
-    return MalformedReference(f"{quoted(text)} is not an image reference: {why}")
+def _wrong(text: str, why: str, kind: type[MalformedReference] = MalformedReference) -> MalformedReference:
+    return kind(f"{quoted(text)} is not an image reference: {why}")
 
 
-def _check_digest(text: str, digest: str) -> None:
+def _digest_doubt(text: str, digest: str) -> str:
+    """Check a digest, and return what only the API server takes in it."""
     algorithm, _, digits = digest.partition(":")
     if not _DIGEST.fullmatch(digest):
         raise _wrong(text, f"{quoted(digest)} is not a digest such as sha256: and 64 hexadecimal digits")
     wanted = _HEX_DIGITS.get(algorithm)
     if wanted is None:
         raise _wrong(text, f"the algorithm {quoted(algorithm)} is unknown; expected one of {', '.join(_HEX_DIGITS)}")
-    if len(digits) != wanted or digits.lower() != digits:
-        raise _wrong(text, f"a {algorithm} digest has {wanted} lower-case hexadecimal digits")
-
-
-def _is_registry(segment: str) -> bool:
-    """Whether the first of several segments names a registry, as Docker tells it from a namespace of its own."""
-    return "." in segment or ":" in segment or segment == "localhost"
+    expected = f"a {algorithm} digest has {wanted} lower-case hexadecimal digits"
+    if len(digits) != wanted:
+        raise _wrong(text, expected)
+    return expected if digits.lower() != digits else ""
 
 
 def _split(text: str, path: str) -> tuple[str, str]:
-    """Split a name into registry and repository, both checked."""
+    """Split a name into registry and repository, both checked and in their canonical form."""
     first, slash, rest = path.partition("/")
     if not slash and _IDENTIFIER.fullmatch(first):
-        raise _wrong(text, "64 hexadecimal digits are an image's identifier")
-    if slash and _is_registry(first):
-        if not _HOST.fullmatch(first):
-            raise _wrong(text, f"{quoted(first)} is not a registry's host name")
-        registry, repository = first.lower(), rest
+        raise _wrong(text, "64 hexadecimal digits are an image's identifier", AmbiguousReference)
+    if slash and is_registry(first):
+        registry, repository = _registry(text, first), rest
     else:
         registry, repository = DOCKER_HUB, path
-    if registry in HUB_NAMES:
-        registry = DOCKER_HUB
-    if registry == DOCKER_HUB and "/" not in repository:
-        repository = f"library/{repository}"
     for component in repository.split("/"):
         if not _COMPONENT.fullmatch(component):
-            raise _wrong(text, _component_fault(component))
+            raise _component_fault(text, path, component)
+    if len(repository) > _LONGEST_NAME:
+        raise _wrong(text, f"the repository's name is longer than {_LONGEST_NAME} characters")
+    if registry == DOCKER_HUB and "/" not in repository:
+        repository = f"{LIBRARY}/{repository}"
     return registry, repository
 
 
-def _component_fault(component: str) -> str:
+def _registry(text: str, given: str) -> str:
+    try:
+        if _HOST.fullmatch(given):
+            return canonical_registry(given)
+    except ValueError:
+        pass  # an address that is none is no host either
+    raise _wrong(text, f"{quoted(given)} is not a registry's host name")
+
+
+def _component_fault(text: str, path: str, component: str) -> MalformedReference:
     if not component:
-        return "a segment of the name is empty"
+        return _wrong(text, "a segment of the name is empty")
     if component.lower() != component and _COMPONENT.fullmatch(component.lower()):
-        return "repository name must be lowercase"
-    return f"the segment {quoted(component)} does not match {_COMPONENT.pattern}"
-
-
-def is_internal(registry: str) -> bool:
-    """Whether `registry`, a host with or without a port, is a service name of the internal registry."""
-    return registry.partition(":")[0] in INTERNAL_REGISTRIES
+        # The API server takes the first of several segments for a host name, which may have upper-case letters, and
+        # then for a namespace of Docker Hub; other clients for the name of a registry.
+        first, slash, rest = path.partition("/")
+        taken = slash and component == first and all(map(_COMPONENT.fullmatch, rest.split("/")))
+        return _wrong(text, "repository name must be lowercase", AmbiguousReference if taken else MalformedReference)
+    return _wrong(text, f"the segment {quoted(component)} does not match {_COMPONENT.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +158,9 @@ class StreamReference:
     """A source inside the cluster: an image stream's tag, or its image.
 
     Attributes:
-        stream: "" where the tag's own stream is meant.
-        tag: "" where an image is named.
-        image: the image's digest, "" where a tag is named.
+        stream: "" if the tag's own stream is meant.
+        tag: "" if an image is named.
+        image: the image's digest or the beginning of it, "" if a tag is named.
     """
 
     stream: str
@@ -172,8 +175,8 @@ class StreamReference:
             MalformedReference: `text` has another form.
         """
         stream, colon, tag = text.rpartition(":")
-        if not tag or (colon and not stream) or ":" in stream:
-            raise _no_stream_reference(text)
+        if not tag or (colon and not STREAM.fullmatch(stream)):
+            raise _no_stream_reference(text, stream)
         return cls(stream, tag=tag)
 
     @classmethod
@@ -184,10 +187,19 @@ class StreamReference:
             MalformedReference: `text` has another form.
         """
         stream, at, image = text.rpartition("@")
-        if not image or (at and not stream) or "@" in stream:
-            raise _no_stream_reference(text)
+        if not image or not _NAMED.isdisjoint(image) or (at and not STREAM.fullmatch(stream)):
+            raise _no_stream_reference(text, stream)
         return cls(stream, image=image)
 
 
-def _no_stream_reference(text: str) -> MalformedReference:
-    return MalformedReference(f"{quoted(text)} must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>")
+def _no_stream_reference(text: str, stream: str) -> MalformedReference:
+    said = f"{quoted(text)} must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"
+    if stream and not STREAM.fullmatch(stream) and {":", "@"}.isdisjoint(stream):
+        said += f"; {quoted(stream)} is no image stream's name, which matches {STREAM.pattern}"
+    if "/" in text:
+        with suppress(MalformedReference):
+            ImageReference.parse(text)
+            said += "; an image of a registry has kind: DockerImage"
+    elif "@" in stream and text.count("@") == 1:
+        said += "; an image of a stream has kind: ImageStreamImage"
+    return MalformedReference(said)

@@ -10,14 +10,18 @@ import orjson
 
 from webhook.documents.strict import DECODER
 from webhook.errors import MalformedReview
-from webhook.model import Decision, Finding, Mode, PatchOp, Review, User
+from webhook.model import Decision, Finding, Mode, PatchOp, Reason, Review, User
 from webhook.schemas.review import AdmissionReview
-from webhook.text import cut, printable
+from webhook.text import cut, joined, more, printable
 
 GROUP: Final = "image.openshift.io"
 VERSION: Final = "v1"
 LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver cuts a warning there, and drops one with a newline
-_LONGEST_MESSAGE: Final = 16_384  # bytes of one refusal; etcd and terminals thank us
+# An answer is bounded, however much is wrong: it is stored in the audit log, and people read it.
+LONGEST_MESSAGE: Final = 16_384  # bytes
+MOST_CAUSES: Final = 100
+MOST_WARNINGS: Final = 20
+_LONGEST_NAME: Final = 1_024  # bytes
 _INVALID: Final = 422
 _REVIEW: Final = AdmissionReview()
 
@@ -145,9 +149,9 @@ def encode(review: Review, decision: Decision, annotations: Mapping[str, str]) -
     """
     response: dict[str, Any] = {"uid": review.uid, "allowed": decision.allowed}
     if not decision.allowed:
-        response["status"] = _status(review, decision.in_mode(Mode.ENFORCE))
+        response["status"] = _status(review, decision)
     elif warnings := decision.in_mode(Mode.WARN):
-        response["warnings"] = list(dict.fromkeys(map(_warning, warnings)))
+        response["warnings"] = _warnings(warnings, unknown=decision.cut)
     if decision.patch:
         response["patchType"] = "JSONPatch"
         response["patch"] = b64encode(orjson.dumps([operation(op) for op in decision.patch])).decode()
@@ -167,22 +171,39 @@ def operation(op: PatchOp) -> dict[str, Any]:
     return {"op": op.op, "path": op.path, "value": op.value}
 
 
-def _status(review: Review, refusals: tuple[Finding, ...]) -> dict[str, Any]:
-    """Return the Status (meta/v1) of a refusal: 422 Invalid, because `oc tag` answers a 403 by trying another door.
+def _warnings(warnings: tuple[Finding, ...], *, unknown: bool) -> list[str]:
+    """Return findings as warnings, each once; the last says how many are left out, if some are."""
+    said = list(dict.fromkeys(map(_warning, warnings)))
+    if len(said) <= MOST_WARNINGS and not unknown:
+        return said
+    shown = said[: MOST_WARNINGS - 1]
+    return [*shown, more(len(said) - len(shown), unknown=unknown)]
 
-    `kubectl` and `oc` print the causes instead of the message, where there are some.
+
+def _cause(finding: Finding) -> dict[str, Any]:
+    return {"field": finding.field, "message": finding.sentence, "reason": finding.reason}
+
+
+def _status(review: Review, decision: Decision) -> dict[str, Any]:
+    """Return the Status (meta/v1) of a denial: 422 Invalid, because `oc tag` answers a 403 by trying another resource.
+
+    `kubectl` and `oc` print the causes instead of the message, if there are any.
     """
+    denials, unknown = decision.in_mode(Mode.ENFORCE), decision.cut
+    causes = list(map(_cause, denials[:MOST_CAUSES]))
+    if len(denials) > MOST_CAUSES or unknown:
+        del causes[MOST_CAUSES - 1 :]
+        left = more(len(denials) - len(causes), unknown=unknown)
+        causes.append({"field": "", "message": left, "reason": Reason.INVALID})
     return {
         "status": "Failure",
         "code": _INVALID,
         "reason": "Invalid",
-        "message": cut("\n".join(map(str, refusals)), _LONGEST_MESSAGE),
+        "message": joined(map(str, denials), len(denials), "\n", LONGEST_MESSAGE, unknown=unknown),
         "details": {
-            "name": review.name,
+            "name": cut(printable(review.name), _LONGEST_NAME),
             "group": GROUP,
-            "kind": review.kind,
-            "causes": [
-                {"field": finding.field, "message": finding.sentence, "reason": finding.reason} for finding in refusals
-            ],
+            "kind": cut(printable(review.kind), _LONGEST_NAME),
+            "causes": causes,
         },
     }

@@ -1,10 +1,25 @@
-"""Frozen values that are quickly made: a review makes a dozen, and a dataclass sets each field of one by a call."""
+"""Frozen values that are quickly made, and the types of values that are read again.
+
+A review makes a dozen values, and a dataclass sets each field of one by a call.
+"""
 
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+
+
+def exactly(kind: type[Value], value: Any) -> Value:
+    """Return `value`, which must be of the class `kind` itself: what is read again is checked, not believed.
+
+    Raises:
+        TypeError: it is of another class.
+    """
+    if value.__class__ is not kind:
+        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
+    found: Value = value
+    return found
 
 
 def quick(cls: type[Value]) -> type[Value]:

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from webhook import admission, doors
 from webhook.app.lean import Lean, Whole
-from webhook.audit.record import Context, annotations, record, tags
+from webhook.audit.record import MOST, Context, annotations, record, tags
 from webhook.errors import MalformedReview, RecordFailed
 from webhook.metrics import CONTENT_TYPE, Metrics
 from webhook.model import Decision, Review
@@ -103,7 +103,7 @@ def _answer(service: Service, context: Context, decide: Decide) -> Response | Wh
     review = decode(_body(), doors.DOORS)
     try:
         decision = decide(review, policy)
-        judged = tags(decision)
+        judged = tags(decision, MOST)
         body = encode(review, decision, annotations(decision, judged, policy))
         line = record(review, decision, judged, policy, context, time=time, seconds=perf_counter() - started)
         written = _kept(service, line, review.uid)

@@ -8,16 +8,16 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.model import Decision, Finding, Mode, Review, StreamChange, TagReference
+from webhook.audit.secrets import redacted
+from webhook.model import Decision, Finding, Review, StreamChange, TagReference
 from webhook.policy import Policy
 from webhook.review import operation
-from webhook.text import cut, printable
+from webhook.text import cut, escaped, joined, printable
 
 LEVELS: Final = ("metadata", "request")
-_LONGEST_ANNOTATION: Final = 1_024  # bytes of one audit annotation
-_MODES: Final = frozenset(map(str, Mode))
+MOST: Final = 100  # of the tags, findings, patch operations and groups that a record names
+_LONGEST: Final = 1_024  # bytes of one audit annotation, and of a text that a user sent
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
-_CONFIGS: Final = ("Config", "ContainerConfig", "config", "container_config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,21 @@ class Context:
 Tags = Sequence[Mapping[str, str | None]]
 
 
-def tags(decision: Decision) -> Tags:
-    """Return the tags that would change, as records and annotations say them: `path`, `tag`, `from`, `to`."""
+def tags(decision: Decision, most: int | None = None) -> Tags:
+    """Return the tags that would change, as records and annotations name them: `path`, `tag`, `from`, `to`.
+
+    Args:
+        decision: the answer.
+        most: how many are named, all if None.
+    """
     return [
         {
             "path": change.place.path,
-            "tag": printable(str(change)),
+            "tag": _short(str(change)),
             "from": _source(change.old) if change.old else None,
             "to": _source(change.new) if change.new else None,
         }
-        for change in decision.tags
+        for change in decision.tags[:most]
     ]
 
 
@@ -75,28 +80,30 @@ def record(
     line: dict[str, Any] = {
         "time": time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "webhook": context.webhook,
-        "uid": printable(review.uid),
+        "uid": _short(review.uid),
         "door": review.door,
         "operation": review.operation,
-        "namespace": printable(review.namespace),
-        "name": printable(review.name),
-        "user": printable(review.user.name),
-        "groups": [printable(group) for group in review.user.groups],
+        "namespace": _short(review.namespace),
+        "name": _short(review.name),
+        "user": cut(escaped(review.user.name[:_LONGEST]), _LONGEST),
+        "groups": [cut(escaped(group[:_LONGEST]), _LONGEST) for group in review.user.groups[:MOST]],
         "dryRun": review.dry_run,
         "verdict": decision.verdict,
         "allowed": decision.allowed,
-        "tags": judged,
-        "findings": [_finding(finding) for finding in decision.findings],
-        "patch": [operation(op) for op in decision.patch],
+        "tags": judged[:MOST],
+        "findings": [_finding(finding) for finding in decision.findings[:MOST]],
+        "patch": [operation(op) for op in decision.patch[:MOST]],
         "exemption": None,
         "policy": {"name": policy.name, "digest": policy.digest},
         "version": context.version,
         "duration": round(seconds, 6),
     }
+    if left := _left_out(review, decision):
+        line["more"] = left
     if (lookup := _lookup(decision)) is not None:
         line["lookupPolicy"] = {"from": lookup[0], "to": lookup[1]}
     if decision.exemption is not None:
-        line["exemption"] = {"name": decision.exemption.name, "reason": printable(decision.exemption.reason)}
+        line["exemption"] = {"name": decision.exemption.name, "reason": _short(decision.exemption.reason)}
     if context.level == "request":
         line["request"] = without_secrets(review.request)
     encoded = orjson.dumps(line)
@@ -109,18 +116,35 @@ def annotations(decision: Decision, judged: Tags, policy: Policy) -> dict[str, s
     found = {"policy": str(policy)}
     if judged:
         for key in ("tag", "from", "to"):
-            found[key] = cut(", ".join(tag[key] or "" for tag in judged), _LONGEST_ANNOTATION)
+            texts = (tag[key] or "" for tag in judged)
+            found[key] = joined(texts, len(decision.tags), ", ", _LONGEST)
     if (lookup := _lookup(decision)) is not None:
         found["lookupPolicy"] = f"local: {json.dumps(lookup[0])} to {json.dumps(lookup[1])}"
     if decision.exemption is not None:
-        name, reason = decision.exemption.name, printable(decision.exemption.reason)
-        found["exemption"] = cut(f"{name}: {reason}" if reason else name, _LONGEST_ANNOTATION)
-    for finding in decision.findings:  # rules' sentences are printable
-        mode, said = str(finding.mode), str(finding)
-        found[mode] = f"{found[mode]}; {said}" if mode in found else said
-    for mode in _MODES & found.keys():
-        found[mode] = cut(found[mode], _LONGEST_ANNOTATION)
+        name, reason = decision.exemption.name, _short(decision.exemption.reason)
+        found["exemption"] = cut(f"{name}: {reason}" if reason else name, _LONGEST)
+    for mode in dict.fromkeys(finding.mode for finding in decision.findings):
+        some = decision.in_mode(mode)
+        # Rules' sentences are printable.
+        found[str(mode)] = joined(map(str, some), len(some), "; ", _LONGEST, unknown=decision.cut)
     return found
+
+
+def _left_out(review: Review, decision: Decision) -> dict[str, Any]:
+    """Return how much of each list is left out of the record, nothing of those that are whole."""
+    lists = {
+        "tags": len(decision.tags),
+        "findings": len(decision.findings),
+        "patch": len(decision.patch),
+        "groups": len(review.user.groups),
+    }
+    left = {name: size - MOST for name, size in lists.items() if size > MOST}
+    return {**left, "unevaluated": True} if decision.cut else left
+
+
+def _short(value: str) -> str:
+    """Return `value` printable, and cut if it is long."""
+    return cut(printable(value[: 8 * _LONGEST]), _LONGEST)
 
 
 def _lookup(decision: Decision) -> tuple[bool, bool] | None:
@@ -134,7 +158,7 @@ def _lookup(decision: Decision) -> tuple[bool, bool] | None:
 
 
 def _source(tag: TagReference | None) -> str:
-    return printable(str(tag.source)) if tag is not None and tag.source is not None else ""
+    return _short(str(tag.source)) if tag is not None and tag.source is not None else ""
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -148,25 +172,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def without_secrets(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `request` without what may be secret and no rule reads: the user's `extra`, an image's environment."""
+    """Return `request` without what may be secret: the user's `extra`, environment values, credentials.
+
+    The user's name and groups stay as they were sent, because exemptions are decided by them.
+    """
     user = {key: value for key, value in request["userInfo"].items() if key != "extra"}
-    return {
-        **request,
-        "userInfo": user,
-        **{key: _bare(request[key]) for key in ("object", "oldObject") if isinstance(request.get(key), dict)},
-    }
-
-
-def _bare(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object whose image says which environment variables it sets, and not to what."""
-    image = document.get("image")
-    metadata = image.get("dockerImageMetadata") if isinstance(image, dict) else None
-    if not isinstance(image, dict) or not isinstance(metadata, dict):
-        return dict(document)
-    bare = {
-        key: {**metadata[key], "Env": [str(each).partition("=")[0] for each in metadata[key]["Env"]]}
-        for key in _CONFIGS
-        if isinstance(metadata.get(key), dict) and isinstance(metadata[key].get("Env"), list)
-    }
-    hidden = {key: "" for key in ("dockerImageConfig",) if image.get(key)}
-    return {**document, "image": {**image, **hidden, "dockerImageMetadata": {**metadata, **bare}}}
+    return {**redacted({**request, "userInfo": None}), "userInfo": user}

@@ -1,4 +1,4 @@
-"""`istag-webhook probe`: whether the API server asks us, at each door."""
+"""`istag-webhook probe`: check that the API server calls the webhook for every resource."""
 
 import json
 import sys
@@ -11,25 +11,25 @@ from webhook.cli.connection import connection
 from webhook.cli.output import say
 from webhook.cluster import connect
 from webhook.errors import ClusterRefused, PolicyRefused
-from webhook.policy import load
-from webhook.probe import Answer, exit_code
+from webhook.policy import Policy, load
+from webhook.probe import Probed, Verdict
 from webhook.probe import probe as probed
 
 
-@click.command()
-@click.option("--namespace", default="istag-webhook-probe", show_default=True, help="Namespace that is written to.")
+@click.command(short_help="Check that the API server calls the webhook for every resource.")
+@click.option(
+    "--namespace", default="istag-webhook-probe", show_default=True, help="Namespace that the requests are sent to."
+)
 @click.option(
     "--configuration", default="istag-webhook", show_default=True, help="Name of the validating webhook configuration."
 )
 @click.option(
-    "--policy",
-    "policies",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Policy file or directory that the webhook judges by; may be repeated. Default: the shipped policy.",
-)
+    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
+    help="Policy file or directory that the webhook should enforce; may be repeated. "
+    "A note says if another policy is in force.",
+)  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="What to print."
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Output format."
 )
 @connection
 def probe(
@@ -41,32 +41,60 @@ def probe(
     kubeconfig: Path | None,
     context: str | None,
 ) -> None:
-    """Ask the API server, at each door to a tag, whether it asks us.
+    """Check that the API server calls the webhook for every resource.
 
-    What is sent must be refused by the policy, which is tried here first, and is never stored: it is a dry run, and
-    where OpenShift does not heed one, it fails in the API server too. A door is closed where our webhook refused, down
-    where it could not be called, open where nobody refused, unknown where somebody else did or another webhook could
-    not be called, and absent where the API server does not serve it.
+    Each resource gets one request that is marked as a probe. The webhook always denies it, under every policy. Nothing
+    is stored, even if no webhook denies it. The image streams of the namespace are listed before and after, and
+    anything left behind is reported.
 
-    Exit code 0 where every door is closed, 1 where one is open, 2 where it cannot be told. It needs the rights to
-    create imagestreamtags, imagetags, imagestreams, imagestreamimports and imagestreammappings in the namespace, to get
-    the image stream istag-webhook-probe there and update its status, and to get the namespace and the configuration.
-    """  # fmt: skip
+    A resource is closed if the webhook denied the request, and open if no webhook did. It is down if the webhook could
+    not be called, unknown if something else denied the request, and absent if the API server does not serve it.
+
+    Exit codes: 0 all six resources are closed, 1 one is open or something was left behind, 2 it cannot be told.
+
+    It needs the rights to create imagestreamtags, imagetags, imagestreams, imagestreamimports and imagestreammappings
+    in the namespace, to list its image streams and update the status of istag-webhook-probe, and to get the namespace
+    and the configuration.
+    """
     try:
-        answers = list(probed(connect(kubeconfig, context), namespace, configuration, load(*policies)))
+        expected = load(*policies) if policies else None
+        result = probed(connect(kubeconfig, context), namespace, configuration)
     except (ClusterRefused, PolicyRefused) as error:
         fail(str(error))
         return
-    say(_json(answers, namespace) if form == "json" else _table(answers))
-    sys.exit(exit_code(answers))
+    say(_json(result, namespace) if form == "json" else _table(result))
+    for each in result.left:
+        click.echo(f"left behind: {each}; remove it", err=True)
+    if result.unlisted:
+        click.echo(result.unlisted, err=True)
+    if expected is not None:
+        _compare(result, expected)
+    sys.exit(result.exit_code)
 
 
-def _table(answers: list[Answer]) -> str:
-    width = max(len(answer.door) for answer in answers)
-    return "\n".join(f"{answer.door:{width}}  {answer.verdict:7}  {answer.message}" for answer in answers)
+def _compare(result: Probed, expected: Policy) -> None:
+    """Print a note if a denial names another policy; replicas load a new policy up to minutes after it is written."""
+    others = [
+        answer.door
+        for answer in result.answers
+        if answer.verdict is Verdict.CLOSED and str(expected) not in answer.message
+    ]
+    if others:
+        click.echo(f"another policy than {expected} is in force: {', '.join(others)}", err=True)
 
 
-def _json(answers: list[Answer], namespace: str) -> str:
-    doors = [{"door": each.door, "verdict": each.verdict, "message": each.message} for each in answers]
-    document = {"apiVersion": "istag-webhook/v1", "kind": "Probe", "namespace": namespace, "doors": doors}
+def _table(result: Probed) -> str:
+    width = max(len(answer.door) for answer in result.answers)
+    return "\n".join(f"{answer.door:{width}}  {answer.verdict:7}  {answer.message}" for answer in result.answers)
+
+
+def _json(result: Probed, namespace: str) -> str:
+    doors = [{"door": each.door, "verdict": each.verdict, "message": each.message} for each in result.answers]
+    document = {
+        "apiVersion": "istag-webhook/v1",
+        "kind": "Probe",
+        "namespace": namespace,
+        "doors": doors,
+        "left": list(result.left),
+    }
     return json.dumps(document, indent=2)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
 from webhook.cli.output import write
 from webhook.cli.reporting import Wanted, format_options, head
@@ -92,7 +93,7 @@ def _selection(
     return Selection(
         _said(since) if since else "",
         _said(until) if until else "",
-        tuple(Glob.compile(namespace) for namespace in namespaces),
+        tuple(Glob.compile(namespace, NAMESPACE) for namespace in namespaces),
         not skip_dry_run,
         shard,
     )

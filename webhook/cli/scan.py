@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import click
 
+from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
 from webhook.cli.connection import connection
 from webhook.cli.fixing import fix
 from webhook.cli.output import write
+from webhook.cli.pacing import Pace, pace_options
 from webhook.cli.reporting import NOTHING, Wanted, end, head, report_options
 from webhook.cli.shard import shard_option
 from webhook.cluster import Cluster, connect
@@ -58,7 +60,8 @@ _APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
     help="Write a report into each namespace of the cluster, and remove ours that are stale.",
 )  # fmt: skip
 @click.option("--fix", "fixing", is_flag=True, help="Show what the policy's defaults would set in tags that lack it.")
-@click.option("--apply", "really", is_flag=True, help="With --fix: set it.")
+@click.option("--apply", "really", is_flag=True, help="With --fix: set it, except what imports a tag.")
+@pace_options
 def scan(  # noqa: PLR0913 - one for each option
     policies: tuple[Path, ...],
     kubeconfig: Path | None,
@@ -69,6 +72,7 @@ def scan(  # noqa: PLR0913 - one for each option
     reports: str | None,
     fixing: bool,
     really: bool,
+    pace: Pace | None,
     **selected: Any,
 ) -> None:
     """Hold a live cluster against a policy.
@@ -78,7 +82,9 @@ def scan(  # noqa: PLR0913 - one for each option
     or groups say nothing, and no exemption holds.
 
     --fix completes tags as the webhook completes new ones. It shows what it would set, and changes nothing without
-    --apply. It may be broken off and repeated.
+    --apply. If importMode is set, OpenShift imports the tag at once, and the tag then means whatever its source names
+    now. The plan names each such tag and its present image. --apply leaves these settings alone; --apply --import makes
+    them in batches. It is safe to interrupt and rerun.
 
     Exit code 0 where nothing is found that is enforced, 1 where something is, or where --fix leaves something to set, 2
     where the cluster or the policy cannot be used, or something could not be written. A part of several (--shard) ends
@@ -86,6 +92,7 @@ def scan(  # noqa: PLR0913 - one for each option
     """
     for wrong, sentence in (
         (really and not fixing, "--apply: expected --fix with it"),
+        (pace is not None and not really, "--import: expected --fix --apply with it"),
         (bool(reports and selected["selector"]), "--write-reports: a report is of a namespace; expected no --selector"),
         (
             fixing and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero)),
@@ -99,7 +106,7 @@ def scan(  # noqa: PLR0913 - one for each option
         cluster = Cluster(Patient(connect(kubeconfig, context).sender))
         with _progress(wanted) as progress:
             if fixing:
-                sys.exit(fix(cluster, selection, policy, progress, wanted, really=really))
+                sys.exit(fix(cluster, selection, policy, progress, wanted, really=really, pace=pace))
             tally, faults = _scan(cluster, selection, policy, progress, wanted, images=images, reports=reports)
     except (PolicyRefused, MalformedGlob, ClusterRefused) as error:
         fail(str(error))
@@ -119,7 +126,7 @@ def _selection(namespaces: tuple[str, ...], selector: str, shard: Shard, chunk: 
     Raises:
         MalformedGlob: a namespace is no glob.
     """
-    return Selection(tuple(Glob.compile(namespace, "") for namespace in namespaces), selector, shard, chunk)
+    return Selection(tuple(Glob.compile(namespace, NAMESPACE) for namespace in namespaces), selector, shard, chunk)
 
 
 def _scan(

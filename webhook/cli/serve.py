@@ -21,6 +21,7 @@ from webhook.audit.turn import Turn
 from webhook.cli import fail
 from webhook.cli.version import DISTRIBUTION
 from webhook.errors import CertificateRefused, PolicyRefused, RecordFailed, Refused, SettingsRefused
+from webhook.policy.lint.logged import log_warnings
 from webhook.policy.source import PolicySource
 from webhook.settings import Settings, documented, resolve, unknown, variable
 from webhook.text import printable
@@ -170,16 +171,20 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
     log = logging.getLogger("webhook.serve")
     metrics, package = Metrics(), version(DISTRIBUTION)
     metrics.started(package)
-    metrics.policy_loaded(policy.current, time.time())
     metrics.certificate(serving.expires.timestamp())
     draining: list[str] = []
+
+    def take() -> None:
+        """Note the policy that is in force from now on, and the warnings about it."""
+        metrics.policy_loaded(policy.current, time.time())
+        metrics.policy_warned(each.name for each in log_warnings(policy.current, log))
 
     def tick(under_way: int = 0) -> None:
         metrics.in_flight(under_way)
         metrics.flush()
         try:
             if policy.refresh():
-                metrics.policy_loaded(policy.current, time.time())
+                take()
                 log.info("policy loaded", extra={"policy": str(policy.current)})
         except PolicyRefused as error:
             metrics.policy_refused()
@@ -192,6 +197,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
         except CertificateRefused as error:
             _refused(log, "the new certificate is refused, the last good one stays", error)
 
+    take()
     tick()  # before the first answer
     service = Service(
         policy=lambda: policy.current,
@@ -204,7 +210,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
     return Served(
         admission=create_app(service).wsgi_app,
         management=create_management_app(lambda: draining[0] if draining else "", metrics).wsgi_app,
-        context=serving.context,
+        context=lambda: serving.context,
         tick=tick,
         drain=lambda: draining.append("draining"),
         shed=metrics.shed,

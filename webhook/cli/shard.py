@@ -1,17 +1,15 @@
 """The option `--shard`, for commands whose work several machines share."""
 
 import os
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
 import click
 
-from webhook.shard import Shard
+from webhook.shard import FORM, Shard
 
 # An Indexed Job numbers its pods from 0: https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode
 INDEX: Final = "JOB_COMPLETION_INDEX"
-_FORM: Final = re.compile(r"([0-9]{1,9})?/([1-9][0-9]{0,8})", re.ASCII)
 
 
 class _Part(click.ParamType[Shard]):
@@ -27,7 +25,7 @@ class _Part(click.ParamType[Shard]):
         """
         if isinstance(value, Shard):
             return value
-        form = _FORM.fullmatch(value)
+        form = FORM.fullmatch(value)
         if form is None:
             self.fail(f"expected I/N such as 2/4, or /4 in an Indexed Job, got {value!r}", param, ctx)
         given, count = form[1], int(form[2])

@@ -32,12 +32,14 @@ class Pair:
     @property
     def gone(self) -> tuple[Finding, ...]:
         """The findings of the first that the second has not."""
-        return tuple(each for each in self.before.findings if each not in self.after.findings)
+        after = frozenset(self.after.findings)
+        return tuple(each for each in self.before.findings if each not in after)
 
     @property
     def new(self) -> tuple[Finding, ...]:
         """The findings of the second that the first has not."""
-        return tuple(each for each in self.after.findings if each not in self.before.findings)
+        before = frozenset(self.before.findings)
+        return tuple(each for each in self.after.findings if each not in before)
 
     @property
     def change(self) -> str:

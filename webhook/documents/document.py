@@ -1,13 +1,15 @@
-"""A document: a plain value, and the lines of what is in it."""
+"""A document: a plain value, and the place of everything in it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from webhook.documents.lines import Mark
 from webhook.errors import Fault
 from webhook.text import printable
 
+_ENDS: Final = (".", "[")
 _INDEX: Final = re.compile(r"\[(\d+)\]")
 
 
@@ -18,35 +20,54 @@ class Document:
     Attributes:
         where: the file's name.
         value: plain values: maps with string keys, lists, strings, numbers, booleans, None.
-        locate: returns the line of what stands at a JSON path, from 1, or of what would hold it.
+        mark: returns the line and column of the value at a JSON path such as `spec.tags[2].name`, or of the value
+            that would hold it.
     """
 
     where: str
     value: Any
-    locate: Callable[[str], int]
+    mark: Callable[[str], Mark]
 
     def line(self, path: str) -> int:
-        """Return the line of what stands at `path`, such as `spec.tags[2].name`, or of what would hold it."""
-        return self.locate(path)
+        """Return the line of the value at `path`, or of the value that would hold it."""
+        return self.mark(path).line
 
     def fault(self, path: str, message: str) -> Fault:
         """Return the fault at `path`, which is shown as a terminal may show it."""
-        return Fault(f"{self.where}:{self.line(path)}", printable(path), message)
+        return Fault(self.where, printable(path), message, *self.mark(path))
 
 
-def after_key(path: str, key: str) -> str | None:
-    """Return what of `path` is left after its first step, None where that is not `key`.
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The keys of an object, for paths that lead through it.
 
-    A key is written `.key`, or `["key"]` where it holds dots itself; both are understood for every key.
+    A key is written `.key`, or `["key"]` if it holds dots itself; both are understood for every key.
     """
-    quoted = f'["{key}"]'
-    if path.startswith(quoted):
-        return path[len(quoted) :]
-    plain = path.removeprefix(".")
-    if not plain.startswith(key):
+
+    keys: frozenset[str]
+    lengths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, keys: Iterable[str]) -> "Steps":
+        """Return the steps that `keys` are."""
+        found = frozenset(keys)
+        return cls(found, tuple(sorted({len(key) for key in found}, reverse=True)))
+
+    def first(self, path: str) -> tuple[str, str] | None:
+        """Return the longest key that is the first step of `path`, and what is left of it; None if there is none.
+
+        The lengths decide which keys are tried, so an object with many keys costs no more than one with few.
+        """
+        for opening, closing in (('["', '"]'), (".", ""), ("", "")):
+            if not path.startswith(opening):
+                continue
+            begin = len(opening)
+            for length in self.lengths:
+                end = begin + length
+                ends = path.startswith(closing, end) if closing else end == len(path) or path[end : end + 1] in _ENDS
+                if ends and (key := path[begin:end]) in self.keys:
+                    return key, path[end + len(closing) :]
         return None
-    rest = plain[len(key) :]
-    return rest if not rest or rest[0] in ".[" else None
 
 
 def after_index(path: str) -> tuple[int, str] | None:

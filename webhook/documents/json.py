@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from webhook.documents.document import Document, after_index, after_key
-from webhook.documents.lines import Lines
+from webhook.documents.document import Document, Steps, after_index
+from webhook.documents.lines import Lines, Mark
 from webhook.documents.strict import DECODER
 from webhook.errors import Fault
 from webhook.text import printable
@@ -30,12 +30,12 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
         try:
             value, end = DECODER.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            return documents, [Fault(f"{where}:{lines.of(error.pos)}", "", f"expected JSON: {error.msg}")]
+            return documents, [Fault(where, "", f"expected JSON: {error.msg}", *lines.mark(error.pos))]
         except RecursionError:
-            return documents, [Fault(f"{where}:{lines.of(start)}", "", "the JSON is nested too deeply")]
+            return documents, [Fault(where, "", "the JSON is nested too deeply", *lines.mark(start))]
         except ValueError as error:
-            return documents, [Fault(f"{where}:{lines.of(start)}", "", f"expected JSON: {printable(str(error))}")]
-        documents.append(Document(where, value, _Locator(text, start, lines).line))
+            return documents, [Fault(where, "", f"expected JSON: {printable(str(error))}", *lines.mark(start))]
+        documents.append(Document(where, value, _Locator(text, start, lines).mark))
         start = _space(text, end)
     return documents, []
 
@@ -46,35 +46,32 @@ def _space(text: str, start: int) -> int:
 
 
 class _Locator:
-    """Finds the lines of one document; what it has walked through once it knows."""
+    """Finds the places in one document; what it has walked through once it knows."""
 
     def __init__(self, text: str, start: int, lines: Lines) -> None:
         self._text, self._start, self._lines = text, start, lines
-        self._known: dict[int, _Children] = {}
+        self._known: dict[int, tuple[_Children, Steps]] = {}
 
-    def line(self, path: str) -> int:
-        """Return the line of what stands at `path`, or of what would hold it."""
+    def mark(self, path: str) -> Mark:
+        """Return the place of the value at `path`, or of the value that would hold it."""
         shown = at = self._start
         while path:
             step = self._step(at, path)
             if step is None:
                 break
             (shown, at), path = step
-        return self._lines.of(shown)
+        return self._lines.mark(shown)
 
     def _step(self, at: int, path: str) -> tuple[tuple[int, int], str] | None:
         """Return where the first step of `path` leads from the value at `at`, and what is left of `path`."""
         if at not in self._known:
-            self._known[at] = dict(self._children(at))
-        children = self._known[at]
+            children = dict(self._children(at))
+            self._known[at] = children, Steps.of(key for key in children if isinstance(key, str))
+        children, steps = self._known[at]
         if (index := after_index(path)) is not None and index[0] in children:
             return children[index[0]], index[1]
-        found: tuple[tuple[int, int], str] | None = None
-        for key, place in children.items():
-            left = after_key(path, key) if isinstance(key, str) else None
-            if left is not None and (found is None or len(left) < len(found[1])):
-                found = place, left
-        return found
+        step = steps.first(path)
+        return (children[step[0]], step[1]) if step is not None else None
 
     def _children(self, at: int) -> Iterator[tuple[str | int, tuple[int, int]]]:
         """Yield each element or member of the value at `at`: where it (or its key) begins, and where its value does."""

@@ -1,11 +1,26 @@
-"""Lines as editors and git hosts count them, which is neither YAML's way nor `str.splitlines`."""
+"""Lines and columns as editors and git hosts count them, which is neither YAML's way nor `str.splitlines`."""
 
 import re
 from bisect import bisect_right
-from typing import Final
+from typing import Final, NamedTuple
 
 # YAML 1.1 (section 4.2) ends a line at U+0085, U+2028 and U+2029 too; no editor does (LSP 3.17, "EOL").
 _END: Final = re.compile("\r\n|\r|\n")
+
+
+class Mark(NamedTuple):
+    """The place of a character in a text.
+
+    Attributes:
+        line: from 1; 0 if it is not known.
+        column: in Unicode code points from 1; 0 if it is not known.
+    """
+
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in self if part)
 
 
 class Lines:
@@ -15,11 +30,12 @@ class Lines:
         self._text = text
         self._ends: list[int] | None = None
 
-    def of(self, offset: int) -> int:
-        """Return the line of the character at `offset`, from 1."""
+    def mark(self, offset: int) -> Mark:
+        """Return the line and the column of the character at `offset`."""
         if self._ends is None:
             self._ends = [match.end() for match in _END.finditer(self._text)]
-        return bisect_right(self._ends, offset) + 1
+        line = bisect_right(self._ends, offset)
+        return Mark(line + 1, offset - (self._ends[line - 1] if line else 0) + 1)
 
 
 def split(text: str) -> list[str]:

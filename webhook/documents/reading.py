@@ -24,7 +24,7 @@ def read(where: str, body: bytes) -> tuple[list[Document], list[Fault]]:
         try:
             orjson.dumps(document.value)  # what we cannot write (a lone surrogate, too deep) cannot be recorded
         except orjson.JSONEncodeError as error:
-            faults.append(Fault(f"{where}:{document.line('')}", "", f"cannot be written as JSON: {error}"))
+            faults.append(document.fault("", f"cannot be written as JSON: {error}"))
         else:
             usable.append(document)
     return usable, faults

@@ -13,10 +13,17 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make an object of `pairs`: two parsers may read a repeated key differently, so it is refused."""
     document = dict(pairs)
     if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {quoted(twice)} stands twice in one object")
+        raise ValueError(f"the key {quoted(_repeated(pairs))} stands twice in one object")
     return document
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            break
+        seen.add(name)
+    return name
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -1,22 +1,30 @@
 """YAML documents, and YAML written; the one room that knows the library."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import yaml
 
-from webhook.documents.document import Document, after_index, after_key
-from webhook.documents.lines import Lines
+from webhook.documents.document import Document, Steps, after_index
+from webhook.documents.lines import Lines, Mark
 from webhook.documents.strict import finite, integer
 from webhook.errors import Fault
 from webhook.text import printable
 
 _LARGEST: Final = 32 * 2**20  # bytes; a node costs some 450 bytes of memory
 _MOST_NODES: Final = 200_000  # aliases multiply: a small text must not become a large value
+_MOST_FAULTS: Final = 1_000
 _PLAIN: Final = {"str", "int", "float", "bool", "null"}
+_NUMBERS: Final = {"int", "float"}
+_LONGEST_NUMBER: Final = (
+    400  # characters; a double has 309 digits at most, and to read one in base 60 takes their square
+)
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times faster, where it was built
 _DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_Children = dict[str, tuple[yaml.Node, yaml.Node]]
+_Path = tuple[Any, str | int] | None  # the path of what holds a value, and the value's key or index in it
 
 
 def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
@@ -33,23 +41,23 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
         return [], [Fault(where, "", sentence)]
     lines = Lines(text)
     try:
+        reader = _Reader(where, lines, max(_MOST_NODES, len(text)), faults)
         for node in yaml.compose_all(text, Loader=_LOADER):
-            reader = _Reader(where, lines, max(_MOST_NODES, len(text)))
-            value = reader.value(node, "")
-            faults.extend(reader.faults)
+            value = reader.document(node)
             if value is not None:
-                documents.append(Document(where, value, _Locator(node, lines).line))
+                documents.append(Document(where, value, _Locator(node, lines).mark))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = lines.of(min(mark.index, max(len(text.rstrip()) - 1, 0))) if mark else 1
-        faults.append(Fault(f"{where}:{line}", "", f"expected YAML: {printable(str(error.problem))}"))
+        at = min(mark.index, max(len(text.rstrip()) - 1, 0)) if mark else 0
+        faults.append(Fault(where, "", f"expected YAML: {printable(str(error.problem))}", *lines.mark(at)))
     except yaml.reader.ReaderError as error:
-        line = lines.of(len(text.encode()[: error.position].decode(errors="ignore")))
-        faults.append(Fault(f"{where}:{line}", "", f"expected YAML: {error.reason} (U+{error.character:04X})"))
+        at = len(text.encode()[: error.position].decode(errors="ignore"))
+        sentence = f"expected YAML: {error.reason} (U+{error.character:04X})"
+        faults.append(Fault(where, "", sentence, *lines.mark(at)))
     except (yaml.YAMLError, ValueError) as error:
-        faults.append(Fault(f"{where}:1", "", f"expected YAML: {printable(str(error))}"))
+        faults.append(Fault(where, "", f"expected YAML: {printable(str(error))}", 1))
     except RecursionError:
-        faults.append(Fault(f"{where}:1", "", "the YAML is nested too deeply"))
+        faults.append(Fault(where, "", "the YAML is nested too deeply", 1))
     return documents, faults
 
 
@@ -79,81 +87,96 @@ _Writer.add_representer(str, _text)
 
 
 class _Locator:
-    """Finds the lines of one document in its nodes."""
+    """Finds the places in one document by its nodes; each node is looked through once."""
 
     def __init__(self, root: yaml.Node, lines: Lines) -> None:
         self._root, self._lines = root, lines
+        self._known: dict[int, tuple[_Children, Steps]] = {}
 
-    def line(self, path: str) -> int:
-        """Return the line of what stands at `path`, or of what would hold it."""
+    def mark(self, path: str) -> Mark:
+        """Return the place of the value at `path`, or of the value that would hold it."""
         node, shown = self._root, self._root
         while path:
-            step = _step(node, path)
+            step = self._step(node, path)
             if step is None:
                 break
-            shown, node, path = step
-        return self._lines.of(shown.start_mark.index)
+            (shown, node), path = step
+        return self._lines.mark(shown.start_mark.index)
+
+    def _step(self, node: yaml.Node, path: str) -> tuple[tuple[yaml.Node, yaml.Node], str] | None:
+        """Return what shows the first step of `path` in `node` and the node it leads to, and what is left of `path`."""
+        if isinstance(node, yaml.SequenceNode):
+            index = after_index(path)
+            if index is None or index[0] >= len(node.value):
+                return None
+            return (node.value[index[0]], node.value[index[0]]), index[1]
+        children, steps = self._children(node)
+        step = steps.first(path)
+        return (children[step[0]], step[1]) if step is not None else None
+
+    def _children(self, node: yaml.Node) -> tuple[_Children, Steps]:
+        """Return each key of a map: the node that shows it, and the node of its value; the map's own come first."""
+        if id(node) not in self._known:
+            children: _Children = {}
+            for key, item in node.value if isinstance(node, yaml.MappingNode) else ():
+                if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                    children.setdefault(key.value, (key, item))
+            for merged in _merged(node):
+                children = {**self._children(merged)[0], **children}
+            self._known[id(node)] = children, Steps.of(children)
+        return self._known[id(node)]
 
 
-def _step(node: yaml.Node, path: str) -> tuple[yaml.Node, yaml.Node, str] | None:
-    """Return what shows the first step of `path` in `node`, the node it leads to, and what is left of `path`."""
-    if isinstance(node, yaml.SequenceNode):
-        index = after_index(path)
-        if index is None or index[0] >= len(node.value):
-            return None
-        return node.value[index[0]], node.value[index[0]], index[1]
-    found: tuple[yaml.Node, yaml.Node, str] | None = None
+def _merged(node: yaml.Node) -> Iterator[yaml.MappingNode]:
+    """Yield the maps that `node` takes over by `<<`, the first of which wins (yaml.org/type/merge)."""
     for key, item in node.value if isinstance(node, yaml.MappingNode) else ():
-        left = after_key(path, key.value) if isinstance(key, yaml.ScalarNode) else None
-        if left is not None and (found is None or len(left) < len(found[2])):
-            found = key, item, left
-    if found is None and isinstance(node, yaml.MappingNode):
-        found = next((step for merged in _merged(node) if (step := _step(merged, path))), None)
-    return found
-
-
-def _merged(node: yaml.MappingNode) -> Iterator[yaml.MappingNode]:
-    """Yield the maps that `node` takes over by `<<` (yaml.org/type/merge)."""
-    for key, item in node.value:
         if key.tag == _MERGE:
             items = item.value if isinstance(item, yaml.SequenceNode) else [item]
             yield from (each for each in items if isinstance(each, yaml.MappingNode))
 
 
 class _Reader:
-    """Walks the nodes of one document."""
+    """Walks the nodes of a text's documents; a node that aliases and merge keys lead to again counts again."""
 
-    def __init__(self, where: str, lines: Lines, most: int) -> None:
-        self._where, self._lines = where, lines
-        self.faults: list[Fault] = []
+    def __init__(self, where: str, lines: Lines, most: int, faults: list[Fault]) -> None:
+        self._where, self._lines, self._faults = where, lines, faults
         self._most = self._left = most
         self._constructor = yaml.constructor.SafeConstructor()
 
-    def value(self, node: yaml.Node, path: str) -> Any:
-        """Return the value of `node`."""
-        self._left -= 1
-        if self._left < 0:
-            raise ValueError(f"more than {self._most} values")
+    def document(self, root: yaml.Node) -> Any:
+        """Return the value of a document.
+
+        Raises:
+            ValueError: the text has more values, or more faults, than it may.
+        """
+        self._constructor = yaml.constructor.SafeConstructor()  # it keeps what it made
+        return self._value(root, None)
+
+    def _value(self, node: yaml.Node, path: _Path) -> Any:
+        self._count()
         if isinstance(node, yaml.MappingNode):
             return self._map(node, path)
         if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, f"{path}[{index}]") for index, item in enumerate(node.value)]
+            return [self._value(item, (path, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"more than {self._most} values")
+
+    def _scalar(self, node: yaml.Node, path: _Path) -> Any:
         tag = node.tag.rpartition(":")[2]
         if tag not in _PLAIN:
             # A date or a binary is a string to everybody who reads JSON.
             return str(node.value)
-        try:
-            value = self._constructor.construct_object(node)
-            if isinstance(value, float):
-                finite(str(value))
-            elif isinstance(value, int) and not isinstance(value, bool):
-                integer(str(value))
-        except (ValueError, yaml.YAMLError):
-            self._fault(node, path, f"expected a value, got {printable(str(node.value)[:80])}")
-            return None
-        return value
+        if tag not in _NUMBERS or len(node.value) <= _LONGEST_NUMBER:
+            with suppress(ValueError, yaml.YAMLError):
+                return _within_range(self._constructor.construct_object(node))
+        self._fault(node, path, f"expected a value, got {printable(str(node.value)[:80])}")
+        return None
 
-    def _map(self, node: yaml.MappingNode, path: str) -> dict[str, Any]:
+    def _map(self, node: yaml.MappingNode, path: _Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, item in node.value:
             if key.tag == _MERGE:
@@ -162,15 +185,40 @@ class _Reader:
             if name is None:
                 self._fault(key, path, "expected a string as key")
                 continue
-            below = f"{path}.{name}" if path else str(name)
             if name in found:
-                self._fault(key, below, "the key stands twice; expected it once")
+                self._fault(key, (path, name), "the key stands twice; expected it once")
                 continue
-            found[name] = self.value(item, below)
+            found[name] = self._value(item, (path, name))
         for merged in _merged(node):
+            self._count()
             for name, value in self._map(merged, path).items():
                 found.setdefault(name, value)
         return found
 
-    def _fault(self, node: yaml.Node, path: str, message: str) -> None:
-        self.faults.append(Fault(f"{self._where}:{self._lines.of(node.start_mark.index)}", printable(path), message))
+    def _fault(self, node: yaml.Node, path: _Path, message: str) -> None:
+        mark = self._lines.mark(node.start_mark.index)
+        if len(self._faults) >= _MOST_FAULTS:
+            raise ValueError(f"more than {_MOST_FAULTS} faults")
+        self._faults.append(Fault(self._where, printable(_written(path)), message, *mark))
+
+
+def _within_range(value: Any) -> Any:
+    """Return `value`.
+
+    Raises:
+        ValueError: it is a number that JSON's readers do not agree on.
+    """
+    if isinstance(value, float):
+        finite(str(value))
+    elif isinstance(value, int) and not isinstance(value, bool):
+        integer(str(value))
+    return value
+
+
+def _written(path: _Path) -> str:
+    """Return a path as it is written, such as `spec.tags[2].name`."""
+    steps: list[str] = []
+    while path is not None:
+        path, step = path
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+    return "".join(reversed(steps)).removeprefix(".")

@@ -14,6 +14,7 @@ from webhook.doors import (
     imagetags,
     standing,
 )
+from webhook.doors.ledger import Ledger
 from webhook.model import Carried, Change, Place, Review
 
 
@@ -25,12 +26,14 @@ class Door:
         name: the resource's name.
         changes: reads a review into what it would change.
         places: where its tags stand, one of each sort.
+        ledger: what each field of its object means to a tag.
         streams: whether it says something of a stream as a whole.
     """
 
     name: str
     changes: Callable[..., tuple[Change, ...]]
     places: tuple[Place, ...]
+    ledger: Ledger
     streams: bool = False
 
 
@@ -38,12 +41,28 @@ DOORS: Final[Mapping[str, Door]] = MappingProxyType(
     {
         door.name: door
         for door in (
-            Door(imagestreamtags.NAME, imagestreamtags.changes, imagestreamtags.PLACES),
-            Door(imagetags.NAME, imagetags.changes, imagetags.PLACES),
-            Door(imagestreams.NAME, imagestreams.changes, imagestreams.PLACES, streams=True),
-            Door(imagestreamstatus.NAME, imagestreamstatus.changes, imagestreamstatus.PLACES, streams=True),
-            Door(imagestreamimports.NAME, imagestreamimports.changes, imagestreamimports.PLACES),
-            Door(imagestreammappings.NAME, imagestreammappings.changes, imagestreammappings.PLACES),
+            Door(imagestreamtags.NAME, imagestreamtags.changes, imagestreamtags.PLACES, imagestreamtags.LEDGER),
+            Door(imagetags.NAME, imagetags.changes, imagetags.PLACES, imagetags.LEDGER),
+            Door(imagestreams.NAME, imagestreams.changes, imagestreams.PLACES, imagestreams.LEDGER, streams=True),
+            Door(
+                imagestreamstatus.NAME,
+                imagestreamstatus.changes,
+                imagestreamstatus.PLACES,
+                imagestreamstatus.LEDGER,
+                streams=True,
+            ),
+            Door(
+                imagestreamimports.NAME,
+                imagestreamimports.changes,
+                imagestreamimports.PLACES,
+                imagestreamimports.LEDGER,
+            ),
+            Door(
+                imagestreammappings.NAME,
+                imagestreammappings.changes,
+                imagestreammappings.PLACES,
+                imagestreammappings.LEDGER,
+            ),
         )
     }
 )

@@ -8,7 +8,7 @@ from webhook.doors import reading
 from webhook.model import Carried, Place, Source, SourceKind, TagReference
 from webhook.reference import is_internal
 
-EVENT: Final = frozenset({Carried.NAME, Carried.SOURCE})
+EVENT: Final = frozenset({Carried.NAME, Carried.MOVE, Carried.SOURCE})
 
 
 @dataclass(frozen=True, slots=True)

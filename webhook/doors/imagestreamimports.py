@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.doors import reading
+from webhook.doors import ledger, reading
+from webhook.doors.ledger import Ledger, feeds, no_effect, recorded
 from webhook.model import Carried, Change, Place, Review, Source, StreamChange, TagChange
 from webhook.schemas.stream import ImageStreamImport
 
@@ -23,6 +24,25 @@ def _image(index: int | str) -> Place:
 
 
 PLACES: Final = (_image("*"), _REPOSITORY)
+_FROM: Final[Ledger] = {**ledger.SOURCE, "namespace": no_effect("a DockerImage is in no namespace")}
+_ANSWER: Final = no_effect("it is what the answer shows")
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
+    "metadata.annotations": recorded("the reason of an exemption; the API server stores none"),
+    "spec.import": feeds(Carried.SOURCE, Carried.MOVE, because="without it nothing is stored"),
+    **ledger.below("spec.images[].from", _FROM),
+    "spec.images[].to.name": feeds(Carried.NAME),
+    **ledger.below("spec.images[].importPolicy", ledger.IMPORT_POLICY),
+    **ledger.below("spec.images[].referencePolicy", ledger.REFERENCE_POLICY),
+    "spec.images[].includeManifest": _ANSWER,
+    **ledger.below("spec.repository.from", _FROM),
+    **ledger.below("spec.repository.importPolicy", ledger.IMPORT_POLICY),
+    **ledger.below("spec.repository.referencePolicy", ledger.REFERENCE_POLICY),
+    "spec.repository.includeManifest": _ANSWER,
+    "status": no_effect("the API server fills it in for the answer"),
+}
 
 
 def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:

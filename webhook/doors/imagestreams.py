@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from webhook.doors import history, reading
+from webhook.doors import history, ledger, reading
+from webhook.doors.ledger import Ledger, feeds, no_effect
 from webhook.model import (
     NOTHING,
     Carried,
@@ -28,7 +29,7 @@ _REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", reading.TAG)
 _FOLLOWED: Final = {"from.name": "dockerImageRepository"}
 REPOSITORY: Final = Place("spec", "/spec", "metadata.name", reading.REFERENCE, fields=_FOLLOWED)
 # A tag that is there already keeps its name and its annotations, whatever repository sets it.
-OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset(), fields=_FOLLOWED)
+OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset({Carried.MOVE}), fields=_FOLLOWED)
 INSECURE: Final = Place(
     "metadata.annotations", "/metadata/annotations", "metadata.name", frozenset({Carried.IMPORT_POLICY})
 )
@@ -42,6 +43,25 @@ def _place(index: int | str) -> Place:
 
 
 PLACES: Final = (_place("*"), REPOSITORY, OVERWRITTEN, INSECURE)
+
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
+    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="the reason of an exemption too"),
+    "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
+    "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
+    "spec.dockerImageRepository": feeds(Carried.SOURCE, Carried.SOURCE_KIND, Carried.MOVE),
+    "spec.tags": feeds(Carried.TAG_COUNT),
+    "spec.tags[].name": feeds(Carried.NAME),
+    "spec.tags[].annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    **ledger.below("spec.tags[]", ledger.TAG),
+    "status": no_effect("the API server takes the stored status with a write of the stream"),
+    "status.tags[].tag": feeds(Carried.MOVE, because="a repository may set a tag that was only pushed", of_old=True),
+    "status.tags[].items[].dockerImageReference": feeds(Carried.MOVE, because="as above", of_old=True),
+    "status.tags[].items[].image": feeds(Carried.MOVE, because="as above", of_old=True),
+    **ledger.below("status.tags[].conditions[]", ledger.CONDITION),
+}
 
 
 @dataclass(frozen=True, slots=True)

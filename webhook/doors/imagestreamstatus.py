@@ -9,9 +9,10 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final
 
-from webhook.doors import history, reading
+from webhook.doors import history, ledger, reading
 from webhook.doors.imagestreams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
-from webhook.model import NOTHING, Change, Place, Review, TagChange, TagReference
+from webhook.doors.ledger import Ledger, feeds, no_effect
+from webhook.model import NOTHING, Carried, Change, Place, Review, TagChange, TagReference
 
 NAME: Final = "imagestreams/status"
 _REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", history.EVENT)
@@ -22,6 +23,22 @@ def _spec(index: int | str) -> Place:
     return Place(f"spec.tags[{index}]", f"/spec/tags/{index}", f"spec.tags[{index}].name", reading.TAG)
 
 
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="the reason of an exemption too"),
+    "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
+    "spec": no_effect("the API server puts back what is stored"),
+    "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
+    "status.dockerImageRepository": no_effect("the API server computes it when it is read"),
+    "status.publicDockerImageRepository": no_effect("the API server computes it when it is read"),
+    "status.tags[].tag": feeds(Carried.NAME),
+    "status.tags[].items[].dockerImageReference": feeds(Carried.SOURCE, Carried.MOVE),
+    "status.tags[].items[].image": feeds(Carried.MOVE),
+    "status.tags[].items[].created": no_effect("the order of the list decides"),
+    "status.tags[].items[].generation": no_effect("the order of the list decides"),
+    "status.tags[].conditions": no_effect("what an import came to sets no tag"),
+}
 PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE, OVERWRITTEN)
 
 

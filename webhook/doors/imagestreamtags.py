@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.doors import reading
-from webhook.model import Change, Place, Review, TagChange, TagReference
+from webhook.doors import ledger, reading
+from webhook.doors.ledger import Ledger, feeds, no_effect
+from webhook.model import Carried, Change, Place, Review, TagChange, TagReference
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
 
 NAME: Final = "imagestreamtags"
@@ -15,6 +16,20 @@ _PLACE: Final = Place(
 _BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # of an object that has no metadata, or null
 _KEPT: Final = replace(_PLACE, homes=_PLACE.homes[:1], kept=frozenset())  # of an object without its tag
 PLACES: Final = (_PLACE,)
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
+    "metadata.annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    "metadata.labels": no_effect("the API server drops them on create and refuses others on update"),
+    "tag.name": no_effect("the API server writes the name of the object over it"),
+    "tag.annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    **ledger.below("tag", ledger.TAG),
+    "generation": no_effect("the API server counts it"),
+    "lookupPolicy": no_effect("it shows the stream's, which only imagestreams and imagestreams/status store"),
+    **ledger.below("conditions[]", ledger.CONDITION),
+    "image": no_effect("the API server finds the image in the stream's history, and stores none of this"),
+}
 _SCHEMA: Final = ImageStreamTag()
 _NEW_SCHEMA: Final = NewImageStreamTag()
 

@@ -2,13 +2,27 @@
 
 from typing import Any, Final
 
-from webhook.doors import reading
-from webhook.model import Change, Place, Review, TagChange, TagReference
+from webhook.doors import ledger, reading
+from webhook.doors.ledger import Ledger, feeds, no_effect
+from webhook.model import Carried, Change, Place, Review, TagChange, TagReference
 from webhook.schemas.tag import ImageTag
 
 NAME: Final = "imagetags"
 _PLACE: Final = Place("spec", "/spec", "metadata.name", reading.TAG, ("/spec/annotations",), kept=reading.KEPT)
 PLACES: Final = (_PLACE,)
+LEDGER: Final[Ledger] = {
+    "metadata": ledger.METADATA,
+    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
+    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="it shows the stream's"),
+    "metadata.labels": no_effect("it shows the stream's: the API server drops them on create and refuses others"),
+    "spec.name": no_effect("the API server refuses another than the object's"),
+    "spec.annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    **ledger.below("spec", ledger.TAG),
+    "status": no_effect("the API server fills it in, and refuses another on update"),
+    **ledger.below("status.conditions[]", ledger.CONDITION),
+    "image": no_effect("the API server finds the image in the stream's history, and stores none of this"),
+}
 _SCHEMA: Final = ImageTag()
 
 

@@ -13,7 +13,7 @@ from webhook.schemas.tag import MEMORABLE, parse_source
 INSECURE_REPOSITORY: Final = "openshift.io/image.insecureRepository"
 CHECKED: Final = "openshift.io/image.dockerRepositoryCheck"  # when the repository that a stream follows was imported
 SOURCE: Final = frozenset({Carried.SOURCE, Carried.SOURCE_KIND, Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY})
-REFERENCE: Final = SOURCE | {Carried.NAME}  # a tag without annotations
+REFERENCE: Final = SOURCE | {Carried.NAME, Carried.MOVE}  # a tag without annotations
 TAG: Final = REFERENCE | {Carried.ANNOTATIONS, Carried.CONDITIONS}
 KEPT: Final = frozenset({Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY, Carried.ANNOTATIONS})
 _ELEMENT: Final = re.compile(r"[a-zA-Z.]+\[\d+\]")

@@ -13,7 +13,7 @@ from webhook.doors.imagestreams import NAME, REPOSITORY, Side, made_insecure, si
 from webhook.model import NOTHING, Carried, Change, Image, Place, Review, SourceKind, TagChange
 
 _IMAGE: Final = frozenset({Carried.IMAGE, Carried.SIGNATURES})
-_PUSHED: Final = _IMAGE | {Carried.NAME, Carried.CONDITIONS}
+_PUSHED: Final = _IMAGE | {Carried.NAME, Carried.MOVE, Carried.CONDITIONS}
 _FOREIGN: Final = _PUSHED | {Carried.SOURCE}
 _TAG: Final = reading.TAG | _IMAGE
 _NEWEST: Final = frozenset({Carried.SOURCE})

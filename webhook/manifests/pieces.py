@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from webhook.documents import Document
+from webhook.documents.lines import Mark
 
 _LIST: Final = "List"
 
@@ -23,9 +24,9 @@ class Piece:
     path: str
     value: Any
 
-    def line(self, field: str = "") -> int:
-        """Return the line of a field of the object, of the object itself where none is given."""
-        return self.document.line(".".join(part for part in (self.path, field) if part))
+    def mark(self, field: str = "") -> Mark:
+        """Return the place of a field of the object, or of the object itself if none is given."""
+        return self.document.mark(".".join(part for part in (self.path, field) if part))
 
     @property
     def kind(self) -> str:

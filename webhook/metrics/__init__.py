@@ -17,6 +17,7 @@ from webhook.metrics.instruments import BUCKETS, RESULTS, Instruments
 from webhook.metrics.shared import exposition, forget, registry
 from webhook.model import Decision, Review
 from webhook.policy import Policy
+from webhook.policy.lint.catalogue import names
 
 __all__ = ["CONTENT_TYPE", "Metrics", "forget"]
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -78,6 +79,12 @@ class Metrics:
             self._of.policy.labels(*self._in_force).set(0)
         self._in_force = (policy.name, policy.digest[:19])
         self._of.policy.labels(*self._in_force).set(1)
+
+    def policy_warned(self, warnings: Iterable[str]) -> None:
+        """Note the warnings about the policy now in force, by their names."""
+        found = Tally(warnings)
+        for name in names():
+            self._of.warnings.labels(name).set(found[name])
 
     def policy_refused(self) -> None:
         """Count a policy that could not be loaded."""

@@ -68,6 +68,13 @@ class Instruments:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self.warnings = Gauge(
+            "istag_webhook_policy_warnings",
+            "Warnings about the policy in force, by name; `istag-webhook policy explain NAME` explains one.",
+            ("warning",),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.in_flight = Gauge(
             "istag_webhook_admission_requests_in_flight",
             "Requests whose head has come and whose answer has not left, as of the last second.",

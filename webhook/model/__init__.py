@@ -2,6 +2,7 @@
 
 from webhook.model.change import Carried, Change, Place, Reason, SchemaFault, Stream, StreamChange, TagChange
 from webhook.model.decision import Decision, Exemption, Finding, Mode, PatchOp, allow, deny, patched
+from webhook.model.findings import Findings
 from webhook.model.review import Review, User
 from webhook.model.tag import NOTHING, Condition, Image, Signature, Source, SourceKind, TagReference
 
@@ -13,6 +14,7 @@ __all__ = [
     "Decision",
     "Exemption",
     "Finding",
+    "Findings",
     "Image",
     "Mode",
     "PatchOp",

@@ -30,6 +30,7 @@ class Carried(StrEnum):
     """What a review may say of a tag, beside its name."""
 
     NAME = "name"
+    MOVE = "move"
     SOURCE = "from"
     SOURCE_KIND = "from.kind"
     IMPORT_POLICY = "importPolicy"
@@ -38,6 +39,8 @@ class Carried(StrEnum):
     CONDITIONS = "conditions"
     IMAGE = "image"
     SIGNATURES = "image.signatures"
+    LOOKUP_POLICY = "lookupPolicy"
+    TAG_COUNT = "tags"
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class Decision:
         findings: what the rules said of them, whatever the mode.
         patch: what completes the object.
         exemption: the exemption that was used.
+        cut: whether there may be more findings: evaluation ended once there were enough and the answer was known.
     """
 
     verdict: str
@@ -88,6 +89,7 @@ class Decision:
     findings: tuple[Finding, ...] = ()
     patch: tuple[PatchOp, ...] = ()
     exemption: Exemption | None = None
+    cut: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -105,15 +107,19 @@ class Decision:
 
 
 def allow(
-    changes: tuple[Change, ...] = (), findings: tuple[Finding, ...] = (), exemption: Exemption | None = None
+    changes: tuple[Change, ...] = (),
+    findings: tuple[Finding, ...] = (),
+    exemption: Exemption | None = None,
+    *,
+    cut: bool = False,
 ) -> Decision:
     """Return the decision that lets a change happen, with what was found all the same."""
-    return Decision("allow", changes, findings, exemption=exemption)
+    return Decision("allow", changes, findings, exemption=exemption, cut=cut)
 
 
-def deny(changes: tuple[Change, ...], findings: tuple[Finding, ...]) -> Decision:
-    """Return the decision that refuses a change, with every finding."""
-    return Decision("deny", changes, findings)
+def deny(changes: tuple[Change, ...], findings: tuple[Finding, ...], *, cut: bool = False) -> Decision:
+    """Return the decision that denies a change, with the findings."""
+    return Decision("deny", changes, findings, cut=cut)
 
 
 def patched(changes: tuple[Change, ...], patch: tuple[PatchOp, ...]) -> Decision:

@@ -10,11 +10,16 @@ from webhook.values import quick
 @quick
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who sent the request (authentication.k8s.io/v1, UserInfo)."""
+    """Who sent the request (authentication.k8s.io/v1, UserInfo).
+
+    Attributes:
+        known: what selects the user was asked about once: a stream may have thousands of tags, and a user groups.
+    """
 
     name: str
     uid: str = ""
     groups: tuple[str, ...] = ()
+    known: dict[int, tuple[object, bool]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @quick

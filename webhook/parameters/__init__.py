@@ -1,7 +1,7 @@
 """How a policy's values are read by marshmallow, and how its JSON Schema describes them."""
 
 from webhook.parameters.containers import Items, Record
-from webhook.parameters.patterns import GlobMap, TextMap, globs, reference_globs
+from webhook.parameters.patterns import GlobMap, NameText, TextMap, globs, reference_globs
 from webhook.parameters.scalars import (
     Anything,
     Bool,
@@ -23,6 +23,7 @@ __all__ = [
     "Count",
     "GlobMap",
     "Items",
+    "NameText",
     "Object",
     "Parameter",
     "Quantity",

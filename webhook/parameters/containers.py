@@ -1,5 +1,6 @@
 """Lists and maps of a policy, whose elements are values again."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,22 +25,25 @@ class Items(Parameter):
             raise self.wrong(value)
         errors: dict[int, Any] = {}
         read: list[Any] = []
-        for index in range(len(value)):
+        seen: set[str] = set()
+        for index, item in enumerate(value):
             try:
-                read.append(self._once(value, index))
+                read.append(self._once(item, seen))
             except ValidationError as error:
                 errors[index] = error.messages
         if errors:
             raise ValidationError(errors)
         return tuple(read)
 
-    def _once(self, values: list[Any], index: int) -> Any:
-        """Return the element at `index`, which no element before it may be."""
-        item = values[index]
+    def _once(self, item: Any, seen: set[str]) -> Any:
+        """Return an element, which may not be one of `seen`; maps may be alike."""
         if item is None:
             raise self._item.wrong(item)
-        if not isinstance(item, dict) and item in values[:index]:
-            raise ValidationError(f"{shown(item)} stands twice in the list")
+        if not isinstance(item, dict):
+            written = json.dumps(item, sort_keys=True)
+            if written in seen:
+                raise ValidationError(f"{shown(item)} stands twice in the list")
+            seen.add(written)
         return self._item.read(item)
 
     def schema(self) -> Schema:

@@ -4,6 +4,9 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from webhook.alphabets.alphabet import Alphabet
+from webhook.alphabets.kinds import TEXT
+from webhook.alphabets.references import REFERENCE
 from webhook.errors import MalformedGlob
 from webhook.globs import Glob, ReferenceGlob
 from webhook.parameters.containers import Items
@@ -11,26 +14,26 @@ from webhook.parameters.scalars import Parameter, Schema, shown
 
 
 class GlobText(Parameter):
-    """A glob: `*` within a segment, `**` across segments."""
+    """A glob for values of one kind."""
 
     expected = "one glob"
 
-    def __init__(self, separator: str = "/") -> None:
+    def __init__(self, alphabet: Alphabet) -> None:
         super().__init__()
-        self._separator = separator
+        self._alphabet = alphabet
 
     def read(self, value: Any) -> Glob:
         """Return the glob."""
         if not isinstance(value, str):
             raise self.wrong(value)
         try:
-            return Glob.compile(value, self._separator)
+            return Glob.compile(value, self._alphabet)
         except MalformedGlob as error:
             raise ValidationError(str(error)) from None
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "string", "minLength": 1}
+        return _schema(self._alphabet)
 
 
 class ReferenceGlobText(Parameter):
@@ -49,7 +52,11 @@ class ReferenceGlobText(Parameter):
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "string", "minLength": 1}
+        return _schema(REFERENCE)
+
+
+def _schema(alphabet: Alphabet) -> Schema:
+    return {"type": "string", "minLength": 1, "pattern": alphabet.expression}
 
 
 class GlobMap(Parameter):
@@ -57,13 +64,20 @@ class GlobMap(Parameter):
 
     expected = "a map of names to globs of their values, with one at least"
 
+    def __init__(self, names: Alphabet) -> None:
+        super().__init__()
+        self._names = names
+
     def read(self, value: Any) -> tuple[tuple[str, Glob], ...]:
         """Return the pairs."""
         if not isinstance(value, dict) or not value:
             raise self.wrong(value)
-        globs, errors = GlobText(""), dict[str, Any]()
+        globs, errors = GlobText(TEXT), dict[str, Any]()
         read: list[tuple[str, Glob]] = []
         for name, item in value.items():
+            if fault := self._names.fault_of_name(str(name)):
+                errors[str(name)] = [fault]
+                continue
             try:
                 read.append((str(name), globs.read(item)))
             except ValidationError as error:
@@ -74,7 +88,33 @@ class GlobMap(Parameter):
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "minLength": 1}}
+        return {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": self._names.expression_of_name},
+            "additionalProperties": _schema(TEXT),
+        }
+
+
+class NameText(Parameter):
+    """The name of one value of a kind, which is no pattern."""
+
+    def __init__(self, names: Alphabet) -> None:
+        self.expected = f"the name of one {names.noun}"
+        super().__init__()
+        self._names = names
+
+    def read(self, value: Any) -> str:
+        """Return the name."""
+        if not isinstance(value, str):
+            raise self.wrong(value)
+        if fault := self._names.fault_of_name(value):
+            raise ValidationError(fault)
+        return value
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {"type": "string", "pattern": self._names.expression_of_name}
 
 
 class TextMap(Parameter):
@@ -99,9 +139,9 @@ class TextMap(Parameter):
         return {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
 
 
-def globs(separator: str = "/") -> Items:
-    """Return the parameter that is a list of globs."""
-    return Items(GlobText(separator))
+def globs(alphabet: Alphabet) -> Items:
+    """Return the parameter that is a list of globs for values of one kind."""
+    return Items(GlobText(alphabet))
 
 
 def reference_globs() -> Items:

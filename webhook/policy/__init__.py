@@ -14,8 +14,9 @@ from webhook.documents.files import STANDARD_INPUT
 from webhook.errors import Fault, PolicyRefused
 from webhook.model import Mode
 from webhook.parameters import understand
-from webhook.policy.entries import POLICY, SPEC, DefaultEntry, ExemptionEntry, RuleEntry
+from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
 from webhook.policy.plan import Plan
+from webhook.policy.spec import POLICY, SPEC
 from webhook.rules.cluster import Schema
 from webhook.text import quoted
 
@@ -32,6 +33,7 @@ class Policy:
     Attributes:
         name: the names of its documents.
         digest: SHA-256 of its canonical form, `sha256:` and 64 hexadecimal digits.
+        ignore: the names of the warnings that are not to be reported.
         plan: its rules, by what they judge.
         texts: the names and texts of its files.
     """
@@ -41,6 +43,7 @@ class Policy:
     exemptions: tuple[ExemptionEntry, ...]
     defaults: tuple[DefaultEntry, ...]
     rules: tuple[RuleEntry, ...]
+    ignore: tuple[str, ...]
     plan: Plan = field(repr=False, compare=False)
     texts: tuple[tuple[str, str], ...] = field(repr=False, compare=False)
 
@@ -88,6 +91,7 @@ def load(*paths: Path) -> Policy:
         entries["exemptions"],
         entries["defaults"],
         rules,
+        tuple(dict.fromkeys(chain.from_iterable(spec.get("ignore", ()) for _, _, spec in parsed))),
         Plan.of(rules),
         tuple(given),
     )
@@ -185,13 +189,8 @@ def _twice(documents: list[Document]) -> list[Fault]:
                 fault = document.fault(f"spec.{part}[{index}].name", "")
                 if name in seen:
                     first = seen[name]
-                    faults.append(
-                        Fault(
-                            fault.where,
-                            fault.path,
-                            f"the name {quoted(name)} is taken by {first.path} in {first.where}",
-                        )
-                    )
+                    sentence = f"the name {quoted(name)} is taken by {first.path} in {first.place}"
+                    faults.append(replace(fault, message=sentence))
                 seen.setdefault(name, fault)
     return faults
 

@@ -1,13 +1,13 @@
 """What two policies say differently, entry by entry."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from webhook.model import Mode
-from webhook.policy.entries import SPEC
 from webhook.policy.located import Located
+from webhook.policy.spec import SPEC
 
 # What an entry says where it leaves a key out.
 _LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -39,7 +39,7 @@ class Difference:
     """An entry that only one of two policies has, or that is another in each.
 
     Attributes:
-        part: `exemptions`, `defaults` or `rules`.
+        part: `exemptions`, `defaults`, `rules` or `ignore`.
         name: the entry's name, in the second policy where it is in both.
         change: `added`, `removed`, `renamed`, `changed` or `moved`.
         before: where it stands in the first policy, None where it does not.
@@ -78,6 +78,12 @@ def differences(before: Sequence[Located], after: Sequence[Located]) -> Iterator
             {each.name: each for each in before if each.part == part},
             {each.name: each for each in after if each.part == part},
         )
+
+
+def ignored(before: Collection[str], after: Collection[str]) -> Iterator[Difference]:
+    """Yield the names of warnings that only one of two policies ignores."""
+    yield from (Difference("ignore", name, "added", None, None) for name in after if name not in before)
+    yield from (Difference("ignore", name, "removed", None, None) for name in before if name not in after)
 
 
 def _of_part(part: str, before: Mapping[str, Located], after: Mapping[str, Located]) -> Iterator[Difference]:

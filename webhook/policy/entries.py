@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from marshmallow import ValidationError
 
+from webhook.alphabets.kinds import ANNOTATION_KEY, GROUP, USER
 from webhook.defaults import COMPLETION, Completion
 from webhook.doors import DOORS, Door
 from webhook.globs import Glob
 from webhook.model import Mode
-from webhook.parameters import Choice, Items, Parameter, Record, Schema, Sentence, globs
+from webhook.parameters import Choice, NameText, Parameter, Record, Schema, Sentence, globs
 from webhook.policy.match import MATCH, Match
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
@@ -144,7 +145,13 @@ DEFAULT: Final = Record(
     docs={"name": "what records call it", "match": "the tags it completes, all where absent", "set": "what it sets"},
 )
 EXEMPTION: Final = Record(
-    {"name": Name(required=True), "users": globs(""), "groups": globs(""), "annotation": Sentence(), "match": MATCH},
+    {
+        "name": Name(required=True),
+        "users": globs(USER),
+        "groups": globs(GROUP),
+        "annotation": NameText(ANNOTATION_KEY),
+        "match": MATCH,
+    },
     _exemption,
     docs={
         "name": "what records call it",
@@ -154,14 +161,4 @@ EXEMPTION: Final = Record(
         "match": "the changes that are exempt, all where absent",
     },
     needs=("users", "groups"),
-)
-SPEC: Final = {"exemptions": Items(EXEMPTION), "defaults": Items(DEFAULT), "rules": Items(RULE)}
-POLICY: Final = Record(
-    {
-        "apiVersion": Choice(API_VERSION, required=True),
-        "kind": Choice(KIND, required=True),
-        "metadata": Record({"name": Name(required=True)}, lambda name: name, required=True),
-        "spec": Record(SPEC, dict, needs=tuple(SPEC), required=True),
-    },
-    lambda metadata, spec, **_: (metadata, spec),
 )

@@ -1,14 +1,16 @@
 """The entries of a policy as they stand in its files."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Any
 
 from webhook.documents import Document, yaml
 from webhook.documents.lines import split
+from webhook.errors import Fault
 from webhook.policy import Policy, is_test
-from webhook.policy.entries import SPEC
+from webhook.policy.spec import SPEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +22,29 @@ class Located:
         name: the entry's name.
         file: the file's name.
         line: the line on which it begins, from 1.
+        column: the column in that line, from 1.
+        path: its JSON path in the document, such as `spec.rules[2]`.
         value: the entry as it was read, plain values.
         source: its lines in the file, the indentation that they share taken away.
+        document: the document that holds it.
     """
 
     part: str
     name: str
     file: str
     line: int
+    column: int
+    path: str
     value: Mapping[str, Any]
     source: str
+    document: Document = field(repr=False, compare=False)
+
+    def fault(self, below: str, message: str) -> Fault:
+        """Return the fault at the path `below` in the entry, "" for the entry as a whole."""
+        return self.document.fault(".".join(part for part in (self.path, below) if part), message)
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}:{self.column}"
 
 
 def located(policy: Policy) -> tuple[Located, ...]:
@@ -40,16 +52,23 @@ def located(policy: Policy) -> tuple[Located, ...]:
     return tuple(entry for file, text in policy.texts for entry in _of_file(yaml.read(file, text)[0], split(text)))
 
 
+def documents(policy: Policy) -> Iterator[Document]:
+    """Yield every document of `policy`, in its order."""
+    for file, text in policy.texts:
+        yield from (each for each in yaml.read(file, text)[0] if not is_test(each.value))
+
+
 def _of_file(documents: list[Document], lines: list[str]) -> Iterator[Located]:
-    starts = {each.line(path) for each in documents for path in _paths(each.value)}
+    starts = sorted({each.line(path) for each in documents for path in _paths(each.value)})
     for document in documents:
         if is_test(document.value):
             continue
         for part in SPEC:
             for index, value in enumerate(document.value["spec"].get(part, ())):
-                line = document.line(f"spec.{part}[{index}]")
-                source = _source(lines, line, starts)
-                yield Located(part, value["name"], document.where, line, value, source or yaml.dump([value]))
+                path = f"spec.{part}[{index}]"
+                mark = document.mark(path)
+                source = _source(lines, mark.line, starts) or yaml.dump([value])
+                yield Located(part, value["name"], document.where, *mark, path, value, source, document)
 
 
 def _paths(value: Mapping[str, Any]) -> Iterator[str]:
@@ -61,9 +80,10 @@ def _paths(value: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"spec.{part}[{index}]" for index in range(len(spec[part])))
 
 
-def _source(lines: list[str], first: int, starts: set[int]) -> str:
+def _source(lines: list[str], first: int, starts: list[int]) -> str:
     """Return the lines of the entry that begins on the line `first`, "" where others stand there too."""
-    last = min((line for line in starts if line > first), default=len(lines) + 1) - 1
+    following = bisect_right(starts, first)
+    last = (starts[following] if following < len(starts) else len(lines) + 1) - 1
     taken = lines[first - 1 : last]
     while len(taken) > 1 and (taken[-1].lstrip().startswith(("#", "---")) or not taken[-1].strip()):
         taken.pop()

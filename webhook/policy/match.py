@@ -5,6 +5,7 @@ from typing import Final
 
 from marshmallow import ValidationError
 
+from webhook.alphabets.kinds import GROUP, NAMESPACE, STREAM, TAG, USER
 from webhook.doors import RESOURCES
 from webhook.globs import Glob, any_matches
 from webhook.model import Change, TagChange, User
@@ -19,7 +20,11 @@ _DOCS: Final = {
     "doors": "resources that carry the change",
 }
 _KEYS: Final = {
-    **{name: globs("") for name in ("namespaces", "streams", "tags", "users", "groups")},
+    "namespaces": globs(NAMESPACE),
+    "streams": globs(STREAM),
+    "tags": globs(TAG),
+    "users": globs(USER),
+    "groups": globs(GROUP),
     "doors": Items(Choice(*RESOURCES)),
 }
 
@@ -45,9 +50,18 @@ class Selector:
             and (not self.tags or self._selects_tag(change, perhaps=perhaps))
             and (not self.streams or any_matches(self.streams, change.stream))
             and (not self.doors or change.door.partition("/")[0] in self.doors)
-            and (not self.users or any_matches(self.users, user.name))
-            and (not self.groups or any(any_matches(self.groups, group) for group in user.groups))
+            and ((not self.users and not self.groups) or self._selects_user(user))
         )
+
+    def _selects_user(self, user: User) -> bool:
+        """Whether `user` is one of the users, and a member of one of the groups; found once for each user."""
+        known = user.known.get(id(self))
+        if known is None:
+            selected = (not self.users or any_matches(self.users, user.name)) and (
+                not self.groups or any(any_matches(self.groups, group) for group in user.groups)
+            )
+            known = user.known[id(self)] = self, selected  # what is kept cannot lose its identity to another
+        return known[1]
 
     def _selects_tag(self, change: Change, *, perhaps: bool) -> bool:
         if not isinstance(change, TagChange):

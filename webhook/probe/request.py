@@ -1,41 +1,46 @@
-"""What is sent at each door: something that must be refused, and that cannot be stored even where nobody refuses it.
+"""What a probe sends to each resource: only a webhook can deny it, and it cannot be stored if none does.
 
-A dry run alone would not do: openshift-apiserver writes an ImageStreamTag, an import and a push whatever `dryRun` says
-(its registry/imagestreamtag, imagestreamimport and imagestreammapping hand no options on). So what is sent there also
-fails in the API server itself, after every webhook was asked: the stream has a name that no stream can have, or it is
-not there.
+A dry run is not enough: openshift-apiserver carries out a dry run of an import or a mapping. So each request also fails
+in the API server, after all webhooks were called (openshift-apiserver 4.22, observed):
+
+- imagestreamtags, imagetags: no image stream can have the name of theirs (422).
+- imagestreams: a stream of that name exists already (409). If the namespace has none, only the dry run protects it.
+- imagestreams/status: the dry run, which the API server honours for image streams.
+- imagestreamimports: a resourceVersion on a stream that does not exist (404), or has another version (409).
+- imagestreammappings: the stream does not exist (404).
+
+The API server denies none of them before the webhooks are called. They hold as little as it accepts, so that no other
+policy of the cluster objects: tags without a source, an import into no tag, an image of the internal registry. The list
+of registries that are allowed for imports is consulted for the import only, after the webhooks.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
-from uuid import uuid4
 
-from webhook import doors
+from webhook.admission import PROBE, PROBE_RULE
 from webhook.cluster import Resource
-from webhook.model import Review
-from webhook.review import GROUP, VERSION, of_document
+from webhook.review import GROUP, VERSION
 
 STREAM: Final = "istag-webhook-probe"
-_IMPOSSIBLE: Final = "istag-webhook..probe"  # a path segment, but no image stream's name
-_TAG: Final = "-probe"  # no registry can serve it (distribution specification, "Pulling manifests")
+STATUS: Final = "imagestreams/status"
+_IMPOSSIBLE: Final = "istag-webhook..probe"  # a path segment, but no image stream can have this name
 _DIGEST: Final = f"sha256:{0:064x}"
-_UPDATED: Final = "imagestreams/status"
 _NOWHERE: Final = "registry.invalid/istag-webhook/probe"  # RFC 2606: it never resolves
+_INTERNAL: Final = "image-registry.openshift-image-registry.svc:5000"
 _KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "imagestreamtags": "ImageStreamTag",
         "imagetags": "ImageTag",
         "imagestreams": "ImageStream",
-        _UPDATED: "ImageStream",
+        STATUS: "ImageStream",
         "imagestreamimports": "ImageStreamImport",
         "imagestreammappings": "ImageStreamMapping",
     }
 )
-_SOURCES: Final = ({"kind": "ImageStreamTag", "name": f"{STREAM}:none"}, {"kind": "DockerImage", "name": _NOWHERE})
 _POLICIES: Final[Mapping[str, Any]] = MappingProxyType(
-    {"importPolicy": {"insecure": True, "importMode": "Legacy"}, "referencePolicy": {"type": "Source"}}
+    {"importPolicy": {"importMode": "Legacy"}, "referencePolicy": {"type": "Source"}}
 )
 _IMAGE: Final[Mapping[str, Any]] = MappingProxyType(
     {"metadata": {}, "dockerImageMetadata": None, "dockerImageMetadataVersion": "1.0"}
@@ -44,19 +49,17 @@ _IMAGE: Final[Mapping[str, Any]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent at one door.
+    """What is sent to one resource.
 
     Attributes:
-        door: its name, as in `doors.DOORS`.
+        door: the resource's name, as in `doors.DOORS`.
         namespace: where.
         body: the object.
-        old: the object that it replaces, None where it is created.
     """
 
     door: str
     namespace: str
     body: Mapping[str, Any]
-    old: Mapping[str, Any] | None = None
 
     @property
     def resource(self) -> Resource:
@@ -64,90 +67,71 @@ class Request:
         return Resource(GROUP, VERSION, self.door.partition("/")[0])
 
     @property
+    def replaces(self) -> bool:
+        """Whether it replaces an object that exists."""
+        return self.door == STATUS
+
+    @property
     def subresource(self) -> str:
-        """What of it is written, "" for the whole."""
+        """The subresource that is written, "" for none."""
         return self.door.partition("/")[2]
 
-    def review(self) -> Review:
-        """Return the Review of the validating call."""
-        request: dict[str, Any] = {
-            "uid": str(uuid4()),
-            "kind": {"group": GROUP, "version": VERSION, "kind": _KINDS[self.door]},
-            "resource": {"group": GROUP, "version": VERSION, "resource": self.resource.plural},
-            "subResource": self.subresource,
-            "name": self.body["metadata"]["name"],
-            "namespace": self.namespace,
-            "operation": "CREATE" if self.old is None else "UPDATE",
-            "userInfo": {"username": "", "groups": []},
-            "object": self.body,
-            "oldObject": self.old,
-            "dryRun": True,
-        }
-        document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-        return of_document(document, doors.DOORS)
 
-
-def requests(door: str, namespace: str, stream: Mapping[str, Any] | None) -> tuple[Request, ...]:
-    """Return what may be sent at `door`, none where it needs an image stream and there is none.
-
-    A policy may refuse the second where it has nothing against the first. The API server may refuse the second itself,
-    where its allowedRegistriesForImport are set.
+def request(door: str, namespace: str, run: str, stream: Mapping[str, Any] | None) -> Request | None:
+    """Return what is sent to a resource, None if it needs an image stream and there is none.
 
     Args:
-        door: its name.
+        door: the resource's name.
         namespace: where.
-        stream: the image stream STREAM, None where there is none.
+        run: what marks the requests of this run and no others; lower-case letters and digits.
+        stream: an image stream of the namespace as the API server lists it, None if there is none.
     """
-    if door == _UPDATED:
+    if door == STATUS:
         if stream is None:
-            return ()
-        own = (stream.get("status") or {}).get("dockerImageRepository") or _NOWHERE
-        return tuple(Request(door, namespace, _pointed(stream, to), stream) for to in (own, _NOWHERE))
-    return tuple(Request(door, namespace, _created(door, namespace, source)) for source in _SOURCES)
+            return None
+        status = {"dockerImageRepository": "", **(stream.get("status") or {})}
+        tags = [*(status.get("tags") or ()), {"tag": f"{PROBE_RULE}-{run}", "items": []}]
+        metadata = {**stream["metadata"], "annotations": {**(stream["metadata"].get("annotations") or {}), PROBE: run}}
+        written = {"metadata": metadata, "status": {**status, "tags": tags}}
+        return Request(door, namespace, {**_typed(door), **stream, **written})
+    name, fields = _created(door, namespace, run)
+    if door == "imagestreams" and stream is not None:
+        name = stream["metadata"]["name"]
+    versions = {"resourceVersion": "1"} if door == "imagestreamimports" else {}
+    metadata = {"name": name, "namespace": namespace, **versions, "annotations": {PROBE: run}}
+    return Request(door, namespace, {**_typed(door), "metadata": metadata, **fields})
 
 
-def _created(door: str, namespace: str, source: Mapping[str, str]) -> dict[str, Any]:
-    """Return the object that is created at `door`."""
-    tag = {"name": _TAG, "annotations": None, "from": dict(source), "generation": None, **_POLICIES}
-    impossible, absent = f"{_IMPOSSIBLE}:{_TAG}", f"{STREAM}-{uuid4().hex[:8]}"
+def _typed(door: str) -> dict[str, str]:
+    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": _KINDS[door]}
+
+
+def _created(door: str, namespace: str, run: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the fields of the object that is created."""
+    absent, name = f"{STREAM}-{run}", f"probe-{run}"
+    tag = {"name": name, "annotations": None, "generation": None, **_POLICIES}
+    lookup = {"lookupPolicy": {"local": False}}
     match door:
         case "imagestreamtags":
-            lookup = {"generation": 0, "lookupPolicy": {"local": False}, "image": dict(_IMAGE)}
-            name, fields = impossible, {"tag": tag, **lookup}
+            return f"{_IMPOSSIBLE}:{name}", {"tag": tag, "generation": 0, **lookup, "image": dict(_IMAGE)}
         case "imagetags":
-            name, fields = impossible, {"spec": tag, "status": None, "image": None}
+            return f"{_IMPOSSIBLE}:{name}", {"spec": tag, "status": None, "image": None}
         case "imagestreams":
-            name, fields = (
-                absent,
-                {"spec": {"lookupPolicy": {"local": False}, "tags": [tag]}, "status": {"dockerImageRepository": ""}},
-            )
+            return absent, {"spec": lookup, "status": {"dockerImageRepository": ""}}
         case "imagestreamimports":
-            image = {"from": {"kind": "DockerImage", "name": _NOWHERE}, "to": {"name": _TAG}, **_POLICIES}
-            name, fields = absent, {"spec": {"import": True, "images": [image]}, "status": {}}
+            image = {"from": {"kind": "DockerImage", "name": f"{_NOWHERE}@{_DIGEST}"}, **_POLICIES}
+            return absent, {"spec": {"import": True, "images": [image]}, "status": {}}
         case _:
-            name, fields = absent, {"image": _pushed(), "tag": _TAG}
-    metadata = {"name": name, "namespace": namespace}
-    if door == "imagestreamimports":
-        metadata["uid"] = str(uuid4())  # who sends one means a stream that is there: it is looked for, and not found
-    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": _KINDS[door], "metadata": metadata, **fields}
+            return absent, {"image": _pushed(f"{_INTERNAL}/{namespace}/{absent}@{_DIGEST}"), "tag": name}
 
 
-def _pushed() -> dict[str, Any]:
-    """Return an image that is none: with layers of its own and with those of others."""
+def _pushed(reference: str) -> dict[str, Any]:
+    """Return an image of one layer, as the internal registry sends it after a push."""
     layer = {"name": _DIGEST, "size": 1, "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"}
-    manifest = {"digest": _DIGEST, "mediaType": "application/vnd.oci.image.manifest.v1+json", "manifestSize": 1}
     return {
         **_IMAGE,
         "metadata": {"name": _DIGEST},
-        "dockerImageReference": f"{_NOWHERE}@{_DIGEST}",
+        "dockerImageReference": reference,
+        "dockerImageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
         "dockerImageLayers": [layer],
-        "dockerImageManifests": [{**manifest, "architecture": "amd64", "os": "linux"}],
     }
-
-
-def _pointed(stream: Mapping[str, Any], repository: str) -> dict[str, Any]:
-    """Return `stream` with a tag in its status that no registry can serve."""
-    status = {"dockerImageRepository": repository, **(stream.get("status") or {})}
-    event = {"created": "2000-01-01T00:00:00Z", "image": _DIGEST, "generation": 1}
-    history = {"tag": _TAG, "items": [{**event, "dockerImageReference": f"{repository}@{_DIGEST}"}]}
-    return {**stream, "status": {**status, "tags": [*(status.get("tags") or ()), history]}}

@@ -1,19 +1,37 @@
-"""What an answer of the API server says of a door."""
+"""What an answer of the API server says about a resource."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
+from webhook import doors
 from webhook.errors import ClusterRefused
 
-_STREAMS: Final = ("imagestream", "imagestreams")
-_OWN: Final = ("imagestreams", "imagestreams/status")
+# k8s.io/apiserver, pkg/admission/plugin/webhook/errors/statuserror.go and its dispatcher's ErrCallingWebhook
+_DENIED: Final = re.compile(r'admission webhook "(?P<name>[^"]*)" denied the request')
+_FAILED: Final = re.compile(r'(?:Internal error occurred: )?failed calling webhook "(?P<name>[^"]*)"')
+_FORBIDDEN: Final = "FieldValueForbidden"
+_EXISTS: Final = "AlreadyExists"
+# The kinds by which the API server names the object that a request failed on, once all webhooks were called. They are
+# compared in lower case and without the plural's "s": it names a kind, or a resource, in the singular or in the plural.
+_BEHIND: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "imagestreamtags": frozenset({"imagestream"}),
+        "imagetags": frozenset({"imagestream"}),
+        "imagestreams": frozenset({"imagestream"}),
+        "imagestreams/status": frozenset(),
+        "imagestreamimports": frozenset({"imagestream", "imagestreamimport"}),
+        "imagestreammappings": frozenset({"imagestream", "imagestreammapping"}),
+    }
+)
 
 
 class Verdict(StrEnum):
-    """What is known of a door."""
+    """What is known of a resource."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -24,49 +42,84 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is known of a door, and why."""
+    """What is known of a resource, and why."""
 
     door: str
     verdict: Verdict
     message: str
 
 
-def exit_code(answers: Collection[Answer]) -> int:
-    """Return 0 where every door is closed, 1 where one is open, 2 where it cannot be told.
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The result of a run.
 
-    A door that this API server does not serve is none; where it serves none of them, nothing can be told.
+    Attributes:
+        answers: one for each resource.
+        left: what the run left behind, in words; empty if it left nothing.
+        unlisted: why it cannot be told what the run left behind, "" if it can.
     """
-    found = {answer.verdict for answer in answers} - {Verdict.ABSENT}
-    if Verdict.OPEN in found:
-        return 1
-    return 0 if found == {Verdict.CLOSED} else 2
+
+    answers: tuple[Answer, ...]
+    left: tuple[str, ...] = ()
+    unlisted: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every resource is closed and nothing was left, 1 if one is open or something was left, else 2."""
+        verdicts = {answer.door: answer.verdict for answer in self.answers}
+        if self.left or Verdict.OPEN in verdicts.values():
+            return 1
+        closed = verdicts == dict.fromkeys(doors.DOORS, Verdict.CLOSED)
+        return 0 if closed and not self.unlisted else 2
 
 
-def refusal(door: str, error: ClusterRefused, webhooks: Collection[str]) -> Answer:
-    """Return what a refusal says of a door.
+def denial(door: str, error: ClusterRefused, webhooks: Collection[str]) -> Answer:
+    """Return what an error of the API server says about a resource.
 
     Args:
-        door: where.
+        door: the resource.
         error: what was answered.
         webhooks: the names of the webhooks that are ours.
     """
     said = str(error)
-    # k8s.io/apiserver, pkg/admission/plugin/webhook/errors/statuserror.go and its dispatcher's ErrCallingWebhook
-    if any(f'admission webhook "{name}" denied the request' in said for name in webhooks):
+    denied, failed = _DENIED.match(said), _FAILED.match(said)
+    if denied and denied["name"] in webhooks:
         return Answer(door, Verdict.CLOSED, said)
-    if any(f'failed calling webhook "{name}"' in said for name in webhooks):
+    if failed and failed["name"] in webhooks:
         return Answer(door, Verdict.DOWN, said)
+    if denied:
+        return Answer(door, Verdict.UNKNOWN, f"another webhook denied the request: {said}")
+    if failed:
+        return Answer(door, Verdict.UNKNOWN, f"another webhook failed: {said}")
     if _came_after(door, error):
         return Answer(
-            door, Verdict.OPEN, f"no webhook refused it; the API server itself did, after they were asked: {said}"
+            door, Verdict.OPEN, f"no webhook denied the request; the API server did, after calling all of them: {said}"
         )
-    if "failed calling webhook" in said:
-        return Answer(door, Verdict.UNKNOWN, f"another webhook could not be called: {said}")
-    return Answer(door, Verdict.UNKNOWN, f"somebody else refused it: {said}" if error.status else said)
+    return Answer(door, Verdict.UNKNOWN, f"something else denied the request: {said}" if error.status else said)
 
 
 def _came_after(door: str, error: ClusterRefused) -> bool:
-    """Whether the API server refused after every webhook: the stream behind a door, not what was sent."""
-    kind = str((error.answer.get("details") or {}).get("kind") or "").lower()
-    after = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return door not in _OWN and kind in _STREAMS and error.status in after
+    """Whether the API server denied the request after it had called every webhook.
+
+    Its own validation of the object comes before the validating webhooks (422, with the kind of the object that was
+    sent). An import is an exception: the list of allowed registries is consulted after them.
+    """
+    details = error.answer.get("details") or {}
+    kind = str(details.get("kind") or "").lower().removesuffix("s")
+    if kind not in _BEHIND[door]:
+        return False
+    match error.status:
+        case HTTPStatus.NOT_FOUND:
+            return door not in ("imagestreams", "imagestreams/status")
+        case HTTPStatus.CONFLICT:
+            return door != "imagestreams" or error.answer.get("reason") == _EXISTS
+        case HTTPStatus.UNPROCESSABLE_ENTITY:
+            return door in ("imagestreamtags", "imagetags") or (
+                door == "imagestreamimports" and _all_forbidden(details.get("causes"))
+            )
+    return False
+
+
+def _all_forbidden(causes: Any) -> bool:
+    """Whether every cause is a value that is forbidden, and not one that is malformed."""
+    return bool(causes) and all(isinstance(each, dict) and each.get("reason") == _FORBIDDEN for each in causes)

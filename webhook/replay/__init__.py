@@ -20,7 +20,7 @@ class Remarks:
     """What a replay could not use.
 
     Attributes:
-        faults: files that cannot be read, or not to their end.
+        faults: files that cannot be read, or not to their end, and lines on which the webhook itself failed.
         lines: the first few lines that cannot be judged, and why.
     """
 
@@ -51,6 +51,7 @@ def replay(
     """
     for judged in in_order(judge, cut(files, remarks.faults), workers):
         tally.add(judged.tally)
+        remarks.faults += judged.faults
         remarks.lines += judged.remarks[: _MOST_NOTES - len(remarks.lines)]
         yield from judged.outcomes
         progress(judged.size)

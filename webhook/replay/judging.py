@@ -6,15 +6,16 @@ from typing import Any, Final
 
 from webhook import admission, doors
 from webhook.audit.recorded import Recorded, read
-from webhook.errors import Fault, MalformedRecord, MalformedReview
+from webhook.errors import Fault, MalformedRecord, MalformedReview, unexpected
 from webhook.globs import Glob, any_matches
-from webhook.model import Decision, Review
+from webhook.model import Decision, PatchOp, Review
 from webhook.policy import Policy
 from webhook.replay.parts import LONGEST, Part
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome, outcome
 from webhook.report.tally import Tally
 from webhook.review import of_document
 from webhook.shard import Shard
+from webhook.text import printable
 
 LEFT_OUT: Final = "left out by the options"
 METADATA: Final = "records of level metadata"
@@ -59,6 +60,7 @@ class Judged:
         outcomes: what would change.
         tally: counts every line of the part.
         remarks: the first few lines that cannot be judged.
+        faults: lines on which the webhook itself failed.
         size: the part's.
     """
 
@@ -66,6 +68,7 @@ class Judged:
     outcomes: list[Outcome] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     remarks: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Judge:
                 self._remark(judged, origin, OTHER, error)
             except MalformedReview as error:
                 self._remark(judged, origin, UNFIT, error)
+            except Exception as error:  # noqa: BLE001 - one record must not end the replay of all others
+                judged.faults.append(Fault(str(origin), "", printable(unexpected(error))))
             else:
                 if found is not None:
                     judged.tally.count(found)
@@ -122,7 +127,7 @@ class Judge:
             decision,
             time=recorded.time,
             before=DENY if recorded.verdict == "deny" else ALLOW,
-            said=(recorded.findings, recorded.patch),
+            said=(recorded.findings, _patch_before(recorded, decision)),
         )
 
     @staticmethod
@@ -130,6 +135,14 @@ class Judge:
         judged.tally.unjudged[sort] += 1
         if len(judged.remarks) < _MOST_REMARKS:
             judged.remarks.append(Fault(str(origin), "", str(error)))
+
+
+def _patch_before(recorded: Recorded, decision: Decision) -> tuple[PatchOp, ...]:
+    """Return the patch that was recorded; of a long one only the beginning is, and the rest counts as unchanged."""
+    patch = recorded.patch
+    if not recorded.patch_more or len(decision.patch) != len(patch) + recorded.patch_more:
+        return patch
+    return (*patch, *decision.patch[len(patch) :])
 
 
 def read_line(line: bytes) -> Recorded:

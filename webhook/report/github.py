@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from webhook.documents.lines import Mark
 from webhook.model import Mode
 from webhook.report.header import Header
 from webhook.report.outcome import ERROR, Outcome
@@ -18,12 +19,12 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator
     del header, tally
     for outcome in outcomes:
         if outcome.verdict == ERROR:
-            yield _command("error", outcome, outcome.origin.line, "istag-webhook", outcome.message)
-        for finding, line, subject in outcome.subjects():
-            yield _command(_LEVELS[finding.mode], outcome, line, finding.rule, f"{subject}: {finding}")
+            yield _command("error", outcome, outcome.origin.mark, "istag-webhook", outcome.message)
+        for finding, mark, subject in outcome.subjects():
+            yield _command(_LEVELS[finding.mode], outcome, mark, finding.rule, f"{subject}: {finding}")
 
 
-def _command(level: str, outcome: Outcome, line: int, title: str, message: str) -> str:
-    given = {"file": outcome.origin.file, "line": str(line) if line else "", "title": title}
-    properties = ",".join(f"{key}={value.translate(_PROPERTY)}" for key, value in given.items() if value)
+def _command(level: str, outcome: Outcome, mark: Mark, title: str, message: str) -> str:
+    given = {"file": outcome.origin.file, "line": mark.line, "col": mark.column, "title": title}
+    properties = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in given.items() if value)
     return f"::{level} {properties}::{message.translate(_DATA)}\n"

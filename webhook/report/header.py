@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
+from webhook.model import Mode
 from webhook.policy import Policy
 from webhook.shard import Shard
+from webhook.values import exactly
+
+VALIDATE: Final = "policy validate"
+INVALID: Final = "invalid-policy"  # the rule that stands for every error in a policy that is validated
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,11 @@ class Header:
         return self.command == "replay"
 
     @property
+    def validates(self) -> bool:
+        """Whether the command checks a policy itself, and no changes."""
+        return self.command == VALIDATE
+
+    @property
     def judges(self) -> str:
         """What is judged, and may be counted: a tag as it stands, or a change."""
         return "tag" if self.command == "scan" else "change"
@@ -73,18 +84,25 @@ class Header:
         """Read what `as_json` made.
 
         Raises:
-            KeyError, TypeError: `value` is something else.
+            KeyError, TypeError, ValueError, AttributeError: `value` is something else.
         """
         policy = value["policy"]
-        return cls(
-            value["command"],
-            policy["name"],
-            policy["digest"],
-            value["version"],
-            value["time"],
-            tuple(RuleLine(**rule) for rule in value["rules"]),
-            value["shard"],
-        )
+        command, name, digest, version, time, shard = (
+            exactly(str, each)
+            for each in (
+                value["command"], policy["name"], policy["digest"], value["version"], value["time"], value["shard"]
+            )
+        )  # fmt: skip
+        rules = [
+            {key: exactly(str, each) for key, each in exactly(dict, rule).items()}
+            for rule in exactly(list, value["rules"])
+        ]
+        if datetime.fromisoformat(time).tzinfo is None:
+            raise ValueError("expected a time with its offset")
+        for rule in rules:
+            Mode(rule["mode"])
+        part = str(Shard.parse(shard)) if shard else ""
+        return cls(command, name, digest, version, time, tuple(RuleLine(**rule) for rule in rules), part)
 
 
 def header(command: str, policy: Policy, version: str, time: str, shard: Shard | None = None) -> Header:

@@ -48,7 +48,7 @@ def read(where: str, lines: Iterable[bytes], tally: Tally) -> tuple[Header, Iter
         if (head["apiVersion"], head["kind"]) != (API_VERSION, KIND):
             raise _refused(where, 1)
         return Header.of_json(head), _outcomes(where, rest, tally)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise _refused(where, 1) from None
 
 

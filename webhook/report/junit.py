@@ -49,7 +49,7 @@ class Case:
 def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield the document; the cases of one file are held, as they are written, until the file is done."""
     del tally
-    policy = f"{header.policy}@{header.digest}"
+    policy = f"{header.policy}@{header.digest}" if header.policy else ""
     return document(
         header.command,
         (
@@ -124,7 +124,7 @@ def _case(outcome: Outcome) -> Case:
         said = f"{at}: {outcome.message}"
         return replace(base, verdict="error", message=outcome.message, type="unusable", text=said)
     if outcome.verdict == DENY:
-        refusals = outcome.in_mode(Mode.ENFORCE)
+        refusals = outcome.in_mode(Mode.ENFORCE) or outcome.findings  # warnings that are to fail the command
         rules = ", ".join(dict.fromkeys(finding.rule for finding in refusals))
         message = refusals[0].message if refusals else "refused"
         return replace(base, verdict="failure", message=message, type=rules)
@@ -132,8 +132,8 @@ def _case(outcome: Outcome) -> Case:
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:
-    for finding, line in outcome.located():
-        at = f"{outcome.origin.file}:{line}: " if line else ""
+    for finding, mark in outcome.located():
+        at = f"{outcome.origin.file}:{mark}: " if mark.line else ""
         yield f"{finding.mode}: {at}{finding}"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import merge
+from itertools import islice
 from typing import Final
 
 from webhook.errors import Fault, ReportRefused
@@ -11,6 +12,7 @@ from webhook.report.json import read
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
 
+_FEW: Final = 10
 _SAME: Final = ("command", "policy", "digest", "version")
 
 
@@ -61,6 +63,9 @@ def _incomplete(heads: Sequence[tuple[str, Header]]) -> Iterator[Fault]:
         yield Fault(heads[0][0], "shard", f"expected the parts of one report, got {said}")
         return
     for count in filter(None, counts):
-        missing = [part for part in (f"{number}/{count}" for number in range(1, int(count) + 1)) if part not in seen]
+        missing = int(count) - len(seen)
         if missing:
-            yield Fault(heads[0][0], "shard", f"expected all parts, but {', '.join(missing)} is not there")
+            parts = (f"{number}/{count}" for number in range(1, int(count) + 1))
+            said = ", ".join(islice((part for part in parts if part not in seen), _FEW))
+            more = f" and {missing - _FEW:,} more are" if missing > _FEW else " is"
+            yield Fault(heads[0][0], "shard", f"expected all parts, but {said}{more} not there")

@@ -1,13 +1,16 @@
 """What came of judging one change: the value that every command hands to every format, and `merge` reads back."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from webhook.audit import recorded
 from webhook.audit.record import Tags, tags
+from webhook.documents.lines import Mark
 from webhook.model import Decision, Exemption, Finding, Mode, PatchOp, Reason, Review
 from webhook.review import operation
-from webhook.text import printable
+from webhook.text import escaped, printable
+from webhook.values import exactly
 
 ALLOW: Final = "allow"
 DENY: Final = "deny"
@@ -26,13 +29,20 @@ class Origin:
     Attributes:
         file: the file's name, `-` for standard input, "" for a cluster.
         line: the line on which its document begins, from 1; 0 where there is none.
+        column: the column in that line, from 1; 0 if it is not known.
     """
 
     file: str = ""
     line: int = 0
+    column: int = 0
+
+    @property
+    def mark(self) -> Mark:
+        """The line and column."""
+        return Mark(self.line, self.column)
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,7 @@ class Outcome:
         patch_before: what the defaults completed then.
         tags: what would change: `path`, `tag`, `from`, `to`, as records have it.
         findings: what the rules say.
-        lines: for each finding the line of its field in the file, as the origin's.
+        marks: for each finding the line and column of its field in the file.
         patch: what the defaults complete.
         exemption: the exemption that was used.
         message: why it was passed over or cannot be judged, "" otherwise.
@@ -70,7 +80,7 @@ class Outcome:
     before: str = ""
     tags: Tags = ()
     findings: tuple[Finding, ...] = ()
-    lines: tuple[int, ...] = ()
+    marks: tuple[Mark, ...] = ()
     patch: tuple[PatchOp, ...] = ()
     exemption: Exemption | None = None
     message: str = ""
@@ -100,18 +110,18 @@ class Outcome:
             return ", ".join(named)
         return "/".join(part for part in (self.namespace, self.name) if part)
 
-    def subjects(self) -> Iterator[tuple[Finding, int, str]]:
-        """Yield each finding with its line and what a person calls that which it is about: a tag, or the object."""
+    def subjects(self) -> Iterator[tuple[Finding, Mark, str]]:
+        """Yield each finding with its place and the name of its subject: a tag, or the object."""
         title, tags = self.title, {str(tag["path"]): str(tag["tag"]) for tag in self.tags}
-        for finding, line in self.located():
+        for finding, mark in self.located():
             path = finding.field
             while path and path not in tags:
                 path = path[: max(path.rfind("."), path.rfind("["), 0)]
-            yield finding, line, tags.get(path, title)
+            yield finding, mark, tags.get(path, title)
 
-    def located(self) -> Iterator[tuple[Finding, int]]:
-        """Yield each finding with its line."""
-        return zip(self.findings, self.lines, strict=True)
+    def located(self) -> Iterator[tuple[Finding, Mark]]:
+        """Yield each finding with its place in the file."""
+        return zip(self.findings, self.marks, strict=True)
 
     def in_mode(self, mode: Mode) -> tuple[Finding, ...]:
         """Return the findings of one mode."""
@@ -122,6 +132,7 @@ class Outcome:
         return {
             "file": self.origin.file,
             "line": self.origin.line,
+            "column": self.origin.column,
             "verdict": self.verdict,
             "before": self.before,
             "door": self.door,
@@ -131,8 +142,8 @@ class Outcome:
             "user": self.user,
             "time": self.time,
             "tags": [dict(tag) for tag in self.tags],
-            "findings": [_as_json(finding, line) for finding, line in self.located()],
-            "findingsBefore": [_as_json(finding, self.origin.line) for finding in self.findings_before],
+            "findings": [_as_json(finding, mark) for finding, mark in self.located()],
+            "findingsBefore": [_as_json(finding, Mark(self.origin.line)) for finding in self.findings_before],
             "patch": [operation(op) for op in self.patch],
             "patchBefore": [operation(op) for op in self.patch_before],
             "exemption": {"name": self.exemption.name, "reason": self.exemption.reason} if self.exemption else None,
@@ -146,53 +157,51 @@ class Outcome:
         Raises:
             KeyError, TypeError, ValueError: `value` is something else.
         """
-        exemption = value["exemption"]
+        if value["verdict"] not in _VERDICTS or value["before"] not in ("", ALLOW, DENY):
+            raise ValueError("expected a verdict")
+        findings = exactly(list, value["findings"])
         return cls(
-            origin=Origin(value["file"], value["line"]),
-            **{key: value[key] for key in _TEXTS},
-            tags=tuple(value["tags"]),
-            findings=tuple(_finding(each) for each in value["findings"]),
-            lines=tuple(each["line"] for each in value["findings"]),
-            findings_before=tuple(_finding(each) for each in value["findingsBefore"]),
-            patch=_patch(value["patch"]),
-            patch_before=_patch(value["patchBefore"]),
-            exemption=Exemption(exemption["name"], exemption["reason"]) if exemption else None,
+            origin=Origin(exactly(str, value["file"]), exactly(int, value["line"]), exactly(int, value["column"])),
+            **{key: exactly(str, value[key]) for key in _TEXTS},
+            tags=tuple(_tag(each) for each in exactly(list, value["tags"])),
+            findings=tuple(_finding(each) for each in findings),
+            marks=tuple(Mark(exactly(int, each["line"]), exactly(int, each["column"])) for each in findings),
+            findings_before=tuple(_finding(each) for each in exactly(list, value["findingsBefore"])),
+            patch=tuple(recorded.operation(each) for each in exactly(list, value["patch"])),
+            patch_before=tuple(recorded.operation(each) for each in exactly(list, value["patchBefore"])),
+            exemption=_exemption(value["exemption"]),
         )
 
 
+_VERDICTS: Final = (ALLOW, DENY, SKIP, ERROR)
 _TEXTS: Final = ("verdict", "before", "door", "operation", "namespace", "name", "user", "time", "message")
 
 
-def _as_json(finding: Finding, line: int) -> dict[str, Any]:
+def _as_json(finding: Finding, mark: Mark) -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "mode": str(finding.mode),
         "field": finding.field,
-        "line": line,
+        "line": mark.line,
+        "column": mark.column,
         "message": finding.message,
         "existing": finding.existing,
         "reason": str(finding.reason),
     }
 
 
-def _patch(operations: Iterable[Mapping[str, Any]]) -> tuple[PatchOp, ...]:
-    """Read a JSON Patch (RFC 6902) as we write it.
-
-    Raises:
-        KeyError, TypeError: it is something else.
-    """
-    return tuple(PatchOp(each["op"], each["path"], each["value"]) for each in operations)
+def _tag(value: Any) -> Mapping[str, str | None]:
+    found = exactly(dict, value)
+    ends = {key: None if found[key] is None else exactly(str, found[key]) for key in ("from", "to")}
+    return {"path": exactly(str, found["path"]), "tag": exactly(str, found["tag"]), **ends}
 
 
-def _finding(value: Mapping[str, Any]) -> Finding:
-    return Finding(
-        value["rule"],
-        Mode(value["mode"]),
-        value["message"],
-        value["field"],
-        value["existing"],
-        Reason(value["reason"]),
-    )
+def _finding(value: Any) -> Finding:
+    return replace(recorded.finding(value), reason=Reason(value["reason"]))
+
+
+def _exemption(value: Any) -> Exemption | None:
+    return None if value is None else Exemption(exactly(str, value["name"]), exactly(str, value["reason"]))
 
 
 def outcome(
@@ -200,7 +209,7 @@ def outcome(
     review: Review,
     decision: Decision,
     *,
-    lines: tuple[int, ...] = (),
+    marks: tuple[Mark, ...] = (),
     time: str = "",
     before: str = "",
     said: tuple[tuple[Finding, ...], tuple[PatchOp, ...]] = ((), ()),
@@ -211,7 +220,7 @@ def outcome(
         origin: where it was read.
         review: the question.
         decision: the answer; what it completes does not make another verdict.
-        lines: for each finding the line of its field; the origin's for all where none are given.
+        marks: for each finding the place of its field; the origin's line for all if none are given.
         time: when it was asked (RFC 3339).
         before: the verdict that it is compared with.
         said: what the rules said and the defaults completed then.
@@ -223,12 +232,12 @@ def outcome(
         operation=review.operation,
         namespace=printable(review.namespace),
         name=printable(review.name),
-        user=printable(review.user.name),
+        user=escaped(review.user.name),
         time=time,
         before=before,
         tags=tags(decision),
         findings=decision.findings,
-        lines=lines or (origin.line,) * len(decision.findings),
+        marks=marks or (Mark(origin.line),) * len(decision.findings),
         patch=decision.patch,
         exemption=decision.exemption,
         findings_before=said[0],

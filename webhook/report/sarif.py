@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import orjson
 
+from webhook.documents.lines import Mark
 from webhook.model import Finding, Mode
-from webhook.report.header import Header
+from webhook.report.header import INVALID, Header
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally
 
@@ -21,16 +22,20 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator
     """Yield the log: one run, a line for each finding, and a notification for each input that cannot be used."""
     notifications: list[dict[str, Any]] = []
     tool = _dumped({"driver": _driver(header)})
-    yield f'{{"$schema":"{_SCHEMA}","version":"2.1.0","runs":[{{"tool":{tool},"results":['
+    yield f'{{"$schema":"{_SCHEMA}","version":"2.1.0","runs":[{{"tool":{tool},'
+    yield '"columnKind":"unicodeCodePoints","results":['
     separator = "\n"
     for outcome in outcomes:
-        if outcome.verdict == ERROR and len(notifications) < _MOST_NOTIFICATIONS:
+        if outcome.verdict == ERROR and header.validates:
+            yield f"{separator}{_dumped(_error(outcome))}"
+            separator = ",\n"
+        elif outcome.verdict == ERROR and len(notifications) < _MOST_NOTIFICATIONS:
             notifications.append(_notification(outcome))
-        for finding, line, subject in outcome.subjects():
-            yield f"{separator}{_dumped(_result(outcome, finding, line, subject))}"
+        for finding, mark, subject in outcome.subjects():
+            yield f"{separator}{_dumped(_result(outcome, finding, mark, subject))}"
             separator = ",\n"
     invocation = {
-        "executionSuccessful": not tally.verdicts[ERROR],
+        "executionSuccessful": header.validates or not tally.verdicts[ERROR],
         "endTimeUtc": header.time,
         "toolExecutionNotifications": notifications,
     }
@@ -59,14 +64,14 @@ def _properties(header: Header, tally: Tally) -> dict[str, Any]:
     return {"command": said["command"], "policy": said["policy"], "summary": tally.as_json()}
 
 
-def _result(outcome: Outcome, finding: Finding, line: int, subject: str) -> dict[str, Any]:
+def _result(outcome: Outcome, finding: Finding, mark: Mark, subject: str) -> dict[str, Any]:
     parts = (finding.rule, outcome.door, outcome.namespace, outcome.name, finding.field, finding.message)
     identity = "\0".join(parts)
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "level": _LEVELS[finding.mode],
         "message": {"text": f"{subject}: {finding.field}: {finding.message}"},
-        "locations": [_location(outcome, line, subject)],
+        "locations": [_location(outcome, mark, subject)],
         "partialFingerprints": {"finding/v1": sha256(identity.encode()).hexdigest()},
         "properties": {"field": finding.field, "existing": finding.existing, "verdict": outcome.verdict},
     }
@@ -77,22 +82,38 @@ def _result(outcome: Outcome, finding: Finding, line: int, subject: str) -> dict
     return result
 
 
-def _location(outcome: Outcome, line: int, subject: str) -> dict[str, Any]:
+def _error(outcome: Outcome) -> dict[str, Any]:
+    """Return the result for an error in a policy that is validated."""
+    identity = f"{INVALID}\0{outcome.origin.file}\0{outcome.message}"
+    return {
+        "ruleId": INVALID,
+        "level": "error",
+        "message": {"text": outcome.message},
+        "locations": [_location(outcome, outcome.origin.mark, outcome.origin.file)],
+        "partialFingerprints": {"finding/v1": sha256(identity.encode()).hexdigest()},
+    }
+
+
+def _location(outcome: Outcome, mark: Mark, subject: str) -> dict[str, Any]:
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": subject, "kind": "resource"}]}
     if file := outcome.origin.file:
         # An absolute path is a URI's, a relative one is relative to the root of the checkout.
         location["physicalLocation"] = {
             "artifactLocation": {"uri": f"file://{quote(file)}" if file.startswith("/") else quote(file)},
-            **({"region": {"startLine": line}} if line else {}),
+            **({"region": _region(mark)} if mark.line else {}),
         }
     return location
+
+
+def _region(mark: Mark) -> dict[str, int]:
+    return {"startLine": mark.line, **({"startColumn": mark.column} if mark.column else {})}
 
 
 def _notification(outcome: Outcome) -> dict[str, Any]:
     return {
         "level": "error",
         "message": {"text": f"{outcome.origin}: {outcome.message}"},
-        "locations": [_location(outcome, outcome.origin.line, outcome.title or outcome.origin.file)],
+        "locations": [_location(outcome, outcome.origin.mark, outcome.title or outcome.origin.file)],
     }
 
 

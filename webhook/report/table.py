@@ -27,10 +27,15 @@ _MODES: Final = {Mode.ENFORCE: _RED, Mode.WARN: _YELLOW, Mode.AUDIT: _BLUE}
 def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield a line for each outcome that was judged, one for each finding, and a summary.
 
-    A comparison is too much to read to its end: its summary comes first, and then the first few changes.
+    A comparison is too much to read to its end: its summary comes first, and then the first few changes. A policy that
+    is validated has a line for each warning.
     """
     if header.compares:
         yield from (f"{line}\n" for line in _comparison(header, outcomes, tally))
+        return
+    if header.validates:
+        for outcome in outcomes:
+            yield from (f"{line}\n" for line in _validated(outcome))
         return
     for outcome in outcomes:
         if outcome.verdict in _VERDICTS:
@@ -47,15 +52,21 @@ def _lines(outcome: Outcome, *, places: bool = True) -> Iterator[str]:
     exempt = f" (exempt: {outcome.exemption.name})" if outcome.exemption else ""
     yield f"{where}{outcome.title}: {colour}{verdict}{_RESET}{was}{exempt}"
     for mode, tint in _MODES.items():
-        for finding, line in outcome.located():
+        for finding, mark in outcome.located():
             if finding.mode is mode:
-                at = f"{file}:{line}: " if line and places else ""
+                at = f"{file}:{mark}: " if mark.line and places else ""
                 yield f"  {tint}{mode}{_RESET}: {at}{finding}"
     for finding in outcome.deciding if outcome.change == NEWLY_ALLOWED else ():
         yield f"  {_FAINT}before: {finding.mode}: {finding}{_RESET}"
     for when, patch in (("", outcome.patch), ("before: ", outcome.patch_before)):
         for operation in patch:
             yield f"  {_FAINT}{when}sets {printable(operation.path)} to {json.dumps(operation.value)}{_RESET}"
+
+
+def _validated(outcome: Outcome) -> Iterator[str]:
+    """Yield a line for each warning about a policy."""
+    for finding, mark in outcome.located():
+        yield f"{printable(outcome.origin.file)}:{mark}: {_MODES[finding.mode]}warning{_RESET}: {finding}"
 
 
 def _comparison(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:

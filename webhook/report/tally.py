@@ -16,6 +16,7 @@ from webhook.report.outcome import (
     SKIP,
     Outcome,
 )
+from webhook.values import exactly
 
 Groups = dict[str, Counter[str]]
 _VERDICTS: Final = {"allowed": ALLOW, "denied": DENY, "skipped": SKIP, "errors": ERROR}
@@ -125,21 +126,25 @@ class Tally:
         """Read what `as_json` made.
 
         Raises:
-            KeyError, TypeError, AttributeError: `value` is something else.
+            KeyError, TypeError: `value` is something else.
         """
         return cls(
-            verdicts=Counter({verdict: value[name] for name, verdict in _VERDICTS.items()}),
-            modes=Counter(value["findings"]),
-            rules=Counter(value["rules"]),
-            completed=value["completed"],
-            exempt=value["exempt"],
-            changes=Counter({change: value[change] for change in _CHANGES}),
-            unjudged=Counter(value["unjudged"]),
+            verdicts=_counter({verdict: value[name] for name, verdict in _VERDICTS.items()}),
+            modes=_counter(value["findings"]),
+            rules=_counter(value["rules"]),
+            completed=exactly(int, value["completed"]),
+            exempt=exactly(int, value["exempt"]),
+            changes=_counter({change: value[change] for change in _CHANGES}),
+            unjudged=_counter(value["unjudged"]),
             **{
-                part: {name: Counter(counts) for name, counts in value[part].items()}
+                part: {name: _counter(counts) for name, counts in exactly(dict, value[part]).items()}
                 for part in ("reasons", "namespaces", "users", "hours")
             },
         )
+
+
+def _counter(value: Any) -> Counter[str]:
+    return Counter({name: exactly(int, count) for name, count in exactly(dict, value).items()})
 
 
 def _count(groups: Groups, name: str, sorts: Iterable[str]) -> None:

@@ -1,16 +1,18 @@
 """What a rule kind is: a frozen class with its parameters, its documentation and one pure check."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from webhook.model import Carried, Reason, SourceKind, TagChange
 from webhook.parameters import Parameter
 from webhook.reference import ImageReference
 from webhook.rules.hearing import Hearing
-from webhook.text import quoted
+from webhook.text import joined, quoted
 from webhook.values import quick
+
+_LONGEST_LIST: Final = 4_096  # bytes; each message about a tag names it again
 
 
 @quick
@@ -88,6 +90,7 @@ def docker_image(change: TagChange) -> ImageReference | Violation | None:
     return source.reference
 
 
-def listed(values: Any) -> str:
-    """Return what is allowed (or denied) for the end of a sentence."""
-    return ", ".join(map(str, values))
+def listed(values: Iterable[Any]) -> str:
+    """Return what is allowed (or denied) for the end of a sentence; of a long list its beginning."""
+    texts = list(map(str, values))
+    return joined(texts, len(texts), ", ", _LONGEST_LIST)

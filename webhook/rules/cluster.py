@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from webhook.alphabets.kinds import CONDITION_TYPE
 from webhook.globs import Glob, any_matches
 from webhook.model import Carried, Change, TagChange
 from webhook.parameters import globs
@@ -38,7 +39,9 @@ class Conditions(Rule):
     kind: ClassVar[str] = "conditions"
     reads: ClassVar[frozenset[Carried]] = frozenset({Carried.CONDITIONS})
     needs: ClassVar[tuple[str, ...]] = ("deny",)
-    deny: tuple[Glob, ...] = parameter(globs(), "types of conditions that may not be False, such as ImportSuccess")
+    deny: tuple[Glob, ...] = parameter(
+        globs(CONDITION_TYPE), "types of conditions that may not be False, such as ImportSuccess"
+    )
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each such condition, of a tag that still points where it did."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from webhook.alphabets.kinds import LABEL_KEY, PLATFORM, SIGNATURE_TYPE
 from webhook.globs import Glob, any_matches
 from webhook.model import Carried, Reason, TagChange
 from webhook.parameters import Bool, Count, GlobMap, Quantity, globs
@@ -21,8 +22,10 @@ class Labels(Rule):
     kind: ClassVar[str] = "labels"
     reads: ClassVar[frozenset[Carried]] = _IMAGE
     needs: ClassVar[tuple[str, ...]] = ("require", "deny")
-    require: tuple[tuple[str, Glob], ...] = parameter(GlobMap(), "labels that must be there, and what they must match")
-    deny: tuple[Glob, ...] = parameter(globs(""), "labels that may not be there")
+    require: tuple[tuple[str, Glob], ...] = parameter(
+        GlobMap(LABEL_KEY), "labels that must be there, and what they must match"
+    )
+    deny: tuple[Glob, ...] = parameter(globs(LABEL_KEY), "labels that may not be there")
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each label that is missing, wrong or denied."""
@@ -65,7 +68,7 @@ class Platforms(Rule):
     kind: ClassVar[str] = "platforms"
     reads: ClassVar[frozenset[Carried]] = _IMAGE
     needs: ClassVar[tuple[str, ...]] = ("require",)
-    require: tuple[Glob, ...] = parameter(globs(), "platforms that must be there, such as linux/arm64")
+    require: tuple[Glob, ...] = parameter(globs(PLATFORM), "platforms that must be there, such as linux/arm64")
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where a platform is missing."""
@@ -125,7 +128,7 @@ class Signatures(Rule):
     reads: ClassVar[frozenset[Carried]] = frozenset({Carried.SIGNATURES})
     minimum: int = parameter(Count(1), "the fewest signatures", default=1)
     trusted: bool = parameter(Bool(), "whether only signatures count that the cluster calls Trusted", default=False)
-    types: tuple[Glob, ...] = parameter(globs(), "the signature types that count, all where absent")
+    types: tuple[Glob, ...] = parameter(globs(SIGNATURE_TYPE), "the signature types that count, all where absent")
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where too few signatures count."""

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from webhook.alphabets.kinds import ANNOTATION_KEY, TAG
 from webhook.globs import Glob, any_matches
 from webhook.model import Carried, Reason, TagChange
 from webhook.parameters import Bool, Choice, GlobMap, globs
-from webhook.reference import TAG
+from webhook.reference import TAG as GRAMMAR
 from webhook.rules.base import Rule, Violation, listed, parameter
 from webhook.rules.hearing import Hearing
 from webhook.text import quoted
@@ -24,8 +25,8 @@ class TagName(Rule):
     kind: ClassVar[str] = "tagName"
     reads: ClassVar[frozenset[Carried]] = frozenset({Carried.NAME})
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny", "grammar")
-    allow: tuple[Glob, ...] = parameter(globs(), "names that are allowed, all where absent")
-    deny: tuple[Glob, ...] = parameter(globs(), "names that are denied, whatever is allowed")
+    allow: tuple[Glob, ...] = parameter(globs(TAG), "names that are allowed, all where absent")
+    deny: tuple[Glob, ...] = parameter(globs(TAG), "names that are denied, whatever is allowed")
     grammar: bool = parameter(Bool(), "whether the name must be one that a registry can serve", default=False)
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
@@ -35,8 +36,8 @@ class TagName(Rule):
             if self.allow or self.deny:
                 yield Violation("a whole repository is meant, whatever its tags are named", change.field("from.name"))
             return
-        if self.grammar and not TAG.fullmatch(change.tag):
-            yield self._violation(change, "no registry can serve a tag named", f"expected {TAG.pattern}")
+        if self.grammar and not GRAMMAR.fullmatch(change.tag):
+            yield self._violation(change, "no registry can serve a tag named", f"expected {GRAMMAR.pattern}")
         if self.deny and any_matches(self.deny, change.tag):
             yield self._violation(change, "a tag may not be named", f"denied: {listed(self.deny)}")
         elif self.allow and not any_matches(self.allow, change.tag):
@@ -66,6 +67,7 @@ class Immutable(Rule):
     """
 
     kind: ClassVar[str] = "immutable"
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.MOVE})
     judges_removal: ClassVar[bool] = True
     unknown: str = parameter(
         Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
@@ -114,9 +116,9 @@ class Annotations(Rule):
     reads: ClassVar[frozenset[Carried]] = frozenset({Carried.ANNOTATIONS})
     needs: ClassVar[tuple[str, ...]] = ("require", "deny")
     require: tuple[tuple[str, Glob], ...] = parameter(
-        GlobMap(), "annotations that must be there, and what they must match"
+        GlobMap(ANNOTATION_KEY), "annotations that must be there, and what they must match"
     )
-    deny: tuple[Glob, ...] = parameter(globs(""), "annotations that may not be there")
+    deny: tuple[Glob, ...] = parameter(globs(ANNOTATION_KEY), "annotations that may not be there")
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation for each annotation that is missing, wrong or denied."""

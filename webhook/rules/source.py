@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from webhook.alphabets.kinds import NAMESPACE, TAG
 from webhook.globs import Glob, ReferenceGlob, any_matches, any_reference_matches
 from webhook.model import Carried, Reason, SourceKind, TagChange
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs
@@ -95,7 +96,7 @@ class Pin(Rule):
     reads: ClassVar[frozenset[Carried]] = _SOURCE
     needs: ClassVar[tuple[str, ...]] = ("digest", "denyTags")
     digest: bool = parameter(Bool(), "whether a source must be a digest or an ImageStreamImage", default=False)
-    denyTags: tuple[Glob, ...] = parameter(globs(), "tags that a source may not have; no tag at all is `latest`")  # noqa: N815 - the policy's name
+    denyTags: tuple[Glob, ...] = parameter(globs(TAG), "tags that a source may not have; no tag at all is `latest`")  # noqa: N815 - the policy's name
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
         """Yield a violation where the source can move."""
@@ -142,9 +143,9 @@ class CrossNamespace(Rule):
 
     kind: ClassVar[str] = "crossNamespace"
     reads: ClassVar[frozenset[Carried]] = _SOURCE
-    allow: tuple[Glob, ...] = parameter(globs(), "namespaces that are allowed beside the tag's own")
+    allow: tuple[Glob, ...] = parameter(globs(NAMESPACE), "namespaces that are allowed beside the tag's own")
     internalRegistries: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
-        reference_globs(), "what else the internal registry is called, beside its service names"
+        reference_globs(), "what else the internal registry is called, beside the names of its service"
     )
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:

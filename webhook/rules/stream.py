@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.model import Reason, StreamChange
+from webhook.model import Carried, Reason, StreamChange
 from webhook.parameters import Bool, Count
 from webhook.rules.base import Rule, Violation, parameter
 from webhook.rules.hearing import Hearing
@@ -16,6 +16,7 @@ class LookupPolicy(Rule):
     """Whether pods may name the stream's tags directly; an imagestreamtag shows it, but only its stream stores it."""
 
     kind: ClassVar[str] = "lookupPolicy"
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.LOOKUP_POLICY})
     judges_tags: ClassVar[bool] = False
     judges_streams: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("local",)
@@ -42,6 +43,7 @@ class TagLimit(Rule):
     """How many tags a stream may have; a stream that loses tags is not held to it, however many are left."""
 
     kind: ClassVar[str] = "tagLimit"
+    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.TAG_COUNT})
     judges_tags: ClassVar[bool] = False
     judges_streams: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("max",)

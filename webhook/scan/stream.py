@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from webhook import admission
 from webhook.audit.record import tags
+from webhook.documents.lines import Mark
 from webhook.doors import standing
 from webhook.doors.imagestreams import NAME
 from webhook.model import Image, Mode, PatchOp, Review, TagChange, User, allow, deny
@@ -45,7 +46,7 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
             name=printable(change.stream),
             tags=tags(decision),
             findings=findings,
-            lines=(_CLUSTER.line,) * len(findings),
+            marks=(Mark(),) * len(findings),
         )
 
 

@@ -3,13 +3,20 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from webhook.errors import MalformedReference
+from webhook.errors import AmbiguousReference, MalformedReference
 from webhook.model import SourceKind
 from webhook.reference import ImageReference
 from webhook.schemas.document import Document, Part, Parts
 from webhook.schemas.fields import REQUIRED, AnyObject, Count, Flag, Text, shown
 from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
-from webhook.schemas.tag import TagEventCondition, TagImportPolicy, TagReference, TagReferencePolicy, misnamed_stream
+from webhook.schemas.tag import (
+    TagEventCondition,
+    TagImportPolicy,
+    TagReference,
+    TagReferencePolicy,
+    misnamed_source,
+    misnamed_stream,
+)
 
 _ANY: Final = "*"  # what old clients send to look up a stream; the API server takes it for a name
 
@@ -105,11 +112,10 @@ class ImageImportSpec(Document):
         """The source is an image reference."""
         source = document.get("from") or {}
         name = source.get("name")
-        if name and name != _ANY and source.get("kind") == SourceKind.DOCKER_IMAGE:
-            try:
-                ImageReference.parse(name)
-            except MalformedReference as error:
-                yield "from.name", f"Invalid value: {error}"
+        if not name or name == _ANY or source.get("kind") != SourceKind.DOCKER_IMAGE:
+            return
+        if sentence := misnamed_source(SourceKind.DOCKER_IMAGE, name):
+            yield "from.name", sentence
 
 
 class RepositoryImportSpec(Document):
@@ -168,8 +174,12 @@ def _repository(key: str, name: str) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the name of a repository."""
     try:
         reference = ImageReference.parse(name)
+    except AmbiguousReference:
+        named = ":" in name.rpartition("/")[2] or "@" in name
     except MalformedReference as error:
         yield key, f"Invalid value: {error}"
         return
-    if reference.tag or reference.digest:
+    else:
+        named = bool(reference.tag or reference.digest)
+    if named:
         yield key, f"Invalid value: {shown(name)}: you must specify an image repository, not a tag or ID"

@@ -5,17 +5,18 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from webhook.errors import MalformedReference
+from webhook.errors import AmbiguousReference, MalformedReference
 from webhook.model import SourceKind
-from webhook.reference import ImageReference, StreamReference
+from webhook.reference import STREAM, ImageReference, StreamReference
 from webhook.schemas.document import Document, Part, Parts
 from webhook.schemas.fields import REQUIRED, AnyObject, Choice, Count, Flag, Strings, Text, shown
 from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
 from webhook.text import quoted
 
 MEMORABLE: Final = 512  # characters of a source that may be remembered: longer ones would fill the memory
-_STREAM: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_NAMESPACE: Final = re.compile(r"(?!.{64})[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")  # apimachinery, ValidateNamespaceName
 _LONGEST_STREAM: Final = 255  # of namespace/name: a repository's longest name (distribution specification)
+_NAMED: Final = 'a-z, 0-9 and "-" within, 63 characters at most'
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in SourceKind)
 _SCHEDULED: Final = "only tags pointing to Docker repositories may be scheduled for background import"
 _CREATED: Final = "tag annotations must not be provided or must be equal to the object meta annotations"
@@ -29,7 +30,7 @@ class Source(Document):
     namespace = Text()
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The kind is one of three, the name is there, and it has that kind's form."""
+        """The kind is one of three, the name is there and has that kind's form, and the namespace can exist."""
         kind, name = document.get("kind") or "", document.get("name") or ""
         if not name:
             yield "name", REQUIRED
@@ -37,10 +38,23 @@ class Source(Document):
             got = f"{shown(kind)}: " if kind else ""
             yield "kind", f"{'Unsupported value: ' + got if got else REQUIRED + ': '}valid values are {_KINDS}"
         elif name:
-            try:
-                parse_source(kind, name)
-            except MalformedReference as error:
-                yield "name", f"Invalid value: {error}"
+            if sentence := misnamed_source(kind, name):
+                yield "name", sentence
+            # The API server looks a stream up by it, and at no DockerImage's.
+            namespace = document.get("namespace") or ""
+            if namespace and kind != SourceKind.DOCKER_IMAGE and not _NAMESPACE.fullmatch(namespace):
+                yield "namespace", f"Invalid value: {quoted(namespace)}: must be {_NAMED}"
+
+
+def misnamed_source(kind: str, name: str) -> str:
+    """Return what the API server says of the name of a source, "" if it takes it: it takes more than can be read."""
+    try:
+        parse_source(kind, name)
+    except AmbiguousReference:
+        return ""
+    except MalformedReference as error:
+        return f"Invalid value: {error}"
+    return ""
 
 
 def parse_source(kind: str, name: str) -> ImageReference | StreamReference:
@@ -170,8 +184,8 @@ def _misnamed(name: str, namespace: str) -> str:
 
 def misnamed_stream(stream: str, namespace: str) -> str:
     """Return what the API server says of the name of an image stream, "" where it says nothing."""
-    if not _STREAM.fullmatch(stream):
-        return f'Invalid value: {quoted(stream)}: must match "{_STREAM.pattern}"'
+    if not STREAM.fullmatch(stream):
+        return f'Invalid value: {quoted(stream)}: must match "{STREAM.pattern}"'
     if len(namespace) + 1 + len(stream) > _LONGEST_STREAM:
         return f"Invalid value: {quoted(stream)}: 'namespace/name' cannot be longer than {_LONGEST_STREAM} characters"
     return ""

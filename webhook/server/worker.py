@@ -8,6 +8,7 @@ import asyncio
 import gc
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -40,7 +41,7 @@ class Served:
     Attributes:
         admission: the app of the TLS port.
         management: the app of the plain port.
-        context: the TLS port's; a renewed certificate is its own business.
+        context: returns the newest TLS context; asked for each connection.
         tick: called about once a second in a thread, never twice at once, with the number of admission requests under
             way; what it raises is logged.
         drain: called when the server stops, so that readiness can say so.
@@ -49,7 +50,7 @@ class Served:
 
     admission: WSGIApplication
     management: WSGIApplication
-    context: SSLContext
+    context: Callable[[], SSLContext]
     tick: Callable[[int], None]
     drain: Callable[[], None]
     shed: Callable[[], None]
@@ -110,15 +111,18 @@ class Worker(ASGIWorker):  # type: ignore[misc]
             inner = Connection(self, admission, self.admitted)
             # Kept from here on, for its handshake may never end; and once more by itself, with the transport above.
             come, gone = partial(self.admitted.come, inner), partial(self.admitted.gone, inner)
-            return Tls(self.loop, inner, served.context, buffer, come, gone, handshakes.failed)
+            return Tls(self.loop, inner, served.context(), buffer, come, gone, handshakes.failed)
 
         tls, plain = self.sockets
+
+        def unsecured() -> Connection:
+            return Connection(self, management, self.managing)
+
         of_admission = await self.loop.create_server(secured, sock=tls.sock, backlog=_ACCEPTED)
         tls.sock.listen(_WAITING)
-        of_management = await self.loop.create_server(
-            lambda: Connection(self, management, self.managing), sock=plain.sock
-        )
+        of_management = await self.loop.create_server(unsecured, sock=plain.sock)
         self.servers = [of_admission, of_management]
+        self._made = {of_admission: (tls.sock, secured), of_management: (plain.sock, unsecured)}
         ticking = self.loop.create_task(self._tick(served.tick))
         while not self._ending.is_set() and self.ppid == os.getppid():
             self.notify()
@@ -162,11 +166,18 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         self.managing.abort()
 
     async def _closed(self, server: asyncio.Server) -> None:
-        """Take no further connection; one just taken is the server's in the next turn only, and else would be reset."""
-        for each in server.sockets:
-            self.loop.remove_reader(each.fileno())
-        await asyncio.sleep(0)
+        """Accept what the kernel has accepted already, and then close the listener: closing resets what is left."""
+        listener, protocol = self._made[server]
+        self.loop.remove_reader(listener.fileno())
+        await asyncio.sleep(0)  # a connection that was just accepted is attached to the server in the next turn
+        accepted = []
+        with suppress(BlockingIOError):
+            while True:
+                accepted.append(listener.accept()[0])
         server.close()
+        for each in accepted:
+            with suppress(OSError):  # the client is gone
+                await self.loop.connect_accepted_socket(protocol, each)
 
     def _idle_closed(self) -> bool:
         """Close every idle connection; whether none is left, those that still shake hands too."""

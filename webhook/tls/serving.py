@@ -39,14 +39,15 @@ class Serving:
         self._cert, self._key, self._client_ca = cert, key, client_ca
         self._untimely: x509.Certificate | None = None  # what was refused by the time of day, and by nothing else
         self._signature = self._sign()
-        self._newest, self._expires = self._load()
-        self._context = self._newest
-        # Called for every handshake, by a client without SNI too: the connection takes the newest context.
-        self._context.sni_callback = self._swap
+        self._context, self._expires = self._load()
 
     @property
     def context(self) -> ssl.SSLContext:
-        """The context for the server; certificates loaded later are served through it."""
+        """The newest context; take it for each connection.
+
+        A context resumes only sessions that it made itself (TLS 1.2 and 1.3): after a renewal every caller proves
+        again who it is.
+        """
         return self._context
 
     @property
@@ -64,11 +65,8 @@ class Serving:
         if found == self._signature and (self._untimely is None or _untimely(self._untimely)):
             return False
         self._signature = found
-        self._newest, self._expires = self._load()
+        self._context, self._expires = self._load()
         return True
-
-    def _swap(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        connection.context = self._newest
 
     def _sign(self) -> Signature:
         return signature(path for path in (self._cert, self._key, self._client_ca) if path is not None)

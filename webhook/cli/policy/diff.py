@@ -21,7 +21,7 @@ from webhook.documents.files import given
 from webhook.errors import ClusterRefused, PolicyRefused
 from webhook.model import User
 from webhook.policy import Policy, load
-from webhook.policy.difference import Difference, differences
+from webhook.policy.difference import Difference, differences, ignored
 from webhook.policy.located import located
 from webhook.report.outcome import ALLOW, DENY, ERROR, Outcome
 from webhook.text import printable
@@ -76,7 +76,7 @@ def diff(  # noqa: PLR0913 - one for each option
     unread, counts = Unread(), Counts()
     try:
         one, two = (load(*_paths(path)) for path in (before, after))
-        entries = list(differences(located(one), located(two)))
+        entries = [*differences(located(one), located(two)), *ignored(one.ignore, two.ignore)]
         documents, records = sort_out((each for each in against if each != _CLUSTER), unread)
         pairs = chain(
             compare(given(documents), one, two, User(user, groups=groups), Old(namespace)),
@@ -121,7 +121,8 @@ def _table(
 def _entry(entry: Difference) -> Iterator[str]:
     sign, colour = _SIGNS.get(entry.change, ("~", "yellow"))
     where = " -> ".join(dict.fromkeys(str(each) for each in (entry.before, entry.after) if each))
-    yield click.style(f"{sign} {entry.part}/{entry.name}: {entry.change} ({where})", fg=colour) + "\n"
+    place = f" ({where})" if where else ""
+    yield click.style(f"{sign} {entry.part}/{entry.name}: {entry.change}{place}", fg=colour) + "\n"
     for value in entry.values:
         yield f"    {printable(str(value))}\n"
 

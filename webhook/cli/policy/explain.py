@@ -6,33 +6,47 @@ from pathlib import Path
 
 import click
 
+from webhook.admission import PROBE_EXPLAINED, PROBE_RULE
 from webhook.cli import fail
 from webhook.cli.output import say
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load, shipped
 from webhook.policy.explain import doors_table, doors_text, explained, kinds, table
+from webhook.policy.fields import fields_table, fields_text
+from webhook.policy.lint.catalogue import names
+from webhook.policy.lint.explained import explained_warning, mentioned, warnings_table, warnings_text
 from webhook.policy.located import located
 from webhook.policy.message import Said, read_message
 from webhook.policy.refusal import explained_rule
-from webhook.text import quoted
+from webhook.text import nearest, quoted
 
 
 @click.command(short_help="Say why a change was refused and how to comply.")
-@click.argument("words", metavar="[RULE|MESSAGE|KIND]", nargs=-1)
+@click.argument("words", metavar="[RULE|MESSAGE|KIND|WARNING]", nargs=-1)
 @click.option(
     "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
     help="Policy file or directory; may be repeated. Default: the shipped policy.",
 )  # fmt: skip
 @click.option("--markdown", is_flag=True, help="Print a table of the rule kinds in Markdown.")
 @click.option("--doors", is_flag=True, help="Say which kinds judge what at which door.")
+@click.option("--fields", is_flag=True, help="Print each field of the API, and the rule kinds that read it.")
+@click.option("--warnings", is_flag=True, help="Explain every warning of `policy validate`.")
 @click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
 def explain(
-    words: tuple[str, ...], policies: tuple[Path, ...], *, markdown: bool, doors: bool, show_shipped: bool
+    words: tuple[str, ...],
+    policies: tuple[Path, ...],
+    *,
+    markdown: bool,
+    doors: bool,
+    fields: bool,
+    warnings: bool,
+    show_shipped: bool,
 ) -> None:
     """Say why a change was refused and how to comply, or what a rule or a rule kind means.
 
     MESSAGE is what was printed, pasted as it is: one refusal with several findings, a warning, a line of the record; -
-    reads it from standard input. RULE is a rule's name in the policy, KIND a rule kind; without any, all kinds.
+    reads it from standard input. RULE is a rule's name in the policy, KIND a rule kind, WARNING a warning of `policy
+    validate`; without any, all kinds.
 
     Exit code 0 where it was explained, 2 where nothing in it is known or the policy cannot be used.
     """
@@ -40,6 +54,10 @@ def explain(
         say(shipped(), nl=False)
     elif doors:
         say(doors_table() if markdown else doors_text())
+    elif fields:
+        say(fields_table() if markdown else fields_text())
+    elif warnings:
+        say(warnings_table() if markdown else warnings_text())
     elif markdown:
         say(table())
     elif not words:
@@ -64,14 +82,17 @@ def _explained(text: str, policy: Policy) -> Iterator[str]:
     if text in kinds() and text not in places:
         yield explained(text)
         return
-    said = [Said(text, "")] if text in rules else read_message(text)
+    if text not in rules and (warned := mentioned(text)):
+        yield from map(explained_warning, warned)
+        return
+    said = [Said(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
     if not said:
-        raise click.UsageError(
-            f"expected a message with `(rule NAME)` in it (a warning may have been cut before it), a rule or a rule "
-            f"kind, got {quoted(text)}; the rules of {policy}: {', '.join(rules)}; the kinds: {', '.join(kinds())}"
-        )
+        raise click.UsageError(_unknown(text, policy))
     for each in said:
         found = each.candidates(rules)
+        if not found and each.candidates((PROBE_RULE,)):
+            yield PROBE_EXPLAINED
+            continue
         if not found:
             click.echo(
                 f"rule {each.rule}: no such rule in {policy}; give the policy that was asked by --policy", err=True
@@ -80,3 +101,15 @@ def _explained(text: str, policy: Policy) -> Iterator[str]:
             click.echo(f"rule {each.rule}…: the message was cut; it is one of {', '.join(found)}", err=True)
         for name in found:
             yield explained_rule(policy, rules[name], places.get(name), each.sentence)
+
+
+def _unknown(text: str, policy: Policy) -> str:
+    """Return the sentence for a text in which nothing is known."""
+    rules = [entry.name for entry in policy.rules]
+    meant = nearest(text, (*rules, *kinds(), *names()))
+    hint = f"; did you mean {meant}?" if meant else "."
+    return (
+        "expected a message with `(rule NAME)` in it (a warning may have been cut before it), a rule, a rule kind or "
+        f"a warning of `policy validate`, got {quoted(text)}{hint} The rules of {policy}: {', '.join(rules)}; "
+        f"the kinds: {', '.join(kinds())}; the warnings: {', '.join(names())}"
+    )

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from webhook.globs import Glob, ReferenceGlob, Segments
+from webhook.registry import DEFAULT_PORT, DOCKER_HUB, LIBRARY
 
 # Pointers, maps and lists of image.openshift.io/v1, which the API server may send as null; other fields it never does.
 _NULLABLE: Final = frozenset(
     ["tag", "from", "spec", "annotations", "tags", "images", "repository", "to", "signatures", "conditions"]
 )
+_ANY_HOST: Final = r"(?:[^:]*|\[[^\]]*\])"
 _SPECIAL: Final = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
@@ -87,8 +89,7 @@ def matches(text: str, globs: Iterable[Glob]) -> str:
 
 
 def _matches(text: str, glob: Glob) -> str:
-    if glob.separator:
-        return f"{text}.matches({literal(_anchored(_pattern(glob.segments, glob.separator)))})"
+    """Return whether a glob of one segment matches; what has several, platforms, no rule reads in CEL."""
     parts = glob.segments[0]
     if parts == ("", ""):
         return "true"
@@ -112,26 +113,32 @@ def _pattern(segments: Segments, separator: str, outside: str = "") -> str:
 
 def reference_matches(registry: str, repository: str, globs: Iterable[ReferenceGlob]) -> str:
     """Return whether one of `globs` matches the image whose registry and repository are those expressions."""
-    return any_of(all_of((_host_matches(registry, each), _path_matches(repository, each))) for each in globs)
+    return any_of(all_of((_host_matches(registry, each), _path_matches(registry, repository, each))) for each in globs)
 
 
 def _host_matches(registry: str, glob: ReferenceGlob) -> str:
-    if not glob.host:
-        return "true"
     if glob.registry:
         return f"{registry} == {literal(glob.registry)}"
-    port = ":[0-9]+" if glob.port == "*" else escaped(f":{glob.port}") if glob.port else ""
-    host = _pattern(glob.host, ".", ":")
-    if glob.host in (((),), (("", ""),)):
-        host = rf"(?:{host}|\[[^\]]*\])"
+    if not glob.host and glob.port == "*":
+        return "true"
+    port = "(?::[0-9]+)?" if glob.port == "*" else escaped(f":{glob.port}") if glob.port else f"(?::{DEFAULT_PORT})?"
+    host = _pattern(glob.host, ".", ":") if glob.host else _ANY_HOST
     return f"{registry}.matches({literal(_anchored(host + port))})"
 
 
-def _path_matches(repository: str, glob: ReferenceGlob) -> str:
+def _path_matches(registry: str, repository: str, glob: ReferenceGlob) -> str:
     if not glob.path:
         return "true"
-    if "*" not in glob.pattern.partition("/")[2]:
-        return f"{repository} == {literal(glob.pattern.partition('/')[2])}"
     if glob.below:
         return f"{repository}.startsWith({literal(glob.below)})"
-    return f"{repository}.matches({literal(_anchored(_pattern(glob.path, '/')))})"
+    found = _repository_matches(repository, glob, "")
+    if not glob.official:
+        return found
+    official = all_of((f'{registry} == "{DOCKER_HUB}"', _repository_matches(repository, glob, f"{LIBRARY}/")))
+    return any_of((found, official))
+
+
+def _repository_matches(repository: str, glob: ReferenceGlob, before: str) -> str:
+    if glob.repository:
+        return f"{repository} == {literal(before + glob.repository)}"
+    return f"{repository}.matches({literal(_anchored(before + _pattern(glob.path, '/')))})"

@@ -1,0 +1,46 @@
+"""Every warning, listed here once."""
+
+from typing import Any, Final
+
+from marshmallow import ValidationError
+
+from webhook.parameters import Choice
+from webhook.policy.lint.aliases import AliasBypass
+from webhook.policy.lint.defaulting import DeniedDefault, OverridesClusterDefault
+from webhook.policy.lint.exemptions import ExemptionWithoutAnnotation, ImporterNotExempt
+from webhook.policy.lint.redundant import EmptyMatch, ShadowedEntry
+from webhook.policy.lint.unread import NothingToEvaluate
+from webhook.policy.lint.warning import Lint
+from webhook.policy.lint.writing import ImplicitExisting, MissingInternalRegistry, RuleNamedAsKind
+from webhook.text import nearest
+
+LINTS: Final[tuple[Lint, ...]] = (
+    ImporterNotExempt(),
+    ImplicitExisting(),
+    EmptyMatch(),
+    ShadowedEntry(),
+    MissingInternalRegistry(),
+    RuleNamedAsKind(),
+    ExemptionWithoutAnnotation(),
+    DeniedDefault(),
+    OverridesClusterDefault(),
+    NothingToEvaluate(),
+    AliasBypass(),
+)
+
+
+def names() -> list[str]:
+    """Return the names of the warnings, in their order."""
+    return [lint.name for lint in LINTS]
+
+
+class WarningName(Choice):
+    """The name of a warning."""
+
+    def __init__(self) -> None:
+        super().__init__(*names())
+
+    def wrong(self, value: Any) -> ValidationError:
+        """Return the error for an unknown name, with the nearest known one."""
+        meant = nearest(value, names()) if isinstance(value, str) else ""
+        return ValidationError(f"{super().wrong(value).messages[0]}{f'; did you mean {meant}?' if meant else ''}")

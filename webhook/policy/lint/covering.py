@@ -1,0 +1,105 @@
+"""Which matches include or overlap each other, as far as their globs show."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Final
+
+from webhook.doors import RESOURCES
+from webhook.globs import Glob
+from webhook.policy.match import Match, Selector
+
+Globs = tuple[Glob, ...]
+# Stands for the text that a `*` matches: only a `*` of another glob matches it too.
+_ANY: Final = "\0"
+_GLOBS: Final = tuple(field.name for field in fields(Selector) if field.name != "doors")
+# A user has many groups: two globs that no group matches alike can both select the same user.
+_EXCLUSIVE: Final = tuple(part for part in _GLOBS if part != "groups")
+
+
+def includes(outer: Globs, inner: Globs) -> bool:
+    """Whether one of `outer` matches every text that one of `inner` matches."""
+    words, patterns = _divided(outer)
+    return all(
+        str(glob) in words or any(pattern.matches(str(glob).replace("*", _ANY)) for pattern in patterns)
+        for glob in inner
+    )
+
+
+def _divided(globs: Globs) -> tuple[frozenset[str], Globs]:
+    """Return the globs that match one text only, as texts, and the others."""
+    return frozenset(map(str, globs)), tuple(glob for glob in globs if not glob.exact)
+
+
+def _disjoint(these: Globs, those: Globs) -> bool:
+    """Whether no text is matched by one of `these` and one of `those`."""
+    (words, patterns), (other_words, other_patterns) = _divided(these), _divided(those)
+    if words & other_words:
+        return False
+    return not any(_meet(pattern, glob) for pattern in patterns for glob in those) and not any(
+        _meet(pattern, glob) for pattern in other_patterns for glob in these
+    )
+
+
+def _meet(pattern: Glob, other: Glob) -> bool:
+    """Whether a text can match both; two globs with stars have one if their beginnings and their ends agree."""
+    if other.exact:
+        return pattern.matches(str(other))
+    first, last = str(pattern).partition("*")[0], str(pattern).rpartition("*")[2]
+    other_first, other_last = str(other).partition("*")[0], str(other).rpartition("*")[2]
+    return (first.startswith(other_first) or other_first.startswith(first)) and (
+        last.endswith(other_last) or other_last.endswith(last)
+    )
+
+
+def selects_all(outer: Selector, inner: Selector) -> bool:
+    """Whether `outer` selects every change that `inner` selects."""
+    if outer.doors and not set(inner.doors or RESOURCES) <= set(outer.doors):
+        return False
+    return all(_selects_all(getattr(outer, part), getattr(inner, part)) for part in _GLOBS)
+
+
+def _selects_all(outer: Globs, inner: Globs) -> bool:
+    """Whether `outer` matches all that `inner` matches, where no glob at all matches everything."""
+    return not narrows(outer) or (bool(inner) and includes(outer, inner))
+
+
+def narrows(globs: Globs) -> bool:
+    """Whether a part of a selector leaves anything out."""
+    return bool(globs) and all(str(glob) != "*" for glob in globs)
+
+
+def apart(one: Selector, other: Selector) -> bool:
+    """Whether no change is selected by both."""
+    if one.doors and other.doors and set(one.doors).isdisjoint(other.doors):
+        return True
+    return any(
+        getattr(one, part) and getattr(other, part) and _disjoint(getattr(one, part), getattr(other, part))
+        for part in _EXCLUSIVE
+    )
+
+
+def widest(matches: Iterable[Match], most: int) -> list[Match]:
+    """Return those of `matches` that narrow the fewest parts, `most` of them: these may cover the others."""
+    return sorted(matches, key=_narrowed)[:most]
+
+
+def _narrowed(match: Match) -> int:
+    return sum(narrows(getattr(match.only, part)) for part in _GLOBS) + bool(match.only.doors) + bool(match.exclude)
+
+
+def covers(outer: Match, inner: Match) -> bool:
+    """Whether `outer` selects every change that `inner` selects."""
+    if not selects_all(outer.only, inner.only):
+        return False
+    if outer.exclude is None or apart(outer.exclude, inner.only):
+        return True
+    return inner.exclude is not None and selects_all(inner.exclude, outer.exclude)
+
+
+def overlap(one: Match, other: Match) -> bool:
+    """Whether a change may be selected by both."""
+    return not (
+        apart(one.only, other.only)
+        or (one.exclude is not None and selects_all(one.exclude, other.only))
+        or (other.exclude is not None and selects_all(other.exclude, one.only))
+    )

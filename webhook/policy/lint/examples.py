@@ -1,0 +1,74 @@
+"""Reviews by which a check asks a rule itself what it denies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from webhook.doors import changes, imagestreamtags
+from webhook.model import Review, TagChange, User
+from webhook.rules.base import Rule
+from webhook.rules.hearing import Hearing
+
+# Names that no policy is about.
+STREAM: Final = "istag-webhook-lint"
+OTHER: Final = "istag-webhook-lint-other"
+_TAG: Final = f"{STREAM}:tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A review, and the tag that it creates."""
+
+    review: Review
+    change: TagChange
+
+    def denied(self, rule: Rule) -> frozenset[str]:
+        """Return the sentences of `rule` about the tag, whatever the rule's match is."""
+        return frozenset(violation.message for violation in rule.check(self.change, Hearing(self.review)))
+
+
+def example(source: Mapping[str, str]) -> Example:
+    """Return a new image stream tag that is pointed at `source`, with what the API server fills in."""
+    tag = {
+        "name": "tag",
+        "annotations": None,
+        "from": dict(source),
+        "generation": 0,
+        "importPolicy": {"importMode": "Legacy"},
+        "referencePolicy": {"type": "Source"},
+    }
+    document: dict[str, Any] = {
+        "kind": "ImageStreamTag",
+        "apiVersion": "image.openshift.io/v1",
+        "metadata": {"name": _TAG, "namespace": STREAM},
+        "tag": tag,
+        "generation": 0,
+        "lookupPolicy": {"local": False},
+        "image": {"metadata": {}},
+    }
+    return of_object(document)
+
+
+def of_object(document: Mapping[str, Any]) -> Example:
+    """Return the example that creates an ImageStreamTag, as `example` made it or a default completed it."""
+    request = {
+        "operation": "CREATE",
+        "name": _TAG,
+        "namespace": STREAM,
+        "userInfo": {"username": STREAM, "groups": []},
+        "object": document,
+        "oldObject": None,
+    }
+    review = Review(
+        version="admission.k8s.io/v1",
+        uid="",
+        door=imagestreamtags.NAME,
+        kind="ImageStreamTag",
+        operation="CREATE",
+        namespace=STREAM,
+        name=_TAG,
+        user=User(STREAM),
+        dry_run=True,
+        request=request,
+    )
+    return Example(review, next(change for change in changes(review) if isinstance(change, TagChange)))

@@ -1,0 +1,106 @@
+"""Who is exempt, and who is not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import ClassVar, Final
+
+from webhook.doors import imagestreamimports
+from webhook.globs import Glob, any_matches
+from webhook.namespaces import is_reserved
+from webhook.policy.entries import ExemptionEntry, RuleEntry, resources
+from webhook.policy.lint.covering import covers, selects_all
+from webhook.policy.lint.warning import Hit, Lint, PolicyView
+from webhook.policy.match import Match, Selector
+from webhook.rules.cluster import Schema
+
+IMPORTER: Final = "system:serviceaccount:openshift-infra:image-import-controller"
+_GROUPS: Final = ("system:serviceaccounts", "system:serviceaccounts:openshift-infra", "system:authenticated")
+_SERVICE_ACCOUNT: Final = "system:serviceaccount:"
+_MOST: Final = 50  # exemptions that are looked at: the cost must not grow with the square of the entries
+_FEW: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ImporterNotExempt(Lint):
+    """The image import controller is not exempt from an enforced rule.
+
+    The controller imports what was evaluated when the tag was set. A denied import is tried again and again, and the
+    owner of the stream sees neither a condition nor an event.
+    """
+
+    name: ClassVar[str] = "importer-not-exempt"
+    remedy: ClassVar[str] = f'Add an exemption without `annotation` and with `users: ["{IMPORTER}"]`.'
+
+    def check(self, policy: PolicyView) -> Iterator[Hit]:
+        """Yield the first enforced rule that can deny an import of the controller, with the number of others."""
+        exempting = tuple(islice(filter(_exempts_importer, policy.exemptions), _MOST))
+        matches = [match for each in exempting if (match := _imports(each.match)) is not None]
+        denying = [entry.name for entry in policy.enforced if _denies_importer(entry, matches)]
+        if denying:
+            more = f" and {len(denying) - _FEW} more" if len(denying) > _FEW else ""
+            yield Hit(
+                denying[0],
+                "",
+                f"the image import controller is not exempt from {', '.join(denying[:_FEW])}{more}; "
+                f"add an exemption for the user {IMPORTER}",
+            )
+
+
+def _exempts_importer(entry: ExemptionEntry) -> bool:
+    """Whether an exemption is for the controller, which cannot give a reason."""
+    named = any_matches(entry.users, IMPORTER) or any(any_matches(entry.groups, group) for group in _GROUPS)
+    return named and not entry.annotation
+
+
+def _denies_importer(entry: RuleEntry, exempt: list[Match]) -> bool:
+    """Whether a rule can deny an import of the controller that is not `exempt`."""
+    match = _imports(entry.match)
+    if match is None or isinstance(entry.rule, Schema) or imagestreamimports.NAME not in resources(entry.rule):
+        return False
+    return not any(covers(each, match) for each in exempt)
+
+
+def _imports(match: Match) -> Match | None:
+    """Return which imports of the controller `match` selects, None if it selects none."""
+    only, exclude = _of_importer(match.only), _of_importer(match.exclude) if match.exclude else None
+    if only is None or (exclude is not None and selects_all(exclude, only)):
+        return None
+    return Match(only, exclude)
+
+
+def _of_importer(selector: Selector) -> Selector | None:
+    """Return what `selector` asks of an import of the controller beside its sender, None if it does not select one."""
+    if selector.doors and imagestreamimports.NAME not in selector.doors:
+        return None
+    if selector.users and not any_matches(selector.users, IMPORTER):
+        return None
+    if selector.groups and not any(any_matches(selector.groups, group) for group in _GROUPS):
+        return None
+    return replace(selector, users=(), groups=(), doors=())
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptionWithoutAnnotation(Lint):
+    """An exemption lets people skip every rule without a reason.
+
+    With `annotation`, the user must give a reason on the tag, and the record keeps it. Service accounts of namespaces
+    that ordinary users cannot request may be exempt without a reason, because a controller cannot give one.
+    """
+
+    name: ClassVar[str] = "exemption-without-annotation"
+    remedy: ClassVar[str] = "Set `annotation: istag-webhook/reason`."
+
+    def check(self, policy: PolicyView) -> Iterator[Hit]:
+        """Yield each exemption of people that asks for no reason."""
+        for entry in policy.exemptions:
+            if not entry.annotation and (entry.groups or not all(map(_is_controller, entry.users))):
+                yield Hit(
+                    entry.name, "", "the exemption asks for no reason; set annotation, such as istag-webhook/reason"
+                )
+
+
+def _is_controller(user: Glob) -> bool:
+    """Whether a glob matches service accounts of reserved namespaces only."""
+    prefix, found, rest = str(user).partition(_SERVICE_ACCOUNT)
+    return bool(found) and not prefix and is_reserved(rest.partition(":")[0])

@@ -1,0 +1,80 @@
+"""The warnings about a policy, each with its place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from webhook.errors import Fault
+from webhook.policy import Policy
+from webhook.policy.lint.catalogue import LINTS
+from webhook.policy.lint.warning import Hit, PolicyView
+from webhook.policy.located import Located, documents, located
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyWarning:
+    """One warning about a policy.
+
+    Attributes:
+        name: the name of the warning, as `spec.ignore` has it.
+        entry: the entry that it is about, such as `rules/trusted-registries`.
+        fault: the place, and the sentence.
+    """
+
+    name: str
+    entry: str
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"{self.fault} (warning {self.name})"
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """What the warnings say about a policy.
+
+    Attributes:
+        warnings: in the order of the policy's files, without those that the policy ignores.
+        unused: the elements of `spec.ignore` that silence nothing.
+    """
+
+    warnings: tuple[PolicyWarning, ...]
+    unused: tuple[Fault, ...]
+
+
+def lint(policy: Policy) -> Linted:
+    """Check `policy` for everything that is legal and dangerous."""
+    entries = located(policy)
+    places = {entry.name: (position, entry) for position, entry in enumerate(entries)}
+    found: list[tuple[tuple[int, int, int], PolicyWarning]] = []
+    for name, hit in _hits(policy, entries):
+        position, entry = places[hit.entry]
+        fault = entry.fault(hit.path, hit.sentence)
+        warning = PolicyWarning(name, f"{entry.part}/{entry.name}", fault)
+        found.append(((position, fault.line, fault.column), warning))
+    found.sort(key=lambda each: each[0])
+    return Linted(
+        tuple(warning for _, warning in found if warning.name not in policy.ignore),
+        tuple(_unused(policy, {warning.name for _, warning in found})),
+    )
+
+
+def _hits(policy: Policy, entries: tuple[Located, ...]) -> Iterator[tuple[str, Hit]]:
+    """Yield what each check finds, with the warning's name."""
+    written = sum(entry.part == "rules" for entry in entries)
+    view = PolicyView(
+        policy.exemptions,
+        policy.defaults,
+        policy.rules[len(policy.rules) - written :],  # the rule `schema` stands first if no file has it
+        {entry.name: entry.value.keys() for entry in entries},
+    )
+    for each in LINTS:
+        for hit in each.check(view):
+            yield each.name, hit
+
+
+def _unused(policy: Policy, found: set[str]) -> Iterator[Fault]:
+    """Yield a note for each name in `spec.ignore` that is not among `found`."""
+    for document in documents(policy) if policy.ignore else ():
+        for index, name in enumerate(document.value["spec"].get("ignore", ())):
+            if name not in found:
+                yield document.fault(f"spec.ignore[{index}]", f"the policy has no warning {name} to ignore")
