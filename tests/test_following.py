@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support import decoded, import_review, policy_of, stream_of, stream_review
+from support import DIGEST, decoded, import_review, policy_of, stream_of, stream_review
 from vap import Evaluator
 
 from webhook import admission
@@ -56,6 +56,20 @@ def test_the_status_can_forget_an_import_too() -> None:
     new, old = following(OWN), following(OWN, metadata=DONE)
     assert not admission.validate(decoded(stream_review(new, old, "status")), FIXED).allowed
     assert admission.validate(decoded(stream_review(old, old, "status")), FIXED).allowed
+
+
+@pytest.mark.parametrize(
+    ("reference", "denied"),
+    [
+        pytest.param(f"quay.io/a/c@{DIGEST}", False, id="of-its-source"),
+        pytest.param(f"quay.io/a/other@{DIGEST}", True, id="of-another-repository"),
+    ],
+)
+def test_a_status_cannot_fill_an_immutable_tag_with_another_image(reference: str, *, denied: bool) -> None:
+    """A tag that has a source and was never imported means nothing yet, and no other image by a status write."""
+    event = {"created": "2026-01-01T00:00:00Z", "dockerImageReference": reference, "image": DIGEST, "generation": 1}
+    new = {**stream_of(OWN), "status": {"dockerImageRepository": "", "tags": [{"tag": "v1", "items": [event]}]}}
+    assert admission.validate(decoded(stream_review(new, stream_of(OWN), "status")), FIXED).allowed is not denied
 
 
 @pytest.mark.parametrize(

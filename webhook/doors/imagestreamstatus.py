@@ -12,7 +12,7 @@ from typing import Final
 from webhook.doors import history, ledger, reading
 from webhook.doors.imagestreams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
 from webhook.doors.ledger import Ledger, feeds, no_effect
-from webhook.model import NOTHING, Carried, Change, Place, Review, TagChange
+from webhook.model import NOTHING, Carried, Change, Place, Review, TagChange, TagReference
 
 NAME: Final = "imagestreams/status"
 _REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", history.EVENT)
@@ -58,7 +58,7 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     insecure = made_insecure(review, name, new, old, untouched=False)
     kept = replace(new, tags=old.tags, repository=old.repository)
     followed = overwritten(review, name, kept, old, anew=False)
-    return (stream, *_imported(review, name, new, old), *insecure, *followed, *_pointed(review, name))
+    return (stream, *_imported(review, name, new, old), *insecure, *followed, *_pointed(review, name, old))
 
 
 def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
@@ -71,7 +71,7 @@ def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
         yield TagChange(NAME, place, review.namespace, name, reading.text(tag.get("name")), after, before)
 
 
-def _pointed(review: Review, name: str) -> Iterator[TagChange]:
+def _pointed(review: Review, name: str, stored: Side) -> Iterator[TagChange]:
     """Yield what is new in the history of a tag, and the tags that no longer mean an image.
 
     An older item does not move the tag, but an ImageStreamImage source may name its image from then on.
@@ -85,8 +85,17 @@ def _pointed(review: Review, name: str) -> Iterator[TagChange]:
         for event in events:
             newest = event.position == 0
             if (event.source, event.image) not in known or (newest and event.reference != old[0].reference):
-                before = old[0].reference if newest and old else None
+                before = (old[0].reference if old else _awaited(stored, tag, event)) if newest else None
                 yield TagChange(NAME, event.place, review.namespace, name, tag, event.reference, before)
     for tag, old in olds.items():
         if old:
             yield TagChange(NAME, _REMOVED, review.namespace, name, tag, None, old[0].reference)
+
+
+def _awaited(stored: Side, tag: str, event: history.Event) -> TagReference | None:
+    """Return the tag that has a source and was never imported, None if the event may be of its source."""
+    found = next((each for each in map(reading.mapping, stored.tags) if each.get("name") == tag), None)
+    reference = stored.tag(found, "spec.tags") if found is not None else None
+    wanted = reference.source.reference if reference is not None and reference.source is not None else None
+    given = event.source.reference if event.source is not None else None
+    return None if wanted is None or (given is not None and given.name == wanted.name) else reference
