@@ -31,7 +31,8 @@ import click
 from flask import Flask, Response, request
 from gunicorn.app.base import BaseApplication
 
-from webhook.server import Listen, Served, run
+from webhook.server.application import Listen, run
+from webhook.server.worker import Served
 from webhook.tls import Serving, issue
 
 if TYPE_CHECKING:
