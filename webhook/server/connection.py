@@ -11,6 +11,7 @@ from webhook.server.state import GOODBYE_SECONDS, REQUEST_SECONDS, State, Statef
 from webhook.server.wsgi import BUSY, Answer, Environ, answer, encoded, environment, failure
 
 _PENDING_BYTES: Final = 2**14  # of further requests, which a client may send before it has its answer
+_RESTED_SECONDS: Final = 1.0  # an idle connection that is not about to be used keeps nothing that can be made again
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -37,9 +38,12 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         self._stuck = False  # writing, because the client does not read
 
     def expire(self, now: float) -> None:
-        """End the connection if the time of its state is over."""
+        """End the connection if the time of its state is over; let it rest if it has been idle for a while."""
         if self.overdue(now):
             self.close() if self.reading else self.abort()
+        elif self.state is State.IDLE and self.overdue(now + self._port.keepalive - _RESTED_SECONDS):
+            self._forget()
+            self._common = None
 
     def close(self, seconds: float = GOODBYE_SECONDS) -> None:
         """End our side, and drop what comes until the client ends its own.

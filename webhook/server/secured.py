@@ -5,22 +5,24 @@ from ssl import SSLError
 from webhook.server.connection import Connection
 from webhook.server.port import Port
 from webhook.server.state import State
-from webhook.server.tls import Tls
+from webhook.server.tls import Tls, whole
 
 
 class SecuredConnection(Connection):
     """A connection whose bytes are encrypted; it counts from its first moment, before the handshake.
 
-    What TLS needs is made with the first byte: a silent connection costs no more than its socket.
+    What TLS needs, some 50 KiB during the handshake, is made for a client that has sent a whole message: one that is
+    silent or slow costs no more than its socket and what it sent.
     """
 
-    __slots__ = ("_tls",)
+    __slots__ = ("_hello", "_tls")
 
     scheme = "https"
 
     def __init__(self, port: Port) -> None:
         super().__init__(port, State.HANDSHAKE)
         self._tls: Tls | None = None
+        self._hello = b""  # as long as it has not come whole
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and what it holds."""
@@ -34,6 +36,11 @@ class SecuredConnection(Connection):
             return
         data = port.buffers.read_view[:nbytes]
         if self._tls is None:
+            self.asked = True
+            self._hello += data
+            if not whole(self._hello):
+                return
+            data, self._hello = memoryview(self._hello), b""
             self._tls = Tls(port.context())
         if self._tls.established:
             for piece in self._tls.slices(data):

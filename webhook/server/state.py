@@ -16,7 +16,7 @@ from typing import Final
 REQUEST_SECONDS: Final = 10.0
 GOODBYE_SECONDS: Final = 1.0  # a client that is idle need not end its side of the connection
 # A new connection may take so long to send something when the server ends; after that it counts as idle.
-_YOUNG_SECONDS: Final = 1.0
+_YOUNG_SECONDS: Final = 3.0
 
 
 class State(Enum):

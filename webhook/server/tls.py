@@ -6,6 +6,8 @@ from typing import Final
 
 _SLICE: Final = 2**14  # a BIO keeps the size that it once had; this is the largest record's
 PLAIN_BYTES: Final = 2**14  # a record carries no more (RFC 8446, section 5.1)
+_HANDSHAKE: Final = 22  # a record's content type
+_HEADER_BYTES: Final = 5
 _HANDSHAKE_BYTES: Final = 2**17  # OpenSSL takes chains of 100 KiB
 
 
@@ -19,6 +21,14 @@ class Buffers:
         self.plain_view = memoryview(self.plain)
 
 
+def whole(hello: bytes) -> bool:
+    """Whether the first record of a connection has come whole, or is none (RFC 8446, section 5.1)."""
+    if hello[0] != _HANDSHAKE:
+        return True
+    size = int.from_bytes(hello[3:_HEADER_BYTES])
+    return len(hello) >= _HEADER_BYTES and (size > PLAIN_BYTES or len(hello) >= _HEADER_BYTES + size)
+
+
 class Tls:
     """The server's end of one TLS connection; it has no socket.
 
@@ -26,13 +36,12 @@ class Tls:
         established: the handshake is complete.
     """
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "_unread", "established")
+    __slots__ = ("_incoming", "_object", "_outgoing", "established")
 
     def __init__(self, context: ssl.SSLContext) -> None:
         """Begin with the handshake; only sessions of this very context are resumed."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self._unread = b""  # what the incoming BIO has not taken
         self.established = False
 
     def take(self, data: memoryview) -> bool:
