@@ -16,6 +16,7 @@ from webhook.server.request import (
     FIELDS,
     HEAD_BYTES,
     LINE_BYTES,
+    VARIABLES,
     Memory,
     ProtocolError,
     Request,
@@ -42,7 +43,7 @@ class Reader:
     """
 
     __slots__ = (
-        "_chunked", "_chunks", "_count", "_error", "_head", "_largest", "_left", "_memory", "_parser", "_pieces",
+        "_chunked", "_chunks", "_error", "_fields", "_head", "_largest", "_left", "_memory", "_parser", "_pieces",
         "_request", "_silent", "_tail", "expects", "in_body", "ready",
     )  # fmt: skip
 
@@ -53,7 +54,8 @@ class Reader:
         self._request = Request()
         self._error: ProtocolError | None = None
         self._tail = b""  # the last bytes of a head whose end has not come
-        self._head = self._count = self._pieces = self._chunks = self._left = self._silent = 0
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._head = self._pieces = self._chunks = self._left = self._silent = 0
         self._chunked = False
         self.ready: deque[Request] = deque()
         self.expects = self.in_body = False
@@ -150,30 +152,18 @@ class Reader:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "expected a shorter URL")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field; a trailer field is dropped."""
-        self._silent = 0
-        self._count += 1
-        if self._count > FIELDS:
+        """Take a header field, or a trailer field, which is dropped later."""
+        if len(self._fields) == FIELDS:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"expected at most {FIELDS} header fields")
-        if len(name) + len(value) > FIELD_BYTES:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "expected shorter header fields")
-        # In a WSGI environment X_Y would be X-Y: a client could send a field that others check under another name.
-        if self.in_body or b"_" in name:
-            return
-        key = variable(name)
-        text, fields = value.strip(b" \t").decode("latin-1"), self._request.fields
-        if key in fields:
-            if key == "HTTP_HOST":
-                self._refuse(HTTPStatus.BAD_REQUEST, "expected one Host field")
-            text = f"{fields[key]},{text}"
-        fields[key] = text
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Check the head as a whole."""
-        request, fields = self._request, self._request.fields
-        request.version = version = self._parser.get_http_version()
-        request.method = self._parser.get_method().decode("latin-1")
-        request.keep_alive = self._parser.should_keep_alive()
+        request, parser = self._request, self._parser
+        request.version = version = parser.get_http_version()
+        request.method = parser.get_method().decode("latin-1")
+        request.keep_alive = parser.should_keep_alive()
+        request.fields = fields = self._named()
         coding = fields.pop("HTTP_TRANSFER_ENCODING", None)
         if version not in ("1.1", "1.0"):
             self._refuse(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, f"expected HTTP/1.1, got HTTP/{version}")
@@ -184,15 +174,33 @@ class Reader:
         if "HTTP_HOST" not in fields and version == "1.1":
             self._refuse(HTTPStatus.BAD_REQUEST, "expected a Host field")
         length = int(fields.get("CONTENT_LENGTH", 0))
-        if self._parser.should_upgrade():
+        if parser.should_upgrade():
             if request.method == "CONNECT" or length or coding or "websocket" in fields.get("HTTP_UPGRADE", "").lower():
                 self._refuse(HTTPStatus.FORBIDDEN, "expected no upgrade of the connection")
             request.keep_alive = False
-        self._head, self._left, self._chunked, self.in_body = 0, length, coding is not None, True
+        self._left, self._chunked, self.in_body = length, coding is not None, True
         if length > self._largest:
             request.too_large = True
             self._complete()
-        self.expects = version == "1.1" and self.in_body and fields.get("HTTP_EXPECT", "").lower() == "100-continue"
+        elif version == "1.1" and "HTTP_EXPECT" in fields:
+            self.expects = fields["HTTP_EXPECT"].lower() == "100-continue"
+
+    def _named(self) -> dict[str, str]:
+        """Return the fields of the head under their names in a WSGI environment."""
+        if self._head > FIELD_BYTES and any(len(name) + len(value) > FIELD_BYTES for name, value in self._fields):
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "expected shorter header fields")
+        fields: dict[str, str] = {}
+        for name, value in self._fields:
+            key = VARIABLES.get(name) or variable(name)
+            text = value.strip(b" \t").decode("latin-1")
+            if key in fields:
+                if key == "HTTP_HOST":
+                    self._refuse(HTTPStatus.BAD_REQUEST, "expected one Host field")
+                text = f"{fields[key]},{text}"
+            # A field with an underscore would pass for the one with a hyphen, which others may have checked.
+            if key:
+                fields[key] = text
+        return fields
 
     def on_chunk_header(self) -> None:
         """Count a chunk."""
@@ -241,5 +249,6 @@ class Reader:
         self.ready.append(self._request)
         if not self._request.too_large:
             self._request = Request()
-        self._head = self._count = self._pieces = self._chunks = self._left = self._silent = 0
+        self._fields = []
+        self._head = self._pieces = self._chunks = self._left = self._silent = 0
         self._chunked = self.in_body = self.expects = False

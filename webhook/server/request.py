@@ -9,7 +9,7 @@ LINE_BYTES: Final = 4_094
 FIELDS: Final = 50
 FIELD_BYTES: Final = 2_048  # fewer than the digits of a length that int() takes
 HEAD_BYTES: Final = LINE_BYTES + FIELDS * (FIELD_BYTES + len(": \r\n"))
-_KEYS: Final = {  # of the fields that an API server sends
+VARIABLES: Final = {  # of the fields that an API server sends, in a WSGI environment (PEP 3333)
     b"Host": "HTTP_HOST",
     b"User-Agent": "HTTP_USER_AGENT",
     b"Content-Length": "CONTENT_LENGTH",
@@ -64,9 +64,9 @@ class Request:
 
 
 def variable(name: bytes) -> str:
-    """Return the name of a header field in a WSGI environment (PEP 3333)."""
-    if name in _KEYS:
-        return _KEYS[name]
+    """Return the name of a header field in a WSGI environment; none for a name with an underscore."""
+    if b"_" in name:
+        return ""
     key = name.decode("latin-1").upper().replace("-", "_")
     return key if key in ("CONTENT_LENGTH", "CONTENT_TYPE") else f"HTTP_{key}"
 

@@ -21,6 +21,7 @@ from webhook.server.listeners import Listener
 from webhook.server.port import Port
 from webhook.server.queue import AdmissionQueue
 from webhook.server.secured import SecuredConnection
+from webhook.server.state import GOODBYE_SECONDS
 from webhook.server.tls import Buffers
 
 _BEAT_SECONDS: Final = 1.0
@@ -109,6 +110,7 @@ class Worker(Base):  # type: ignore[misc]
         await of_admission.close()
         await self._until(loop.time() + (0.0 if self._quick else terms.grace), self._idle_closed)
         await of_management.close()
+        await self._until(loop.time() + GOODBYE_SECONDS, self._idle_closed)
         for port in self._ports:
             port.kept.abort()
         ticking.cancel()

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from io import BytesIO
@@ -87,22 +87,34 @@ def answer(app: WSGIApplication, request: Request, common: Environ) -> Answer:
         return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed; its log says why")
 
 
-def _called(app: WSGIApplication, environ: Environ) -> Answer:
-    started: list[Any] = []
-    written: list[bytes] = []
+class _Starting:
+    """What an app calls to start its answer (PEP 3333)."""
 
-    def start_response(status: str, fields: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+    __slots__ = ("fields", "status", "written")
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.fields: list[tuple[str, str]] = []
+        self.written: list[bytes] = []
+
+    def __call__(
+        self, status: str, fields: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        """Take status and fields; what is given later replaces them."""
         del exc_info
-        started[:] = (status, fields)
-        return written.append
+        self.status, self.fields = status, fields
+        return self.written.append
 
-    result: Iterable[bytes] = app(environ, start_response)
+
+def _called(app: WSGIApplication, environ: Environ) -> Answer:
+    starting = _Starting()
+    result = app(environ, starting)
     try:
-        content = b"".join((*written, *result))
+        content = b"".join((*starting.written, *result))
     finally:
-        if hasattr(result, "close"):
-            result.close()
-    return Answer(started[0], started[1], content)
+        if (close := getattr(result, "close", None)) is not None:
+            close()
+    return Answer(starting.status, starting.fields, content)
 
 
 class Dates:
