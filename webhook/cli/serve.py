@@ -131,11 +131,11 @@ def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn:
     """Run the workers; metrics and server are imported here, for they read the environment when they are."""
     directory, parent = tempfile.mkdtemp(prefix="istag-webhook-"), os.getpid()
     os.environ[_METRICS] = directory
-    from webhook import server  # noqa: PLC0415 - see above
     from webhook.app import LARGEST  # noqa: PLC0415 - see above
     from webhook.metrics import forget  # noqa: PLC0415 - see above
+    from webhook.server.application import Listen, run  # noqa: PLC0415 - see above
 
-    listen = server.Listen(
+    listen = Listen(
         settings.host,
         settings.port,
         settings.management_port,
@@ -154,7 +154,7 @@ def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn:
                 source.refresh()
 
     try:
-        server.run(listen, lambda: _worker(settings, policy, serving, turn), beat=beat, worker_ended=forget)
+        run(listen, lambda: _worker(settings, policy, serving, turn), beat=beat, worker_ended=forget)
     finally:
         if os.getpid() == parent:  # a worker that ends comes by here too
             shutil.rmtree(directory, ignore_errors=True)
@@ -166,7 +166,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
 
     from webhook.app import Service, create_app, create_management_app  # noqa: PLC0415 - as in _serve
     from webhook.metrics import Metrics  # noqa: PLC0415 - as in _serve
-    from webhook.server import Served  # noqa: PLC0415 - as in _serve
+    from webhook.server.worker import Served  # noqa: PLC0415 - as in _serve
 
     log = logging.getLogger("webhook.serve")
     metrics, package = Metrics(), version(DISTRIBUTION)
