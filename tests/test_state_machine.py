@@ -378,11 +378,8 @@ class Sequences(RuleBasedStateMachine):
         source = stream.tags[tag].source if stream is not None and tag in stream.tags else None
         if "image" in sort and (source is None or source.kind != "DockerImage"):
             return any(other[3] == value for other in alike)
-        return (
-            self.last is not None
-            and self.last[0].user == IMPORTER
-            and any(other[1:3] in ((name, tag), (name, "*")) for other in alike)
-        )
+        follows = "image" in sort or (self.last is not None and self.last[0].user == IMPORTER)
+        return follows and any(other[1:3] in ((name, tag), (name, "*")) for other in alike)
 
 
 def _family(sort: str) -> str:

@@ -17,7 +17,11 @@ def main() -> int:
         "--pack", type=Path, metavar="FILE", help="write the sequences to FILE, compressed, and compare nothing"
     )
     arguments = parser.parse_args()
+    if not arguments.source.exists():
+        parser.error(f"{arguments.source}: expected a folder of NNN.json files, found nothing")
     traces = list(recorded.read(arguments.source))
+    if not traces:
+        parser.error(f"{arguments.source}: expected NNN.json files, found none")
     if arguments.pack:
         recorded.pack(traces, arguments.pack)
         return 0
@@ -28,7 +32,7 @@ def main() -> int:
     left_out = [f"  {what}: {why}" for what, why in comparison.UNCOMPARED.items()]
     lines = [*map(str, found), f"{sequences}, {steps} steps: {differ} from the model", "Not compared:", *left_out]
     sys.stdout.write("\n".join(lines) + "\n")
-    return 1 if found or not traces else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
