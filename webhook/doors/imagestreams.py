@@ -48,7 +48,11 @@ LEDGER: Final[Ledger] = {
     "metadata": ledger.METADATA,
     "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
     "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
-    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="the reason of an exemption too"),
+    "metadata.annotations": feeds(
+        Carried.IMPORT_POLICY,
+        Carried.MOVE,
+        because="the reason of an exemption, and whether a repository is imported anew",
+    ),
     "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
     "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
     "spec.dockerImageRepository": feeds(Carried.SOURCE, Carried.SOURCE_KIND, Carried.MOVE),

@@ -26,7 +26,11 @@ def _spec(index: int | str) -> Place:
 LEDGER: Final[Ledger] = {
     "metadata": ledger.METADATA,
     "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
-    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="the reason of an exemption too"),
+    "metadata.annotations": feeds(
+        Carried.IMPORT_POLICY,
+        Carried.MOVE,
+        because="the reason of an exemption, and whether a repository is imported anew",
+    ),
     "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
     "spec": no_effect("the API server puts back what is stored"),
     "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
