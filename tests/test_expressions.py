@@ -220,7 +220,7 @@ def test_nesting_is_bounded() -> None:
         )
     (fault,) = caught.value.faults
     assert str(fault).endswith("expected macros nested 2 deep at most, got .all in two others")
-    assert f":{HEAD.count(chr(10)) + 6}: " in str(fault)
+    assert fault.line == HEAD.count("\n") + 6
 
 
 def test_the_counter_is_not_for_policies() -> None:
@@ -349,7 +349,7 @@ def test_what_is_known_of_what_was_costs_nothing() -> None:
     policy = policy_of(
         f"spec: {json.dumps({'rules': [{'name': 'cel', 'expression': {'validations': validations}}]})}\n"
     )
-    decision = admission.validate(decode(_stream(1_000, moved=False, scheduled=True), doors.DOORS), policy)
+    decision = admission.validate(decode(_stream(1_000, moved=False, scheduled=True), doors.DOORS), policy, most=None)
     assert any(_TOO_MUCH in finding.message for finding in decision.findings)
     existing = [finding.existing for finding in decision.findings if finding.message == "known"]
     assert existing == [True] * 1_000
