@@ -50,7 +50,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def without_credentials(value: str) -> str:
     """Return `value` with `…` in place of each user and password before an `@`, whatever the password holds."""
-    return _TOKEN.sub(_bare, value) if "@" in value else value
+    return _TOKEN.sub(_bare, value) if "@" in value and _AT.search(value) else value
 
 
 def _bare(match: re.Match[str]) -> str:
