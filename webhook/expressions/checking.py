@@ -4,13 +4,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
-from webhook.expressions.functions import NAMES, NAMESPACES, Overload, overloads
-from webhook.expressions.operators import EQUALITY, element, iterated, negated, operated
+from webhook.expressions.functions import ADDED, NAMES, NAMESPACES, Overload, overloads
+from webhook.expressions.operators import element, iterated, negated, operated
+from webhook.expressions.sentences import mismatch, unknown_field, unknown_function, unknown_name, wrong_call
 from webhook.expressions.syntax import (
-    MACROS,
     Call,
     Chain,
     Conditional,
@@ -38,14 +37,24 @@ from webhook.expressions.types import (
     join,
     one_of,
 )
-from webhook.text import nearest, printable, quoted
+from webhook.text import printable, quoted
 
 # Types are values of the language, by these names (cel-spec, doc/langdef.md, Values), as far as the engine knows them.
-_TYPE_NAMES: Final = frozenset(
-    {"bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"}
-)
+_TYPE_NAMES: Final = frozenset({"bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"})
 _PLAIN: Final = re.compile(r"""(?P<quote>["'])(?P<text>[A-Za-z_][\w./-]*)(?P=quote)""")
 _LONGEST: Final = 60  # characters of a part of an expression in a message
+_METHODS: Final[Mapping[type[Node], str]] = {
+    Literal: "_literal",
+    Name: "_name",
+    Select: "_select",
+    Index: "_index",
+    Call: "_call",
+    Unary: "_unary",
+    Chain: "_chain",
+    Conditional: "_conditional",
+    ListLiteral: "_list",
+    MapLiteral: "_map",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +65,25 @@ class Checked:
         type: the type of its result.
         variables: the declared variables that it reads.
         functions: the functions and macros that it calls.
+        added: whether it calls a function that the engine adds to the language.
         faults: a sentence for each thing that is wrong.
     """
 
     type: Type
     variables: frozenset[str]
     functions: frozenset[str]
+    added: bool
     faults: tuple[str, ...]
 
 
-def check(
-    source: str, tree: Node, variables: Mapping[str, Type], fault_of_pattern: Callable[[str], str]
-) -> Checked:
+def check(source: str, tree: Node, variables: Mapping[str, Type], fault_of_pattern: Callable[[str], str]) -> Checked:
     """Check the types of an expression that must be true or false.
 
     Args:
         source: the expression.
         tree: the same, parsed.
         variables: the types of the variables that it may read.
-        fault_of_pattern: returns why the pattern of `matches`, written as a CEL string, does not compile; "" if it does.
+        fault_of_pattern: returns why a pattern of `matches`, a CEL string, does not compile; "" if it does.
     """
     checker = _Checker(source, variables, fault_of_pattern)
     found = checker.type_of(tree)
@@ -84,6 +93,7 @@ def check(
         found,
         frozenset(checker.read),
         frozenset(checker.called),
+        checker.added,
         tuple(dict.fromkeys(checker.faults)),
     )
 
@@ -97,38 +107,27 @@ class _Checker:
         self.faults: list[str] = []
         self.read: set[str] = set()
         self.called: set[str] = set()
+        self.added = False
 
     def type_of(self, node: Node) -> Type:
         """Return the type of `node`."""
-        match node:
-            case Literal():
-                return Scalar(node.kind)
-            case Name():
-                return self._name(node)
-            case Select():
-                return self._select(node, node.field, self.type_of(node.operand), node.operand)
-            case Index():
-                return self._index(node)
-            case Call():
-                return self._call(node)
-            case Unary():
-                operand = self.type_of(node.operand)
-                return self._or_fault(
-                    negated(node.operator, operand), f"{self._quoted(node)}: {node.operator} cannot take {operand}"
-                )
-            case Chain():
-                return self._chain(node)
-            case Conditional():
-                return self._conditional(node)
-            case ListLiteral():
-                return ListOf(_common(self.type_of(each) for each in node.items))
-            case MapLiteral():
-                return MapOf(
-                    _common(self.type_of(key) for key, _ in node.entries),
-                    _common(self.type_of(value) for _, value in node.entries),
-                )
-            case _:
-                raise TypeError(type(node).__name__)
+        found: Type = getattr(self, _METHODS[type(node)])(node)
+        return found
+
+    def _literal(self, node: Literal) -> Type:
+        return Scalar(node.kind)
+
+    def _list(self, node: ListLiteral) -> Type:
+        return ListOf(_common(self.type_of(each) for each in node.items))
+
+    def _map(self, node: MapLiteral) -> Type:
+        keys, values = ([self.type_of(entry[side]) for entry in node.entries] for side in (0, 1))
+        return MapOf(_common(keys), _common(values))
+
+    def _unary(self, node: Unary) -> Type:
+        operand = self.type_of(node.operand)
+        sentence = f"{self._quoted(node)}: {node.operator} cannot take {operand}"
+        return self._or_fault(negated(node.operator, operand), sentence)
 
     def _name(self, node: Name) -> Type:
         if node.name in self._bound:
@@ -138,11 +137,12 @@ class _Checker:
             return self._variables[node.name]
         if node.name in _TYPE_NAMES:
             return TYPE
-        known = (*self._bound, *self._variables)
-        expected = _meant(nearest(node.name, known)) or f"; expected {', '.join(self._variables)}"
-        return self._fault(f"unknown name {printable(node.name[:_LONGEST])}{expected}")
+        return self._fault(unknown_name(node.name, self._bound, self._variables))
 
-    def _select(self, node: Node, field: str, operand: Type, of: Node) -> Type:
+    def _select(self, node: Select) -> Type:
+        return self._field(node, node.field, self.type_of(node.operand), node.operand)
+
+    def _field(self, node: Node, field: str, operand: Type, of: Node) -> Type:
         """Return the type of a field of `operand`."""
         found: list[Type] = []
         known: dict[str, None] = {}
@@ -161,11 +161,7 @@ class _Checker:
             return one_of(found)
         if not known:
             return self._fault(f"{self._quoted(node)}: {operand} has no fields")
-        path = self._shown(of)
-        like = nearest(field, known)
-        expected = _meant(f"{path}.{like}" if like else "") or f"; expected one of {', '.join(known)}"
-        by_index = f'; the webhook does not know it: read it as {path}["{field}"]' if is_open else ""
-        return self._fault(f"unknown field {path}.{printable(field[:_LONGEST])}{expected}{by_index}")
+        return self._fault(unknown_field(self._shown(of), field, known, others=is_open))
 
     def _index(self, node: Index) -> Type:
         operand, index = self.type_of(node.operand), self.type_of(node.index)
@@ -174,19 +170,15 @@ class _Checker:
         if plain and records:
             name = plain["text"]
             if any(name in each.fields for each in records) or not any(each.open for each in records):
-                return self._select(node, name, operand, node.operand)
+                return self._field(node, name, operand, node.operand)
         return self._or_fault(element(operand, index), f"{self._quoted(node)}: {operand} has no index of type {index}")
 
     def _chain(self, node: Chain) -> Type:
         left = self.type_of(node.first)
-        for (_, before), (operator, operand) in pairwise((("", node.first), *node.rest)):
+        for operator, operand in node.rest:
             right = self.type_of(operand)
-            found = operated(operator, left, right)
-            if found is None:
-                whole = self._cut(self._source[(node.first if before is node.first else before).start : operand.end])
-                left = self._fault(f"{quoted(whole)}: {_mismatch(operator, left, right)}")
-            else:
-                left = found
+            whole = quoted(self._cut(self._source[node.start : operand.end]))
+            left = self._or_fault(operated(operator, left, right), f"{whole}: {mismatch(operator, left, right)}")
         return left
 
     def _conditional(self, node: Conditional) -> Type:
@@ -201,25 +193,25 @@ class _Checker:
             return self._macro(node)
         if node.target is None and node.function == "has":
             return self._has(node)
-        arguments = node.parts
-        name = node.function
-        if isinstance(node.target, Name) and node.target.name in NAMESPACES - self._bound.keys() - self._variables.keys():
+        arguments, name = node.parts, node.function
+        if isinstance(node.target, Name) and self._is_namespace(node.target.name):
             name, arguments = f"{node.target.name}.{name}", node.arguments
         self.called.add(name)
-        types = tuple(self.type_of(each) for each in arguments)
         known = overloads(name)
         if not known:
-            wanted = MACROS.get(name)
-            if wanted and node.target is not None:
-                return self._fault(f"{name} takes a variable and an expression: LIST.{name}(x, EXPRESSION)")
-            return self._fault(f"unknown function {printable(name[:_LONGEST])}{_meant(nearest(name, NAMES))}")
+            return self._fault(unknown_function(name, NAMES))
+        types = tuple(self.type_of(each) for each in arguments)
         method = len(arguments) > len(node.arguments)
-        results = [each.gives for each in known if _applies(each, types, method=method)]
-        if not results:
-            return self._fault(f"{self._quoted(node)}: {_called(name, known, types, method=method)}")
+        applying = [each for each in known if _applies(each, types, method=method)]
+        if not applying:
+            return self._fault(f"{self._quoted(node)}: {wrong_call(name, known, types, method=method)}")
         if name == "matches" and isinstance(node.arguments[0], Literal):
             self._pattern(node.arguments[0])
-        return one_of(results)
+        self.added = self.added or any(each in ADDED.get(name, ()) for each in applying)
+        return one_of(each.gives for each in applying)
+
+    def _is_namespace(self, name: str) -> bool:
+        return name in NAMESPACES and name not in self._bound and name not in self._variables
 
     def _has(self, node: Call) -> Type:
         self.called.add("has")
@@ -230,7 +222,7 @@ class _Checker:
 
     def _macro(self, node: Call) -> Type:
         self.called.add(node.function)
-        target = self.type_of(node.arguments[0] if node.target is None else node.target)
+        target = DYN if node.target is None else self.type_of(node.target)
         item = iterated(target)
         if item is None:
             item = self._fault(f"{self._quoted(node)}: expected a list or a map before .{node.function}, got {target}")
@@ -288,32 +280,7 @@ def _common(types: Iterable[Type]) -> Type:
     return (join(found) or DYN) if found else DYN
 
 
-def _meant(word: str) -> str:
-    return f"; did you mean {word}?" if word else ""
-
-
-def _mismatch(operator: str, left: Type, right: Type) -> str:
-    if operator in EQUALITY:
-        return f"{left} and {right} are never equal; compare values of one type"
-    if operator == "in":
-        return f"expected a list of {left} values or a map with such keys after in, got {right}"
-    return f"{operator} cannot take {left} and {right}"
-
-
 def _applies(overload: Overload, types: tuple[Type, ...], *, method: bool) -> bool:
     if not (overload.method if method else overload.function) or len(overload.takes) != len(types):
         return False
     return all(fits(given, wanted) for given, wanted in zip(types, overload.takes, strict=True))
-
-
-def _called(name: str, known: tuple[Overload, ...], types: tuple[Type, ...], *, method: bool) -> str:
-    """Return the sentence for a call that no overload takes."""
-    forms: list[str] = []
-    for each in known:
-        takes = [str(kind) for kind in each.takes]
-        forms.append(f"{takes[0]}.{name}({', '.join(takes[1:])})" if each.method and takes else f"{name}({', '.join(takes)})")
-    got = [str(kind) for kind in types]
-    said = f"{got[0]}.{name}({', '.join(got[1:])})" if method else f"{name}({', '.join(got)})"
-    return f"expected {' or '.join(dict.fromkeys(forms[:4]))}, got {said}"
-
-

@@ -21,7 +21,7 @@ def counted(source: str, tree: Node) -> str:
     Raises:
         MalformedExpression: a macro is in the body of more others than are allowed.
     """
-    insertions: list[tuple[int, int, str]] = []
+    insertions: list[tuple[int, str]] = []
     waiting = [(tree, 0)]
     while waiting:
         node, depth = waiting.pop()
@@ -32,15 +32,13 @@ def counted(source: str, tree: Node) -> str:
             sentence = f"expected macros nested {_NESTED} deep at most, got .{node.function} in two others"
             raise MalformedExpression(sentence)
         body = node.arguments[1]
-        # Of two that begin or end at one place, the outer begins first and ends last.
-        insertions.append((body.start, depth, f"{COUNT}({_WEIGHTS[node.function]}) ? ("))
-        insertions.append((body.end, -depth, ") : [][0]"))
+        insertions += (body.start, f"{COUNT}({_WEIGHTS[node.function]}) ? ("), (body.end, ") : [][0]")
         waiting.extend((each, depth + 1) for each in node.arguments[1:])
         if node.target is not None:
             waiting.append((node.target, depth))
     pieces: list[str] = []
     at = 0
-    for place, _, text in sorted(insertions):
+    for place, text in sorted(insertions):  # a comma or a bracket is between any two
         pieces += source[at:place], text
         at = place
     return "".join((*pieces, source[at:]))

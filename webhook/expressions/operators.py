@@ -69,11 +69,7 @@ def _operated(operator: str, left: Alternative, right: Alternative) -> Type | No
         return ListOf(one_of((left.item, right.item)))
     if operator == "+" and DYN in (left, right) and (isinstance(left, ListOf) or isinstance(right, ListOf)):
         return ListOf(DYN)
-    results = [
-        result
-        for one, other, result in _ARITHMETIC[operator]
-        if left in (one, DYN) and right in (other, DYN)
-    ]
+    results = [result for one, other, result in _ARITHMETIC[operator] if left in (one, DYN) and right in (other, DYN)]
     return (one_of(results) if DYN not in (left, right) else DYN) if results else None
 
 
@@ -120,9 +116,7 @@ def _element(holder: Alternative, index: Alternative) -> Type | None:
 
 def iterated(holder: Type) -> Type | None:
     """Return the type of what a macro binds for each element of `holder`, None if it has no elements."""
-    found = [
-        result for each in alternatives(holder) if each is not NULL and (result := _iterated(each)) is not None
-    ]
+    found = [result for each in alternatives(holder) if each is not NULL and (result := _iterated(each)) is not None]
     return one_of(found) if found else None
 
 

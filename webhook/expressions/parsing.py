@@ -200,6 +200,4 @@ class _Parser:
 
 def _within(node: Node, start: int, end: int) -> Node:
     """Return `node` with its brackets."""
-
-
     return replace(node, start=start, end=end)

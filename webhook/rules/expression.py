@@ -9,9 +9,10 @@ from marshmallow import ValidationError
 
 from webhook.errors import MalformedExpression
 from webhook.model import Image, TagChange
-from webhook.parameters import Items, Parameter, Record, Schema, Sentence
+from webhook.parameters import Items, Parameter, Record, Schema, Sentence, shown
 from webhook.rules.base import Rule, Violation, parameter
 from webhook.rules.engine import Evaluation, Program, compiled
+from webhook.rules.failure import sentence
 from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
@@ -41,7 +42,7 @@ class Cel(Parameter):
         try:
             return value, compiled(value)
         except MalformedExpression as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(list(error.args)) from None
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
@@ -85,15 +86,13 @@ class Expression(Rule):
             except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer
                 if hearing.past and isinstance(error, TimeoutError):
                     continue  # nobody knows what it said of what was, so what it says now is new
-                said = f"{type(error).__name__}: {error}"
-                yield Violation(
-                    f"{quoted(validation.expression)} could not be evaluated: {quoted(said)}", change.place.path
-                )
+                failed = f"{quoted(validation.expression)} could not be evaluated: {sentence(error)}"
+                yield Violation(failed, change.place.path)
                 continue
             if result is not True:
                 wrong = validation.message
                 if result is not False:
-                    wrong = f"{quoted(validation.expression)} is no boolean but {quoted(str(result))}"
+                    wrong = f"{quoted(validation.expression)}: expected true or false, got {shown(result)}"
                 yield Violation(wrong, change.place.path)
 
     def comply(self) -> Iterator[str]:
