@@ -132,19 +132,22 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         pytest.param(
             HEAD + "spec: {rules: [{name: a, expression: {validations: [{expression: 'objekt.x && [1].all(y, y > z)'}]}}]}",
             [
-                "4: spec.rules[0].expression.validations[0].expression: unknown name objekt, z; "
-                "expected object, oldObject, request, tag"
+                "4: spec.rules[0].expression.validations[0].expression: unknown name objekt; did you mean object?",
+                "4: spec.rules[0].expression.validations[0].expression: unknown name z; expected object, oldObject, request, tag",
             ],
             id="cel-name",
         ),
         pytest.param(
             HEAD + "spec: {rules: [{name: a, expression: {validations: [{expression: 'sise(tag.name) > 1'}]}}]}",
-            ["4: spec.rules[0].expression.validations[0].expression: unknown function sise"],
+            ["4: spec.rules[0].expression.validations[0].expression: unknown function sise; did you mean size?"],
             id="cel-function",
         ),
         pytest.param(
             HEAD + "spec: {rules: [{name: a, expression: {validations: [{expression: 'b(1) || a(2)'}]}}]}",
-            ["4: spec.rules[0].expression.validations[0].expression: unknown function a, b"],
+            [
+                "4: spec.rules[0].expression.validations[0].expression: unknown function b",
+                "4: spec.rules[0].expression.validations[0].expression: unknown function a",
+            ],
             id="cel-functions",
         ),
         pytest.param(
@@ -293,7 +296,7 @@ def test_the_published_schema_holds_the_policies() -> None:
         jsonschema.validate(yaml.safe_load(text), document)
 
 
-@pytest.mark.parametrize("expression", ["1", f"{' ' * 4_996}true"], ids=["shortest", "longest"])
+@pytest.mark.parametrize("expression", ["true", f"{' ' * 4_996}true"], ids=["shortest", "longest"])
 def test_the_length_of_an_expression(tmp_path: Path, expression: str) -> None:
     """What is just short or long enough is taken by the loader and by the JSON Schema alike."""
     path = tmp_path / "policy.yaml"

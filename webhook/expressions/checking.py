@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhook.expressions.functions import ADDED, NAMES, NAMESPACES, Overload, overloads
-from webhook.expressions.operators import element, iterated, negated, operated
+from webhook.expressions.operators import KEYS, element, iterated, negated, operated
 from webhook.expressions.sentences import mismatch, unknown_field, unknown_function, unknown_name, wrong_call
 from webhook.expressions.syntax import (
     Call,
@@ -122,6 +122,11 @@ class _Checker:
 
     def _map(self, node: MapLiteral) -> Type:
         keys, values = ([self.type_of(entry[side]) for entry in node.entries] for side in (0, 1))
+        for (written, _), key in zip(node.entries, keys, strict=True):
+            if not any(fits(key, each) for each in KEYS):
+                self.faults.append(
+                    f"{self._quoted(written)}: expected a string, an integer or a boolean as key, got {key}"
+                )
         return MapOf(_common(keys), _common(values))
 
     def _unary(self, node: Unary) -> Type:
@@ -148,7 +153,7 @@ class _Checker:
         known: dict[str, None] = {}
         is_open = True
         for each in alternatives(operand):
-            if each is DYN:
+            if each == DYN:
                 return DYN
             if isinstance(each, Record):
                 known.update(dict.fromkeys(each.fields))

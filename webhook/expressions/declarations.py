@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from marshmallow.fields import Field as Declared
 
@@ -29,7 +29,7 @@ from webhook.schemas.stream import ImageStream, ImageStreamImport, ImageStreamMa
 from webhook.schemas.tag import ImageStreamTag, ImageTag
 
 _ANY: Final = MapOf(STRING, DYN)
-_SIMPLE: Final[Mapping[type[Declared], Type]] = MappingProxyType(
+_SIMPLE: Final[Mapping[type[Declared[Any]], Type]] = MappingProxyType(
     {
         fields.Text: STRING,
         fields.Choice: STRING,
@@ -41,8 +41,8 @@ _SIMPLE: Final[Mapping[type[Declared], Type]] = MappingProxyType(
     }
 )
 # What the API server writes itself and no schema of ours checks (meta/v1, TypeMeta and ObjectMeta).
-_TYPE_META: Final = {"apiVersion": STRING, "kind": STRING}
-_OBJECT_META: Final = {
+_TYPE_META: Final[Mapping[str, Type]] = {"apiVersion": STRING, "kind": STRING}
+_OBJECT_META: Final[Mapping[str, Type]] = {
     "uid": STRING,
     "resourceVersion": STRING,
     "generation": INT,
@@ -99,13 +99,12 @@ def _declarations(schemas: tuple[type[Document], ...]) -> Mapping[str, Type]:
 def _record(schema: type[Document], more: Mapping[str, Type] = MappingProxyType({})) -> Record:
     """Return the record that a schema describes."""
     declared = {field.data_key or name: _type(field) for name, field in schema().load_fields.items()}
-    if schema is ObjectMeta:
-        declared |= _OBJECT_META
-    known = {key: Field(nullable(kind)) for key, kind in {**more, **declared}.items()}
+    extra = _OBJECT_META if schema is ObjectMeta else more
+    known = {key: Field(nullable(kind)) for key, kind in {**extra, **declared}.items()}
     return Record(schema.__name__, MappingProxyType(known))
 
 
-def _type(field: Declared) -> Type:
+def _type(field: Declared[Any]) -> Type:
     if isinstance(field, Part):
         return _record(type(field.document))
     if isinstance(field, Parts):

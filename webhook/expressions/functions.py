@@ -22,6 +22,7 @@ from webhook.expressions.types import (
     UINT,
     ListOf,
     MapOf,
+    Scalar,
     Type,
 )
 
@@ -43,6 +44,7 @@ class Overload:
     function: bool = True
 
 
+_MOST_NUMBERS: Final = 5
 _LIST: Final = ListOf(DYN)
 _MAP: Final = MapOf(DYN, DYN)
 _STRINGS: Final = ListOf(STRING)
@@ -85,13 +87,18 @@ LANGUAGE: Final[Mapping[str, tuple[Overload, ...]]] = {
 }
 
 
+def _returned(kind: Scalar) -> Scalar:
+    """Return the type of a value of `kind` that comes from Python, which has one type of integers."""
+    return INT if kind == UINT else kind
+
+
 def _extreme(*, member: bool) -> tuple[Overload, ...]:
     """Return the overloads of a function that chooses one of numbers, or of a list of numbers."""
-    return tuple(
-        Overload(takes, gives, method=member)
-        for each in NUMBERS
-        for takes, gives in (((ListOf(each),), each), *(((each,) * count, each) for count in range(1, 6)))
-    )
+    found: list[Overload] = []
+    for each in NUMBERS:
+        takes: list[tuple[Type, ...]] = [(ListOf(each),), *((each,) * count for count in range(1, _MOST_NUMBERS + 1))]
+        found += (Overload(given, _returned(each), method=member) for given in takes)
+    return tuple(found)
 
 
 def _integers(name: str, count: int) -> tuple[str, tuple[Overload, ...]]:
@@ -128,12 +135,14 @@ ADDED: Final[Mapping[str, tuple[Overload, ...]]] = {
     "distinct": (_both(_LIST, _LIST),),
     "flatten": (_both(_LIST, _LIST), _both(_LIST, _LIST, INT)),
     "slice": (_both(_LIST, _LIST, INT, INT),),
-    "sort": tuple(_both(ListOf(each), ListOf(each)) for each in (*NUMBERS, STRING, BOOL, BYTES, DURATION, TIMESTAMP)),
+    "sort": tuple(
+        _both(ListOf(_returned(each)), ListOf(each)) for each in (*NUMBERS, STRING, BOOL, BYTES, DURATION, TIMESTAMP)
+    ),
     "first": (_both(OPTIONAL, _LIST),),
     "last": (_both(OPTIONAL, _LIST),),
 }
 NAMES: Final = frozenset({*LANGUAGE, *ADDED, "has"})
-NAMESPACES: Final = frozenset(name.partition(".")[0] for name in NAMES if "." in name)
+NAMESPACES: Final = frozenset({"lists", *(name.partition(".")[0] for name in NAMES if "." in name)})
 
 
 def overloads(name: str) -> tuple[Overload, ...]:

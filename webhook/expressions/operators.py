@@ -42,7 +42,7 @@ _ARITHMETIC: Final[dict[str, tuple[tuple[Type, Type, Type], ...]]] = {
     "/": tuple((each, each, each) for each in NUMBERS),
     "%": ((INT, INT, INT), (UINT, UINT, UINT)),
 }
-_KEYS: Final = (BOOL, INT, UINT, STRING)
+KEYS: Final = (BOOL, INT, UINT, STRING)
 _NEGATED: Final = (INT, DOUBLE)
 
 
@@ -75,23 +75,23 @@ def _operated(operator: str, left: Alternative, right: Alternative) -> Type | No
 
 def _ordered(left: Alternative, right: Alternative) -> bool:
     if DYN in (left, right):
-        return all(each is DYN or each in _ORDERED or each in NUMBERS for each in (left, right))
+        return all(each == DYN or each in _ORDERED or each in NUMBERS for each in (left, right))
     return (left in NUMBERS and right in NUMBERS) or (left == right and left in _ORDERED)
 
 
 def _contained(item: Alternative, holder: Alternative) -> bool:
-    if holder is DYN:
+    if holder == DYN:
         return True
     if isinstance(holder, ListOf):
         return comparable(item, holder.item)
     of = as_map(holder)
-    return of is not None and item in (*_KEYS, DYN) and comparable(item, of.key)
+    return of is not None and item in (*KEYS, DYN) and comparable(item, of.key)
 
 
 def negated(operator: str, operand: Type) -> Type | None:
     """Return the type of `!operand` or `-operand`, None if there is none."""
     takes = (BOOL,) if operator == "!" else _NEGATED
-    found = [each for each in alternatives(operand) if each is DYN or each in takes]
+    found = [each for each in alternatives(operand) if each == DYN or each in takes]
     return (BOOL if operator == "!" else one_of(found)) if found else None
 
 
@@ -106,22 +106,22 @@ def element(holder: Type, index: Type) -> Type | None:
 
 
 def _element(holder: Alternative, index: Alternative) -> Type | None:
-    if holder is DYN:
-        return DYN if index in (*_KEYS, DYN) else None
+    if holder == DYN:
+        return DYN if index in (*KEYS, DYN) else None
     if isinstance(holder, ListOf):
         return holder.item if index in (INT, UINT, DYN) else None
     of = as_map(holder)
-    return of.value if of is not None and index in (*_KEYS, DYN) and comparable(index, of.key) else None
+    return of.value if of is not None and index in (*KEYS, DYN) and comparable(index, of.key) else None
 
 
 def iterated(holder: Type) -> Type | None:
     """Return the type of what a macro binds for each element of `holder`, None if it has no elements."""
-    found = [result for each in alternatives(holder) if each is not NULL and (result := _iterated(each)) is not None]
+    found = [result for each in alternatives(holder) if each != NULL and (result := _iterated(each)) is not None]
     return one_of(found) if found else None
 
 
 def _iterated(holder: Alternative) -> Type | None:
-    if holder is DYN:
+    if holder == DYN:
         return DYN
     if isinstance(holder, ListOf):
         return holder.item

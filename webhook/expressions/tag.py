@@ -88,7 +88,7 @@ def _described(path: str, record: Record) -> list[tuple[str, str, str]]:
 
 def _written(kind: Type) -> str:
     """Return a type as the documentation names it."""
-    names = [_name(each) for each in alternatives(kind) if each is not NULL]
+    names = [_name(each) for each in alternatives(kind) if each != NULL]
     return " or ".join((*names, "null") if NULL in alternatives(kind) else names)
 
 

@@ -84,7 +84,7 @@ class OneOf:
     types: tuple["Alternative", ...]
 
     def __str__(self) -> str:
-        return " or ".join(str(each) for each in self.types if each is not NULL)
+        return " or ".join(str(each) for each in self.types if each != NULL)
 
 
 Alternative = Scalar | ListOf | MapOf | Record
@@ -97,7 +97,7 @@ def alternatives(kind: Type) -> tuple[Alternative, ...]:
 
 
 def one_of(types: Iterable[Type]) -> Type:
-    """Return the type of a value that has one of `types`; what may be anything is DYN."""
+    """Return the type of a value that has one of `types`; what may be anything == DYN."""
     found = tuple(dict.fromkeys(each for kind in types for each in alternatives(kind)))
     if not found or DYN in found:
         return DYN
@@ -154,9 +154,9 @@ def as_map(kind: Alternative) -> MapOf | None:
 def join(types: Iterable[Type]) -> Type | None:
     """Return the one type that all of `types` have (a null makes it nullable), None if they have no type in common."""
     found = one_of(types)
-    if found is DYN:
+    if found == DYN:
         return DYN
-    first, *others = (each for each in alternatives(found) if each is not NULL) if found is not NULL else (NULL,)
+    first, *others = (each for each in alternatives(found) if each != NULL) if found != NULL else (NULL,)
     for other in others:
         if not (_fits(first, other) and _fits(other, first)):
             return None
