@@ -1,8 +1,10 @@
 """Types of expressions: what is wrong is an error when the policy is loaded, and what is right is evaluated."""
 
 import json
+import re
 from functools import cache
 from itertools import product
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,12 +12,14 @@ import cel
 import pytest
 from cel import stdlib
 from celvalues import composed, conforms, paths, static, value_of
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import decoded, policy_of
 from test_expressions import TAGS
 
 from webhook import doors
+from webhook.cli import main
 from webhook.doors import DOORS
 from webhook.errors import MalformedExpression, PolicyRefused
 from webhook.expressions.checking import Checked, check
@@ -23,9 +27,10 @@ from webhook.expressions.declarations import OBJECTS, declarations
 from webhook.expressions.functions import ADDED, LANGUAGE, NAMES
 from webhook.expressions.parsing import MOST_NESTED, parse
 from webhook.expressions.syntax import walk
-from webhook.expressions.tag import TAG
+from webhook.expressions.tag import TAG, described
 from webhook.expressions.types import Type
 from webhook.model import TagChange
+from webhook.policy import schema
 from webhook.rules.engine import compiled, fault_of_pattern
 from webhook.rules.expression import as_variable
 
@@ -140,6 +145,31 @@ def test_wrong(expression: str, sentences: tuple[str, ...]) -> None:
 def test_right(expression: str) -> None:
     """What may be true or false is taken."""
     assert _faults(expression) == []
+
+
+def test_the_documented_errors() -> None:
+    """The errors that the documentation shows are those that are reported."""
+    page = (Path(__file__).parent.parent / "docs" / "reference" / "expression.md").read_text()
+    rows = re.findall(
+        r"^\| `([^`]+)` \| (.+) \|$", page.partition("| expression | error |")[2].partition("\n\n")[0], re.MULTILINE
+    )
+    assert len(rows) == 6
+    for expression, sentence in rows:
+        assert sentence in _faults(expression)
+
+
+def test_the_fields_of_tag_are_documented() -> None:
+    """`policy explain expression` and the JSON Schema name every field of `tag`, with its type and its meaning."""
+    explained = CliRunner().invoke(main, ["policy", "explain", "expression"]).output
+    (rules,) = (schema()["properties"]["spec"]["properties"][part]["items"]["properties"] for part in ("rules",))
+    described_in_schema = rules["expression"]["properties"]["validations"]["items"]["properties"]["expression"][
+        "description"
+    ]
+    assert len(described()) > len(TAG.fields)
+    for path, kind, meaning in described():
+        assert meaning
+        for text in (explained, described_in_schema):
+            assert f"{path} ({kind}): {meaning}\n" in f"{text}\n"
 
 
 def test_a_mistake_has_its_place() -> None:

@@ -21,6 +21,7 @@ from webhook.expressions.types import (
     alternatives,
     as_map,
     comparable,
+    join,
     one_of,
 )
 
@@ -66,7 +67,7 @@ def _operated(operator: str, left: Alternative, right: Alternative) -> Type | No
     if operator == "in":
         return BOOL if _contained(left, right) else None
     if operator == "+" and isinstance(left, ListOf) and isinstance(right, ListOf):
-        return ListOf(one_of((left.item, right.item)))
+        return ListOf(join((left.item, right.item)) or DYN)
     if operator == "+" and DYN in (left, right) and (isinstance(left, ListOf) or isinstance(right, ListOf)):
         return ListOf(DYN)
     results = [result for one, other, result in _ARITHMETIC[operator] if left in (one, DYN) and right in (other, DYN)]

@@ -152,12 +152,19 @@ def as_map(kind: Alternative) -> MapOf | None:
 
 
 def join(types: Iterable[Type]) -> Type | None:
-    """Return the one type that all of `types` have (a null makes it nullable), None if they have no type in common."""
-    found = one_of(types)
-    if found == DYN:
-        return DYN
-    first, *others = (each for each in alternatives(found) if each != NULL) if found != NULL else (NULL,)
-    for other in others:
-        if not (_fits(first, other) and _fits(other, first)):
-            return None
-    return found
+    """Return the one type of values that have these types: nullable if one is null, None if two can never be alike.
+
+    Types that are alike and not the same, such as list(int) and list(dyn), become DYN: unions would grow with the
+    expression.
+    """
+    kinds = list(types)
+    known = dict.fromkeys(kind for each in kinds if (kind := _present(each)) != NULL)
+    if len(known) < 2:  # noqa: PLR2004 - one type is the type of all
+        return one_of(kinds)
+    first, *others = known
+    return DYN if all(fits(first, other) and fits(other, first) for other in others) else None
+
+
+def _present(kind: Type) -> Type:
+    """Return the type of a value of `kind` that is not null."""
+    return one_of(each for each in alternatives(kind) if each != NULL) if isinstance(kind, OneOf) else kind

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 from marshmallow import ValidationError
 
 from webhook.errors import MalformedExpression
+from webhook.expressions.tag import described
 from webhook.model import Image, TagChange
 from webhook.parameters import Items, Parameter, Record, Schema, Sentence, shown
 from webhook.rules.base import Rule, Violation, parameter
@@ -54,10 +55,19 @@ def _validation(expression: tuple[str, Program], message: str = "") -> Validatio
     return Validation(source, message or f"failed expression: {source}", program)
 
 
+def _described() -> str:
+    """Return what a policy's JSON Schema says of an expression, with the fields of `tag`."""
+    fields = "\n".join(f"- {path} ({kind}): {meaning}" for path, kind, meaning in described())
+    return (
+        "CEL that is true for an allowed change. It reads object, oldObject and request, as in "
+        f"ValidatingAdmissionPolicy, and tag:\n{fields}"
+    )
+
+
 _VALIDATION: Final = Record(
     {"expression": Cel(required=True), "message": Sentence()},
     _validation,
-    docs={"expression": "CEL that is true of what is allowed", "message": "the sentence that a refused user reads"},
+    docs={"expression": _described(), "message": "the sentence that a refused user reads"},
 )
 
 
@@ -65,7 +75,8 @@ _VALIDATION: Final = Record(
 class Expression(Rule):
     """What CEL says of `object`, `oldObject` and `request`, as in ValidatingAdmissionPolicy, and of `tag`.
 
-    All expressions of a review share 50,000 turns of macros and half a second: what would cost more is refused.
+    Types are checked when the policy is loaded. All expressions of a review share 50,000 turns of macros and half a
+    second: what would cost more is refused.
     """
 
     kind: ClassVar[str] = "expression"
@@ -95,6 +106,11 @@ class Expression(Rule):
                     wrong = f"{quoted(validation.expression)}: expected true or false, got {shown(result)}"
                 yield Violation(wrong, change.place.path)
 
+    @classmethod
+    def variables(cls) -> list[tuple[str, str, str]]:
+        """Return the fields of `tag`."""
+        return described()
+
     def comply(self) -> Iterator[str]:
         """Yield the expressions that must be true."""
         for validation in self.validations:
@@ -102,7 +118,7 @@ class Expression(Rule):
 
 
 def as_variable(change: TagChange) -> dict[str, Any]:
-    """Return the CEL variable `tag`: what is judged, whichever resource carried it."""
+    """Return the CEL variable `tag` of a change; `webhook.expressions.tag` declares its type."""
     new = change.new
     source = new.source if new else None
     image = source.reference if source else None
