@@ -31,7 +31,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
-        pytest.param("a: [", ["1: expected YAML: did not find expected node content"], id="no-yaml"),
+        pytest.param("a: [", ["1: expected YAML: the [ that opens here is not closed; expected ], the text ends"], id="no-yaml"),
         pytest.param("- 1", ["1: expected a map, got [1]"], id="list"),
         pytest.param(
             "{}",
@@ -71,7 +71,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
                 "6: spec.rules[0].name: expected a name of lower-case letters, digits and '-', of 63 characters at most, got \"A\"",
                 '7: spec.rules[0].mode: expected one of enforce, warn, audit, got "deny"',
                 "8: spec.rules[0].existing: expected one of enforce, warn, audit, ignore, got false",
-                "9: spec.rules[0].registries.alow: unknown key; expected one of allow, deny",
+                "9: spec.rules[0].registries.alow: unknown key; did you mean allow?",
             ],
             id="all-at-once",
         ),

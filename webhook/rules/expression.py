@@ -36,6 +36,8 @@ class Cel(Parameter):
 
     def read(self, value: Any) -> tuple[str, Program]:
         """Return the expression and its program."""
+        if value == "":  # what YAML makes of an unquoted !tag.insecure
+            raise ValidationError('expected a CEL expression, got ""; quote an expression that begins with !')
         if not isinstance(value, str) or not value.strip():
             raise self.wrong(value)
         if len(value) > _LONGEST:
