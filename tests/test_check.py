@@ -266,7 +266,7 @@ def test_a_file_with_nothing_for_us(tmp_path: Path, text: str, said: str) -> Non
     [
         ("", ": expected a review or a manifest, got nothing"),
         ("{", ":1: expected JSON: Expecting property name enclosed in double quotes"),
-        ("a: [", ":1: expected YAML: did not find expected node content"),
+        ("a: [", ":1: expected YAML: the [ that opens here is not closed; expected ], the text ends"),
         ("a: 1\n", ":1: expected a Kubernetes object, with apiVersion and kind"),
         ("- a\n", ":1: expected a Kubernetes object, with apiVersion and kind"),
         ("\n\nplain", ":3: expected a Kubernetes object, with apiVersion and kind"),
@@ -304,7 +304,7 @@ def test_unusable(tmp_path: Path, tag: Path, text: str | bytes, sentence: str) -
     ("text", "sentence"),
     [
         ("", ": expected a review or a manifest, got nothing"),
-        ("a: [", ":1: expected YAML: did not find expected node content"),
+        ("a: [", ":1: expected YAML: the [ that opens here is not closed; expected ], the text ends"),
         (f"{_MANIFEST}---\n{_MANIFEST}", ":7: ImageStreamTag/prod/app:live stands twice in what was before"),
     ],
     ids=["empty", "yaml", "twice"],

@@ -8,6 +8,7 @@ import yaml
 
 from webhook.documents.document import Document, Steps, after_index
 from webhook.documents.lines import Lines, Mark
+from webhook.documents.mistakes import Problem, explained
 from webhook.documents.strict import finite, integer
 from webhook.errors import Fault
 from webhook.text import printable
@@ -47,9 +48,9 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
             if value is not None:
                 documents.append(Document(where, value, _Locator(node, lines).mark))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = min(mark.index, max(len(text.rstrip()) - 1, 0)) if mark else 0
-        faults.append(Fault(where, "", f"expected YAML: {printable(str(error.problem))}", *lines.mark(at)))
+        at, sentence = _explained(text, error)
+        at = min(at, max(len(text.rstrip()) - 1, 0))  # the end is shown at the last character
+        faults.append(Fault(where, "", f"expected YAML: {sentence}", *lines.mark(at)))
     except yaml.reader.ReaderError as error:
         at = len(text.encode()[: error.position].decode(errors="ignore"))
         sentence = f"expected YAML: {error.reason} (U+{error.character:04X})"
@@ -59,6 +60,28 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
     except RecursionError:
         faults.append(Fault(where, "", "the YAML is nested too deeply", 1))
     return documents, faults
+
+
+def _explained(text: str, error: yaml.MarkedYAMLError) -> tuple[int, str]:
+    """Return the offset of what is no YAML, and a sentence for it."""
+    mark = error.problem_mark or error.context_mark
+    at = mark.index if mark else 0
+    began = error.context_mark.index if error.context_mark else at
+    return explained(
+        Problem(text, str(error.problem), str(error.context or ""), at, began), lambda: _innermost_open(text, at)
+    )
+
+
+def _innermost_open(text: str, end: int) -> int | None:
+    """Return the offset of the innermost bracket that is open at `end`, None if none is."""
+    opened: list[int] = []
+    with suppress(yaml.YAMLError):  # it is known that the text is no YAML
+        for token in yaml.scan(text[:end], Loader=_LOADER):
+            if isinstance(token, (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken)):
+                opened.append(token.start_mark.index)
+            elif isinstance(token, (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)) and opened:
+                opened.pop()
+    return opened[-1] if opened else None
 
 
 def dump(value: Any) -> str:

@@ -32,12 +32,12 @@ class Part(Checked):
 
     def __init__(self, document: "Document", *, required: bool = False, data_key: str | None = None) -> None:
         super().__init__(required=required, data_key=data_key)
-        self._document = document
+        self.document = document
         self.accepts = document.accepts  # type: ignore[method-assign]
 
     def errors(self, value: Any) -> Any:
         """Return what the document says of `value`."""
-        return self._document.validate(value) if value.__class__ is dict else super().errors(value)
+        return self.document.validate(value) if value.__class__ is dict else super().errors(value)
 
 
 class Parts(Checked):
@@ -47,13 +47,13 @@ class Parts(Checked):
 
     def __init__(self, document: "Document", *, required: bool = False) -> None:
         super().__init__(required=required)
-        self._document = document
+        self.document = document
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is a list whose every element the document accepts."""
         if value.__class__ is not list:
             return False
-        accepts = self._document.accepts
+        accepts = self.document.accepts
         return all(accepts(item) for item in value)
 
     def errors(self, value: Any) -> Any:
@@ -62,13 +62,13 @@ class Parts(Checked):
             return super().errors(value)
         found: dict[int | str, Any] = {}
         for index, item in enumerate(value):
-            if self._document.accepts(item):
+            if self.document.accepts(item):
                 continue
             if len(found) == _MOST_WRONG:
                 found["_schema"] = [f"Invalid value: more than {_MOST_WRONG} elements are wrong"]
                 break
             wrong = [f"Invalid value: {shown(item)}: expected an object"]
-            found[index] = self._document.validate(item) if item.__class__ is dict else wrong
+            found[index] = self.document.validate(item) if item.__class__ is dict else wrong
         return found
 
 
