@@ -59,10 +59,10 @@ def write_all(files: Sequence[NewFile], *, replace: bool) -> None:
         FileExistsError: a file exists and `replace` is false; its `filename` is the file.
         OSError: a file cannot be written; its `filename` is the file, or the directory that cannot be made.
     """
-    with ExitStack() as temporaries, ExitStack() as undo:
+    with ExitStack() as directories, ExitStack() as temporaries, ExitStack() as undo:
         staged: list[tuple[Path, NewFile]] = []
         for file in files:
-            _make_directories(file.path.parent, undo)
+            _make_directories(file.path.parent, directories)
             staged.append((_stage(file.path, file.data, file.mode, temporaries), file))
         for _, file in staged:
             _prepare(file.path, temporaries, undo, replace=replace)
@@ -70,13 +70,14 @@ def write_all(files: Sequence[NewFile], *, replace: bool) -> None:
             with _named(file.path):
                 temporary.replace(file.path)
         undo.pop_all()
+        directories.pop_all()
 
 
-def _make_directories(directory: Path, undo: ExitStack) -> None:
+def _make_directories(directory: Path, made: ExitStack) -> None:
     missing = [each for each in (directory, *directory.parents) if not os.path.lexists(each)]
     for each in reversed(missing):
         each.mkdir(exist_ok=True)
-        undo.callback(_quietly, each.rmdir)
+        made.callback(_quietly, each.rmdir)
 
 
 def _prepare(path: Path, temporaries: ExitStack, undo: ExitStack, *, replace: bool) -> None:
