@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 import click
 
 _COMMANDS: Final = {
+    "init": "webhook.cli.init:init",
     "serve": "webhook.cli.serve:serve",
     "check": "webhook.cli.check:check",
     "test": "webhook.cli.test:test",
