@@ -65,10 +65,10 @@ _Unclosed = Callable[[], int | None]
 
 
 def _character(found: Problem, _: _Unclosed) -> _Result:
+    if found.character == "\t" and ("start any token" in found.problem or "found a tab" in found.problem):
+        return found.at, "found a tab; indent with spaces"
     if "start any token" not in found.problem:
         return None
-    if found.character == "\t":
-        return found.at, "found a tab; indent with spaces"
     return found.at, f"a value cannot begin with {printable(found.character)}; quote it"
 
 

@@ -49,7 +49,7 @@ class Cel(Parameter):
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "string", "minLength": 1, "maxLength": _LONGEST}
+        return {"type": "string", "minLength": 1, "maxLength": _LONGEST, "pattern": r"\S"}
 
 
 def _validation(expression: tuple[str, Program], message: str = "") -> Validation:
