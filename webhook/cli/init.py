@@ -39,8 +39,8 @@ def init(directory: Path, registries: tuple[str, ...], namespaces: tuple[str, ..
     """Write a first policy, its tests and a CI job.
 
     DIRECTORY gets policy.yaml and policy.test.yaml; it is created if it is missing. The job for github or gitlab is
-    written to the root of the Git repository, or to DIRECTORY if it is in none. It runs `policy validate
-    --fail-on-warn` and `test`; shell is a script that does the same.
+    written to the root of the Git repository, or to DIRECTORY if it is in none; shell is a script in DIRECTORY. The job
+    validates the policy, fails for a warning, and runs the tests.
 
     Writes all files or none, and never overwrites a file without --force. Exit codes: 0 the files are written, 2 they
     are not.
