@@ -8,7 +8,7 @@ As in the API server's decoder, null is the zero value of every type: a key that
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
 
@@ -29,12 +29,12 @@ class Part(Checked):
 
     def __init__(self, document: "Document", *, required: bool = False, data_key: str | None = None) -> None:
         super().__init__(required=required, data_key=data_key)
-        self._document = document
+        self.document = document
         self.accepts = document.accepts  # type: ignore[method-assign]
 
     def errors(self, value: Any) -> Any:
         """Return what the document says of `value`."""
-        return self._document.validate(value) if value.__class__ is dict else super().errors(value)
+        return self.document.validate(value) if value.__class__ is dict else super().errors(value)
 
 
 class Parts(Checked):
@@ -44,13 +44,13 @@ class Parts(Checked):
 
     def __init__(self, document: "Document", *, required: bool = False) -> None:
         super().__init__(required=required)
-        self._document = document
+        self.document = document
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is a list whose every element the document accepts."""
         if value.__class__ is not list:
             return False
-        accepts = self._document.accepts
+        accepts = self.document.accepts
         return all(accepts(item) for item in value)
 
     def errors(self, value: Any) -> Any:
@@ -58,16 +58,24 @@ class Parts(Checked):
         if value.__class__ is not list:
             return super().errors(value)
         return {
-            index: self._document.validate(item)
+            index: self.document.validate(item)
             if item.__class__ is dict
             else [f"Invalid value: {shown(item)}: expected an object"]
             for index, item in enumerate(value)
-            if not self._document.accepts(item)
+            if not self.document.accepts(item)
         }
 
 
 class Document(Schema):
-    """A schema of an object of the API: unknown fields are always taken, for Kubernetes adds fields."""
+    """A schema of an object of the API: unknown fields are always taken, for Kubernetes adds fields.
+
+    Attributes:
+        unchecked: the API's fields whose values are not checked.
+        names: all fields that the API has.
+        below: the documents of the fields that are objects or lists of objects.
+    """
+
+    unchecked: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
         """Nested schemas do not inherit this from each other, so it stands at the root of them all."""
@@ -80,6 +88,8 @@ class Document(Schema):
             field.data_key or name: field for name, field in self.load_fields.items() if isinstance(field, Checked)
         }
         self._keys = {name: field.data_key for name, field in self.load_fields.items() if field.data_key}
+        self.names = frozenset((*(field.data_key or name for name, field in self.load_fields.items()), *self.unchecked))
+        self.below = {name: field.document for name, field in checked.items() if isinstance(field, Part | Parts)}
         plain = type(self).contradictions is Document.contradictions
         self.accepts = _compiled(checked, None if plain else self.contradictions)  # type: ignore[assignment, method-assign]
 
