@@ -20,6 +20,8 @@ _WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), inf),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -inf),
 }
+# Words that policies may use as names: no Kubernetes client reads a policy.
+_LETTERS: Final = frozenset("yYnN")
 _NUMERIC: Final = frozenset("+-.0123456789")
 # strconv.ParseInt in base 0: a leading zero is octal.
 _INTEGER: Final = re.compile(
@@ -31,13 +33,17 @@ _MOST_DIGITS: Final = 64
 _EXACT: Final = 1e21  # from here on Go writes a float with an exponent, and no integer is read from it
 
 
-def resolve(text: str) -> Scalar:
+def resolve(text: str, *, own: bool = False) -> Scalar:
     """Return the value of a plain scalar.
+
+    Args:
+        text: the scalar.
+        own: whether it stands in a document of our own API, in which `y` and `n` are strings and `1.0` is not 1.
 
     Raises:
         ValueError: it is a number that JSON's readers do not agree on.
     """
-    if text in _WORDS:
+    if text in _WORDS and not (own and text in _LETTERS):
         value = _WORDS[text]
         if isinstance(value, float):
             raise ValueError(f"{text} is not a number in JSON")
@@ -47,7 +53,9 @@ def resolve(text: str) -> Scalar:
     plain = text if text[0] == "." else text.replace("_", "")
     if (match := _INTEGER.fullmatch(plain)) and text[0] != ".":
         return _integer(match)
-    return _float(text, plain) if _FLOAT.fullmatch(plain) else text
+    if not _FLOAT.fullmatch(plain):
+        return text
+    return _float(text, plain, own=own)
 
 
 def _integer(match: re.Match[str]) -> int:
@@ -58,11 +66,11 @@ def _integer(match: re.Match[str]) -> int:
     return integer(f"{'-' if match[1] == '-' else ''}{int(digits, _BASES[kind])}")
 
 
-def _float(text: str, plain: str) -> Scalar:
+def _float(text: str, plain: str, *, own: bool) -> Scalar:
     value = float(plain)
     if not isfinite(value):
         return text  # as go-yaml does where strconv.ParseFloat says that it is out of range
-    if not value.is_integer() or abs(value) >= _EXACT:
+    if own or not value.is_integer() or abs(value) >= _EXACT:
         return value
     number = int(value)
     return number if -(2**63) <= number < 2**64 else value

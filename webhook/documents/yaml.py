@@ -25,6 +25,7 @@ _TYPED: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
         "tag:yaml.org,2002:null": (type(None),),
     }
 )
+_API: Final = "istag-webhook/"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _BASE: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times faster, where it was built
 _DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -106,6 +107,7 @@ class _Locator:
     def __init__(self, root: yaml.Node, lines: Section) -> None:
         self._root, self._lines = root, lines
         self._known: dict[int, tuple[_Children, Steps]] = {}
+        self._own = _is_own(root)
 
     def mark(self, path: str) -> Mark:
         """Return the place of the value at `path`, or of the value that would hold it."""
@@ -133,7 +135,7 @@ class _Locator:
         if id(node) not in self._known:
             children: _Children = {}
             for shown, item in node.value if isinstance(node, yaml.MappingNode) else ():
-                name = None if _merges(shown) else _key(shown)
+                name = None if _merges(shown) else _key(shown, own=self._own)
                 if name is not None:
                     children.setdefault(name, (shown, item))
             for merged in _merged(node):
@@ -155,17 +157,25 @@ def _merges(node: yaml.Node) -> bool:
     return node.tag == _MERGE or (node.tag == _PLAIN and node.value == "<<")
 
 
-def _key(node: yaml.Node) -> str | None:
+def _is_own(root: yaml.Node) -> bool:
+    """Return whether a document is of our own API, such as a policy."""
+    if not isinstance(root, yaml.MappingNode):
+        return False
+    versions = (item.value for shown, item in root.value if shown.value == "apiVersion")
+    return any(isinstance(version, str) and version.startswith(_API) for version in versions)
+
+
+def _key(node: yaml.Node, *, own: bool) -> str | None:
     """Return the JSON key that `node` is, None if it cannot be one."""
     if not isinstance(node, yaml.ScalarNode):
         return None
     try:
-        return key(_resolved(node))
+        return key(_resolved(node, own=own))
     except ValueError:
         return None
 
 
-def _resolved(node: yaml.Node) -> Scalar:
+def _resolved(node: yaml.Node, *, own: bool) -> Scalar:
     """Return the value of a scalar: a date or a binary is a string to everybody who reads JSON.
 
     Raises:
@@ -174,7 +184,7 @@ def _resolved(node: yaml.Node) -> Scalar:
     types = _TYPED.get(node.tag, ())
     if node.tag != _PLAIN and not types:
         return str(node.value)
-    value = resolve(node.value)
+    value = resolve(node.value, own=own)
     if types and type(value) not in types:
         raise ValueError(f"expected {node.tag}")
     return value
@@ -186,6 +196,7 @@ class _Reader:
     def __init__(self, where: str, lines: Section, most: int, faults: list[Fault]) -> None:
         self._where, self._lines, self._faults = where, lines, faults
         self._most = self._left = most
+        self._own = False
 
     def document(self, root: yaml.Node) -> Any:
         """Return the value of a document.
@@ -193,6 +204,7 @@ class _Reader:
         Raises:
             ValueError: the text has more values, or more faults, than it may.
         """
+        self._own = _is_own(root)
         return self._value(root, None)
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
@@ -210,7 +222,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
         try:
-            return _resolved(node)
+            return _resolved(node, own=self._own)
         except ValueError:
             self._fault(node, path, f"expected a value, got {printable(str(node.value)[:80])}")
             return None
@@ -220,7 +232,7 @@ class _Reader:
         for shown, item in node.value:
             if _merges(shown):
                 continue
-            name = _key(shown)
+            name = _key(shown, own=self._own)
             if name is None:
                 self._fault(shown, path, "expected a string as key")
                 continue
