@@ -8,7 +8,7 @@ from webhook.model import Mode
 from webhook.report.header import Header
 from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP, Outcome
 from webhook.report.tally import Groups, Tally
-from webhook.text import printable
+from webhook.text import more, printable
 
 _RESET: Final = "\x1b[0m"
 _RED, _GREEN, _YELLOW, _BLUE, _FAINT = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[2m"
@@ -108,12 +108,21 @@ def _group(title: str, groups: Groups) -> Iterator[str]:
         yield f"and {len(ranked) - len(shown):,} more"
 
 
+def _reasons(tally: Tally) -> str:
+    """Return how many were skipped for each of the most frequent reasons."""
+    ranked = sorted(tally.unjudged.items(), key=lambda each: (-each[1], each[0]))
+    shown = [f"{why}: {count:,}" for why, count in ranked[:_MOST_NAMES]]
+    if len(ranked) > len(shown):
+        shown.append(more(sum(count for _, count in ranked[len(shown) :])))
+    return f" ({'; '.join(shown)})" if shown else ""
+
+
 def _summary(tally: Tally) -> str:
     allowed, denied = tally.verdicts[ALLOW], tally.verdicts[DENY]
     counts = ", ".join(f"{tally.modes[str(mode)]} {mode}" for mode in _MODES)
     parts = [f"{allowed + denied} judged: {allowed} allowed, {denied} refused", f"findings: {counts}"]
     if skipped := tally.verdicts[SKIP]:
-        parts.append(f"passed over: {skipped}")
+        parts.append(f"passed over: {skipped}{_reasons(tally)}")
     if errors := tally.verdicts[ERROR]:
         parts.append(f"{_RED}unusable: {errors}{_RESET}")
     return "; ".join(parts)
