@@ -108,7 +108,7 @@ def _junit(results: list[Result]) -> Iterator[str]:
     """Yield the report of the cases in the form of JUnit."""
     by_file: dict[str, list[junit.Case]] = {}
     for result in results:
-        case = junit.Case(result.case.name, "istag-webhook test", result.file, result.line)
+        case = junit.Case(result.case.name, junit.group(result.file, "test"), result.file, result.line)
         if not result.passed:
             said = "\n".join(result.diff())
             case = replace(case, verdict="failure", message="not as expected", type="expectation", text=said)
