@@ -1,4 +1,7 @@
-"""Operational logs: one JSON object a line on standard error, with the review's uid where there is one."""
+"""Operational logs on standard error, with the review's uid where there is one.
+
+Each entry is a line of JSON, or of text on a terminal.
+"""
 
 import io
 import json
@@ -27,6 +30,11 @@ _LARGEST_INTEGER: Final = 2**63
 _PATIENCE_MILLISECONDS: Final = 100
 _WIDEST_CHARACTER: Final = 12  # bytes of JSON: two escaped surrogates
 _ELLIPSIS: Final = "…"
+AUTO, TEXT, JSON = "auto", "text", "json"
+FORMATS: Final = (AUTO, TEXT, JSON)
+_RESET: Final = "\x1b[0m"
+_FAINT: Final = "\x1b[2m"
+_COLOURS: Final = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OURS: Final = frozenset(
     {
@@ -69,6 +77,38 @@ class Formatter(logging.Formatter):
         except Exception as error:  # noqa: BLE001 - an error that cannot be shown has happened all the same
             return f"<{type(error).__name__} while its traceback was formatted>"
         return "\n".join(map(printable, trace[-2 * _LONGEST_LINE :].split("\n")))
+
+
+class TextFormatter(logging.Formatter):
+    """Formats a log record as a line that a person reads: time, severity, message and fields."""
+
+    def __init__(self, *, colour: bool = False) -> None:
+        super().__init__()
+        self._json, self._colour = Formatter(), colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line without its newline, and a stack trace below it; whatever was logged, this does not raise."""
+        line: dict[str, Any] = json.loads(self._json.format(record))  # cut and made printable already
+        exception = line.pop("exception", None)
+        fields = " ".join(f"{name}={_shown(value)}" for name, value in line.items() if name not in _OURS | {"message"})
+        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        parts = (
+            self._tinted(time, _FAINT),
+            self._tinted(f"{line['severity']:7}", _COLOURS.get(line["severity"], "")),
+            line["message"],
+            self._tinted(fields, _FAINT),
+        )
+        text = " ".join(part for part in parts if part)
+        return f"{text}\n{exception['stacktrace']}" if exception else text
+
+    def _tinted(self, text: str, colour: str) -> str:
+        return f"{colour}{text}{_RESET}" if text and colour and self._colour else text
+
+
+def _shown(value: Any) -> str:
+    """Return a field's value; quoted if it is not one word."""
+    plain = isinstance(value, str) and value != "" and not set(value) & set(' "=')
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
 
 class Handler(logging.Handler):
@@ -115,19 +155,23 @@ class Handler(logging.Handler):
         return os.write(descriptor, text.encode()) > 0
 
 
-def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Send every log, and Python's warnings, to one stream as JSON lines.
+def configure(level: str = "info", stream: TextIO | None = None, form: str = JSON) -> None:
+    """Send every log, and Python's warnings, to one stream.
 
     Args:
         level: the least severity: debug, info, warning or error.
         stream: where to; standard error if None, and nowhere if that is closed.
+        form: one of FORMATS; auto is text on a terminal, otherwise JSON.
 
     Raises:
         ValueError: `level` is no level.
     """
     found: TextIO | None = stream or sys.stderr
     handler = logging.NullHandler() if found is None else Handler(found)
-    handler.setFormatter(Formatter())
+    terminal = found is not None and not found.closed and found.isatty()
+    text = form == TEXT or (form == AUTO and terminal)
+    colour = terminal and not os.environ.get("NO_COLOR")
+    handler.setFormatter(TextFormatter(colour=colour) if text else Formatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
 

@@ -8,6 +8,7 @@ import click
 from webhook.checks import Old
 from webhook.checks import check as checked
 from webhook.cli import fail
+from webhook.cli.options import policy_option, sender_options
 from webhook.cli.reporting import Wanted, emit, end, head, noting, report_options
 from webhook.documents.files import given
 from webhook.errors import PolicyRefused
@@ -21,13 +22,8 @@ from webhook.policy import load
     "--old", multiple=True, type=click.Path(),
     help="File or directory with what was there before FILES; may be repeated.",
 )  # fmt: skip
-@click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
-)  # fmt: skip
-@click.option("--user", default="developer", show_default=True, help="Who would send a manifest.")
-@click.option("--group", "groups", multiple=True, help="A group of that user; may be repeated.")
-@click.option("--namespace", default="default", show_default=True, help="Namespace of manifests that name none.")
+@policy_option()
+@sender_options
 @report_options
 def check(
     files: tuple[str, ...],
@@ -52,7 +48,6 @@ def check(
         policy = load(*policies)
     except PolicyRefused as error:
         fail(str(error))
-        return
     before = Old(namespace)
     outcomes = chain(before.read(given(old)), checked(given(files), policy, User(user, groups=groups), before))
     tally = emit(head("check", policy), noting(outcomes, files), wanted)

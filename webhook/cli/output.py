@@ -2,29 +2,14 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
 from webhook.cli import fail, unwritable
-
-output_option = click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write the report to, whole or not at all. Default: standard output.",
-)
-
-
-def format_option(formats: Iterable[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the option `--format`, which is passed on as `format_`; the first of `formats` is the default."""
-    names = list(formats)
-    kind = click.Choice(names)
-    return click.option(
-        "--format", "format_", type=kind, default=names[0], show_default=True, help="Form of the report."
-    )
 
 
 def say(text: str, *, nl: bool = True, color: bool | None = None) -> None:

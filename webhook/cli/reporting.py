@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import click
 
-from webhook.cli.output import format_option, output_option, write
+from webhook.cli.options import format_option, output_option
+from webhook.cli.output import write
 from webhook.cli.version import DISTRIBUTION
 from webhook.model import Mode
 from webhook.policy import Policy

@@ -11,8 +11,8 @@ import click
 
 from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
-from webhook.cli.connection import connection
 from webhook.cli.fixing import fix
+from webhook.cli.options import connection, namespaces_option, policy_option, selector_option
 from webhook.cli.output import write
 from webhook.cli.pacing import Pace, pace_options
 from webhook.cli.reporting import NOTHING, Wanted, end, head, report_options
@@ -31,23 +31,16 @@ from webhook.scan.patience import Patient
 from webhook.scan.reports import Reports
 from webhook.scan.sweep import outcomes, written_back
 from webhook.scan.walk import Progress, Selection
-from webhook.settings import variable
 from webhook.shard import Shard
 
 _APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
 
 
 @click.command()
-@click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path), envvar=variable("policy"), show_envvar=True,
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
-)  # fmt: skip
+@policy_option()
 @connection
-@click.option(
-    "--namespace", "-n", "namespaces", multiple=True,
-    help="Only of this namespace, or of those that match this glob; may be repeated.",
-)  # fmt: skip
-@click.option("--selector", "-l", default="", help="Only image streams that this label selector selects.")
+@namespaces_option
+@selector_option
 @shard_option
 @click.option(
     "--chunk-size", "chunk", type=click.IntRange(1), default=100, show_default=True,

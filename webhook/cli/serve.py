@@ -1,5 +1,6 @@
 """`istag-webhook serve`: everything is checked before any worker starts."""
 
+import errno
 import os
 import shutil
 import socket
@@ -19,6 +20,7 @@ from webhook import logs, tls
 from webhook.audit.journal import Journal
 from webhook.audit.turn import Turn
 from webhook.cli import fail
+from webhook.cli.types import GivenPath
 from webhook.cli.version import DISTRIBUTION
 from webhook.errors import CertificateRefused, PolicyRefused, RecordFailed, Refused, SettingsRefused
 from webhook.policy.lint.logged import log_warnings
@@ -27,15 +29,31 @@ from webhook.settings import Settings, documented, resolve, unknown, variable
 from webhook.text import printable
 
 _DEVELOPMENT: Final = ("localhost", "127.0.0.1", "::1")
+_ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port would do
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 _TYPES: Final[dict[Any, Any]] = {
     int: click.INT,
     float: click.FLOAT,
     str: click.STRING,
-    Path: click.Path(path_type=Path),
-    Path | None: click.Path(path_type=Path),
-    tuple[Path, ...]: click.Path(path_type=Path),
+    Path: GivenPath(),
+    Path | None: GivenPath(),
+    tuple[Path, ...]: GivenPath(),
 }
+
+
+class _Closed(click.Choice[str]):
+    """A closed set of values, which the help and the shell's completion show."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return `value` as it is: `resolve` reports every setting that cannot be used, all at once."""
+        del param, ctx
+        return str(value)
+
+
+def _names(setting: str) -> tuple[str, ...]:
+    """Return the names of the option of a setting."""
+    name = f"--{setting.replace('_', '-')}"
+    return (name, "-p") if setting == "policy" else (name,)
 
 
 def _settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,9 +61,9 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
     for each in reversed(documented()):
         repeated = each.type == tuple[Path, ...]
         command = click.option(
-            f"--{each.name.replace('_', '-')}",
+            *_names(each.name),
             each.name,
-            type=_TYPES[each.type],
+            type=_Closed(each.metadata["choices"]) if each.metadata["choices"] else _TYPES[each.type],
             multiple=repeated,
             default=each.default,
             envvar=variable(each.name),
@@ -68,8 +86,7 @@ def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
         settings = resolve(given)
     except SettingsRefused as error:
         fail(str(error))
-        return
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, form=settings.log_format)
     if dev:
         settings = _development(ctx, settings)
     policy, serving, turn = _checked(settings)
@@ -87,21 +104,22 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
             issued = tls.issue(settings.cert.parent, _DEVELOPMENT)
         except CertificateRefused as error:
             fail(str(error))
-        else:
-            click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
+        click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
     return settings
 
 
 def _unheard(settings: Settings) -> Iterator[str]:
     """Yield a fault for each address that cannot be listened on: the server itself would try it again and again."""
-    for option, port in (("--port", settings.port), ("--management-port", settings.management_port)):
+    for name, port in (("port", settings.port), ("management_port", settings.management_port)):
+        option = _names(name)[0]
         try:
             family, kind, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind) as listener:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 listener.bind(address)
         except OSError as error:
-            yield f"{option}: cannot listen on {printable(settings.host)}:{port}: {error.strerror}"
+            hint = f"; set another port with {option} or {variable(name)}" if error.errno in _ELSEWHERE else ""
+            yield f"{option}: cannot listen on {printable(settings.host)}:{port}: {error.strerror}{hint}"
 
 
 def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, Turn]:
@@ -123,7 +141,6 @@ def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, Turn]:
         faults.append(str(error))
     if faults or policy is None or serving is None:
         fail("\n".join(faults))
-        raise SystemExit(2)
     return policy, serving, turn
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from webhook.cli.output import format_option, output_option, say, write
+from webhook.cli.options import format_option, output_option
+from webhook.cli.output import say, write
 from webhook.cli.reporting import now
 from webhook.documents.files import given
 from webhook.errors import CaseRefused, Fault, PolicyRefused
