@@ -23,6 +23,11 @@ selector_option: Final = click.option(
 )
 
 
+verbose_option: Final = click.option(
+    "--verbose", "-v", is_flag=True, help="In a table, also list what has no findings."
+)
+
+
 def policy_option(text: str = _POLICY) -> Decorator:
     """Return the option `--policy`, which is passed on as `policies`, paths; none if neither it nor its variable is."""
     return click.option(

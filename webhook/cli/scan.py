@@ -22,7 +22,6 @@ from webhook.errors import ClusterRefused, MalformedGlob, PolicyRefused
 from webhook.globs import Glob
 from webhook.model import Carried
 from webhook.policy import Policy, load
-from webhook.report import writer
 from webhook.report.openreports import OPENREPORTS
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
@@ -88,7 +87,8 @@ def scan(  # noqa: PLR0913 - one for each option
         (pace is not None and not really, "--import: expected --fix --apply with it"),
         (bool(reports and selected["selector"]), "--write-reports: a report is of a namespace; expected no --selector"),
         (
-            fixing and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero)),
+            fixing
+            and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero, verbose=wanted.verbose)),
             "--fix: it makes no report; expected no --images, --format, --output, --fail-on-warn or --write-reports",
         ),
     ):
@@ -145,9 +145,10 @@ def _scan(
     if api and written:
         written.check()
         found = written_back(found, written, api, first, faults)
-    listed = (outcome for outcome in found if outcome.findings)
+    everything = wanted.verbose and wanted.format == "table"
+    listed = (outcome for outcome in found if outcome.findings or everything)
     # A cluster that cannot be asked has no report, not even the head of one.
-    write(writer(wanted.format)(first, chain(tuple(islice(listed, 1)), listed), tally), wanted.output)
+    write(wanted.writer(first, chain(tuple(islice(listed, 1)), listed), tally), wanted.output)
     if written:
         for namespace in written.remove_stale(selection.holds):
             click.echo(f"removed the report of {namespace}: it has no image streams any more", err=True)

@@ -1,19 +1,13 @@
-"""Operational logs on standard error, with the review's uid where there is one.
+"""A log record as a line of JSON."""
 
-Each entry is a line of JSON, or of text on a terminal.
-"""
-
-import io
 import json
 import logging
 import math
 import os
-import select
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from webhook.text import printable
 
@@ -27,16 +21,10 @@ _LONGEST_NAME: Final = 100
 _DEEPEST: Final = 4
 _WIDEST: Final = 50
 _LARGEST_INTEGER: Final = 2**63
-_PATIENCE_MILLISECONDS: Final = 100
 _WIDEST_CHARACTER: Final = 12  # bytes of JSON: two escaped surrogates
 _ELLIPSIS: Final = "…"
-AUTO, TEXT, JSON = "auto", "text", "json"
-FORMATS: Final = (AUTO, TEXT, JSON)
-_RESET: Final = "\x1b[0m"
-_FAINT: Final = "\x1b[2m"
-_COLOURS: Final = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_OURS: Final = frozenset(
+OURS: Final = frozenset(
     {
         "timestamp",
         "severity",
@@ -79,103 +67,6 @@ class Formatter(logging.Formatter):
         return "\n".join(map(printable, trace[-2 * _LONGEST_LINE :].split("\n")))
 
 
-class TextFormatter(logging.Formatter):
-    """Formats a log record as a line that a person reads: time, severity, message and fields."""
-
-    def __init__(self, *, colour: bool = False) -> None:
-        super().__init__()
-        self._json, self._colour = Formatter(), colour
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return one line without its newline, and a stack trace below it; whatever was logged, this does not raise."""
-        line: dict[str, Any] = json.loads(self._json.format(record))  # cut and made printable already
-        exception = line.pop("exception", None)
-        fields = " ".join(f"{name}={_shown(value)}" for name, value in line.items() if name not in _OURS | {"message"})
-        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        parts = (
-            self._tinted(time, _FAINT),
-            self._tinted(f"{line['severity']:7}", _COLOURS.get(line["severity"], "")),
-            line["message"],
-            self._tinted(fields, _FAINT),
-        )
-        text = " ".join(part for part in parts if part)
-        return f"{text}\n{exception['stacktrace']}" if exception else text
-
-    def _tinted(self, text: str, colour: str) -> str:
-        return f"{colour}{text}{_RESET}" if text and colour and self._colour else text
-
-
-def _shown(value: Any) -> str:
-    """Return a field's value; quoted if it is not one word."""
-    plain = isinstance(value, str) and value != "" and not set(value) & set(' "=')
-    return str(value) if plain else json.dumps(value, ensure_ascii=False)
-
-
-class Handler(logging.Handler):
-    """Writes a line with one call, and drops it where its reader does not take it: logging never holds up a review."""
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__()
-        self._stream = stream
-        self._dropped = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; those that were dropped are counted, and told of when the stream takes lines again."""
-        try:
-            if self._dropped and self._put(self.format(self._loss())):
-                self._dropped = 0
-            if not self._put(self.format(record)):
-                self._dropped += 1
-        except Exception:  # noqa: BLE001 - as in every handler of logging's own
-            self.handleError(record)
-
-    def _loss(self) -> logging.LogRecord:
-        sentence = "log lines were dropped, for the stream did not take them"
-        values = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "msg": sentence}
-        return logging.makeLogRecord({**values, "dropped": self._dropped})
-
-    def _put(self, line: str) -> bool:
-        """Write one line; whether the stream took it."""
-        try:
-            return self._write(f"{line}\n")
-        except (OSError, ValueError):  # nobody reads it; it is closed
-            return False
-
-    def _write(self, text: str) -> bool:
-        try:
-            descriptor = self._stream.fileno()
-        except io.UnsupportedOperation:  # it is in memory
-            self._stream.write(text)
-            self._stream.flush()
-            return True
-        poll = select.poll()
-        poll.register(descriptor, select.POLLOUT)
-        if not poll.poll(0 if self._dropped else _PATIENCE_MILLISECONDS):
-            return False
-        return os.write(descriptor, text.encode()) > 0
-
-
-def configure(level: str = "info", stream: TextIO | None = None, form: str = JSON) -> None:
-    """Send every log, and Python's warnings, to one stream.
-
-    Args:
-        level: the least severity: debug, info, warning or error.
-        stream: where to; standard error if None, and nowhere if that is closed.
-        form: one of FORMATS; auto is text on a terminal, otherwise JSON.
-
-    Raises:
-        ValueError: `level` is no level.
-    """
-    found: TextIO | None = stream or sys.stderr
-    handler = logging.NullHandler() if found is None else Handler(found)
-    terminal = found is not None and not found.closed and found.isatty()
-    text = form == TEXT or (form == AUTO and terminal)
-    colour = terminal and not os.environ.get("NO_COLOR")
-    handler.setFormatter(TextFormatter(colour=colour) if text else Formatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.captureWarnings(capture=True)
-
-
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
@@ -200,7 +91,7 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
     left = _LONGEST_FIELDS
     for name, value in sorted(given.items(), key=lambda item: item[0] != "uid"):
         key = _head(_text(name), _LONGEST_NAME)
-        key = f"extra.{key}" if key in _OURS else key
+        key = f"extra.{key}" if key in OURS else key
         left -= len(json.dumps({key: ""}))
         if left < _LONGEST_NAME:
             found["cut"] = True
