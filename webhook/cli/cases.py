@@ -119,7 +119,7 @@ def as_junit(shown: Shown) -> Iterator[str]:
     """Yield the report of the cases in the form of JUnit."""
     by_file: dict[str, list[junit.Case]] = {}
     for result in shown.results:
-        case = junit.Case(result.case.name, "istag-webhook test", result.file, result.line)
+        case = junit.Case(result.case.name, junit.group(result.file, "test"), result.file, result.line)
         if not result.passed:
             text = "\n".join(map(click.unstyle, _comparison(result.rows)))
             case = replace(case, verdict="failure", message=_message(result.rows), type="expectation", text=text)

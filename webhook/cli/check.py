@@ -9,6 +9,7 @@ import click
 from webhook.checks import Asked, Old
 from webhook.checks import check as checked
 from webhook.cli import fail
+from webhook.cli.options import policy_option, sender_options
 from webhook.cli.reporting import Wanted, emit, empty_option, end, head, nothing, noting, report_options
 from webhook.documents.files import given
 from webhook.errors import PolicyRefused
@@ -39,10 +40,7 @@ def _parameters(context: click.Context, option: click.Parameter, given: tuple[st
     "--old", multiple=True, type=click.Path(),
     help="File or directory with what was there before FILES; may be repeated.",
 )  # fmt: skip
-@click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
-)  # fmt: skip
+@policy_option()
 @click.option(
     "--exclude", "excluded", multiple=True, metavar="GLOB",
     help="Leave out files and directories that match; may be repeated. A GLOB without / matches names at any depth.",
@@ -56,10 +54,8 @@ def _parameters(context: click.Context, option: click.Parameter, given: tuple[st
     help="How FILES are written over --old: oc replace, oc apply or oc apply --server-side.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Unknown fields, and image streams that cannot be evaluated, are errors.")
-@click.option("--user", default="developer", show_default=True, help="Who would send a manifest.")
-@click.option("--group", "groups", multiple=True, help="A group of that user; may be repeated.")
-@click.option("--namespace", default="default", show_default=True, help="Namespace of manifests that name none.")
 @empty_option
+@sender_options
 @report_options
 def check(
     files: tuple[str, ...],
@@ -85,7 +81,6 @@ def check(
         policy = load(*policies)
     except PolicyRefused as error:
         fail(str(error))
-        return
     outcomes = noting(_outcomes(files, old, policy, **options), files)
     tally = emit(head("check", policy), outcomes, wanted)
     if fail_on_empty and not tally.judged:

@@ -1,29 +1,13 @@
 """Where what a command says goes: a terminal, a pipe, or a file that is there whole or not at all."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from webhook.cli import fail, unwritable
 from webhook.files import whole
-
-output_option = click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write the report to, whole or not at all. Default: standard output.",
-)
-
-
-def format_option(formats: Iterable[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the option `--format`, which is passed on as `format_`; the first of `formats` is the default."""
-    names = list(formats)
-    kind = click.Choice(names)
-    return click.option(
-        "--format", "format_", type=kind, default=names[0], show_default=True, help="Form of the report."
-    )
 
 
 def say(text: str, *, nl: bool = True, color: bool | None = None) -> None:

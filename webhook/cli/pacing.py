@@ -1,6 +1,5 @@
 """The options of `scan --fix` that say how many tags it may import, and how fast."""
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from typing import Any, Final
 
 import click
 
-_FORM: Final = re.compile(r"(\d{1,6})([smh]?)")
-_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600}
+from webhook.cli.types import Duration
+
 _BATCH: Final = 10
 _PAUSE: Final = 30
 
@@ -73,25 +72,6 @@ def _sleep(interrupted: Event, seconds: float) -> None:
         interrupted.wait(left)
 
 
-class _Duration(click.ParamType[int]):
-    """A number of seconds, or of minutes or hours with `m` or `h` behind it."""
-
-    name = "DURATION"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read what was given.
-
-        Raises:
-            click.BadParameter: it is no duration.
-        """
-        if isinstance(value, int):
-            return value
-        form = _FORM.fullmatch(value)
-        if form is None:
-            self.fail(f"expected a duration such as 30s, 5m or 1h, got {value!r}", param, ctx)
-        return int(form[1]) * _SECONDS[form[2]]
-
-
 def pace_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the options of a pace, in one argument `pace`; None without `--import`."""
 
@@ -105,7 +85,7 @@ def pace_options(command: Callable[..., None]) -> Callable[..., None]:
 
     for option in (
         click.option(
-            "--pause", type=_Duration(), metavar="DURATION",
+            "--pause", type=Duration(), metavar="DURATION",
             help=f"With --import: time between two batches, such as 30s or 5m.  [default: {_PAUSE}s]",
         ),
         click.option(

@@ -4,14 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
+from webhook.cli.options import namespaces_option, period_options, policy_option
 from webhook.cli.output import write
 from webhook.cli.reporting import Wanted, empty_option, format_options, head, nothing
 from webhook.cli.shard import shard_option
@@ -20,31 +21,18 @@ from webhook.globs import Glob
 from webhook.policy import load
 from webhook.replay import Remarks
 from webhook.replay import replay as judge_again
-from webhook.replay.judging import LEFT_OUT, Judge, Selection
+from webhook.replay.judging import LEFT_OUT, Judge, Selection, moment
 from webhook.replay.parts import expand
 from webhook.report import writer
 from webhook.report.tally import Tally
 from webhook.shard import Shard
 
-_MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
-
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
-@click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
-)  # fmt: skip
-@click.option(
-    "--since",
-    type=_MOMENT,
-    metavar="TIME",
-    help="Only records from this time on, such as 2026-01-31 or 2026-01-31T09:00:00Z.",
-)
-@click.option("--until", type=_MOMENT, metavar="TIME", help="Only records before this time.")
-@click.option(
-    "--namespace", "namespaces", multiple=True, help="Only of namespaces that match this glob; may be repeated."
-)
+@policy_option()
+@period_options
+@namespaces_option
 @click.option("--skip-dry-run", is_flag=True, help="Leave out what was only tried (dryRun).")
 @click.option(
     "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="one a core",
@@ -76,7 +64,6 @@ def replay(
         policy, selection = load(*policies), _selection(**selected)
     except (PolicyRefused, MalformedGlob) as error:
         fail(str(error))
-        return
     tally, remarks = Tally(), Remarks()
     found = expand(files, remarks.faults)
     try:
@@ -100,18 +87,12 @@ def _selection(
         MalformedGlob: a namespace is no glob.
     """
     return Selection(
-        _said(since) if since else "",
-        _said(until) if until else "",
+        moment(since),
+        moment(until),
         tuple(Glob.compile(namespace, NAMESPACE) for namespace in namespaces),
         not skip_dry_run,
         shard,
     )
-
-
-def _said(moment: datetime) -> str:
-    """Return a time as records have it, so that they compare as strings."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 @contextmanager

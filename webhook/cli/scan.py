@@ -11,8 +11,8 @@ import click
 
 from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
-from webhook.cli.connection import connection
 from webhook.cli.fixing import fix
+from webhook.cli.options import connection, namespaces_option, policy_option, selector_option
 from webhook.cli.output import write
 from webhook.cli.pacing import Pace, pace_options
 from webhook.cli.reporting import NOTHING, Wanted, end, head, report_options
@@ -22,7 +22,6 @@ from webhook.errors import ClusterRefused, MalformedGlob, PolicyRefused
 from webhook.globs import Glob
 from webhook.model import Carried
 from webhook.policy import Policy, load
-from webhook.report import writer
 from webhook.report.openreports import OPENREPORTS
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
@@ -31,23 +30,16 @@ from webhook.scan.patience import Patient
 from webhook.scan.reports import Reports
 from webhook.scan.sweep import outcomes, written_back
 from webhook.scan.walk import Progress, Selection
-from webhook.settings import variable
 from webhook.shard import Shard
 
 _APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
 
 
 @click.command()
-@click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path), envvar=variable("policy"), show_envvar=True,
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
-)  # fmt: skip
+@policy_option()
 @connection
-@click.option(
-    "--namespace", "-n", "namespaces", multiple=True,
-    help="Only of this namespace, or of those that match this glob; may be repeated.",
-)  # fmt: skip
-@click.option("--selector", "-l", default="", help="Only image streams that this label selector selects.")
+@namespaces_option
+@selector_option
 @shard_option
 @click.option(
     "--chunk-size", "chunk", type=click.IntRange(1), default=100, show_default=True,
@@ -95,7 +87,8 @@ def scan(  # noqa: PLR0913 - one for each option
         (pace is not None and not really, "--import: expected --fix --apply with it"),
         (bool(reports and selected["selector"]), "--write-reports: a report is of a namespace; expected no --selector"),
         (
-            fixing and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero)),
+            fixing
+            and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero, verbose=wanted.verbose)),
             "--fix: it makes no report; expected no --images, --format, --output, --fail-on-warn or --write-reports",
         ),
     ):
@@ -152,9 +145,10 @@ def _scan(
     if api and written:
         written.check()
         found = written_back(found, written, api, first, faults)
-    listed = (outcome for outcome in found if outcome.findings)
+    everything = wanted.verbose and wanted.format == "table"
+    listed = (outcome for outcome in found if outcome.findings or everything)
     # A cluster that cannot be asked has no report, not even the head of one.
-    write(writer(wanted.format)(first, chain(tuple(islice(listed, 1)), listed), tally), wanted.output)
+    write(wanted.writer(first, chain(tuple(islice(listed, 1)), listed), tally), wanted.output)
     if written:
         for namespace in written.remove_stale(selection.holds):
             click.echo(f"removed the report of {namespace}: it has no image streams any more", err=True)

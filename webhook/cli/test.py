@@ -10,7 +10,9 @@ from typing import Final
 import click
 
 from webhook.cli.cases import Shown, as_json, as_junit, table
-from webhook.cli.output import format_option, output_option, say, write
+from webhook.cli.options import format_option, output_option
+from webhook.cli.output import say, write
+from webhook.cli.types import GivenPath
 from webhook.documents.files import given
 from webhook.errors import CaseRefused, Fault, PolicyRefused
 from webhook.policy import TEST_KIND, Policy
@@ -25,7 +27,7 @@ _FORMATS: Final = {"table": table, "json": as_json, "junit": as_junit}
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path())
 @click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
+    "--policy", "-p", "policies", multiple=True, type=GivenPath(),
     help="Policy file or directory to test instead of those that the tests name; may be repeated.",
 )  # fmt: skip
 @click.option(

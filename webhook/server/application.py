@@ -3,8 +3,8 @@
 import logging
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from mmap import mmap
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -19,6 +19,7 @@ _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - the workers' heartbeats must 
 _STUCK_SECONDS: Final = 30
 _SPARE_SECONDS: Final = 5
 _LONG: Final = 10**9  # seconds
+_SAID: Final = ("Starting gunicorn", "Listening at", "Using worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Listen:
         grace: seconds for requests under way after that.
         largest: bytes of a request's body.
         patience: seconds that an admission request may wait for its evaluation; then it is answered 503.
+        about: fields that the log line `listening` has too.
     """
 
     host: str
@@ -42,6 +44,7 @@ class Listen:
     grace: int
     largest: int
     patience: float
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _Logs(Logger):  # type: ignore[misc]
@@ -51,6 +54,11 @@ class _Logs(Logger):  # type: ignore[misc]
         """Leave level and handlers to Python's root logger."""
         self.cfg = cfg
         self.error_log.propagate = True
+
+    def info(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log what `listening` does not say already: gunicorn does not know that a port is TLS, and says http."""
+        if not msg.startswith(_SAID):
+            super().info(msg, *args, **kwargs)
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
@@ -117,7 +125,8 @@ class _Application(BaseApplication):  # type: ignore[misc]
             self._logged = True
             admission, management = (_address(each.sock.getsockname()) for each in worker.sockets)
             logging.getLogger("webhook.server").info(
-                "listening", extra={"admission": f"https://{admission}", "management": f"http://{management}"}
+                "listening",
+                extra={"admission": f"https://{admission}", "management": f"http://{management}", **self._listen.about},
             )
 
     def _stop_in_time(self, _arbiter: Arbiter) -> None:

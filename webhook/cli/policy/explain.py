@@ -8,6 +8,7 @@ import click
 
 from webhook.admission import PROBE_EXPLAINED, PROBE_RULE
 from webhook.cli import fail
+from webhook.cli.options import policy_option
 from webhook.cli.output import say
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load, shipped
@@ -23,10 +24,7 @@ from webhook.text import nearest, quoted
 
 @click.command(short_help="Say why a change was refused and how to comply.")
 @click.argument("words", metavar="[RULE|MESSAGE|KIND|WARNING]", nargs=-1)
-@click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
-)  # fmt: skip
+@policy_option()
 @click.option(
     "--markdown",
     is_flag=True,
@@ -72,7 +70,6 @@ def explain(
             policy = load(*policies)
         except PolicyRefused as error:
             fail(str(error))
-            return
         texts = list(_explained(text.strip(), policy))
         if not texts:
             sys.exit(2)
