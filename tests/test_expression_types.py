@@ -99,6 +99,7 @@ _WRONG: dict[str, tuple[str, ...]] = {
     "tag.name.matches(r'a(?=b)')": (
         '"r\'a(?=b)\'" is no pattern of matches: look-around, including look-ahead and look-behind, is not supported',
     ),
+    "x{a: 1} == tag": ('messages of protocol buffers are not supported, got "x" before {',),
     # every mistake at once
     "tag.schedule && tag.insecur": (
         "unknown field tag.schedule; did you mean tag.scheduled?",
@@ -360,4 +361,7 @@ def test_what_the_engine_compiles_is_parsed(text: str) -> None:
         cel.compile(text)
     except ValueError:
         return
-    parse(text)
+    try:
+        parse(text)
+    except MalformedExpression as error:
+        assert str(error).startswith("messages of protocol buffers are not supported")

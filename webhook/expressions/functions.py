@@ -109,7 +109,8 @@ ADDED: Final[Mapping[str, tuple[Overload, ...]]] = {
     "bool": _conversion(BOOL, BOOL, STRING),
     "min": _extreme(member=True),
     "max": _extreme(member=True),
-    "sum": (*_extreme(member=True), _both(DURATION, ListOf(DURATION))),
+    # The sum of an empty list is the integer 0, whatever its elements would be.
+    "sum": tuple(_both(INT if each in (INT, UINT) else DYN, ListOf(each)) for each in (*NUMBERS, DURATION)),
     "charAt": (_both(STRING, STRING, INT),),
     "indexOf": (_both(INT, STRING, STRING), _both(INT, STRING, STRING, INT)),
     "lastIndexOf": (_both(INT, STRING, STRING), _both(INT, STRING, STRING, INT)),

@@ -22,6 +22,8 @@ from webhook.text import quoted
 
 MOST_NESTED: Final = 50  # brackets, conditions and steps such as `.name` in each other; keeps recursion within Python's
 _TOO_DEEP: Final = f"expected an expression nested {MOST_NESTED} deep at most"
+_MESSAGE: Final = "messages of protocol buffers are not supported"  # nor does the engine evaluate them
+_LONGEST: Final = 60  # characters of a part of an expression in a sentence
 # From what binds weakest; operators of one level are evaluated from the left (cel-spec, doc/langdef.md, Syntax).
 _LEVELS: Final = (
     frozenset({"||"}),
@@ -50,7 +52,7 @@ class _Parser:
     """Reads tokens from the left, one ahead."""
 
     def __init__(self, source: str) -> None:
-        self._tokens = tokens(source)
+        self._source, self._tokens = source, tokens(source)
         self._next: Token = next(self._tokens)
         self._end = 0
         self._depth = 0
@@ -136,6 +138,10 @@ class _Parser:
                 node = Call(node.start, self._end, node, name, arguments)
             else:
                 node = Select(node.start, self._end, node, name)
+        if self._next.text == "{" and isinstance(node, (Name, Select)):
+            raise MalformedExpression(
+                f"{_MESSAGE}, got {quoted(self._source[node.start : node.end][:_LONGEST])} before {{"
+            )
         return node
 
     def _primary(self) -> Node:
