@@ -11,10 +11,10 @@ import click
 
 from webhook.text import quoted
 
-_DURATION: Final = re.compile(r"(\d{1,6})([smhdw]?)")
+_DURATION: Final = re.compile(r"([0-9]{1,6})([smhdw]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 # RFC 3339, its offset optional, and a date alone.
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)?)?")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 
 
 class GivenPath(click.Path):
