@@ -93,11 +93,13 @@ def test_an_empty_policy(path: tuple[str, ...]) -> None:
     assert "expected a path, got an empty string" in done.stderr
 
 
-@pytest.mark.parametrize("path", _WITH_PATHS, ids=" ".join)
-def test_an_empty_path(path: tuple[str, ...]) -> None:
-    """An empty argument is an error too."""
-    done = _run(*path, *(["--format", "vap"] if path[1] == "export" else []), "")
-    assert (done.exit_code, "expected a path, got an empty string" in done.stderr) == (2, True)
+@pytest.mark.parametrize("path", _ALL, ids=" ".join)
+def test_every_path_refuses_nothing(path: tuple[str, ...]) -> None:
+    """No option and no argument of any command takes an empty path for the working directory."""
+    for parameter in _ALL[path].params:
+        if isinstance(parameter.type, click.Path):
+            with pytest.raises(click.BadParameter, match="expected a path, got an empty string"):
+                parameter.type.convert("", parameter, None)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from webhook.checks import check as checked
 from webhook.cli import fail
 from webhook.cli.options import policy_option, sender_options
 from webhook.cli.reporting import Wanted, emit, end, head, noting, report_options
+from webhook.cli.types import GivenPath
 from webhook.documents.files import given
 from webhook.errors import PolicyRefused
 from webhook.model import User
@@ -17,9 +18,9 @@ from webhook.policy import load
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("files", nargs=-1, required=True, type=GivenPath(str))
 @click.option(
-    "--old", multiple=True, type=click.Path(),
+    "--old", multiple=True, type=GivenPath(str),
     help="File or directory with what was there before FILES; may be repeated.",
 )  # fmt: skip
 @policy_option()

@@ -13,6 +13,7 @@ import click
 from webhook.cli.options import format_option, output_option
 from webhook.cli.output import say, write
 from webhook.cli.reporting import now
+from webhook.cli.types import GivenPath
 from webhook.documents.files import given
 from webhook.errors import CaseRefused, Fault, PolicyRefused
 from webhook.policy import TEST_KIND, Policy
@@ -26,7 +27,7 @@ _RED, _GREEN, _RESET = "\x1b[31m", "\x1b[32m", "\x1b[0m"
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path())
+@click.argument("paths", nargs=-1, type=GivenPath(str))
 @click.option(
     "--coverage", is_flag=True, help="Name the rules that no case refuses, and defaults and exemptions unused."
 )

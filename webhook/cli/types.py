@@ -20,9 +20,9 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Z
 class GivenPath(click.Path):
     """A path that is not empty: `Path("")` would be the working directory."""
 
-    def __init__(self, *, dir_okay: bool = True, allow_dash: bool = False) -> None:
-        """Take paths as `click.Path` does."""
-        super().__init__(dir_okay=dir_okay, allow_dash=allow_dash, path_type=Path)
+    def __init__(self, path_type: type[str | Path] = Path, *, dir_okay: bool = True) -> None:
+        """Take paths as `click.Path` does, and pass them on as a `path_type`."""
+        super().__init__(dir_okay=dir_okay, allow_dash=True, path_type=path_type)
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
