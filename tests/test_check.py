@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from assets import kubectl
@@ -399,6 +400,18 @@ def test_colours(tag: Path) -> None:
     assert {where: b"\x1b[32mallowed\x1b[0m" in done.stdout for where, done in said.items()} == {
         "pipe": False, "terminal": True, "none": False,
     }  # fmt: skip
+
+
+def test_a_table_on_a_terminal(tag: Path) -> None:
+    """A terminal is shown aligned columns in its width; a pipe a line for each finding, which tools can read."""
+    program = str(Path(sys.executable).with_name("istag-webhook"))
+    command, wide = ["script", "-qec", f"{program} check {tag}", "/dev/null"], {**os.environ, "COLUMNS": "250"}
+    shown = subprocess.run(command, capture_output=True, check=True, text=True, env=wide).stdout
+    head, *rows = click.unstyle(shown).splitlines()
+    assert head.split() == ["VERDICT", "MODE", "TAG", "RULE", "PLACE", "MESSAGE"]
+    assert rows[0].split()[:3] == ["allowed", "audit", "prod/app:live"]
+    assert rows[0].index("tag.from.name: ") == head.index("MESSAGE")
+    assert _run(tag).stdout.startswith(f"{tag}:1: prod/app:live: allowed\n  audit: {tag}:")
 
 
 def test_output(tmp_path: Path, tag: Path) -> None:

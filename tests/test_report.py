@@ -23,7 +23,8 @@ from webhook.documents.lines import Mark
 from webhook.errors import ReportRefused
 from webhook.model import Exemption, Finding, Mode, PatchOp, Reason
 from webhook.policy import Policy
-from webhook.report import FORMATS, writer
+from webhook.report import FORMATS, table, writer
+from webhook.report.columns import columns
 from webhook.report.header import Header, header
 from webhook.report.json import read
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome, outcome
@@ -189,6 +190,76 @@ def test_table(head: Header, outcomes: list[Outcome]) -> None:
     ]
     before = replace(outcomes[1], before=DENY)
     assert "prod/two: allowed (was refused)" in re.sub("\x1b\\[[0-9]*m", "", _written("table", head, before))
+
+
+def _columns(width: int, *outcomes: Outcome) -> list[str]:
+    return [re.sub("\x1b\\[[0-9]*m", "", line) for line in columns(outcomes, width)]
+
+
+def test_table_on_a_terminal(outcomes: list[Outcome]) -> None:
+    """On a terminal a finding is a row, what is set too, and the message is wrapped in its own column."""
+    assert _columns(140, *outcomes[:2], outcomes[4]) == [
+        "VERDICT  MODE     TAG           RULE   PLACE           MESSAGE",
+        'denied   enforce  prod/app:a,b  no     a b/c.yaml:7:3  spec.tags[1].from.name: the value "50%" is wrong',
+        "denied   audit    prod/app:a,b  quiet  a b/c.yaml:9:5  spec.tags[1].annotations: it is there",
+        "allowed  warn     prod/two      soft   a b/c.yaml:21   metadata.name: it is old",
+        'allowed  default  prod/two             a b/c.yaml:20   sets /spec to {"x": 1}',
+        "exempt   audit    prod/three    quiet                  spec.tags[1].annotations: it is there (exempt: sre)",
+    ]  # fmt: skip
+    assert _columns(90, outcomes[0])[1:3] == [
+        "denied   enforce  prod/app:a,b  no     a b/c.yaml:7:3  spec.tags[1].from.name: the value",
+        '                                                       "50%" is wrong',
+    ]
+    assert _columns(60, outcomes[0])[:3] == [
+        "VERDICT  MODE     TAG           RULE   PLACE",
+        "denied   enforce  prod/app:a,b  no     a b/c.yaml:7:3",
+        '    spec.tags[1].from.name: the value "50%" is wrong',
+    ]
+    assert _columns(80, outcomes[4])[0].split() == [
+        "VERDICT",
+        "MODE",
+        "TAG",
+        "RULE",
+        "MESSAGE",
+    ]  # a cluster has no files
+    assert _columns(80) == []
+
+
+@settings(max_examples=60)
+@given(st.lists(_outcomes(), max_size=3), st.integers(20, 300))
+def test_whatever_a_terminal_shows(outcomes: list[Outcome], width: int) -> None:
+    """Hostile text moves no cursor, and no message is lost: each line is printable, each finding has a row."""
+    judged = [each for each in outcomes if each.verdict in (ALLOW, DENY)]
+    lines = _columns(width, *judged)
+    assert all(line.isprintable() for line in lines)
+    rows = [line for line in lines if line.startswith(("allowed", "denied", "exempt"))]
+    assert len(rows) >= sum(len(each.findings) + len(each.patch) for each in judged)
+
+
+def test_columns_hold_few_rows() -> None:
+    """Of many rows the first are measured, and the others are written as they come."""
+    taken = 0
+
+    def many() -> Iterator[Outcome]:
+        nonlocal taken
+        for taken in range(1, 10_001):
+            yield Outcome(Origin(f"{taken}.yaml", 1), DENY, namespace="a", name="x" * (taken % 90))
+
+    lines = columns(many(), 100)
+    assert next(lines).startswith("\x1b[2mVERDICT")
+    assert taken <= 502
+
+
+def test_table_omits_what_has_no_findings(head: Header) -> None:
+    """An allowed object without findings is counted, and listed with -v alone."""
+    quiet = Outcome(Origin("a.yaml", 1), ALLOW, namespace="prod", name="app", patch=(PatchOp("add", "/spec", {}),))
+    denied = replace(quiet, verdict=DENY, name="other")
+    summary = "2 judged: 1 allowed, 1 refused; findings: 0 enforce, 0 warn, 0 audit"
+    assert _written("table", head, quiet, denied).splitlines()[-1] == summary
+    assert "prod/app" not in _written("table", head, quiet, denied)
+    assert "prod/other" in _written("table", head, quiet, denied)
+    tally = Tally()
+    assert "a.yaml:1: prod/app: " in "".join(table.write(head, tally.counting([quiet]), tally, verbose=True))
 
 
 def test_github(head: Header, outcomes: list[Outcome]) -> None:

@@ -348,8 +348,8 @@ def test_a_stream_that_is_gone_or_never_still(scannable: ApiServer, fresh: Calla
         ([*_APPLY, "--limit", "1"], "--limit: expected --import with it"),
         ([*_APPLY, "--batch", "1"], "--batch: expected --import with it"),
         ([*_APPLY, "--pause", "0s"], "--pause: expected --import with it"),
-        ([*_APPLY, "--import", "--pause", "a while"], "expected a duration such as 30s, 5m or 1h, got 'a while'"),
-        ([*_APPLY, "--import", "--pause", "-1"], "expected a duration such as 30s, 5m or 1h, got '-1'"),
+        ([*_APPLY, "--import", "--pause", "a while"], 'expected a duration such as 30s, 5m or 1h, got "a while"'),
+        ([*_APPLY, "--import", "--pause", "-1"], 'expected a duration such as 30s, 5m or 1h, got "-1"'),
         ([*_APPLY, "--import", "--limit", "0"], "0 is not in the range x>=1"),
     ],
 )

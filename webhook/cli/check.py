@@ -11,6 +11,7 @@ from webhook.checks import check as checked
 from webhook.cli import fail
 from webhook.cli.options import policy_option, sender_options
 from webhook.cli.reporting import Wanted, emit, empty_option, end, head, nothing, noting, report_options
+from webhook.cli.types import GivenPath
 from webhook.documents.files import given
 from webhook.errors import PolicyRefused
 from webhook.manifests import Write
@@ -35,9 +36,9 @@ def _parameters(context: click.Context, option: click.Parameter, given: tuple[st
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("files", nargs=-1, required=True, type=GivenPath(str))
 @click.option(
-    "--old", multiple=True, type=click.Path(),
+    "--old", multiple=True, type=GivenPath(str),
     help="File or directory with what was there before FILES; may be repeated.",
 )  # fmt: skip
 @policy_option()

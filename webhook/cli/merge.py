@@ -11,6 +11,7 @@ from webhook.cli import fail
 from webhook.cli.options import verbose_option
 from webhook.cli.output import write
 from webhook.cli.reporting import Wanted, end, format_options
+from webhook.cli.types import GivenPath
 from webhook.documents.files import STANDARD_INPUT
 from webhook.errors import ReportRefused
 from webhook.report.merging import merged
@@ -18,7 +19,7 @@ from webhook.report.tally import Tally
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=GivenPath())
 @format_options
 @verbose_option
 def merge(files: tuple[Path, ...], wanted: Wanted) -> None:

@@ -16,6 +16,7 @@ from webhook.cli.options import namespaces_option, period_options, policy_option
 from webhook.cli.output import write
 from webhook.cli.reporting import Wanted, empty_option, format_options, head, nothing
 from webhook.cli.shard import shard_option
+from webhook.cli.types import GivenPath
 from webhook.errors import MalformedGlob, PolicyRefused, WorkerLost
 from webhook.globs import Glob
 from webhook.policy import load
@@ -29,7 +30,7 @@ from webhook.shard import Shard
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("files", nargs=-1, required=True, type=GivenPath(str))
 @policy_option()
 @period_options
 @namespaces_option

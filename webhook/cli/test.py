@@ -25,7 +25,7 @@ _FORMATS: Final = {"table": table, "json": as_json, "junit": as_junit}
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path())
+@click.argument("paths", nargs=-1, type=GivenPath(str))
 @click.option(
     "--policy", "-p", "policies", multiple=True, type=GivenPath(),
     help="Policy file or directory to test instead of those that the tests name; may be repeated.",

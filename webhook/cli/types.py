@@ -11,18 +11,18 @@ import click
 
 from webhook.text import quoted
 
-_DURATION: Final = re.compile(r"(\d{1,6})([smhdw]?)")
+_DURATION: Final = re.compile(r"([0-9]{1,6})([smhdw]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 # RFC 3339, its offset optional, and a date alone.
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)?)?")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 
 
 class GivenPath(click.Path):
     """A path that is not empty: `Path("")` would be the working directory."""
 
-    def __init__(self, *, dir_okay: bool = True, allow_dash: bool = False) -> None:
-        """Take paths as `click.Path` does."""
-        super().__init__(dir_okay=dir_okay, allow_dash=allow_dash, path_type=Path)
+    def __init__(self, path_type: type[str | Path] = Path, *, dir_okay: bool = True) -> None:
+        """Take paths as `click.Path` does, and pass them on as a `path_type`."""
+        super().__init__(dir_okay=dir_okay, allow_dash=True, path_type=path_type)
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None

@@ -43,7 +43,7 @@ _VERDICTS: Final = {ALLOW: "allowed", DENY: "refused"}
 @click.argument("before", metavar="A", type=GivenPath())
 @click.argument("after", metavar="B", type=GivenPath())
 @click.option(
-    "--against", multiple=True, type=click.Path(allow_dash=True),
+    "--against", multiple=True, type=GivenPath(str),
     help="Records (level request), AdmissionReviews and manifests to judge by both: a file, a directory, - for "
     "standard input; cluster for a live one; may be repeated.",
 )  # fmt: skip
