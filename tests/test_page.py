@@ -517,7 +517,9 @@ def test_and_more(
     show: Show, namespaces: int, summary: str | None, hidden: int, note: str | None, *, scripts: bool
 ) -> None:
     """The names that a chart has no room for are shown on request, also without a script, and are filters like the others."""
-    outcomes = [_outcome(number, namespace=f"team-{number}", verdict=DENY, before=ALLOW) for number in range(namespaces)]
+    outcomes = [
+        _outcome(number, namespace=f"team-{number}", verdict=DENY, before=ALLOW) for number in range(namespaces)
+    ]
     page = show(_written(outcomes), java_script_enabled=scripts)
     more = page.locator("#chart-namespace ~ details")
     if summary is None:
