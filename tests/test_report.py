@@ -186,7 +186,7 @@ def test_table(head: Header, outcomes: list[Outcome]) -> None:
         '  sets /spec to {"x": 1}',
         "prod/three: allowed (exempt: sre)",
         "  audit: spec.tags[1].annotations: it is there (rule quiet)",
-        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 1 warn, 2 audit; passed over: 1; unusable: 1",
+        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 1 warn, 2 audit; passed over: 1 (Service of v1: 1); unusable: 1",
     ]
     before = replace(outcomes[1], before=DENY)
     assert "prod/two: allowed (was refused)" in re.sub("\x1b\\[[0-9]*m", "", _written("table", head, before))

@@ -182,9 +182,9 @@ def test_required_fields(parts: tuple[str | int, ...]) -> None:
         (("tag", "importPolicy"), [], "Invalid value: []: expected an object"),
         (("tag", "generation"), True, "Invalid value: true: expected a 64-bit integer"),
         (("tag", "generation"), 2**63, f"Invalid value: {2**63}: expected a 64-bit integer"),
-        (("tag", "annotations"), {"a": 1}, 'Invalid value: {"a": 1}: expected a map of strings to strings'),
+        (("tag", "annotations"), {"a": 1}, 'Invalid value: {"a": 1}: expected a map of strings to strings; quote the values, so that YAML reads them as strings'),
         (("tag", "from", "name"), "", "Required value"),
-        (("tag", "from", "name"), 3, "Invalid value: 3: expected a string"),
+        (("tag", "from", "name"), 3, "Invalid value: 3: expected a string; quote it, so that YAML reads it as a string"),
         (
             ("tag", "from", "kind"), "ImageStream",
             "Unsupported value: \"ImageStream\": valid values are 'DockerImage', 'ImageStreamTag', 'ImageStreamImage'",

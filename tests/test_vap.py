@@ -367,7 +367,7 @@ def test_the_sentence() -> None:
         ("schema: {}", "the API server holds it itself"),
         ("expression: {validations: [{expression: tag.scheduled}]}", "it reads `tag`, which only the webhook makes"),
         ("expression: {validations: [{expression: 'request.uid != \"\"'}]}", "it reads what the API server's `request` has not"),
-        ("expression: {validations: [{expression: 'math.abs(1) == 1'}]}", "it calls abs"),
+        ("expression: {validations: [{expression: 'math.abs(1) == 1'}]}", "it calls math.abs"),
     ],
 )  # fmt: skip
 def test_what_is_left(rule: str, reason: str) -> None:

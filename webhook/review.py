@@ -4,12 +4,14 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 
 from webhook.documents.strict import DECODER
 from webhook.errors import MalformedReview
+from webhook.limits import too_large, too_many
 from webhook.model import Decision, Finding, Mode, PatchOp, Reason, Review, User
 from webhook.schemas.review import AdmissionReview
 from webhook.text import cut, joined, more, printable
@@ -34,8 +36,10 @@ def decode(body: bytes, doors: Collection[str]) -> Review:
         doors: the resources of image.openshift.io/v1 that are known, subresources after a slash.
 
     Raises:
-        MalformedReview: `body` is not an AdmissionReview of a known resource.
+        MalformedReview: `body` is not an AdmissionReview of a known resource, or larger than one can be.
     """
+    if why := too_large(body):
+        raise MalformedReview(why, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return of_document(parse(body), doors)
 
 
@@ -53,6 +57,8 @@ def of_document(document: Any, doors: Collection[str]) -> Review:
         wrong = "; ".join(f"{fault.field or 'body'}: {fault.message}" for fault in _REVIEW.faults(document)[:8])
         raise MalformedReview(f"expected an AdmissionReview: {wrong}", uid=_uid(document))
     request: Mapping[str, Any] = document["request"]
+    if why := too_many(request):
+        raise MalformedReview(why, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _uid(document))
     return Review(
         version=document["apiVersion"],
         uid=request["uid"],

@@ -50,7 +50,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def without_credentials(value: str) -> str:
     """Return `value` with `…` in place of each user and password before an `@`, whatever the password holds."""
-    return _TOKEN.sub(_bare, value) if "@" in value else value
+    return _TOKEN.sub(_bare, value) if "@" in value and _AT.search(value) else value
 
 
 def _bare(match: re.Match[str]) -> str:
@@ -128,5 +128,6 @@ def counted(number: int, noun: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the one of `known` that is most like `word`, "" if none is much like it."""
-    return next(iter(get_close_matches(word[:_LONGEST_WORD], list(known), n=1)), "")
+    """Return the one of `known` that is most like `word`, whatever their case, "" if none is much like it."""
+    folded = {each.casefold(): each for each in known}
+    return next((folded[each] for each in get_close_matches(word[:_LONGEST_WORD].casefold(), folded, n=1)), "")

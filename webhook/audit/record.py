@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -52,7 +53,7 @@ def tags(decision: Decision, most: int | None = None) -> Tags:
             "from": _source(change.old) if change.old else None,
             "to": _source(change.new) if change.new else None,
         }
-        for change in decision.tags[:most]
+        for change in islice(decision.tags, most)
     ]
 
 
@@ -115,9 +116,9 @@ def annotations(decision: Decision, judged: Tags, policy: Policy) -> dict[str, s
     """Return the annotations for the API server's audit log: who pointed which tag from where to where, and why not."""
     found = {"policy": str(policy)}
     if judged:
+        total = len(decision.tags)
         for key in ("tag", "from", "to"):
-            texts = (tag[key] or "" for tag in judged)
-            found[key] = joined(texts, len(decision.tags), ", ", _LONGEST)
+            found[key] = joined((tag[key] or "" for tag in judged), total, ", ", _LONGEST)
     if (lookup := _lookup(decision)) is not None:
         found["lookupPolicy"] = f"local: {json.dumps(lookup[0])} to {json.dumps(lookup[1])}"
     if decision.exemption is not None:

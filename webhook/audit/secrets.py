@@ -44,6 +44,7 @@ _KEYS: Final[Mapping[str, _Holds]] = MappingProxyType(
     }
 )  # fmt: skip
 _JSON: Final = re.compile(r'\s*[{\["]')
+_OPENING: Final = frozenset('{["')
 _STEMS: Final = ("env", "pass", "token", "secret", "auth", "cred", "key", "cmd", "args", "\\u")
 _SEPARATORS: Final = str.maketrans("", "", "-_.")
 _LONGEST_KEY: Final = 32  # characters of a key that can be one of ours
@@ -62,32 +63,52 @@ def redacted(value: Any) -> Any:
     return _redacted(value, _Holds.NOTHING, 0)
 
 
-@lru_cache(1_024)
 def _holds(key: str) -> _Holds:
     """Return what the value of `key` may hold."""
-    if len(key) > _LONGEST_KEY:
-        return _Holds.NOTHING
+    if key.isalnum() and key.islower():  # as most keys that are told apart by nothing but their number
+        return _KEYS.get(key, _Holds.NOTHING)
+    return _folded(key) if len(key) <= _LONGEST_KEY else _Holds.NOTHING
+
+
+@lru_cache(1_024)
+def _folded(key: str) -> _Holds:
     return _KEYS.get(key.translate(_SEPARATORS).lower(), _Holds.NOTHING)
 
 
 def _redacted(value: Any, holds: _Holds, depth: int) -> Any:
+    """Return `value` redacted; what holds no secret is itself, and is not copied."""
     if not isinstance(value, dict | list):
         return _scalar(value, holds, depth)
     if holds is _Holds.CREDENTIAL or depth >= _DEEPEST:
         return HIDDEN
-    if isinstance(value, list):
-        items: list[Any] = []
-        for each in value:
-            items.append(_redacted(each, holds, depth + 1))  # noqa: PERF401 - a comprehension is a frame for each level
-        return items
-    found: dict[str, Any] = {}
-    for key, each in value.items():
-        name = without_credentials(key) if "@" in key else key
-        if holds is _Holds.ENVIRONMENT:  # a map of variables, or one variable (core/v1, EnvVar)
-            found[name] = each if key == "name" and each.__class__ is str else HIDDEN
+    changed: Any = None
+    variables = holds is _Holds.ENVIRONMENT and isinstance(value, dict)  # by name, or one of them (core/v1, EnvVar)
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        below = _holds(key) if holds is _Holds.NOTHING and key.__class__ is str else holds
+        if below is _Holds.NOTHING and _is_plain(each):
+            continue
+        if variables:
+            bare = each if key == "name" and each.__class__ is str else HIDDEN
         else:
-            found[name] = _redacted(each, _holds(key) if holds is _Holds.NOTHING else holds, depth + 1)
-    return found
+            bare = _redacted(each, below, depth + 1)
+        if bare is not each:
+            changed = value.copy() if changed is None else changed
+            changed[key] = bare
+    return _without_keys(value if changed is None else changed)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether `value` is a number, a boolean, null or a string without credentials and JSON, as most are."""
+    if value.__class__ is not str:
+        return value.__class__ is not dict and value.__class__ is not list
+    return "@" not in value and value[:1] not in _OPENING and not value[:1].isspace()
+
+
+def _without_keys(value: Any) -> Any:
+    """Return `value` without credentials in its keys."""
+    if isinstance(value, dict) and "@" in "".join(value):
+        return {without_credentials(key): each for key, each in value.items()}
+    return value
 
 
 def _scalar(value: Any, holds: _Holds, depth: int) -> Any:

@@ -13,6 +13,7 @@ import click
 from webhook.cli.groups import Suggesting
 
 _COMMANDS: Final = {
+    "init": "webhook.cli.init:init",
     "serve": "webhook.cli.serve:serve",
     "check": "webhook.cli.check:check",
     "test": "webhook.cli.test:test",

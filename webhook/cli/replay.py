@@ -14,7 +14,7 @@ from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
 from webhook.cli.options import namespaces_option, period_options, policy_option
 from webhook.cli.output import write
-from webhook.cli.reporting import Wanted, format_options, head
+from webhook.cli.reporting import Wanted, empty_option, format_options, head, nothing
 from webhook.cli.shard import shard_option
 from webhook.cli.types import GivenPath
 from webhook.errors import MalformedGlob, PolicyRefused, WorkerLost
@@ -40,8 +40,17 @@ from webhook.shard import Shard
     help="Processes that judge.",
 )  # fmt: skip
 @shard_option
+@empty_option
 @format_options
-def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wanted: Wanted, **selected: Any) -> None:
+def replay(
+    files: tuple[str, ...],
+    policies: tuple[Path, ...],
+    workers: int,
+    wanted: Wanted,
+    *,
+    fail_on_empty: bool,
+    **selected: Any,
+) -> None:
     """Judge recorded decisions by another policy.
 
     Says what would be refused that was allowed, and the reverse. FILES hold records of level request, plain or gzip,
@@ -49,8 +58,8 @@ def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wan
     is judged as check judges it: the policy's defaults are applied to it before its rules judge. What mutate completed
     is completed again.
 
-    Exit code 0 where nothing would change, 1 where something would, 2 where a file or the policy cannot be used, or
-    where there is no record to judge. A part of several (--shard) ends with 0 instead of 1: merge says what all found.
+    Exit code 0 if nothing would change, 1 if something would, 2 if a file or the policy cannot be used. A part of
+    several (--shard) ends with 0 instead of 1: merge reports what all found.
     """
     try:
         policy, selection = load(*policies), _selection(**selected)
@@ -67,7 +76,7 @@ def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wan
             write(report, wanted.output)
     except WorkerLost as error:
         fail(str(error))
-    sys.exit(_ended(tally, remarks, selection.shard, wanted))
+    sys.exit(_ended(tally, remarks, selection.shard, wanted, failing=fail_on_empty))
 
 
 def _selection(
@@ -99,7 +108,7 @@ def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[in
         yield bar.update
 
 
-def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted) -> int:
+def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted, *, failing: bool) -> int:
     """Say what could not be used, and return the exit code."""
     for fault in remarks.faults:
         click.echo(str(fault), err=True)
@@ -117,6 +126,5 @@ def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted) -> int:
         wanting = "one that --since, --until, --namespace and --skip-dry-run do not leave out"
         if set(others) != {LEFT_OUT}:
             wanting = "records of level request (serve --record-level request)"
-        click.echo(f"no record was judged: expected {wanting}", err=True)
-        return 2
+        nothing(f"no record was judged: expected {wanting}", failing=failing)
     return wanted.code(found=bool(tally.changes.total()))

@@ -19,7 +19,7 @@ from webhook.model import Mode
 from webhook.policy import Policy
 from webhook.report import FORMATS, Format, table, writer
 from webhook.report.header import Header, header
-from webhook.report.outcome import DENY, ERROR, SKIP, Outcome
+from webhook.report.outcome import DENY, ERROR, SKIP, Origin, Outcome
 from webhook.report.tally import Tally
 from webhook.shard import Shard
 from webhook.text import printable
@@ -56,6 +56,9 @@ class Wanted:
     def code(self, *, found: bool) -> int:
         """Return the exit code of a command that could do its work, and has `found` what it looks for."""
         return 1 if found and not self.exit_zero else 0
+
+
+empty_option = click.option("--fail-on-empty", is_flag=True, help="End with 2 if nothing was evaluated.")
 
 
 def report_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -109,6 +112,13 @@ def emit(head: Header, outcomes: Iterable[Outcome], wanted: Wanted) -> Tally:
     return tally
 
 
+def nothing(message: str, *, failing: bool) -> None:
+    """Say that nothing was evaluated, and end with 2 if that is `failing`."""
+    click.echo(message, err=True)
+    if failing:
+        sys.exit(2)
+
+
 def end(tally: Tally, wanted: Wanted) -> None:
     """End with 2 where an input cannot be used, 1 where something is refused, else 0."""
     refused = tally.verdicts[DENY] or (wanted.fail_on_warn and tally.modes[str(Mode.WARN)])
@@ -120,7 +130,7 @@ def noting(outcomes: Iterable[Outcome], files: Collection[str]) -> Iterator[Outc
     silent: dict[str, list[str]] = {}
     judged: set[str] = set()
     for outcome in outcomes:
-        if outcome.verdict == SKIP:
+        if outcome.verdict == SKIP and not outcome.findings:
             silent.setdefault(outcome.origin.file, []).append(outcome.message)
         else:
             judged.add(outcome.origin.file)
@@ -133,5 +143,9 @@ def noting(outcomes: Iterable[Outcome], files: Collection[str]) -> Iterator[Outc
 def _said(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
     for outcome in outcomes:
         if outcome.verdict == ERROR:
-            click.echo(f"{printable(str(outcome.origin))}: {outcome.message}", err=True)
+            click.echo(f"{printable(str(outcome.origin))}: {outcome.message}".removeprefix(": "), err=True)
+        if outcome.verdict == SKIP:
+            for finding, mark in outcome.located():
+                at = Origin(outcome.origin.file, *(mark if mark.line else outcome.origin.mark))
+                click.echo(f"{printable(str(at))}: warning: {finding.message}", err=True)
         yield outcome

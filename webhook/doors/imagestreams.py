@@ -138,10 +138,15 @@ def _faults(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[Sche
     kept = {index for index, tag in enumerate(tags) if _named(tag) and stored.get(tag["name"], (0, None))[1] == tag}
     if not kept:
         return _SCHEMA.faults(new)
-    if _SCHEMA.accepts({**new, "spec": {**spec, "tags": [tag for at, tag in enumerate(tags) if at not in kept]}}):
-        return ()
-    paths = {_place(index).path for index in kept}
-    return tuple(fault for fault in _SCHEMA.faults(new) if reading.element(fault.field) not in paths)
+    left = [index for index in range(len(tags)) if index not in kept]
+    found = _SCHEMA.faults({**new, "spec": {**spec, "tags": [tags[index] for index in left]}})
+    # What is wrong is named where it is in `new`.
+    paths = {_place(at).path: _place(index).path for at, index in enumerate(left)} if found else {}
+    elements = [reading.element(fault.field) for fault in found]
+    return tuple(
+        replace(fault, field=paths.get(element, element) + fault.field[len(element) :])
+        for fault, element in zip(found, elements, strict=True)
+    )
 
 
 def _named(tag: Any) -> bool:

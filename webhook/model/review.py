@@ -13,13 +13,14 @@ class User:
     """Who sent the request (authentication.k8s.io/v1, UserInfo).
 
     Attributes:
-        known: what selects the user was asked about once: a stream may have thousands of tags, and a user groups.
+        known: which selectors of a policy select the user, a namespace and a stream: these are the same for all tags of
+            a review, of which there may be thousands.
     """
 
     name: str
     uid: str = ""
     groups: tuple[str, ...] = ()
-    known: dict[int, tuple[object, bool]] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[int, tuple[object, str, str, bool]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @quick

@@ -46,22 +46,23 @@ class Selector:
     def selects(self, change: Change, user: User, *, perhaps: bool = False) -> bool:
         """Whether `change`, asked for by `user`, has all of it; or perhaps has, where its tags are not named."""
         return (
-            (not self.namespaces or any_matches(self.namespaces, change.namespace))
+            self._selects_stream(change.namespace, change.stream, user)
             and (not self.tags or self._selects_tag(change, perhaps=perhaps))
-            and (not self.streams or any_matches(self.streams, change.stream))
             and (not self.doors or change.door.partition("/")[0] in self.doors)
-            and ((not self.users and not self.groups) or self._selects_user(user))
         )
 
-    def _selects_user(self, user: User) -> bool:
-        """Whether `user` is one of the users, and a member of one of the groups; found once for each user."""
+    def _selects_stream(self, namespace: str, stream: str, user: User) -> bool:
+        """Whether the namespace, the stream and the user are selected; found once for all tags of a stream."""
         known = user.known.get(id(self))
-        if known is None:
-            selected = (not self.users or any_matches(self.users, user.name)) and (
-                not self.groups or any(any_matches(self.groups, group) for group in user.groups)
+        if known is None or known[1] != namespace or known[2] != stream:
+            selected = (
+                (not self.namespaces or any_matches(self.namespaces, namespace))
+                and (not self.streams or any_matches(self.streams, stream))
+                and (not self.users or any_matches(self.users, user.name))
+                and (not self.groups or any(any_matches(self.groups, group) for group in user.groups))
             )
-            known = user.known[id(self)] = self, selected  # what is kept cannot lose its identity to another
-        return known[1]
+            known = user.known[id(self)] = self, namespace, stream, selected  # what is kept keeps its identity
+        return known[3]
 
     def _selects_tag(self, change: Change, *, perhaps: bool) -> bool:
         if not isinstance(change, TagChange):

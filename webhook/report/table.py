@@ -16,7 +16,7 @@ from webhook.report.columns import columns
 from webhook.report.header import Header
 from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP, Outcome
 from webhook.report.tally import Groups, Tally
-from webhook.text import printable
+from webhook.text import more, printable
 
 _VERDICTS: Final = {ALLOW: (_GREEN, "allowed"), DENY: (_RED, "refused")}
 _CHANGES: Final = {
@@ -128,12 +128,21 @@ def _group(title: str, groups: Groups) -> Iterator[str]:
         yield f"and {len(ranked) - len(shown):,} more"
 
 
+def _reasons(tally: Tally) -> str:
+    """Return how many were skipped for each of the most frequent reasons."""
+    ranked = sorted(tally.unjudged.items(), key=lambda each: (-each[1], each[0]))
+    shown = [f"{why}: {count:,}" for why, count in ranked[:_MOST_NAMES]]
+    if len(ranked) > len(shown):
+        shown.append(more(sum(count for _, count in ranked[len(shown) :])))
+    return f" ({'; '.join(shown)})" if shown else ""
+
+
 def _summary(tally: Tally) -> str:
     allowed, denied = tally.verdicts[ALLOW], tally.verdicts[DENY]
     counts = ", ".join(f"{tally.modes[str(mode)]} {mode}" for mode in _MODES)
     parts = [f"{allowed + denied} judged: {allowed} allowed, {denied} refused", f"findings: {counts}"]
     if skipped := tally.verdicts[SKIP]:
-        parts.append(f"passed over: {skipped}")
+        parts.append(f"passed over: {skipped}{_reasons(tally)}")
     if errors := tally.verdicts[ERROR]:
         parts.append(f"{_RED}unusable: {errors}{_RESET}")
     return "; ".join(parts)

@@ -8,13 +8,16 @@ As in the API server's decoder, null is the zero value of every type: a key that
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
 
 from webhook.model import Reason, SchemaFault
 from webhook.schemas.fields import REQUIRED, Checked, shown
 
+_MOST_WRONG: Final = (
+    100  # elements of a list that are explained: to load one takes a hundred times as long as to accept it
+)
 _REASONS: Final = {
     REQUIRED: Reason.REQUIRED,
     "Unsupported value": Reason.NOT_SUPPORTED,
@@ -29,12 +32,12 @@ class Part(Checked):
 
     def __init__(self, document: "Document", *, required: bool = False, data_key: str | None = None) -> None:
         super().__init__(required=required, data_key=data_key)
-        self._document = document
+        self.document = document
         self.accepts = document.accepts  # type: ignore[method-assign]
 
     def errors(self, value: Any) -> Any:
         """Return what the document says of `value`."""
-        return self._document.validate(value) if value.__class__ is dict else super().errors(value)
+        return self.document.validate(value) if value.__class__ is dict else super().errors(value)
 
 
 class Parts(Checked):
@@ -44,30 +47,41 @@ class Parts(Checked):
 
     def __init__(self, document: "Document", *, required: bool = False) -> None:
         super().__init__(required=required)
-        self._document = document
+        self.document = document
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is a list whose every element the document accepts."""
         if value.__class__ is not list:
             return False
-        accepts = self._document.accepts
+        accepts = self.document.accepts
         return all(accepts(item) for item in value)
 
     def errors(self, value: Any) -> Any:
-        """Return what the document says of each element that it does not accept, by index."""
+        """Return what the document says of each element that it does not accept, by index; of many of the first."""
         if value.__class__ is not list:
             return super().errors(value)
-        return {
-            index: self._document.validate(item)
-            if item.__class__ is dict
-            else [f"Invalid value: {shown(item)}: expected an object"]
-            for index, item in enumerate(value)
-            if not self._document.accepts(item)
-        }
+        found: dict[int | str, Any] = {}
+        for index, item in enumerate(value):
+            if self.document.accepts(item):
+                continue
+            if len(found) == _MOST_WRONG:
+                found["_schema"] = [f"Invalid value: more than {_MOST_WRONG} elements are wrong"]
+                break
+            wrong = [f"Invalid value: {shown(item)}: expected an object"]
+            found[index] = self.document.validate(item) if item.__class__ is dict else wrong
+        return found
 
 
 class Document(Schema):
-    """A schema of an object of the API: unknown fields are always taken, for Kubernetes adds fields."""
+    """A schema of an object of the API: unknown fields are always taken, for Kubernetes adds fields.
+
+    Attributes:
+        unchecked: the API's fields whose values are not checked.
+        names: all fields that the API has.
+        below: the documents of the fields that are objects or lists of objects.
+    """
+
+    unchecked: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
         """Nested schemas do not inherit this from each other, so it stands at the root of them all."""
@@ -80,6 +94,8 @@ class Document(Schema):
             field.data_key or name: field for name, field in self.load_fields.items() if isinstance(field, Checked)
         }
         self._keys = {name: field.data_key for name, field in self.load_fields.items() if field.data_key}
+        self.names = frozenset((*(field.data_key or name for name, field in self.load_fields.items()), *self.unchecked))
+        self.below = {name: field.document for name, field in checked.items() if isinstance(field, Part | Parts)}
         plain = type(self).contradictions is Document.contradictions
         self.accepts = _compiled(checked, None if plain else self.contradictions)  # type: ignore[assignment, method-assign]
 

@@ -62,7 +62,7 @@ def _report(form: str, policy: Policy | None, outcomes: Iterable[Outcome]) -> It
 def _summary(policy: Policy, linted: Linted) -> str:
     parts = (
         f"ok: {policy.name}",
-        counted(len(policy.rules), "rule"),
+        counted(len(policy.written), "rule"),
         counted(len(policy.defaults), "default"),
         counted(len(policy.exemptions), "exemption"),
         policy.digest,

@@ -1,0 +1,56 @@
+"""How much a review can hold; a larger one is answered before it costs anything.
+
+Everything in a review was stored by the API server, or is about to be: etcd takes requests of 1.5 MiB
+(etcd, --max-request-bytes), and a review carries an object twice. An image stream is the largest object of ours. In
+the review of an update, a tag takes up to 50 objects and lists: on each side 4 or 5 in `spec.tags`, 3 to 5 in
+`status.tags` with one item of history, and 13 in `managedFields`. Written by one manager in a small stream it takes 14.
+So two thousand tags with all of that, or seven thousand without, are 100,000 objects and lists. A tag of one object,
+as no API server sends it (it fills in two policies), costs the most of all shapes, so tags and items of history have a
+bound of their own. A member or an element takes 18 bytes of a real review or more, so 7 MiB hold 400,000.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+MOST_CONTAINERS: Final = 100_000  # objects and lists
+MOST_VALUES: Final = 400_000  # members of objects and elements of lists
+MOST_TAGS: Final = 16_384  # tags, images and items of history on one side of a review
+
+
+def too_large(body: bytes) -> str:
+    """Return why `body` cannot be a review, "" if it can be one; its bytes are counted and not parsed.
+
+    A bracket or a comma in a string counts too, as in last-applied-configuration.
+    """
+    for what, most, count in (
+        ("objects and lists", MOST_CONTAINERS, body.count(b"{") + body.count(b"[")),
+        ("values", MOST_VALUES, body.count(b",")),
+    ):
+        if count > most:
+            return f"expected a review with at most {most:,} {what}, got {count:,}"
+    return ""
+
+
+def too_many(request: Mapping[str, Any]) -> str:
+    """Return why `request` changes more than a review can, "" if it does not."""
+    for side in ("object", "oldObject"):
+        for path, count in _lists(request.get(side)):
+            if count > MOST_TAGS:
+                return f"request.{side}.{path}: expected at most {MOST_TAGS:,} elements, got {count:,}"
+    return ""
+
+
+def _lists(document: Any) -> Iterator[tuple[str, int]]:
+    """Yield the paths of what is evaluated one by one, and how many there are."""
+    spec, status = _field(document, "spec"), _field(document, "status")
+    for name in ("tags", "images"):
+        if isinstance(found := _field(spec, name), list):
+            yield f"spec.{name}", len(found)
+    if isinstance(tags := _field(status, "tags"), list):
+        yield "status.tags", len(tags)
+        histories = (_field(tag, "items") for tag in tags)
+        yield "status.tags[].items", sum(len(items) for items in histories if isinstance(items, list))
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
