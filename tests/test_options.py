@@ -35,8 +35,11 @@ def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 _ALL = dict(_commands(main))
+# A policy test names its own policy: a variable must not put another in its place.
 _OF_A_POLICY = [
-    path for path, command in _ALL.items() if {"policies", "policy"} & {each.name for each in command.params}
+    path
+    for path, command in _ALL.items()
+    if {"policies", "policy"} & {each.name for each in command.params} and path != ("test",)
 ]
 _WITH_PATHS = [("policy", "validate"), ("policy", "export")]
 

@@ -9,6 +9,7 @@ import click
 
 from webhook.cli import fail
 from webhook.cli.output import say
+from webhook.cli.types import GivenPath
 from webhook.errors import MalformedGlob
 from webhook.files import NewFile, write_all
 from webhook.scaffold import CI, NONE, Answers, Job, policy, tests
@@ -20,14 +21,14 @@ _GIT: Final = ".git"
 
 
 @click.command()
-@click.argument("directory", default=".", type=click.Path(path_type=Path))
+@click.argument("directory", default=".", type=GivenPath())
 @click.option(
     "--registry", "registries", metavar="GLOB", multiple=True,
     help="Registry or repository that tags may point at, such as quay.io/acme/**; may be repeated. Default: a "
     "suggestion that only warns.",
 )  # fmt: skip
 @click.option(
-    "--namespace", "namespaces", metavar="GLOB", multiple=True,
+    "--namespace", "-n", "namespaces", metavar="GLOB", multiple=True,
     help="Namespaces that the rules match, such as team-*; may be repeated. Default: all but those of the platform.",
 )  # fmt: skip
 @click.option(
