@@ -50,6 +50,9 @@ class Old:
             for piece in (piece for document in file.documents for piece in pieces(document, self.parameters)):
                 if piece.kind not in RESOURCES:
                     continue
+                if piece.problem:
+                    yield _outcome(piece, ERROR, f"{piece.field}: {piece.problem}", piece.field)
+                    continue
                 key = self._key(piece.value)
                 if key in self.objects:
                     yield _outcome(piece, ERROR, f"{'/'.join(key)} stands twice in what was before")

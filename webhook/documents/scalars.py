@@ -50,8 +50,8 @@ def resolve(text: str, *, own: bool = False) -> Scalar:
         return value
     if text[0] not in _NUMERIC:
         return text
-    plain = text if text[0] == "." else text.replace("_", "")
-    if (match := _INTEGER.fullmatch(plain)) and text[0] != ".":
+    plain = text.replace("_", "")
+    if match := _INTEGER.fullmatch(plain):
         return _integer(match)
     if not _FLOAT.fullmatch(plain):
         return text

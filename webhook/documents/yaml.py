@@ -1,6 +1,7 @@
 """YAML documents, and YAML written; the one room that knows the library."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import MappingProxyType
@@ -28,6 +29,7 @@ _TYPED: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
     }
 )
 _API: Final = "istag-webhook/"
+_BINARY: Final = "tag:yaml.org,2002:binary"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _BASE: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times faster, where it was built
 _DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -193,18 +195,19 @@ def _key(node: yaml.Node, *, own: bool) -> str | None:
     """Return the JSON key that `node` is, None if it cannot be one."""
     if not isinstance(node, yaml.ScalarNode):
         return None
-    try:
+    with suppress(ValueError):
         return key(_resolved(node, own=own))
-    except ValueError:
-        return None
+    return None
 
 
 def _resolved(node: yaml.Node, *, own: bool) -> Scalar:
-    """Return the value of a scalar: a date or a binary is a string to everybody who reads JSON.
+    """Return the value of a scalar: a date is a string to everybody who reads JSON.
 
     Raises:
         ValueError: it is a number that JSON cannot hold, or is not of the type that its tag names.
     """
+    if node.tag == _BINARY:
+        return b64decode(node.value).decode()
     types = _TYPED.get(node.tag, ())
     if node.tag != _PLAIN and not types:
         return str(node.value)
