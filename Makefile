@@ -11,7 +11,7 @@ SUPPLY := .supply/tools/bin
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
+.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ lint: .venv/dev  ## ruff, mypy, and the house's own rules
 
 browser:  ## install Debian's Chromium, as root; without one the tests of the page are skipped
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
+
+valgrind:  ## install Debian's Valgrind, as root, for make scaling
+	command -v valgrind || { apt-get update && apt-get install --yes --no-install-recommends valgrind; }
+
+scaling: .venv/dev valgrind  ## count the instructions of each sort of input at a size and at twice that: at most 2.3 times as many
+	$(BIN)/python tests/scaling.py
 
 bench: .venv/dev  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, an open load
 	$(BIN)/python tests/assets.py

@@ -4,9 +4,10 @@ Everything in a review was stored by the API server, or is about to be: etcd tak
 (etcd, --max-request-bytes), and a review carries an object twice. An image stream is the largest object of ours. In
 the review of an update, a tag takes up to 50 objects and lists: on each side 4 or 5 in `spec.tags`, 3 to 5 in
 `status.tags` with one item of history, and 13 in `managedFields`. Written by one manager in a small stream it takes 14.
-So two thousand tags with all of that, or seven thousand without, are 100,000 objects and lists. A tag of one object,
-as no API server sends it (it fills in two policies), costs the most of all shapes, so tags and items of history have a
-bound of their own. A member or an element takes 18 bytes of a real review or more, so 7 MiB hold 400,000.
+So two thousand tags with all of that, or seven thousand without, are 100,000 objects and lists. Tags and items of
+history cost the most, and each may be one object alone, so they have a bound of their own: of the 1.5 MiB that etcd
+takes, 16,384 tags leave 96 bytes to each. A member or an element takes 18 bytes of a real review or more, so 7 MiB hold
+400,000.
 """
 
 from collections.abc import Iterator, Mapping

@@ -50,7 +50,14 @@ def _escape(match: re.Match[str]) -> str:
 
 def without_credentials(value: str) -> str:
     """Return `value` with `…` in place of each user and password before an `@`, whatever the password holds."""
-    return _TOKEN.sub(_bare, value) if "@" in value and _AT.search(value) else value
+    return value if has_no_credentials(value) else _TOKEN.sub(_bare, value)
+
+
+def has_no_credentials(value: str) -> bool:
+    """Whether `value` has no `@`, or a digest's alone: most have none, so this is quick to tell."""
+    if "@" not in value:
+        return True
+    return value.count("@") == value.count("@sha256:") or _AT.search(value) is None
 
 
 def _bare(match: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.text import without_credentials
+from webhook.text import has_no_credentials, without_credentials
 
 HIDDEN: Final = "…"
 
@@ -81,34 +81,42 @@ def _redacted(value: Any, holds: _Holds, depth: int) -> Any:
         return _scalar(value, holds, depth)
     if holds is _Holds.CREDENTIAL or depth >= _DEEPEST:
         return HIDDEN
-    changed: Any = None
-    variables = holds is _Holds.ENVIRONMENT and isinstance(value, dict)  # by name, or one of them (core/v1, EnvVar)
-    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-        below = _holds(key) if holds is _Holds.NOTHING and key.__class__ is str else holds
+    if isinstance(value, list):
+        return _list(value, holds, depth)
+    changed: dict[str, Any] | None = None
+    for key, each in value.items():
+        below = _holds(key) if holds is _Holds.NOTHING else holds
         if below is _Holds.NOTHING and _is_plain(each):
-            continue
-        if variables:
+            bare = each
+        elif holds is _Holds.ENVIRONMENT:  # variables by name, or one of them (core/v1, EnvVar)
             bare = each if key == "name" and each.__class__ is str else HIDDEN
         else:
             bare = _redacted(each, below, depth + 1)
-        if bare is not each:
+        name = key if "@" not in key else without_credentials(key)
+        if bare is not each or name is not key:
             changed = value.copy() if changed is None else changed
-            changed[key] = bare
-    return _without_keys(value if changed is None else changed)
+            if name is not key:
+                del changed[key]
+            changed[name] = bare
+    return value if changed is None else changed
+
+
+def _list(value: list[Any], holds: _Holds, depth: int) -> list[Any]:
+    changed: list[Any] | None = None
+    for index, each in enumerate(value):
+        if holds is not _Holds.NOTHING or not _is_plain(each):
+            bare = _redacted(each, holds, depth + 1)
+            if bare is not each:
+                changed = value.copy() if changed is None else changed
+                changed[index] = bare
+    return value if changed is None else changed
 
 
 def _is_plain(value: Any) -> bool:
     """Whether `value` is a number, a boolean, null or a string without credentials and JSON, as most are."""
     if value.__class__ is not str:
         return value.__class__ is not dict and value.__class__ is not list
-    return "@" not in value and value[:1] not in _OPENING and not value[:1].isspace()
-
-
-def _without_keys(value: Any) -> Any:
-    """Return `value` without credentials in its keys."""
-    if isinstance(value, dict) and "@" in "".join(value):
-        return {without_credentials(key): each for key, each in value.items()}
-    return value
+    return has_no_credentials(value) and value[:1] not in _OPENING and not value[:1].isspace()
 
 
 def _scalar(value: Any, holds: _Holds, depth: int) -> Any:

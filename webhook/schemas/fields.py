@@ -87,12 +87,12 @@ class Choice(Checked):
 
     def __init__(self, *choices: str, required: bool = False) -> None:
         super().__init__(required=required)
-        self._choices = frozenset(("", *choices))
+        self.choices = frozenset(("", *choices))
         self.expected = ", ".join(f'"{choice}"' for choice in choices)  # type: ignore[misc]
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is one of the choices."""
-        return value.__class__ is str and value in self._choices
+        return value.__class__ is str and value in self.choices
 
     def errors(self, value: Any) -> str:
         """Return the sentence that names the supported values."""
