@@ -58,7 +58,8 @@ bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kop
 faults: .venv/dev  ## run the tests of faults, and write what they counted into tests/FAULTS.md
 	$(BIN)/pytest -q --measure $$(grep -o 'test_[a-z]*\.py::test_[a-z_0-9]*' tests/FAULTS.md | sort -u | sed 's|^|tests/|')
 
-fuzz: .venv/fuzz  ## fuzz each target of tests/fuzz.py for FUZZ_SECONDS, and keep what reached something new
+fuzz: .venv/fuzz  ## run ten thousand sequences of requests; fuzz each target of tests/fuzz.py for FUZZ_SECONDS
+	$(BIN)/pytest tests/test_state_machine.py -q -n 0 --hypothesis-profile fuzz
 	$(BIN)/python tests/fuzzing.py $(FUZZ_SECONDS) --keep
 
 mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and write to tests/MUTANTS.md what no test notices

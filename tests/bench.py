@@ -31,7 +31,8 @@ import click
 from flask import Flask, Response, request
 from gunicorn.app.base import BaseApplication
 
-from webhook.server import Listen, Served, run
+from webhook.server.application import Listen, run
+from webhook.server.worker import Served
 from webhook.tls import Serving, issue
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def serve(worker: str, which: str, port: int, directory: Path) -> None:
     def app() -> Flask:
         return null_app() if which == "null" else our_app("-", *_APPS[which])
 
-    if worker == "asgi":
+    if worker == "own":
         listen = Listen("127.0.0.1", port, 0, 1, 120, 0.0, 1, 7 * 2**20, 1.0)
         context = Serving(cert, key).context  # it is not renewed here
         run(
@@ -279,7 +280,7 @@ def round_(pid: int, port: int, directory: Path, body: bytes, path: str, seconds
 @main.command()
 @click.option("--rounds", default=5, show_default=True, help="Rounds of each server and body.")
 @click.option("--seconds", default=2.0, show_default=True, help="Seconds of a round.")
-@click.option("--worker", "workers", multiple=True, default=("gthread", "gevent", "asgi"), show_default=True)
+@click.option("--worker", "workers", multiple=True, default=("gthread", "gevent", "own"), show_default=True)
 def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
     """Print the table."""
     os.sched_setaffinity(0, {CORES[-1]})
@@ -304,7 +305,7 @@ def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
                 which: stack.enter_context(_server(worker, which, port, directory)) for which, port in ports.items()
             }
             for body_name, (body, path) in bodies.items():
-                if worker != "asgi" and body_name != _COMPARED:
+                if worker != "own" and body_name != _COMPARED:
                     continue
                 measured = {which: Measured() for which in ports}
                 for which, port in ports.items():

@@ -103,7 +103,7 @@ def peers(directory: Path, kubeconfig: Path, tools: Path) -> list[Peer]:
         Peer(
             "null Flask endpoint",
             "/validate",
-            [sys.executable, str(_ROOT / "tests" / "bench.py"), "serve", "asgi", "null", str(_PORT), str(directory)],
+            [sys.executable, str(_ROOT / "tests" / "bench.py"), "serve", "own", "null", str(_PORT), str(directory)],
             worker=True,
         ),
         Peer(f"istag-webhook {version('istag-webhook')}", "/validate", ours, worker=True),

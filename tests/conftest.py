@@ -27,6 +27,7 @@ from webhook.policy import Policy, load
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fuzz", settings.get_profile("untimed"), max_examples=10_000)
 settings.load_profile("untimed")
 
 

@@ -28,6 +28,7 @@ from webhook.documents import read, yaml
 from webhook.errors import MalformedGlob, MalformedReference, MalformedReview, PolicyRefused
 from webhook.globs import Glob, Index, ReferenceGlob
 from webhook.policy import load
+from webhook.policy.lint.reported import lint
 from webhook.reference import ImageReference
 from webhook.registry import canonical_registry, joined
 from webhook.review import decode, encode, operation, parse
@@ -253,7 +254,7 @@ def _reference_glob(pattern: str, text: str) -> None:
 
 
 def policy(data: bytes) -> None:
-    """A file is a policy that judges, with the same digest each time, or is refused with printable faults that say where."""
+    """A file is a policy that judges, with the same digest each time and warnings with a place, or is refused with printable faults that say where."""
     with tempfile.NamedTemporaryFile(suffix=".yaml", dir=_fast()) as file:
         file.write(data)
         file.flush()
@@ -268,6 +269,10 @@ def policy(data: bytes) -> None:
                 assert _shown(fault)
             return
         assert load(path).digest == found.digest
+    for warning in lint(found).warnings:
+        assert warning.fault.where == file.name
+        assert warning.fault.line
+        assert _shown(warning.fault)
     review = decode(MADE["answers"]()[0], doors.DOORS)
     admission.validate(review, found)
     admission.mutate(review, found)

@@ -84,6 +84,7 @@ ROWS: Final[dict[str, list[Row]]] = {
     ],
     "implicit-existing": [
         Row("enforced", "{rules: [{name: a, pin: {digest: true}}, {name: b, mode: enforce, immutable: {}}]}", ("rules[0]", "rules[1]")),
+        Row("scans-only", "{rules: [{name: a, signatures: {}}]}"),
         Row("explicit", "{rules: [{name: a, existing: audit, pin: {digest: true}}, {name: b, mode: warn, pin: {digest: true}}]}"),
     ],
     "empty-match": [
@@ -106,6 +107,7 @@ ROWS: Final[dict[str, list[Row]]] = {
     ],
     "shadowed-entry": [
         Row("twice", "{rules: [{name: a, pin: {digest: true}}, {name: b, pin: {digest: true}}]}", ("rules[1]",)),
+        Row("in-another-order", "{rules: [{name: a, registries: {deny: [a.io, b.io]}}, {name: b, registries: {deny: [b.io, a.io]}}]}", ("rules[1]",)),
         Row("three", "{rules: [{name: a, pin: {digest: true}}, {name: b, pin: {digest: true}}, {name: c, pin: {digest: true}}]}", ("rules[1]", "rules[2]")),
         Row("weaker", "{rules: [{name: a, mode: warn, pin: {digest: true}}, {name: b, pin: {digest: true}}]}", ("rules[0]",)),
         Row("narrower", "{rules: [{name: a, match: {tags: [live, v1]}, pin: {digest: true}}, {name: b, match: {tags: ['v*', live]}, pin: {digest: true}}]}", ("rules[0]",)),

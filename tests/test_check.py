@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from assets import kubectl
@@ -95,7 +96,7 @@ def test_refuses(tmp_path: Path) -> None:
     lines = [line.removeprefix(f"{path}:") for line in done.output.splitlines() if not line.startswith(" ")]
     assert lines == [
         "1: prod/app:live: allowed", "7: prod/app:live: refused", "18: prod/app:live: allowed",
-        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 0 warn, 3 audit; passed over: 1",
+        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 0 warn, 3 audit; passed over: 1 (Service of v1: 1)",
     ]  # fmt: skip
     assert (
         f"  enforce: {path}:12:18: tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
@@ -225,7 +226,7 @@ def test_old_of_every_kind(tmp_path: Path) -> None:
 
 
 def test_directories(tmp_path: Path) -> None:
-    """A directory is searched to its depth, in the order of names; what is hidden or none of ours is passed over."""
+    """A directory is searched to its depth, in the order of names; .git is not, and what is none of ours is skipped."""
     for name, text in {
         "b/deep/tag.yml": _INSECURE, "a.yaml": _MANIFEST, "c.json": json.dumps(review_of(docker("nginx:1"))),
         "values.yaml": "replicas: 3\n", "empty.yaml": "", "notes.txt": "not: [yaml", ".git/x.yaml": "not: [yaml",
@@ -238,7 +239,7 @@ def test_directories(tmp_path: Path) -> None:
         f"{tmp_path}/a.yaml:1: prod/app:live: allowed",
         f"{tmp_path}/c.json:1: app/app:live: allowed",
         f"{tmp_path}/b/deep/tag.yml:1: prod/app:live: refused",
-        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 0 warn, 3 audit; passed over: 3",
+        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 0 warn, 3 audit; passed over: 3 (no Kubernetes object: 2; it holds no object: 1)",
     ]
     assert done.exit_code == 1
 
@@ -266,7 +267,7 @@ def test_a_file_with_nothing_for_us(tmp_path: Path, text: str, said: str) -> Non
     [
         ("", ": expected a review or a manifest, got nothing"),
         ("{", ":1: expected JSON: Expecting property name enclosed in double quotes"),
-        ("a: [", ":1: expected YAML: did not find expected node content"),
+        ("a: [", ":1: expected YAML: the [ that opens here is not closed; expected ], the text ends"),
         ("a: 1\n", ":1: expected a Kubernetes object, with apiVersion and kind"),
         ("- a\n", ":1: expected a Kubernetes object, with apiVersion and kind"),
         ("\n\nplain", ":3: expected a Kubernetes object, with apiVersion and kind"),
@@ -283,7 +284,7 @@ def test_a_file_with_nothing_for_us(tmp_path: Path, text: str, said: str) -> Non
         ('{"kind":"AdmissionReview"}', ":1: expected an AdmissionReview: apiVersion: "),
         (
             '{"kind":"AdmissionReview","kind":"AdmissionReview"}',
-            ':1: expected JSON: the key "kind" stands twice in one object',
+            ":1: kind: the key stands twice; expected it once",
         ),
         (_MANIFEST + "tag: {}\n", ":6: tag: the key stands twice; expected it once"),
     ],
@@ -304,7 +305,7 @@ def test_unusable(tmp_path: Path, tag: Path, text: str | bytes, sentence: str) -
     ("text", "sentence"),
     [
         ("", ": expected a review or a manifest, got nothing"),
-        ("a: [", ":1: expected YAML: did not find expected node content"),
+        ("a: [", ":1: expected YAML: the [ that opens here is not closed; expected ], the text ends"),
         (f"{_MANIFEST}---\n{_MANIFEST}", ":7: ImageStreamTag/prod/app:live stands twice in what was before"),
     ],
     ids=["empty", "yaml", "twice"],
@@ -399,6 +400,18 @@ def test_colours(tag: Path) -> None:
     assert {where: b"\x1b[32mallowed\x1b[0m" in done.stdout for where, done in said.items()} == {
         "pipe": False, "terminal": True, "none": False,
     }  # fmt: skip
+
+
+def test_a_table_on_a_terminal(tag: Path) -> None:
+    """A terminal is shown aligned columns in its width; a pipe a line for each finding, which tools can read."""
+    program = str(Path(sys.executable).with_name("istag-webhook"))
+    command, wide = ["script", "-qec", f"{program} check {tag.name}", "/dev/null"], {**os.environ, "COLUMNS": "250"}
+    shown = subprocess.run(command, capture_output=True, check=True, text=True, env=wide, cwd=tag.parent).stdout
+    head, *rows = click.unstyle(shown).splitlines()
+    assert head.split() == ["VERDICT", "MODE", "TAG", "RULE", "PLACE", "MESSAGE"]
+    assert rows[0].split()[:3] == ["allowed", "audit", "prod/app:live"]
+    assert rows[0].index("tag.from.name: ") == head.index("MESSAGE")
+    assert _run(tag).stdout.startswith(f"{tag}:1: prod/app:live: allowed\n  audit: {tag}:")
 
 
 def test_output(tmp_path: Path, tag: Path) -> None:

@@ -172,7 +172,7 @@ _REPOSITORY = "spec.dockerImageRepository"
             stream_of(tag_of(_APP, name="other"), dockerImageRepository="quay.io/b/c"), stream_of(tag_of(_APP, name="other")),
             [], id="another-tag",
         ),
-        pytest.param(stream_of(tag_of(_APP), dockerImageRepository="quay.io/b/c"), None, [], id="a-new-stream"),
+        pytest.param(stream_of(tag_of(_APP), dockerImageRepository="quay.io/b/c"), None, [f"fixed {_REPOSITORY}"], id="a-new-stream"),
         pytest.param(
             stream_of(tag_of(_APP), dockerImageRepository="quay.io/b/c"), stream_of(tag_of(_APP), dockerImageRepository="quay.io/b/c"),
             [], id="stays",
@@ -230,7 +230,7 @@ _FIRST, _SECOND = "secure spec.images[0].importPolicy.insecure", "secure spec.im
             [_FIRST], id="of-the-repository",
         ),
         pytest.param(
-            import_review(imported("quay.io/a/c:1", None, **_LOOSE), imported("quay.io/a/b:1")), [], id="of-another-repository",
+            import_review(imported("quay.io/a/c:1", None, **_LOOSE), imported("quay.io/a/b:1")), [_FIRST], id="of-another-repository",
         ),
         pytest.param(
             import_review(imported("docker.io/a/b:1", None, **_LOOSE), imported("quay.io/a/b:1")), [], id="of-another-registry",
@@ -238,8 +238,8 @@ _FIRST, _SECOND = "secure spec.images[0].importPolicy.insecure", "secure spec.im
         pytest.param(import_review(imported("quay.io/a/b:1", None, **_LOOSE)), [], id="that-sets-no-tag"),
     ],
 )  # fmt: skip
-def test_an_insecure_import_of_a_repository(document: dict[str, Any], denied: list[str]) -> None:
-    """The importer fetches all images of a repository the same way, so one that is insecure makes all of them so."""
+def test_an_insecure_import_from_a_registry(document: dict[str, Any], denied: list[str]) -> None:
+    """The importer tries a registry once in a request, so one insecure image makes all others from there insecure."""
     assert _denied(document, _SECURE) == denied
 
 

@@ -83,7 +83,7 @@ def test_lines_are_an_editor_s(end: str, other: str) -> None:
     assert (faults, [found.line(path) for path in ("a", "b", "c.d")]) == ([], [1, 2, 3])
     for body in (f'a: "x{other} y"{end}b: [1, {{]{end}{end}', f'a: "x{other} y"{end}b: 0x{end * 2}c: [}}', f"{{{end}x"):
         _, (fault,) = read("a", body.encode())
-        assert (fault.where, fault.line) == ("a", 4 if "c:" in body else 2)
+        assert (fault.where, fault.line) == ("a", 4 if "c:" in body else 1 if body[0] == "{" else 2)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_columns(text: str, path: str, place: str) -> None:
     ("text", "place"),
     [
         ("a:\n\tb: 1", "x:2:1"), ("a: 1\nb: 2\n  a: 3", "x:3:4"), ("a: 1\n c: 2", "x:2:3"), ("a: {b: 1, b: 2}", "x:1:11"),
-        ('{"a": 1,\n  x}', "x:2:3"), ('{"a": 1}\n {"b": NaN}', "x:2:2"), ("a: 1\nb: \x00", "x:2:4"), ("a: .nan", "x:1:4"),
+        ('{"a": 1,\n  "x"; 1}', "x:2:6"), ('{"a": 1}\n {"b": NaN}', "x:2:2"), ("a: 1\nb: \x00", "x:2:4"), ("a: .nan", "x:1:4"),
         (b"\xff", "x"), ("a: &a\n  b: *a", "x:1"),
     ],
     ids=["tab", "indent", "map", "twice", "json", "second-json", "nul", "nan", "utf-8", "alias"],
@@ -165,17 +165,17 @@ def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
     [
         (b"a: \xff", "x: expected UTF-8: byte 3 is not"),
         (b"a: 1\nb: \x00", "x:2: expected YAML: control characters are not allowed (U+0000)"),
-        (b"a:\n\tb: 1", "x:2: expected YAML: found character that cannot start any token"),
+        (b"a:\n\tb: 1", "x:2: expected YAML: found a tab; indent with spaces"),
         (b"a: 1\nb: 2\na: 3", "x:3: a: the key stands twice; expected it once"),
         (b'"a\\e[m": 1\n"a\\e[m": 2', "x:2: a\\x1b[m: the key stands twice; expected it once"),
         (b"a: .nan", "x:1: a: expected a value, got .nan"),
         (b"a: 123456789012345678901234567890", "x:1: a: expected a value, got 123456789012345678901234567890"),
         (b"? [a]\n: 1", "x:1: expected a string as key"),
         (b"a: &a\n  b: *a", "x:1: the YAML is nested too deeply"),
-        (b"[" * 5_000, "x:1: expected YAML: exceeded maximum nesting depth"),
-        (b'{"a": 1,\n}', "x:2: expected JSON: Expecting property name enclosed in double quotes"),
+        (b"[" * 5_000, "x:1: expected YAML: it is nested too deeply"),
+        (b'{"a": 1,\n"b"; 2}', "x:2: expected JSON: Expecting ':' delimiter"),
         (b'{"a": 1}\n{"b": NaN}', "x:2: expected JSON: NaN is not a number"),
-        (b'{"a": 1, "a": 2}', 'x:1: expected JSON: the key "a" stands twice in one object'),
+        (b'{"a": 1, "a": 2}', "x:1: a: the key stands twice; expected it once"),
         (b'{"a": "\\ud800"}', "x:1: cannot be written as JSON: str is not valid UTF-8: surrogates not allowed"),
         (b'{"a":' * 5_000, "x:1: the JSON is nested too deeply"),
     ],
@@ -245,10 +245,10 @@ def test_faults_end() -> None:
 
 def test_the_first_merge_wins() -> None:
     """A merged map shows its keys where they are written; its own win, and then the first that is merged."""
-    text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  x: 3\n"
+    text = "a: &a {w: 1, x: 1}\nb: &b {x: 2, z: 2}\nc:\n  <<: [*a, *b]\n  w: 3\n"
     (document,), faults = read("x", text.encode())
-    assert (faults, document.value["c"]) == ([], {"x": 3, "y": 1, "z": 2})
-    assert [document.line(f"c.{key}") for key in "xyz"] == [5, 1, 2]
+    assert (faults, document.value["c"]) == ([], {"w": 3, "x": 1, "z": 2})
+    assert [document.line(f"c.{key}") for key in "wxz"] == [5, 1, 2]
 
 
 def test_large_yaml_is_refused_before_it_is_read() -> None:

@@ -290,3 +290,17 @@ def test_the_description_says_nothing_to_the_engine() -> None:
     review = decoded(review_of(docker("busybox")))
     assert plain.digest != described.digest
     assert admission.validate(review, plain) == admission.validate(review, described)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "PreserveOriginal", "digest", "no ports, labels or environment", "oc new-app", "Storage", "cluster-wide `Legacy`",
+        "spec.imageStreamImportMode", "image.config.openshift.io/cluster", "delete this entry", "istag-webhook/keep: importMode",
+    ],
+)  # fmt: skip
+def test_the_shipped_policy_says_what_it_changes(fact: str) -> None:
+    """`policy explain --shipped` says what importing every architecture changes, and how to turn it off."""
+    done = CliRunner().invoke(main, ["policy", "explain", "--shipped"])
+    assert done.exit_code == 0
+    assert fact in done.stdout

@@ -73,7 +73,7 @@ def test_warnings_are_printed() -> None:
     done = _run("validate", "-", given=_SIGNED)
     summary, warning = done.stdout.splitlines()
     assert warning == f"-:8:7: warning: spec.rules[0].signatures: {_SENTENCE} (warning nothing-to-evaluate)"
-    assert summary.startswith("ok: test, 2 rules, 0 defaults, 0 exemptions, sha256:")
+    assert summary.startswith("ok: test, 1 rule, 0 defaults, 0 exemptions, sha256:")
     assert summary.endswith(", 1 warning")
     assert (done.exit_code, done.stderr) == (0, "")
     failed = _run("validate", "--fail-on-warn", "-", given=_SIGNED)

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,7 +20,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from webhook.logs import Formatter, configure
+from webhook.logs import configure
+from webhook.logs.lines import Formatter
+from webhook.logs.text import TextFormatter
 
 # Forks processes that share one standard error; argv: processes, lines of each.
 _WORKERS = """
@@ -55,13 +58,13 @@ log.info("last")
 
 
 @contextmanager
-def _configured(level: str = "info") -> Iterator[io.StringIO]:
+def _configured(level: str = "info", form: str = "json") -> Iterator[io.StringIO]:
     """Send what is logged to a stream in memory, and to nobody else."""
     root = logging.getLogger()
     handlers, before = root.handlers[:], root.level
     stream = io.StringIO()
     try:
-        configure(level, stream)
+        configure(level, stream, form)
         yield stream
     finally:
         logging.captureWarnings(capture=False)
@@ -343,6 +346,27 @@ def test_any_text(message: str, name: str, uid: str, value: Any) -> None:
     assert line.isprintable()
     assert len(line) < 4_096
     assert json.loads(line, parse_constant=pytest.fail)["severity"] == "INFO"
+    text = TextFormatter().format(record)
+    assert text.isprintable()
+    assert re.match("[0-9]{2}:[0-9]{2}:[0-9]{2} INFO    ", text)
+
+
+def test_a_line_of_text() -> None:
+    """A line of text has the time, the severity, the message, the fields and an exception's stack trace."""
+    record = logging.makeLogRecord(
+        {"msg": "a %s", "args": ("b",), "levelname": "WARNING", "uid": "u-1", "n": [1], "s": "x y"}
+    )
+    assert TextFormatter().format(record)[9:] == 'WARNING a b uid=u-1 n=[1] s="x y"'
+    assert TextFormatter(colour=True).format(record).count("\x1b[0m") == 3
+    with _configured(form="text") as stream:
+        try:
+            _fail(ValueError("bad\n\x1bvalue"))
+        except ValueError:
+            logging.getLogger("x").exception("failed")
+    first, *trace = stream.getvalue().splitlines()
+    assert first.endswith(" ERROR   failed")
+    assert trace[0] == "Traceback (most recent call last):"
+    assert "\x1b" not in stream.getvalue()
 
 
 def test_lines_of_many_processes() -> None:

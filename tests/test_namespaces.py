@@ -38,14 +38,13 @@ def _documents(path: Path) -> list[Any]:
 
 
 def _policies() -> list[tuple[str, dict[str, Any]]]:
-    """The shipped policy, and each that a manifest holds in a ConfigMap."""
-    found = [("webhook/policy/default.yaml", _documents(_ROOT / "webhook" / "policy" / "default.yaml")[0])]
-    for path in _MANIFESTS:
-        for document in _documents(path):
-            for name, text in (document.get("data") or {}).items() if document.get("kind") == "ConfigMap" else ():
-                if name.endswith(".yaml") and "ImageTagPolicy" in text:
-                    found.append((f"{path.relative_to(_ROOT)}:{name}", yaml.safe_load(text)))
-    return found
+    """The shipped policy, and those of the manifests."""
+    return [
+        (str(path.relative_to(_ROOT)), document)
+        for path in (_ROOT / "webhook" / "policy" / "default.yaml", *_MANIFESTS)
+        for document in _documents(path)
+        if document.get("kind") == "ImageTagPolicy"
+    ]
 
 
 @pytest.mark.parametrize("policy", [pytest.param(policy, id=name) for name, policy in _policies()])

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openshift import comparison, recorded
+from openshift import comparison, controller, recorded
 from openshift.api import outcomes
 from openshift.objects import Document, Stream
 from openshift.server import Cluster, Outcome, Request, Rights
+from openshift.wanted import decode as decode_import
+from openshift.wanted import encode as encode_import
 from openshift.wire import encode_stream
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +35,27 @@ def test_recorded_sequences_come_out_alike(decade: int) -> None:
     """Code, reviews, answer and state of each recorded step are among the model's outcomes."""
     ours = [trace for number, trace in traces().items() if number // 10 == decade]
     assert [str(difference) for trace in ours for difference in comparison.differences(trace)] == []
+
+
+def test_the_controller_imports_what_it_imported() -> None:
+    """Each recorded request of the import controller is one that the model's controller sends."""
+    found = []
+    for trace in traces().values():
+        cluster = recorded.beginning(trace)
+        state: Document = {}
+        for step in trace["steps"]:
+            if step["user"] == "importer":
+                cluster = recorded.adopted(cluster, trace["namespace"], state)
+                stream = cluster.streams[trace["namespace"], step["body"]["metadata"]["name"]]
+                sent = [controller.wanted(stream), controller.scheduled(stream)]
+                found.append(spec_of_import(step["body"]) in [spec_of_import(body) for body in sent if body])
+            state = step["state"]
+    assert found == [True] * 40
+
+
+def spec_of_import(body: Document) -> Any:
+    """Leave of an import what it asks for, with its defaults."""
+    return encode_import(decode_import(body))["spec"]
 
 
 def test_the_recordings_are_whole() -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -123,7 +124,9 @@ def show(browser: Browser, tmp_path: Path, said: list[str]) -> Iterator[Show]:
     assert said == []
 
 
-_MANY: Final = [_outcome(number) for number in range(250)]
+_CHANGES: Final = ("newlyDenied", "newlyAllowed", "newlyCompleted")
+# In the order in which the page lists them.
+_MANY: Final = sorted((_outcome(number) for number in range(250)), key=lambda row: _CHANGES.index(row.change))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +148,7 @@ def test_without_a_script(show: Show, many: str) -> None:
     page = show(many, java_script_enabled=False)
     assert page.locator("h1").inner_text() == "134 more would be refused and 83 more would be allowed"
     assert [text.split("\n") for text in page.locator(".figure").all_inner_texts()] == [
-        ["134", "would be refused"], ["83", "would be allowed"], ["33", "would be completed otherwise"], ["250", "judged"],
+        ["134", "would be refused"], ["83", "would be allowed"], ["33", "would be mutated differently"], ["250", "judged"],
     ]  # fmt: skip
     assert page.locator("#chart-rule + ol .name").all_inner_texts() == ["ours", "old"]
     assert page.locator("#chart-namespace + ol .name").count() == 7
@@ -211,7 +214,7 @@ def test_filters_hold_together(show: Show, many: str) -> None:
         ("User", lambda row: row.user),
         ("Time", lambda row: row.time),
         ("Where", lambda row: row.origin.line),
-        ("Result", lambda row: ["newlyDenied", "newlyAllowed", "newlyCompleted"].index(row.change)),
+        ("Result", lambda row: _CHANGES.index(row.change)),
     ],
 )
 def test_sort(show: Show, many: str, column: str, key: Callable[[Outcome], Any]) -> None:
@@ -272,16 +275,36 @@ def test_details(show: Show) -> None:
     page = show(_written([outcome]))
     page.locator(".open-row").click()
     said = page.locator("tr.detail").inner_text()
-    now, then = said.split("What was said then")
+    now, then = said.split("Findings when it was decided")
     assert "break-glass: fire" in now
     assert "logs/a.log:4" in now
-    assert re.search(r"audit digest tag.from.name\s+has no digest\s+completes /tag/a = {\"b\":\"c\"}", now)
-    assert re.search(r"enforce old tag.from.name\s+was refused\s+completes /tag/z = 1", then)
+    assert "is set to DockerImage nginx:1" in now
+    assert re.search(
+        r"recorded by rule digest, field tag.from.name\s+has no digest\s+default sets /tag/a to {\"b\":\"c\"}", now
+    )
+    assert re.search(r"denied by rule old, field tag.from.name\s+was refused\s+default sets /tag/z to 1", then)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (None, "DockerImage a:1", "is set to DockerImage a:1"),
+        ("DockerImage a:1", "DockerImage b:2", "changes from DockerImage a:1 to DockerImage b:2"),
+        ("DockerImage a:1", None, "no longer points to DockerImage a:1"),
+        ("DockerImage a:1", "DockerImage a:1", "stays at DockerImage a:1"),
+        (None, None, "has no image"),
+    ],
+)
+def test_a_change_in_words(show: Show, before: str | None, after: str | None, words: str) -> None:
+    """The details say in a sentence what becomes of a tag."""
+    page = show(_written([_outcome(0, tags=({"path": "tag", "tag": "team-0/app:0", "from": before, "to": after},))]))
+    page.locator("tr.row").click()
+    expect(page.locator("tr.detail dd").first).to_have_text(words)
 
 
 def test_ten_thousand(show: Show) -> None:
     """With ten thousand rows a page of them is in the document at a time; searching, sorting and paging go on working."""
-    rows = [_outcome(number) for number in range(10_000)]
+    rows = sorted((_outcome(number) for number in range(10_000)), key=lambda row: _CHANGES.index(row.change))
     page = show(_written(rows))
     assert page.locator("#table tbody tr").count() == 100
     page.get_by_role("button", name="Next").click()
@@ -293,7 +316,7 @@ def test_ten_thousand(show: Show) -> None:
     assert _titles(page) == wanted[:100]
     page.locator("[name=q]").fill("")
     page.get_by_role("button", name="Where").dblclick()
-    _is_eventually(page.locator("tr.row .open-row").first, rows[-1].title)
+    _is_eventually(page.locator("tr.row .open-row").first, max(rows, key=lambda row: row.origin.line).title)
     assert page.locator("#table tbody tr").count() == 100
 
 
@@ -305,13 +328,27 @@ def test_more_than_a_page_holds(show: Show) -> None:
     assert "The page lists 10,000 of 10,050" in page.locator("#changes").inner_text()
 
 
-def test_what_is_listed_first() -> None:
-    """Where there is no room for all, what is refused or found is listed before what is simply allowed, in its order."""
-    listing = Listing(3)
-    for number, verdict in enumerate([ALLOW, DENY, ALLOW, ERROR, ALLOW, SKIP]):
-        listing.add(_outcome(number, verdict=verdict, before="", findings=(), patch=()))
-    assert [row["line"] for row in listing.rows()] == [2, 4, 6]
-    assert (listing.total, listing.left_out) == (6, 3)
+@pytest.mark.parametrize(("most", "lines"), [(9, [2, 7, 4, 3, 6, 1, 5]), (4, [2, 7, 4, 3]), (1, [2])], ids=str)
+def test_what_is_listed_first(most: int, lines: list[int]) -> None:
+    """Denied changes are first, allowed changes without a finding last; what has no room is of the lowest rank."""
+    listing = Listing(most)
+    for number, verdict in enumerate([ALLOW, DENY, ALLOW, ERROR, ALLOW, SKIP, DENY]):
+        warned = (_finding("digest", Mode.WARN),) if number == 2 else ()
+        listing.add(_outcome(number, verdict=verdict, before="", findings=warned, patch=()))
+    assert [row["line"] for row in listing.rows()] == lines
+    assert (listing.total, listing.left_out) == (7, 7 - len(lines))
+
+
+def test_denied_first(show: Show) -> None:
+    """The page lists denied changes first, wherever they were in the input; a column that is pressed goes before that."""
+    outcomes = [
+        _outcome(number, before="", patch=(), **({} if number in (120, 249) else {"verdict": ALLOW, "findings": ()}))
+        for number in range(250)
+    ]
+    page = show(_written(outcomes, "check"))
+    assert _titles(page)[:3] == [outcomes[120].title, outcomes[249].title, outcomes[0].title]
+    page.get_by_role("button", name="Where").click()
+    _is_eventually(page.locator("tr.row .open-row").first, outcomes[0].title)
 
 
 @pytest.mark.parametrize("hostile", _HOSTILE)
@@ -383,9 +420,11 @@ def test_print(show: Show, many: str) -> None:
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")], ids=str)
 def test_accessible(show: Show, width: int, scheme: str) -> None:
     """Axe finds no fault: names, roles, order, contrast; with a row open and the rules of the policy shown."""
-    page = show(_written(_MANY[:12]), "#row=logs/a.log:2", color_scheme=scheme, reduced_motion="reduce")
+    rows = [_outcome(number, namespace=f"team-{number}") for number in range(12)]
+    page = show(_written(rows), "#row=logs/a.log:2", color_scheme=scheme, reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": 900})
-    page.locator("details summary").click()
+    page.locator("details.rules summary").click()
+    page.locator("details.more summary").click()
     expect(page.locator("tr.detail")).to_be_visible()
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
@@ -412,6 +451,123 @@ def test_by_keyboard(show: Show, many: str) -> None:
     assert outline == "solid"
 
 
+def test_the_whole_row_opens(show: Show, many: str) -> None:
+    """A click anywhere on a row opens it and a second one closes it; a chevron turns, and the row stays in its place."""
+    page = show(many)
+    row = page.locator("tr.row").nth(5)
+    turned = "getComputedStyle(document.querySelectorAll('tr.row .chevron')[5]).transform"
+    closed = page.evaluate(turned)
+    page.locator("tr.row").nth(1).locator("td").last.click()
+    for cell in range(row.locator("td").count()):
+        row.locator("td").nth(cell).scroll_into_view_if_needed()
+        top = page.evaluate("document.querySelectorAll('tr.row')[5].getBoundingClientRect().top")
+        row.locator("td").nth(cell).click(position={"x": 4, "y": 4})
+        expect(row.locator(".open-row")).to_have_attribute("aria-expanded", "true")
+        expect(row.locator(".open-row")).to_be_focused()
+        controlled = row.locator(".open-row").get_attribute("aria-controls")
+        expect(page.locator("tr.row:nth-child(6) + tr.detail")).to_have_attribute("id", controlled or "nothing")
+        assert page.evaluate(turned) != closed
+        assert page.evaluate("document.querySelectorAll('tr.row')[5].getBoundingClientRect().top") == pytest.approx(
+            top, abs=1
+        )
+        row.locator("td").nth(cell).click(position={"x": 4, "y": 4})
+        expect(page.locator("tr.detail")).to_have_count(0)
+
+
+def test_text_of_a_row_can_be_selected(show: Show, many: str) -> None:
+    """Selecting the text of a row with the mouse does not open it."""
+    page = show(many)
+    cell = page.locator("tr.row td[data-key=user]").first
+    cell.scroll_into_view_if_needed()
+    box = cell.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 14, box["y"] + 18)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 44, box["y"] + 18, steps=4)
+    page.mouse.up()
+    assert str(page.evaluate("getSelection().toString()")) in "alice"
+    assert page.evaluate("getSelection().isCollapsed") is False
+    assert page.locator("tr.detail").count() == 0
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_rows_by_keyboard(show: Show, many: str, key: str) -> None:
+    """The arrow keys lead from row to row, and Enter or the space bar opens and closes one."""
+    page = show(many)
+    page.locator(".open-row").first.focus()
+    for press in ("ArrowUp", "ArrowDown", "ArrowDown", "ArrowUp"):
+        page.keyboard.press(press)
+    expect(page.locator(".open-row").nth(1)).to_be_focused()
+    page.keyboard.press(key)
+    expect(page.locator("tr.row:nth-child(2) + tr.detail")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".open-row").nth(2)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press(key)
+    expect(page.locator("tr.detail")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "summary", "hidden", "note"),
+    [(8, None, 0, None), (10, "and 2 more", 2, None), (250, "and 242 more", 200, "The page leaves out 42; the format json holds all.")],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
+def test_and_more(
+    show: Show, namespaces: int, summary: str | None, hidden: int, note: str | None, *, scripts: bool
+) -> None:
+    """The names that a chart has no room for are shown on request, also without a script, and are filters like the others."""
+    outcomes = [
+        _outcome(number, namespace=f"team-{number}", verdict=DENY, before=ALLOW) for number in range(namespaces)
+    ]
+    page = show(_written(outcomes), java_script_enabled=scripts)
+    more = page.locator("#chart-namespace ~ details")
+    if summary is None:
+        assert more.count() == 0
+        return
+    head = more.locator("summary")
+    assert head.inner_text().strip() == summary
+    expect(more.locator(".name").first).to_be_hidden()
+    head.focus()
+    page.keyboard.press("Enter")
+    assert head.inner_text().strip() == "show fewer"
+    assert more.locator(".name:visible").count() == hidden
+    assert more.locator(".note").all_inner_texts() == ([note] if note else [])
+    if scripts:
+        name = more.locator(".name").last.inner_text()
+        more.locator("button").last.click()
+        _is_eventually(page.locator("#found"), f"1 of {namespaces}")
+        assert page.locator("[name=namespace]").input_value() == name
+
+
+_LONG: Final = "/".join(f"directory-of-the-team-{number}" for number in range(8)) + "/" + "x" * 120
+
+
+@pytest.mark.parametrize("command", ["check", "replay"])
+@pytest.mark.parametrize("width", [320, 400, 1400])
+def test_long_paths_wrap(show: Show, command: str, width: int) -> None:
+    """A path, a name or a message of any length wraps, and is there whole: nothing is cut off or scrolls sideways."""
+    outcome = _outcome(
+        0, before="" if command == "check" else ALLOW, namespace=_LONG, name=_LONG, user=_LONG, origin=Origin(_LONG, 1),
+        message=_LONG, findings=(Finding(_LONG, Mode.ENFORCE, _LONG, _LONG),), patch=(PatchOp("add", _LONG, _LONG),),
+        exemption=Exemption(_LONG, _LONG), tags=({"path": "tag", "tag": _LONG, "from": None, "to": _LONG},),
+    )  # fmt: skip
+    page = show(_written([outcome], command, unjudged={_LONG: 1}))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.locator("tr.row").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for element in ("#table", "tr.detail", ".rank .name", ".note"):
+        for box in page.locator(f"{element}:visible").all():
+            found = box.bounding_box()
+            assert found is not None
+            assert found["x"] + found["width"] <= width, element
+            assert box.evaluate("element => element.scrollWidth <= element.clientWidth || element.clientWidth === 0"), (
+                element
+            )
+    places = page.locator("td[data-key=place]:visible, .file:visible")
+    assert [text.replace("\n", "") for text in places.all_inner_texts()] == [f"{_LONG}:1"]
+
+
 @pytest.mark.parametrize("width", [390, 768, 1280, 2000])
 def test_no_width_is_too_narrow(show: Show, many: str, width: int) -> None:
     """The page as a whole never scrolls sideways, and a row that is open can be read at once."""
@@ -426,7 +582,7 @@ def test_no_width_is_too_narrow(show: Show, many: str, width: int) -> None:
     [
         ("check", {"before": ""}, "1 change would be refused", ["1 refused", "1 allowed", "1 warnings"], "Result Tag Rules User Time Where"),
         ("scan", {"before": "", "user": "", "time": "", "origin": Origin()}, "1 tag would be refused", ["1 refused", "1 allowed", "1 warnings"], "Result Tag Rules Where"),
-        ("replay", {"verdict": ALLOW, "findings": (), "findings_before": (), "patch": ()}, "Nothing would change", ["0 would be refused", "0 would be allowed", "0 would be completed otherwise", "2 judged"], "Result Tag Rules User Time Where"),
+        ("replay", {"verdict": ALLOW, "findings": (), "findings_before": (), "patch": ()}, "Nothing would change", ["0 would be refused", "0 would be allowed", "0 would be mutated differently", "2 judged"], "Result Tag Rules User Time Where"),
     ],
     ids=["check", "scan", "nothing"],
 )  # fmt: skip
@@ -469,6 +625,8 @@ def test_timeline(last: str, unit: str, spans: int) -> None:
     )
     assert all(piece.height > 0 and 0 <= piece.y <= 156 for span in chart.spans for piece in span.pieces)
     assert len(chart.labels) <= 6
+    assert all(0 < piece.width <= 64 for span in chart.spans for piece in span.pieces)
+    assert all(one.x + one.width <= other.x + 0.02 for one, other in pairwise(chart.spans))
 
 
 def test_no_timeline() -> None:

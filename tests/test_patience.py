@@ -124,7 +124,7 @@ def _scan(*arguments: str | Path) -> Result:
         (("--fix", "--write-reports", "openreports"), "--fix: it makes no report; expected no --images"),
         (("--fix", "--format", "json"), "--fix: it makes no report"),
         (("--write-reports", "openreports", "-l", "a=b"), "--write-reports: a report is of a namespace; expected no --selector"),
-        (("--namespace", "a**b"), '"a**b": ** must be a whole segment'),
+        (("--namespace", "a**b"), '"a**b" matches no namespace: "**" matches whole segments'),
         (("--shard", "5/4"), "expected a part from 1/4 to 4/4, got 5/4"),
         (("--chunk-size", "0"), "0 is not in the range x>=1"),
         (("--format", "xml"), "'xml' is not one of"),

@@ -1,9 +1,10 @@
-"""`test`: policies held against the cases beside them, the diff where they are not met, and what no case meets."""
+"""`test`: policies held against the cases beside them, both sides of a case that fails, and what no case meets."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 import yaml
@@ -52,38 +53,238 @@ def test_the_shipped_policy_has_tests() -> None:
     assert done.exit_code == 0, done.output
     assert done.output.splitlines()[-4:] == [
         "shipped: 6 of 6 rules covered", "shipped: 1 of 1 defaults covered", "shipped: 1 of 1 exemptions covered",
-        "12 cases: 12 passed, 0 failed",
+        "14 cases: 14 passed, 0 failed",
     ]  # fmt: skip
 
 
-def test_a_policy_that_says_something_else_fails(directory: Path) -> None:
-    """What comes out otherwise is shown as a diff from what was expected, and ends with 1."""
+_DIGEST = "docker.io/a/b@sha256:" + "a" * 64
+
+
+def test_a_failing_case_shows_both_sides(directory: Path) -> None:
+    """A case that fails shows what each rule reported beside what was expected, and ends with 1."""
     path = _cases(
         directory,
-        "{name: one, change: {from: quay.io/a/b}, expect: {verdict: allow, findings: [{rule: by-digest}]}}",
+        "{name: one, change: {from: quay.io/a/b}, expect: {verdict: allow, findings: [{rule: by-digest, mode: enforce}]}}",
         "{name: two, change: {from: docker.io/a/b}, expect: {verdict: allow}}",
+        "{name: three, change: {from: docker.io/a/b}, expect: {verdict: deny}}",
+        "{name: four, change: {from: docker.io/a/b, namespace: prod}, expect: {findings: [{rule: none}, {rule: by-digest}],"
+        " patch: [{path: /tag/importPolicy/importMode, value: Legacy}], exemption: break-glass}}",
     )
     done = _run(path)
     assert done.output.splitlines() == [
         f"{path}:6: one: failed",
-        "  --- expected",
-        "  +++ got",
-        "  @@ -1,3 +1,7 @@",
-        "  -verdict: allow",
-        "  +verdict: deny",
-        "   findings:",
-        "   - rule: by-digest",
-        "  +- rule: no-quay",
-        "  +  mode: enforce",
-        "  +  field: tag.from.name",
-        "  +  message: '\"quay.io/a/b\" is a denied repository; denied: quay.io'",
+        "                  expected        reported",
+        "  ~ verdict       allow           deny",
+        "    finding rule  by-digest       by-digest",
+        "  ~   mode        enforce         warn",
+        "      field       (not compared)  tag.from.name",
+        '      message     (not compared)  "quay.io/a/b" has no digest; expected name@digest',
+        "  + finding rule                  no-quay",
+        "  +   mode                        enforce",
+        "  +   field                       tag.from.name",
+        '  +   message                     "quay.io/a/b" is a denied repository; denied: quay.io',
         f"{path}:7: two: passed",
-        "2 cases: 1 passed, 1 failed",
+        f"{path}:8: three: failed",
+        "                  expected        reported",
+        "  ~ verdict       deny            allow",
+        "    finding rule  (not compared)  by-digest",
+        "      mode        (not compared)  warn",
+        "      field       (not compared)  tag.from.name",
+        '      message     (not compared)  "docker.io/a/b" has no digest; expected name@digest',
+        f"{path}:9: four: failed",
+        "                  expected                                 reported",
+        "    verdict       (not compared)                           allow",
+        "  - finding rule  none",
+        "    finding rule  by-digest                                by-digest",
+        "      mode        (not compared)                           warn",
+        "      field       (not compared)                           tag.from.name",
+        '      message     (not compared)                           "docker.io/a/b" has no digest; expected name@digest',
+        '  ~ patch         /tag/importPolicy/importMode = "Legacy"  /tag/importPolicy/importMode = "PreserveOriginal"',
+        "  ~ exemption     break-glass                              none",
+        "4 cases: 1 passed, 3 failed",
     ]
     assert done.exit_code == 1
 
 
-_DIGEST = "docker.io/a/b@sha256:" + "a" * 64
+def test_a_long_expectation_is_wrapped(directory: Path) -> None:
+    """However long what was expected is, what was reported begins within 80 columns."""
+    words = "a message that no rule of this policy has ever reported, " * 3
+    path = _cases(
+        directory,
+        f"{{name: x, change: {{from: docker.io/a/b}}, expect: {{findings: [{{rule: by-digest, message: '{words}'}}]}}}}",
+    )
+    (line,) = (each for each in _run(path).output.splitlines() if each.startswith("  ~   message"))
+    assert line.index('"docker.io/a/b" has no digest') < 80
+
+
+_NAMED = [
+    f"{{name: '{name}', change: {{from: quay.io/a/b:1}}, expect: {{verdict: {verdict}}}}}"
+    for name, verdict in (
+        ("Quay is denied", "deny"),
+        ("quay is allowed", "allow"),
+        ("the digest [a]", "deny"),
+        ("100%", "deny"),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "names", "code"),
+    [
+        ([], ["Quay is denied", "quay is allowed", "the digest [a]", "100%"], 1),
+        (["-k", "denied"], ["Quay is denied"], 0),
+        (["-k", "QUAY"], ["Quay is denied", "quay is allowed"], 1),
+        (["-k", "quay*"], ["Quay is denied", "quay is allowed"], 1),
+        (["-k", "*is d*"], ["Quay is denied"], 0),
+        (["-k", "1?0%"], ["100%"], 0),
+        (["-k", "[r-t]*"], ["the digest [a]"], 0),
+        (["-k", "[a]"], ["the digest [a]"], 0),
+        (["-k", "digest", "-k", "100"], ["the digest [a]", "100%"], 0),
+        (["-k", ""], ["Quay is denied", "quay is allowed", "the digest [a]", "100%"], 1),
+        (["-k", "uay*"], [], 2),
+        (["-k", "denied", "--coverage"], ["Quay is denied"], 0),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("form", ["table", "json", "junit"])
+def test_selected(directory: Path, options: list[str], names: list[str], code: int, form: str) -> None:
+    """`-k` selects by a part of the name or by a glob; every format has the selected cases only; none is an error."""
+    path = _cases(directory, *_NAMED)
+    done = _run(path, "--format", form, *options)
+    assert done.exit_code == code
+    left = len(_NAMED) - len(names)
+    failed = names.count("quay is allowed")
+    if form == "table":
+        found = [line.split(": ")[1] for line in done.stdout.splitlines() if line.startswith(f"{path}:")]
+        summary = f"{len(names)} case{'s' * (len(names) != 1)}: {len(names) - failed} passed, {failed} failed"
+        assert done.stdout.splitlines()[-1] == summary + (f", {left} deselected" if left else "")
+    elif form == "json":
+        report = json.loads(done.stdout)
+        found = [case["name"] for case in report["cases"]]
+        assert report["summary"] == {
+            "cases": len(names),
+            "passed": len(names) - failed,
+            "failed": failed,
+            "deselected": left,
+        }
+    else:
+        suites = list(JUnitXml.fromstring(done.stdout.encode()))
+        found = [case.name for suite in suites for case in suite]
+        assert [(suite.tests, suite.failures) for suite in suites] == ([(len(names), failed)] if names else [])
+    assert found == names
+    wanted = '-k: expected the name of a case to contain or match "uay*", got none among 4 cases\n'
+    assert done.stderr == ("" if names else wanted)
+
+
+def test_a_policy_without_a_selected_case_is_not_loaded(directory: Path) -> None:
+    """What is not selected needs no policy; a document that cannot be read is an error all the same."""
+    _cases(directory, *_NAMED)
+    _cases(
+        directory,
+        "{name: other, change: {from: a}, expect: {verdict: deny}}",
+        name="a.test.yaml",
+        spec="  policies: [missing.yaml]\n",
+    )
+    assert _run(directory, "-k", "denied").exit_code == 0
+    (directory / "b.test.yaml").write_text("a: [")
+    assert _run(directory, "-k", "denied").exit_code == 2
+
+
+def test_quiet(directory: Path) -> None:
+    """`-q` leaves out what passed; what failed is shown with both sides."""
+    lines = _run(_cases(directory, *_NAMED), "-q").output.splitlines()
+    assert lines[0] == f"{directory}/policy.test.yaml:7: quay is allowed: failed"
+    assert [line for line in lines if ": passed" in line] == []
+    assert (lines[2], lines[-1]) == ("  ~ verdict       allow           deny", "4 cases: 3 passed, 1 failed")
+    assert _run(directory, "-q", "-k", "denied").output == "1 case: 1 passed, 0 failed, 3 deselected\n"
+
+
+def test_verbose(directory: Path) -> None:
+    """`-v` shows the verdict, the findings, what the defaults set and the exemption of each case."""
+    path = _cases(
+        directory,
+        "{name: one, change: {from: quay.io/a/b:1, namespace: prod, annotations: {istag-webhook/reason: fire}}, groups: [sre], expect: {verdict: allow}}",
+        f"{{name: two, change: {{from: '{_DIGEST}', namespace: prod}}, expect: {{verdict: allow}}}}",
+    )
+    assert _run(path, "-v").output.splitlines() == [
+        f"{path}:6: one: passed",
+        "  verdict: allow (exempt: break-glass)",
+        '  audit: tag.from.name: "quay.io/a/b" is a denied repository; denied: quay.io (rule no-quay)',
+        '  audit: tag.from.name: "quay.io/a/b:1" has no digest; expected name@digest (rule by-digest)',
+        f"{path}:7: two: passed",
+        "  verdict: allow",
+        '  sets /tag/importPolicy/importMode to "PreserveOriginal"',
+        "2 cases: 2 passed, 0 failed",
+    ]
+
+
+def test_another_policy(directory: Path) -> None:
+    """`--policy` takes the place of the policies that the documents name, and is loaded once."""
+    path = _cases(directory, *_NAMED, spec="  policies: [missing.yaml]\n")
+    assert _run(path).exit_code == 2
+    assert _run(path, "--policy", directory / "policy.yaml", "-k", "denied").exit_code == 0
+    for name, rule in (("a", "registries: {deny: [ghcr.io]}"), ("b", "registries: {deny: [quay.io]}")):
+        (directory / f"{name}.yaml").write_text(f"{HEAD}spec:\n  rules:\n  - {{name: {name}, {rule}}}\n")
+    assert _run(path, "--policy", directory / "a.yaml", "-k", "denied").exit_code == 1
+    done = _run(path, "--policy", directory / "a.yaml", "--policy", directory / "b.yaml", "-k", "denied", "-v")
+    assert (done.exit_code, "(rule b)" in done.output) == (0, True)
+    _cases(directory, *_NAMED, name="second.test.yaml")
+    done = _run(path, directory / "second.test.yaml", "--policy", directory / "none.yaml")
+    assert (done.exit_code, done.stderr) == (2, f"{directory}/none.yaml: cannot be read: No such file or directory\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-q", "-v"], "expected one of -q and -v, got both"),
+        (["-k"], "Option '-k' requires an argument"),
+        (["--policy"], "Option '--policy' requires an argument"),
+        (["--format", "sarif"], "'sarif' is not one of 'table', 'json', 'junit'"),
+    ],
+    ids=["both", "k", "policy", "format"],
+)
+def test_wrong_arguments(options: list[str], said: str) -> None:
+    """Wrong arguments end with 2 and a sentence."""
+    done = _run(*options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_colours_on_a_terminal(directory: Path) -> None:
+    """On a terminal what differs has a colour, and the columns are aligned all the same; elsewhere there is none."""
+    path = _cases(directory, "{name: one, change: {from: quay.io/a/b}, expect: {verdict: allow}}")
+    coloured = CliRunner().invoke(main, ["test", str(path)], color=True).output
+    assert "\x1b[31m~\x1b[0m verdict       \x1b[32mallow\x1b[0m           \x1b[31mdeny\x1b[0m\n" in coloured
+    assert click.unstyle(coloured) == _run(path).output
+
+
+def test_json(directory: Path) -> None:
+    """The JSON report has each case with its findings, both sides of it, and what is not covered."""
+    path = _cases(
+        directory, "{name: one, change: {from: quay.io/a/b:1}, expect: {verdict: allow, findings: [{rule: by-digest}]}}"
+    )
+    done = _run(path, "--format", "json", "--coverage")
+    report = json.loads(done.output)
+    (case,) = report["cases"]
+    assert (done.exit_code, report["kind"], report["coverage"][0]["uncovered"]["defaults"]) == (
+        1,
+        "PolicyTestReport",
+        ["keep"],
+    )
+    assert [case[key] for key in ("file", "line", "name", "passed", "verdict", "exemption")] == [
+        str(path),
+        6,
+        "one",
+        False,
+        "deny",
+        None,
+    ]
+    assert [finding["rule"] for finding in case["findings"]] == ["no-quay", "by-digest"]
+    rows = [tuple(row.values()) for row in case["comparison"]]
+    assert ("verdict", "different", "allow", "deny") in rows
+    assert ("finding rule", "same", "by-digest", "by-digest") in rows
+    assert ("finding mode", "not compared", None, "warn") in rows
+    assert ("finding rule", "unexpected", None, "no-quay") in rows
 
 
 @pytest.mark.parametrize(
@@ -153,7 +354,7 @@ def test_finds_tests_beside_policies(directory: Path) -> None:
     assert (done.exit_code, done.output.splitlines()[-1]) == (0, "3 cases: 3 passed, 0 failed")
     assert load(directory).digest == load(directory / "policy.yaml").digest
     validated = CliRunner().invoke(main, ["policy", "validate", str(directory)])
-    assert (validated.exit_code, validated.output.split(",")[:2]) == (0, ["ok: test", " 3 rules"])
+    assert (validated.exit_code, validated.output.split(",")[:2]) == (0, ["ok: test", " 2 rules"])
     validated = CliRunner().invoke(main, ["policy", "validate", str(directory / "policy.test.yaml")])
     assert (validated.exit_code, validated.output) == (
         2,
@@ -208,7 +409,10 @@ def test_what_can_be_run_is_run(directory: Path) -> None:
     assert done.exit_code == 2
     assert done.output.splitlines()[-1] != ""
     said = without_columns(done.stderr).splitlines()
-    assert said[0] == f"{directory}/c.test.yaml:1: expected YAML: did not find expected node content"
+    assert (
+        said[0]
+        == f"{directory}/c.test.yaml:1: expected YAML: the [ that opens here is not closed; expected ], the text ends"
+    )
     assert said[1].startswith(f'{directory}/d.test.yaml:2: kind: expected ImageTagPolicyTest, got "ImageTagPolicy"')
     assert f"{directory}/missing: cannot be read: No such file or directory" in said
     assert f"{directory}/empty: expected a document of kind ImageTagPolicyTest, got nothing" in said
@@ -232,7 +436,7 @@ def test_directory_without_tests(directory: Path) -> None:
 
 
 def test_junit(directory: Path) -> None:
-    """A reader of JUnit finds each case, and the diff of one that failed."""
+    """A reader of JUnit finds each case, and both sides of one that failed."""
     path = _cases(
         directory,
         "{name: 'a <b> & ]]>', change: {from: quay.io/a/b:1}, expect: {verdict: allow}}",
@@ -245,7 +449,8 @@ def test_junit(directory: Path) -> None:
     failed, passed = list(suite)
     assert (failed.name, passed.name, passed.result) == ("a <b> & ]]>", "two", [])
     assert isinstance(failed.result[0], Failure)
-    assert failed.result[0].text == "--- expected\n+++ got\n@@ -1 +1 @@\n-verdict: allow\n+verdict: deny"
+    assert failed.result[0].message == "verdict: expected allow, got deny"
+    assert "  ~ verdict       allow           deny" in ["  " + line for line in str(failed.result[0].text).splitlines()]
 
 
 def test_schema(directory: Path) -> None:

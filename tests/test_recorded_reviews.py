@@ -8,7 +8,7 @@ import jsonpatch
 import orjson
 import pytest
 from openshift import recorded
-from openshift.admission import Listeners, Review
+from openshift.admission import Listeners, Review, request_of
 from openshift.api import outcomes
 from openshift.normal import pruned
 from openshift.objects import Document
@@ -122,25 +122,6 @@ def patched(document: Document | None, decision: Decision) -> Document:
     """Apply a patch by a library that is not ours."""
     result: Document = jsonpatch.apply_patch(document, [review.operation(operation) for operation in decision.patch])
     return result
-
-
-def request_of(asked: Review) -> dict[str, Any]:
-    """Write a review of the model as the request of an AdmissionReview."""
-    resource, _, subresource = asked.resource.partition("/")
-    return {
-        "uid": "00000000-0000-4000-8000-000000000000",
-        "kind": {"group": review.GROUP, "version": review.VERSION, "kind": asked.kind},
-        "resource": {"group": review.GROUP, "version": review.VERSION, "resource": resource},
-        **({"subResource": subresource} if subresource else {}),
-        **({"name": asked.name} if asked.name else {}),
-        "namespace": asked.namespace,
-        "operation": asked.operation,
-        "userInfo": {"username": asked.user, "groups": ["system:authenticated"]},
-        "object": asked.object,
-        "oldObject": asked.old_object,
-        "dryRun": asked.dry_run,
-        "options": None,
-    }
 
 
 def policies(document: Any) -> list[Any]:

@@ -2,10 +2,13 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -20,7 +23,8 @@ from webhook.documents.lines import Mark
 from webhook.errors import ReportRefused
 from webhook.model import Exemption, Finding, Mode, PatchOp, Reason
 from webhook.policy import Policy
-from webhook.report import FORMATS, writer
+from webhook.report import FORMATS, table, writer
+from webhook.report.columns import columns
 from webhook.report.header import Header, header
 from webhook.report.json import read
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome, outcome
@@ -182,10 +186,80 @@ def test_table(head: Header, outcomes: list[Outcome]) -> None:
         '  sets /spec to {"x": 1}',
         "prod/three: allowed (exempt: sre)",
         "  audit: spec.tags[1].annotations: it is there (rule quiet)",
-        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 1 warn, 2 audit; passed over: 1; unusable: 1",
+        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 1 warn, 2 audit; passed over: 1 (Service of v1: 1); unusable: 1",
     ]
     before = replace(outcomes[1], before=DENY)
     assert "prod/two: allowed (was refused)" in re.sub("\x1b\\[[0-9]*m", "", _written("table", head, before))
+
+
+def _columns(width: int, *outcomes: Outcome) -> list[str]:
+    return [re.sub("\x1b\\[[0-9]*m", "", line) for line in columns(outcomes, width)]
+
+
+def test_table_on_a_terminal(outcomes: list[Outcome]) -> None:
+    """On a terminal a finding is a row, what is set too, and the message is wrapped in its own column."""
+    assert _columns(140, *outcomes[:2], outcomes[4]) == [
+        "VERDICT  MODE     TAG           RULE   PLACE           MESSAGE",
+        'denied   enforce  prod/app:a,b  no     a b/c.yaml:7:3  spec.tags[1].from.name: the value "50%" is wrong',
+        "denied   audit    prod/app:a,b  quiet  a b/c.yaml:9:5  spec.tags[1].annotations: it is there",
+        "allowed  warn     prod/two      soft   a b/c.yaml:21   metadata.name: it is old",
+        'allowed  default  prod/two             a b/c.yaml:20   sets /spec to {"x": 1}',
+        "exempt   audit    prod/three    quiet                  spec.tags[1].annotations: it is there (exempt: sre)",
+    ]  # fmt: skip
+    assert _columns(90, outcomes[0])[1:3] == [
+        "denied   enforce  prod/app:a,b  no     a b/c.yaml:7:3  spec.tags[1].from.name: the value",
+        '                                                       "50%" is wrong',
+    ]
+    assert _columns(60, outcomes[0])[:3] == [
+        "VERDICT  MODE     TAG           RULE   PLACE",
+        "denied   enforce  prod/app:a,b  no     a b/c.yaml:7:3",
+        '    spec.tags[1].from.name: the value "50%" is wrong',
+    ]
+    assert _columns(80, outcomes[4])[0].split() == [
+        "VERDICT",
+        "MODE",
+        "TAG",
+        "RULE",
+        "MESSAGE",
+    ]  # a cluster has no files
+    assert _columns(80) == []
+
+
+@settings(max_examples=60)
+@given(st.lists(_outcomes(), max_size=3), st.integers(20, 300))
+def test_whatever_a_terminal_shows(outcomes: list[Outcome], width: int) -> None:
+    """Hostile text moves no cursor, and no message is lost: each line is printable, each finding has a row."""
+    judged = [each for each in outcomes if each.verdict in (ALLOW, DENY)]
+    lines = _columns(width, *judged)
+    assert all(line.isprintable() for line in lines)
+    rows = [line for line in lines if line.startswith(("allowed", "denied", "exempt"))]
+    assert len(rows) >= sum(len(each.findings) + len(each.patch) for each in judged)
+
+
+def test_columns_hold_few_rows() -> None:
+    """Of many rows the first are measured, and the others are written as they come."""
+    taken = 0
+
+    def many() -> Iterator[Outcome]:
+        nonlocal taken
+        for taken in range(1, 10_001):
+            yield Outcome(Origin(f"{taken}.yaml", 1), DENY, namespace="a", name="x" * (taken % 90))
+
+    lines = columns(many(), 100)
+    assert next(lines).startswith("\x1b[2mVERDICT")
+    assert taken <= 502
+
+
+def test_table_omits_what_has_no_findings(head: Header) -> None:
+    """An allowed object without findings is counted, and listed with -v alone."""
+    quiet = Outcome(Origin("a.yaml", 1), ALLOW, namespace="prod", name="app", patch=(PatchOp("add", "/spec", {}),))
+    denied = replace(quiet, verdict=DENY, name="other")
+    summary = "2 judged: 1 allowed, 1 refused; findings: 0 enforce, 0 warn, 0 audit"
+    assert _written("table", head, quiet, denied).splitlines()[-1] == summary
+    assert "prod/app" not in _written("table", head, quiet, denied)
+    assert "prod/other" in _written("table", head, quiet, denied)
+    tally = Tally()
+    assert "a.yaml:1: prod/app: " in "".join(table.write(head, tally.counting([quiet]), tally, verbose=True))
 
 
 def test_github(head: Header, outcomes: list[Outcome]) -> None:
@@ -210,20 +284,51 @@ def test_junit(head: Header, outcomes: list[Outcome], tmp_path: Path) -> None:
     ]  # fmt: skip
     cases = [case for suite in suites for case in suite]
     assert [(case.classname, case.name) for case in cases] == [
-        ("imagestreams", "prod/app:a,b"), ("imagestreams", "prod/two"), ("istag-webhook", "a b/c.yaml:30"),
-        ("istag-webhook", "/d.json"), ("imagestreams", "prod/three"),
+        ("a b.c_yaml.imagestreams", "prod/app:a,b"), ("a b.c_yaml.imagestreams", "prod/two"),
+        ("a b.c_yaml.document", "a b/c.yaml:30"), ("d_json.document", "/d.json"), ("prod.imagestreams", "prod/three"),
     ]  # fmt: skip
     failure, passed, skipped, error, exempt = (case.result[0] if case.result else None for case in cases)
     assert isinstance(failure, Failure)
-    assert (failure.message, failure.type) == ('the value "50%" is wrong', "no")
+    assert (failure.message, failure.type) == ('the value "50%" is wrong', "rule no")
     assert 'enforce: a b/c.yaml:7:3: spec.tags[1].from.name: the value "50%" is wrong (rule no)' in failure.text
     assert isinstance(skipped, Skipped)
-    assert skipped.message == "Service of v1"
+    assert (skipped.message, skipped.text) == ("Service of v1", "Service of v1")
     assert isinstance(error, Error)
     assert error.text == "/d.json: expected UTF-8: byte 3 is not"
     assert (passed, exempt, cases[1].system_out) == (
         None, None, "warn: a b/c.yaml:21: metadata.name: it is old (rule soft)",
     )  # fmt: skip
+    elements = _elements((tmp_path / "report.xml").read_text(), "testcase")
+    assert [element.get("file") for element in elements] == ["a b/c.yaml"] * 3 + ["/d.json", None]
+    assert {element.get("time") for element in elements} == {"0"}
+
+
+def _elements(report: str, name: str) -> list[ET.Element]:
+    return list(ET.fromstring(report).iter(name))  # noqa: S314 - it is ours
+
+
+def _known_to_gitlab(report: str) -> list[tuple[str | None, str | None]]:
+    return [(each.get("classname"), each.get("name")) for each in _elements(report, "testcase")]
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [("dev/is.yaml", "prod/is.yaml"), ("is.yaml", "is.yaml"), ("a.yaml", "a.json"), ("", "is.yaml"), ("", "")],
+    ids=["two-directories", "one-file", "two-types", "cluster", "one-namespace"],
+)
+def test_junit_has_a_name_for_each_case(head: Header, origins: tuple[str, ...]) -> None:
+    """GitLab ignores a second case with the same class and name: objects that are named alike are told apart."""
+    found = [Outcome(Origin(each, 1), ALLOW, "imagestreams", namespace="prod", name="app") for each in origins]
+    names = _known_to_gitlab(_written("junit", head, *found))
+    assert len(set(names)) == len(names) == len(origins)
+
+
+@pytest.mark.parametrize("rule", ["date", "file", "yaml", "symbol", "array", "integer", "boolean"])
+def test_junit_type_is_no_type_of_rails(head: Header, rule: str) -> None:
+    """GitLab reads an element's text by its attribute `type`, so a rule called `yaml` must not end the reading."""
+    found = Outcome(Origin("a"), DENY, findings=(Finding(rule, Mode.ENFORCE, "m", "f"),), marks=(Mark(1),))
+    (failure,) = _elements(_written("junit", head, found), "failure")
+    assert failure.get("type") == f"rule {rule}"
 
 
 def _sarif(head: Header, *outcomes: Outcome) -> dict[str, Any]:
@@ -254,14 +359,77 @@ def test_sarif(head: Header, outcomes: list[Outcome]) -> None:
         ("no", "error", 'prod/app:a,b: spec.tags[1].from.name: the value "50%" is wrong',
          {"artifactLocation": at, "region": {"startLine": 7, "startColumn": 3}}),
         ("soft", "warning", "prod/two: metadata.name: it is old", {"artifactLocation": at, "region": {"startLine": 21}}),
-        ("quiet", "note", "prod/three: spec.tags[1].annotations: it is there", None),
+        ("quiet", "note", "prod/three: spec.tags[1].annotations: it is there",
+         {"artifactLocation": {"uri": "prod/imagestreams/three"}, "region": {"startLine": 1}}),
     ]  # fmt: skip
     assert run["results"][3]["suppressions"] == [{"kind": "external", "justification": "exemption sre: an incident"}]
     (invocation,) = run["invocations"]
     assert invocation["executionSuccessful"] is False
     (notification,) = invocation["toolExecutionNotifications"]
-    assert notification["locations"][0]["physicalLocation"] == {"artifactLocation": {"uri": "file:///d.json"}}
+    assert notification["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "file:///d.json"}, "region": {"startLine": 1},
+    }  # fmt: skip
     assert len({each["partialFingerprints"]["finding/v1"] for each in run["results"]}) == 4
+    # For a file the upload action computes it, and warns of each that is there already.
+    hashes = [each["partialFingerprints"].get("primaryLocationLineHash") for each in run["results"]]
+    assert hashes[:3] == [None] * 3
+    assert re.fullmatch("[0-9a-f]{16}:1", hashes[3])
+
+
+def _accepted_by_code_scanning(run: dict[str, Any]) -> None:
+    """Hold a run against what docs.github.com says that code scanning requires, and rejects a whole file without."""
+    for rule in run["tool"]["driver"]["rules"]:
+        for text in ("shortDescription", "fullDescription", "help"):
+            assert rule[text]["text"]
+        assert len(rule["shortDescription"]["text"]) <= 1_024
+        assert rule["defaultConfiguration"]["level"] in ("note", "warning", "error")
+        assert len(rule["properties"]["tags"]) <= 10
+    ids = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert len(ids) == len(set(ids))
+    assert len(run["results"]) <= 25_000
+    notified = [each for one in run["invocations"] for each in one["toolExecutionNotifications"] if "locations" in each]
+    for each in (*run["results"], *notified):
+        (location,) = each["locations"]
+        uri = urlsplit(location["physicalLocation"]["artifactLocation"]["uri"])
+        assert uri.scheme in ("", "file")
+        assert uri.scheme == "file" or not uri.path.startswith(("/", "./"))
+        assert uri.path
+        assert location["physicalLocation"]["region"]["startLine"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("file", "uri"),
+    [
+        ("./a/../b.yaml", "b.yaml"), ("a:b.yaml", "a%3Ab.yaml"), ("//x/y.yaml", "file:///x/y.yaml"), ("-", "-"),
+        ("é#?.yaml", "%C3%A9%23%3F.yaml"), ("../b.yaml", "../b.yaml"), ("", "prod/imagestreams-status/a%20b"),
+    ],
+)  # fmt: skip
+def test_sarif_uris(head: Header, file: str, uri: str) -> None:
+    """A path is a normal URI, relative to the checkout; an object of a cluster has the path of its namespace and kind."""
+    finding = Finding("r", Mode.WARN, "m", "f")
+    found = Outcome(Origin(file), ALLOW, "imagestreams/status", "", "prod", "a b", findings=(finding,), marks=(Mark(),))
+    run = _sarif(head, found)
+    _accepted_by_code_scanning(run)
+    assert run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
+def test_sarif_leaves_room_for_errors(head: Header) -> None:
+    """Code scanning accepts 25,000 results and shows the 5,000 gravest: errors fit in after any number of warnings."""
+    modes = (*[Mode.AUDIT] * 13_000, *[Mode.WARN] * 13_000, *[Mode.ENFORCE] * 5_001)
+    found = (Outcome(Origin("a"), ALLOW, findings=(Finding("r", mode, "m", "f"),), marks=(Mark(1),)) for mode in modes)
+    (run,) = json.loads(_written("sarif", head, *found))["runs"]
+    _accepted_by_code_scanning(run)
+    levels = Counter(each["level"] for each in run["results"])
+    assert levels == {"note": 13_000, "warning": 7_000, "error": 5_000}
+    (notification,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert notification["message"]["text"].startswith("6,001 results left out: code scanning accepts 25,000 results")
+
+
+def test_a_report_without_columns(head: Header, outcomes: list[Outcome]) -> None:
+    """The first reports have no columns; they are read all the same."""
+    text = re.sub('"column":[0-9]+,', "", _written("json", head, *outcomes))
+    _, found = read("report.json", text.encode().splitlines(keepends=True), Tally())
+    assert [each.verdict for each in found] == [each.verdict for each in outcomes]
 
 
 def test_sarif_names_a_finding_alike_wherever_it_stands(head: Header, outcomes: list[Outcome]) -> None:
@@ -277,7 +445,9 @@ def test_whatever_outcomes_hold(outcomes: list[Outcome]) -> None:
     """Hostile text breaks no format: each reader finds as many outcomes as there are."""
     head = Header("check", "p\ufffe", "sha256:0", "1", "2026-01-02T03:04:05Z")
     findings = sum(len(outcome.findings) for outcome in outcomes)
-    assert len(_sarif(head, *outcomes)["results"]) == findings
+    run = _sarif(head, *outcomes)
+    _accepted_by_code_scanning(run)
+    assert len(run["results"]) == findings
     suites = JUnitXml.fromstring(_written("junit", head, *outcomes))
     assert sum(len(list(suite)) for suite in suites) == len(outcomes)
     report = yaml.safe_load(_written("yaml", head, *outcomes))

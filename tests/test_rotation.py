@@ -1,10 +1,12 @@
 """A certificate that changes under load, callers that need one of their own, and the Secrets that others write."""
 
+import asyncio
 import http.client
 import json
 import socket
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ from serving import Server, mount, serving, until
 from support import docker, review_of
 
 from webhook.errors import CertificateRefused
-from webhook.server.handshakes import Handshakes
+from webhook.server.handshakes import HandshakeQueue, Handshakes
 from webhook.tls import Serving
 
 _REVIEW = json.dumps(review_of(docker("quay.io/acme/app@sha256:" + "a" * 64))).encode()
@@ -163,7 +165,7 @@ def test_callers_need_a_certificate(tmp_path: Path, version: ssl.TLSVersion) -> 
     """Who has none, or another CA's, is refused by the handshake and not judged; a renewed client CA is taken up.
 
     In TLS 1.3 a client is done before the server has seen its certificate: its first answer is the end of the
-    connection. asyncio ends it without the alert that says why.
+    connection.
     """
     mount(tmp_path / "certs", _issue(trustme.CA()))
     old, new = trustme.CA(), trustme.CA()
@@ -247,6 +249,60 @@ def test_a_handshake_that_fails_is_told(tmp_path: Path) -> None:
         assert (told[0]["severity"], told[0]["peer"], told[0]["untold"]) == ("WARNING", "127.0.0.1", 0)
         assert told[0]["reason"] == "[SSL: PEER_DID_NOT_RETURN_A_CERTIFICATE] peer did not return a certificate"
         assert len(told) < 21
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
+def test_a_client_learns_why_its_handshake_failed(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    """It is sent the alert, though it has sent its request already."""
+    mount(tmp_path / "certs", _issue(trustme.CA()))
+    mount(tmp_path / "callers", {"ca.crt": trustme.CA().cert_pem.bytes()})
+    with serving(tmp_path, "--client-ca", str(tmp_path / "callers" / "ca.crt"), "--workers", "1") as server:
+        context = ssl.create_default_context(cafile=server.ca)
+        context.minimum_version = context.maximum_version = version
+
+        def ask() -> None:
+            with (
+                socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+                context.wrap_socket(plain, server_hostname="localhost") as connection,
+            ):
+                connection.sendall(b"x" * 100)
+                connection.recv(1)
+
+        with pytest.raises(ssl.SSLError, match=r"ALERT_(CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE)"):
+            ask()
+
+
+class _Shaking:
+    """A handshake that takes a millisecond."""
+
+    def __init__(self, done: list[object]) -> None:
+        self._done = done
+
+    def shake(self) -> None:
+        """Take a millisecond."""
+        time.sleep(0.001)
+        self._done.append(self)
+
+
+def test_a_storm_of_handshakes_leaves_time() -> None:
+    """Of many handshakes a few go on in each turn of the loop, in their order, and each once."""
+
+    async def storm() -> None:
+        done: list[object] = []
+        handshakes = HandshakeQueue(asyncio.get_running_loop())
+        storming = [_Shaking(done) for _ in range(300)]
+        for each in (*storming, *storming):
+            handshakes.add(each)
+        turns = 0
+        while len(done) < 300:
+            before = len(done)
+            await asyncio.sleep(0)
+            assert len(done) - before <= 6
+            turns += 1
+        assert done == storming
+        assert turns >= 50
+
+    asyncio.run(storm())
 
 
 def test_handshakes_that_were_not_told_are_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -89,6 +89,7 @@ _SIGNED = push_review(
         ]
     }
 )
+_NOT_THERE = """tag: "object["nothing"] == 1" could not be evaluated: "nothing" is not there; test for it with has() or in first"""
 _FAILED = (Condition("ImportSuccess", "False", "NotFound", "no\nsuch", "conditions[0]"),)
 
 ROWS: dict[str, Row] = {
@@ -626,17 +627,32 @@ ROWS: dict[str, Row] = {
         old=docker("quay.io/acme/app:0"),
     ),
     "expression-each-says-its-own": Row(
-        "expression: {validations: [{expression: object.nothing == 1}, {expression: 'true'}, {expression: 'false', message: never}]}",
+        """expression: {validations: [{expression: 'object["nothing"] == 1'}, {expression: 'true'}, {expression: 'false', message: never}]}""",
         _APP,
-        ('tag: "object.nothing == 1" could not be evaluated: "KeyError: \'nothing\'"', "tag: never"),
+        (_NOT_THERE, "tag: never"),
     ),
     "expression-that-fails": Row(
-        "expression: {validations: [{expression: object.nothing == 1, message: never}]}", _APP,
-        ('tag: "object.nothing == 1" could not be evaluated: "KeyError: \'nothing\'"',),
+        """expression: {validations: [{expression: 'object["nothing"] == 1', message: never}]}""", _APP, (_NOT_THERE,),
     ),
     "expression-of-no-boolean": Row(
-        "expression: {validations: [{expression: tag.name}]}", _APP, ('tag: "tag.name" is no boolean but "live"',)
+        "expression: {validations: [{expression: dyn(tag.name)}]}", _APP, ('tag: "dyn(tag.name)": expected true or false, got "live"',)
     ),
+    **{
+        f"expression-fails-{name}": Row(
+            f"expression: {{validations: [{{expression: '{expression}'}}]}}", _APP, (f'tag: "{expression}" could not be evaluated: {said}'.replace('""', '"'),)
+        )
+        for name, expression, said in (
+            ("null", "object.metadata.annotations.size() == 0", '"annotations" is not there; test for it with has() or in first'),
+            ("null-image", "tag.image.size > 1", "a value is null or has another type than the expression expects"),
+            ("null-of-a-method", "object.tag.annotations.size() > 1", "size was given a value that is null or has another type than it takes"),
+            ("index", "request.userInfo.groups[9] == tag.name", "an index is outside of its list"),
+            ("division", "1 / size(tag.from.digest) == 1", "it divides by zero"),
+            ("overflow", "9223372036854775807 + size(tag.name) == 1", "a number does not fit into 64 bits"),
+            ("conversion", "int(tag.name) == 1", "int cannot take the value that it was given"),
+            ("pattern", 'tag.name.matches(tag.name + string(b"("))', "matches cannot take the value that it was given"),
+            ("added", "tag.name.charAt(99) == tag.name", "charAt cannot take the value that it was given"),
+        )
+    },
 }  # fmt: skip
 # The reason of the Status cause, by the rows above; FieldValueInvalid for the rest.
 REASONS: dict[str, Reason] = {

@@ -184,9 +184,9 @@ def test_required_fields(parts: tuple[str | int, ...]) -> None:
         (("tag", "importPolicy"), [], "Invalid value: []: expected an object"),
         (("tag", "generation"), True, "Invalid value: true: expected a 64-bit integer"),
         (("tag", "generation"), 2**63, f"Invalid value: {2**63}: expected a 64-bit integer"),
-        (("tag", "annotations"), {"a": 1}, 'Invalid value: {"a": 1}: expected a map of strings to strings'),
+        (("tag", "annotations"), {"a": 1}, 'Invalid value: {"a": 1}: expected a map of strings to strings; quote the values, so that YAML reads them as strings'),
         (("tag", "from", "name"), "", "Required value"),
-        (("tag", "from", "name"), 3, "Invalid value: 3: expected a string"),
+        (("tag", "from", "name"), 3, "Invalid value: 3: expected a string; quote it, so that YAML reads it as a string"),
         (
             ("tag", "from", "kind"), "ImageStream",
             "Unsupported value: \"ImageStream\": valid values are 'DockerImage', 'ImageStreamTag', 'ImageStreamImage'",
@@ -354,3 +354,64 @@ def test_what_is_no_object(kind: type[Document], value: Any) -> None:
     """No schema accepts what is no object."""
     assert not kind().accepts(value)
     assert [fault.field for fault in kind().faults(value)] == [""]
+
+
+_NO_STREAM = "must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"
+_STREAM_SOURCES = [
+    pytest.param("ImageStreamTag", "app:1", "", None, id="stream-and-tag"),
+    pytest.param("ImageStreamTag", "1", "", None, id="tag"),
+    pytest.param("ImageStreamTag", "Weird tag+x", "", None, id="tag-of-any-characters"),
+    pytest.param("ImageStreamTag", "a.b_c:1", "openshift", None, id="namespace"),
+    pytest.param("ImageStreamImage", f"app@{DIGEST}", "", None, id="digest"),
+    pytest.param("ImageStreamImage", "app@24894f8b8aba", "", None, id="beginning"),
+    pytest.param("ImageStreamImage", DIGEST, "", None, id="digest-alone"),
+    pytest.param("ImageStreamTag", "docker.io/library/busybox:1", "", "name", id="pull-spec"),
+    pytest.param("ImageStreamTag", "reg.example:5000/app:1", "", "name", id="pull-spec-with-port"),
+    pytest.param("ImageStreamTag", "acme/app:1", "", "name", id="path"),
+    pytest.param("ImageStreamTag", "App:1", "", "name", id="upper-case"),
+    pytest.param("ImageStreamTag", f"app@{DIGEST}", "", "name", id="image-as-tag"),
+    pytest.param("ImageStreamImage", f"quay.io/acme/app@{DIGEST}", "", "name", id="pull-spec-by-digest"),
+    pytest.param("ImageStreamImage", f"App@{DIGEST}", "", "name", id="upper-case-by-digest"),
+    pytest.param("ImageStreamImage", "quay.io/acme/app", "", "name", id="pull-spec-as-image"),
+    pytest.param("ImageStreamTag", "app:1", "no/such", "namespace", id="slash-in-namespace"),
+    pytest.param("ImageStreamTag", "app:1", "Team", "namespace", id="upper-case-namespace"),
+    pytest.param("ImageStreamImage", f"app@{DIGEST}", "a" * 64, "namespace", id="long-namespace"),
+    pytest.param("DockerImage", "quay.io/a/b", "no/such", None, id="namespace-of-a-DockerImage"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "namespace", "field"), _STREAM_SOURCES)
+@pytest.mark.parametrize("resource", ["imagestreamtags", "imagetags", "imagestreams"])
+def test_sources_in_the_cluster(resource: str, kind: str, name: str, namespace: str, field: str | None) -> None:
+    """The stream and the namespace of a source are names that the API server can look up, in every resource."""
+    tag = tag_of({"kind": kind, "name": name, **({"namespace": namespace} if namespace else {})})
+    document = {
+        "imagestreamtags": istag_of(tag),
+        "imagetags": {"metadata": {"name": "app:live"}, "spec": tag, "status": None, "image": None},
+        "imagestreams": {"metadata": {"name": "app"}, "spec": {"tags": [tag]}},
+    }[resource]
+    place = {"imagestreamtags": "tag", "imagetags": "spec", "imagestreams": "spec.tags[0]"}[resource]
+    faults = _SCHEMAS[resource].faults(document)
+    assert [fault.field for fault in faults] == ([f"{place}.from.{field}"] if field else [])
+    if field == "name":
+        assert _NO_STREAM in faults[0].message
+
+
+@pytest.mark.parametrize(
+    ("name", "faults"),
+    [
+        ("UPPER/x", 0),
+        ("UPPER/x:1", 1),
+        (f"UPPER/x@{DIGEST}", 1),
+        ("quay.io/UPPER/x", 1),
+        ("Upper", 1),
+        ("quay.io/acme/app", 0),
+        ("quay.io/acme/app:1", 1),
+    ],
+)
+def test_a_followed_repository(name: str, faults: int) -> None:
+    """A stream may follow what the API server takes for a repository, though it can mean two."""
+    stream = ImageStream().faults({"metadata": {"name": "app"}, "spec": {"dockerImageRepository": name}})
+    repository = {"from": docker(name)}
+    imported = ImageStreamImport().faults({"spec": {"import": True, "repository": repository}, "status": {}})
+    assert (len(stream), len(imported)) == (faults, faults)

@@ -2,12 +2,14 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,8 @@ def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> 
         )
         assert server.logged("the new policy is refused")
         assert not any(allowed())
+        _policy(policy, "registry.example")  # as it was: nothing new is loaded
+        until(lambda: server.logged("the policy is valid again"), "the recovery to be logged")
 
         kept = server.connect()
         assert server.post(body, connection=kept)[0] == 200
@@ -139,6 +143,8 @@ def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> 
         until(lambda: server.logged("the new certificate is refused"), "the bad certificate to be refused")
         assert server.post(body)[0] == 200
         assert server.post(body, connection=kept)[0] == 200
+        issue(tmp_path / "certs", ["localhost"], force=True)
+        until(lambda: server.logged("the certificate is valid again"), "the recovery to be logged")
         kept.close()
 
         records.rename(tmp_path / "records.1")
@@ -196,7 +202,10 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = _refused(tmp_path, "--dev", "--port", str(port), "--management-port", "0")
-    assert said[-1] == f"--port: cannot listen on 127.0.0.1:{port}: Address already in use"
+    assert said[-1] == (
+        f"--port: cannot listen on 127.0.0.1:{port}: Address already in use; "
+        "set another port with --port or ISTAG_WEBHOOK_PORT"
+    )
     said = _refused(tmp_path, "--dev", *_ANY_PORT, "--host", "no.such.invalid")
     assert said[0].startswith("--port: cannot listen on no.such.invalid:0: ")
 
@@ -216,6 +225,44 @@ def test_every_fault_before_any_worker(tmp_path: Path) -> None:
         "certs/tls.key: cannot be read: No such file or directory",
         "no/such: No such file or directory",
     ]
+
+
+def test_the_start_up_line(tmp_path: Path) -> None:
+    """One line says where the server listens and what it enforces; no line calls the TLS port http."""
+    _policy(tmp_path / "policy.yaml", "quay.io")
+    with serving(tmp_path, "--policy", str(tmp_path / "policy.yaml")) as server:
+        (line,) = (each for each in server.logs if "listening" in each["message"].lower())
+        (found,) = in_force(server)
+        assert f'digest="{line["digest"][:19]}"' in found
+        assert (line["policy"], line["rules"]) == ("test", 2)
+        warned = until(lambda: [each for each in server.logs if each["message"] == "policy warning"], "the warnings")
+        assert line["warnings"] == len({each["warning"] for each in warned})
+        assert line["admission"] == f"https://127.0.0.1:{server.port}"
+        assert not [each for each in server.logs if f"http://127.0.0.1:{server.port}" in json.dumps(each)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [([], True), (["--log-format", "json"], False), (["--log-format", "text"], True)],
+    ids=["auto", "json", "text"],
+)
+def test_the_log_on_a_terminal(tmp_path: Path, arguments: list[str], text: bool) -> None:
+    """On a terminal the log is text, unless JSON is asked for."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "webhook.cli", "serve", "--dev", *_ANY_PORT, "--workers", "1", *arguments]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while b"listening" not in shown or not shown.endswith(b"\n"):
+            shown += os.read(ours, 4_096)
+        process.terminate()
+        with suppress(OSError):  # EIO: the terminal has no writer any more
+            while part := os.read(ours, 4_096):
+                shown += part
+    os.close(ours)
+    (line,) = (each for each in shown.decode().splitlines() if "listening" in each)
+    assert line.startswith("{") is not text
+    assert ("INFO    listening" in line) is text
 
 
 @pytest.mark.parametrize(

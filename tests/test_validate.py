@@ -135,7 +135,11 @@ def test_junit(warned: Path, wrong: Path, tmp_path: Path) -> None:
     (suite,) = JUnitXml.fromfile(str(report))
     (failure,) = next(iter(suite)).result
     assert isinstance(failure, Failure)
-    assert (failure.type, failure.message, failure.text) == ("nothing-to-evaluate", _SENTENCE, f"warn: {sentence}")
+    assert (failure.type, failure.message, failure.text) == (
+        "warning nothing-to-evaluate",
+        _SENTENCE,
+        f"warn: {sentence}",
+    )
     assert _run(wrong, "junit", "--output", str(report)).exit_code == 2
     (suite,) = JUnitXml.fromfile(str(report))
     errors = [case.result[0] for case in suite]

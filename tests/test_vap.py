@@ -250,6 +250,7 @@ def _references() -> st.SearchStrategy[str]:
 @given(_references())
 def test_references_are_parsed_alike(name: str) -> None:
     """A reference is taken apart in CEL as it is by the webhook, and one that cannot be is told from one that can."""
+    assume(not name.startswith("[") or name.startswith(("[::1]", "[2001:db8::1]")))  # which no API server takes
     read = variables(["imagestreamtags"], ())["images"]
     tags = [{"name": "live", "every": False, "from": docker(name)}]
     (image,) = Scope(variables={"tags": tags}).evaluated(read)
@@ -366,7 +367,7 @@ def test_the_sentence() -> None:
         ("schema: {}", "the API server holds it itself"),
         ("expression: {validations: [{expression: tag.scheduled}]}", "it reads `tag`, which only the webhook makes"),
         ("expression: {validations: [{expression: 'request.uid != \"\"'}]}", "it reads what the API server's `request` has not"),
-        ("expression: {validations: [{expression: 'math.abs(1) == 1'}]}", "it calls abs"),
+        ("expression: {validations: [{expression: 'math.abs(1) == 1'}]}", "it calls math.abs"),
     ],
 )  # fmt: skip
 def test_what_is_left(rule: str, reason: str) -> None:

@@ -1,22 +1,38 @@
 """What is in files becomes outcomes: judged, passed over, or said to be unusable."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from webhook import admission, doors
 from webhook.documents.files import Given
+from webhook.documents.lines import Mark
 from webhook.errors import MalformedReview, unexpected
-from webhook.manifests import RESOURCES, Piece, envelope, pieces
-from webhook.model import Review, User
+from webhook.manifests import RESOURCES, Piece, Write, declared, envelope, pieces, stream_within, unrendered
+from webhook.model import Finding, Mode, Review, User
 from webhook.policy import Policy
 from webhook.report.outcome import ERROR, SKIP, Origin, Outcome, outcome
 from webhook.review import GROUP, VERSION, of_document
+from webhook.schemas.unknown import unknown
 from webhook.text import printable, quoted
 
 _API_VERSION: Final = f"{GROUP}/{VERSION}"
 _LEGACY: Final = ("", "v1")  # image streams had no group until OpenShift 3.6, and have none in many an old template
 _Key = tuple[str, str, str]
+_HELM: Final = "a template ({{ … }}) that was not evaluated; render it: helm template CHART | istag-webhook check -"
+NOT_EVALUATED: Final = "not-evaluated"
+UNKNOWN_FIELD: Final = "unknown-field"
+
+
+class Unevaluated(Finding):
+    """A warning about a file that no rule of the policy gives."""
+
+    __slots__ = ()
+
+    @property
+    def whose(self) -> str:
+        """How its sentence ends: with the warning's name."""
+        return f" (warning {self.rule})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +41,17 @@ class Old:
 
     namespace: str = "default"
     objects: dict[_Key, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, files: Iterable[Given]) -> Iterator[Outcome]:
         """Take up the objects in `files`; yield an outcome for what cannot be used."""
         for file in files:
             yield from _faults(file)
-            for piece in (piece for document in file.documents for piece in pieces(document)):
+            for piece in (piece for document in file.documents for piece in pieces(document, self.parameters)):
                 if piece.kind not in RESOURCES:
+                    continue
+                if piece.problem:
+                    yield _outcome(piece, ERROR, f"{piece.field}: {piece.problem}", piece.field)
                     continue
                 key = self._key(piece.value)
                 if key in self.objects:
@@ -48,43 +68,129 @@ class Old:
         return manifest["kind"], str(named.get("namespace") or self.namespace), str(named.get("name") or "")
 
 
-def check(files: Iterable[Given], policy: Policy, user: User, old: Old) -> Iterator[Outcome]:
-    """Judge what is in `files`: every object that can be, whatever is wrong with another.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How files are evaluated.
+
+    Attributes:
+        parameters: values of the parameters of templates.
+        write: how a client writes the manifests.
+        strict: whether what would be a warning is an error.
+    """
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    write: Write = Write.REPLACE
+    strict: bool = False
+
+
+_AS_IT_IS: Final = Asked()
+
+
+def check(files: Iterable[Given], policy: Policy, user: User, old: Old, asked: Asked = _AS_IT_IS) -> Iterator[Outcome]:
+    """Evaluate every object in `files` that can be evaluated, whatever is wrong with another.
 
     Args:
         files: where the objects stand.
         policy: what they are judged by.
         user: who would send a manifest; a review says so itself.
         old: what manifests would replace, and the namespace of those that name none.
+        asked: how they are evaluated.
     """
+    unused = set(asked.parameters)
     for file in files:
+        for each in _of_file(file, policy, user, old, asked):
+            yield from _strict(each) if asked.strict else (each,)
+        if unused:
+            unused.difference_update(name for document in file.documents for name in declared(document))
+    for name in sorted(unused):
+        sentence = f"--param {printable(name)}: no template declares this parameter"
+        yield Outcome(Origin(), ERROR, message=sentence)
+
+
+def _of_file(file: Given, policy: Policy, user: User, old: Old, asked: Asked) -> Iterator[Outcome]:
+    """Yield what comes of the objects in one file."""
+    if file.excluded:
+        yield Outcome(Origin(file.name), SKIP, message="excluded by --exclude")
+        return
+    documents = file.documents
+    if file.template:
+        documents = tuple(document for document in documents if document.whole)
+        yield _warned(
+            Outcome(Origin(file.name, 1), SKIP, message=_HELM),
+            file.faults[0].path,
+            Mark(file.faults[0].line, file.faults[0].column),
+        )
+    else:
         yield from _faults(file)
-        found = [piece for document in file.documents for piece in pieces(document)]
-        if not found and not file.faults:
-            yield Outcome(Origin(file.name), SKIP, message="it holds no object")
-        for index, piece in enumerate(found):
-            yield _judged(piece, policy, user, old, index, found=file.found)
+    found = [piece for document in documents for piece in pieces(document, asked.parameters)]
+    if not found and not file.faults:
+        yield Outcome(Origin(file.name), SKIP, message="it holds no object")
+    for index, piece in enumerate(found):
+        yield _judged(piece, policy, user, old, asked, index, found=file.found)
 
 
-def _judged(piece: Piece, policy: Policy, user: User, old: Old, index: int, *, found: bool) -> Outcome:
+def _warned(outcome: Outcome, path: str, mark: Mark) -> Outcome:
+    """Return a skipped object with a warning, which says that it is not evaluated."""
+    finding = Unevaluated(NOT_EVALUATED, Mode.WARN, outcome.message, path)
+    return replace(outcome, findings=(finding,), marks=(mark,))
+
+
+def _strict(outcome: Outcome) -> Iterator[Outcome]:
+    """Yield an outcome, an error in place of each warning that `check` itself gives."""
+    own = [each for each in outcome.located() if isinstance(each[0], Unevaluated)]
+    if outcome.verdict != SKIP or not own:
+        kept = [each for each in outcome.located() if not isinstance(each[0], Unevaluated)]
+        findings, marks = zip(*kept, strict=True) if kept else ((), ())
+        yield replace(outcome, findings=findings, marks=marks)
+    for finding, mark in own:
+        message = f"{finding.field}: {finding.message}" if finding.field else finding.message
+        yield Outcome(
+            Origin(outcome.origin.file, *mark),
+            ERROR,
+            namespace=outcome.namespace,
+            name=outcome.name,
+            message=message,
+        )
+
+
+def _judged(piece: Piece, policy: Policy, user: User, old: Old, asked: Asked, index: int, *, found: bool) -> Outcome:
     """Return what comes of one object."""
-    kind = piece.kind
-    if not kind:
-        sentence = "expected a Kubernetes object, with apiVersion and kind"
-        return _outcome(piece, SKIP if found else ERROR, sentence)
-    if kind in RESOURCES and piece.api_version in _LEGACY:
-        got = quoted(piece.api_version)
-        return _outcome(piece, ERROR, f"apiVersion: expected {_API_VERSION} of an {kind}, got {got}", "apiVersion")
     try:
-        made = _reviewed(piece, policy, user, old, index)
+        return _unfit(piece, found=found) or _reviewed(piece, policy, user, old, asked, index) or _skipped(piece)
     except MalformedReview as error:
         return _outcome(piece, ERROR, str(error))
     except Exception as error:  # noqa: BLE001 - one object must not end the evaluation of all others
         return _outcome(piece, ERROR, printable(unexpected(error)))
-    return made or _outcome(piece, SKIP, f"{printable(kind)} of {printable(piece.api_version) or 'no apiVersion'}")
 
 
-def _reviewed(piece: Piece, policy: Policy, user: User, old: Old, index: int) -> Outcome | None:
+def _unfit(piece: Piece, *, found: bool) -> Outcome | None:
+    """Return the outcome of an object that cannot be evaluated, None if it may be."""
+    kind = piece.kind
+    if piece.problem and (kind in RESOURCES or not kind):
+        return _outcome(piece, ERROR, f"{piece.field}: {piece.problem}" if piece.field else piece.problem, piece.field)
+    if not kind:
+        if found:
+            return _outcome(piece, SKIP, "no Kubernetes object")
+        return _outcome(piece, ERROR, "expected a Kubernetes object, with apiVersion and kind")
+    if kind in RESOURCES and (path := unrendered(piece.value)) is not None:
+        return _warned(_outcome(piece, SKIP, _HELM), path, piece.mark(path))
+    if kind in RESOURCES and piece.api_version in _LEGACY:
+        got = quoted(piece.api_version)
+        return _outcome(piece, ERROR, f"apiVersion: expected {_API_VERSION} of an {kind}, got {got}", "apiVersion")
+    return None
+
+
+def _skipped(piece: Piece) -> Outcome:
+    """Return the outcome of an object of another kind."""
+    what = f"{printable(piece.kind)} of {printable(piece.api_version) or 'no apiVersion'}"
+    path = stream_within(piece.value)
+    if path is None:
+        return _outcome(piece, SKIP, what)
+    message = f"{what}: contains image streams that were not evaluated"
+    return _warned(_outcome(piece, SKIP, message), path, piece.mark(path))
+
+
+def _reviewed(piece: Piece, policy: Policy, user: User, old: Old, asked: Asked, index: int) -> Outcome | None:
     """Return what comes of a review or of an image stream's object, None for an object of another kind.
 
     Raises:
@@ -93,8 +199,10 @@ def _reviewed(piece: Piece, policy: Policy, user: User, old: Old, index: int) ->
     if piece.kind == "AdmissionReview":
         return _decided(piece, "request.object", of_document(piece.value, doors.DOORS), policy)
     if piece.kind in RESOURCES and piece.api_version == _API_VERSION:
-        document = envelope(piece.value, old.of(piece.value), user, f"check-{index}", old.namespace)
-        return _decided(piece, "", of_document(document, doors.DOORS), policy)
+        stored = old.of(piece.value)
+        written = asked.write.written(piece.value, stored)
+        document = envelope(written, stored, user, f"check-{index}", old.namespace)
+        return _known(piece, _decided(piece, "", of_document(document, doors.DOORS), policy))
     return None
 
 
@@ -103,6 +211,16 @@ def _decided(piece: Piece, at: str, review: Review, policy: Policy) -> Outcome:
     decision = admission.admit(review, policy)
     marks = tuple(piece.mark(".".join(part for part in (at, finding.field) if part)) for finding in decision.findings)
     return outcome(Origin(piece.document.where, piece.mark().line), review, decision, marks=marks)
+
+
+def _known(piece: Piece, outcome: Outcome) -> Outcome:
+    """Return what came of a manifest, with a warning for each field that the API does not have."""
+    found = [
+        (Unevaluated(UNKNOWN_FIELD, Mode.WARN, f"unknown field{f'; did you mean {meant}?' if meant else ''}", path))
+        for path, meant in unknown(piece.value)
+    ]
+    marks = (piece.mark(each.field) for each in found)
+    return replace(outcome, findings=(*outcome.findings, *found), marks=(*outcome.marks, *marks))
 
 
 def _outcome(piece: Piece, verdict: str, message: str, field: str = "") -> Outcome:

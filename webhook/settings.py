@@ -1,13 +1,14 @@
 """What can be set: by flag, by environment, else by default; one frozen value, checked as a whole."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from webhook.audit.record import LEVELS
 from webhook.errors import Fault, SettingsRefused
+from webhook.logs import FORMATS
 
 PREFIX: Final = "ISTAG_WEBHOOK_"
 _PORTS: Final = range(65_536)
@@ -16,9 +17,9 @@ _API_SERVER_TIMEOUT: Final = 30  # seconds (admissionregistration.k8s.io/v1, tim
 _API_SERVER_IDLE: Final = 90  # seconds (client-go's transport, IdleConnTimeout)
 
 
-def setting(default: Any, text: str) -> Any:
-    """Declare a setting: its default, and the sentence that `--help` shows."""
-    return field(default=default, metadata={"help": text})
+def setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+    """Declare a setting: its default, the sentence that `--help` shows, and all values if they are a closed set."""
+    return field(default=default, metadata={"help": text, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,16 @@ class Settings:
     )
     workers: int = setting(2, "Worker processes.")
     record: str = setting("-", "File that decisions are recorded in, - for standard output.")
-    record_level: str = setting("metadata", "What a record holds: metadata, or request for the whole request too.")
-    audit: str = setting("required", "required: no answer without its record; best-effort: answer all the same.")
-    log_level: str = setting("info", "Least severity that is logged: debug, info, warning, error.")
+    record_level: str = setting(
+        "metadata", "What a record holds: metadata, or request for the whole request too.", LEVELS
+    )
+    audit: str = setting(
+        "required",
+        "required: no answer without its record; best-effort: answer all the same.",
+        ("required", "best-effort"),
+    )
+    log_level: str = setting("info", "Least severity that is logged.", ("debug", "info", "warning", "error"))
+    log_format: str = setting("auto", "Format of the log; auto: text on a terminal, otherwise json.", FORMATS)
     keepalive: int = setting(120, "Seconds that an idle connection is kept; the API server keeps its own for 90.")
     patience: float = setting(
         1.0, "Seconds that a request waits before it is judged; one that would wait longer is answered 503."
@@ -77,13 +85,7 @@ def resolve(given: Mapping[str, Any]) -> Settings:
         ),
         ("workers", settings.workers in _WORKERS, "expected 1 to 64 workers"),
         ("record", settings.record != "", "expected a file, or - for standard output"),
-        ("record_level", settings.record_level in LEVELS, f"expected {' or '.join(LEVELS)}"),
-        ("audit", settings.audit in ("required", "best-effort"), "expected required or best-effort"),
-        (
-            "log_level",
-            settings.log_level in ("debug", "info", "warning", "error"),
-            "expected debug, info, warning or error",
-        ),
+        *_closed(settings),
         (
             "keepalive",
             settings.keepalive > _API_SERVER_IDLE,
@@ -104,6 +106,14 @@ def resolve(given: Mapping[str, Any]) -> Settings:
     ):
         raise SettingsRefused(faults)
     return settings
+
+
+def _closed(settings: Settings) -> Iterator[tuple[str, bool, str]]:
+    """Yield a check for each setting with a closed set of values."""
+    for each in documented():
+        if choices := each.metadata["choices"]:
+            expected = f"expected {', '.join(choices[:-1])} or {choices[-1]}"
+            yield each.name, getattr(settings, each.name) in choices, expected
 
 
 def _shown(value: object) -> str:

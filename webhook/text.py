@@ -135,5 +135,6 @@ def counted(number: int, noun: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the one of `known` that is most like `word`, "" if none is much like it."""
-    return next(iter(get_close_matches(word[:_LONGEST_WORD], list(known), n=1)), "")
+    """Return the one of `known` that is most like `word`, whatever their case, "" if none is much like it."""
+    folded = {each.casefold(): each for each in known}
+    return next((folded[each] for each in get_close_matches(word[:_LONGEST_WORD].casefold(), folded, n=1)), "")

@@ -17,19 +17,22 @@ def main() -> int:
         "--pack", type=Path, metavar="FILE", help="write the sequences to FILE, compressed, and compare nothing"
     )
     arguments = parser.parse_args()
+    if not arguments.source.exists():
+        parser.error(f"{arguments.source}: expected a folder of NNN.json files, found nothing")
     traces = list(recorded.read(arguments.source))
+    if not traces:
+        parser.error(f"{arguments.source}: expected NNN.json files, found none")
     if arguments.pack:
         recorded.pack(traces, arguments.pack)
         return 0
     found = [difference for trace in traces for difference in comparison.differences(trace)]
     steps = sum(len(trace["steps"]) for trace in traces)
-    for difference in found:
-        print(difference)  # noqa: T201 - a command prints
     differ = "1 step differs" if len(found) == 1 else f"{len(found)} steps differ"
     sequences = "1 sequence" if len(traces) == 1 else f"{len(traces)} sequences"
-    print(f"{sequences}, {steps} steps: {differ} from the model")  # noqa: T201 - a command prints
-    print("Not compared:", *(f"  {what}: {why}" for what, why in comparison.UNCOMPARED.items()), sep="\n")  # noqa: T201 - a command prints
-    return 1 if found or not traces else 0
+    left_out = [f"  {what}: {why}" for what, why in comparison.UNCOMPARED.items()]
+    lines = [*map(str, found), f"{sequences}, {steps} steps: {differ} from the model", "Not compared:", *left_out]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

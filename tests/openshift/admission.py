@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from .objects import Document
+
+GROUP = "image.openshift.io"
+VERSION = "v1"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,25 @@ class Review:
     old_object: Document | None
 
 
+def request_of(asked: Review) -> dict[str, Any]:
+    """Write a review of the model as the request of an AdmissionReview."""
+    resource, _, subresource = asked.resource.partition("/")
+    return {
+        "uid": "00000000-0000-4000-8000-000000000000",
+        "kind": {"group": GROUP, "version": VERSION, "kind": asked.kind},
+        "resource": {"group": GROUP, "version": VERSION, "resource": resource},
+        **({"subResource": subresource} if subresource else {}),
+        **({"name": asked.name} if asked.name else {}),
+        "namespace": asked.namespace,
+        "operation": asked.operation,
+        "userInfo": {"username": asked.user, "groups": ["system:authenticated"]},
+        "object": asked.object,
+        "oldObject": asked.old_object,
+        "dryRun": asked.dry_run,
+        "options": None,
+    }
+
+
 class Admission(Protocol):
     """Webhooks as the API server sees them."""
 
@@ -54,6 +76,6 @@ class Listeners:
         """Return the object as it is."""
         return review.object
 
-    def validate(self, review: Review) -> str | None:  # noqa: ARG002 - an interface
+    def validate(self, review: Review) -> str | None:  # noqa: ARG002 - it looks at none
         """Deny nothing."""
         return None

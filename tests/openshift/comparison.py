@@ -61,7 +61,12 @@ def differences(trace: Document) -> Iterator[Difference]:
     state: Document = {}
     for step in trace["steps"]:
         cluster = recorded.adopted(cluster, namespace, state)
-        found = outcomes(cluster, recorded.request(trace, step))
+        try:
+            found = outcomes(cluster, recorded.request(trace, step))
+        except Exception as error:  # noqa: BLE001 - a step that the model cannot take differs, and the others are compared
+            yield Difference(trace["trace"], step["i"], step["kind"], (f"the model failed: {error!r}",))
+            state = step["state"]
+            continue
         problems = [_problem(step, state, outcome, namespace) for outcome in found]
         if None not in problems:
             yield Difference(trace["trace"], step["i"], step["kind"], tuple(map(str, problems)))

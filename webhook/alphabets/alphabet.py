@@ -54,7 +54,7 @@ class Alphabet:
     @property
     def expression_of_name(self) -> str:
         """The regular expression of one value that is named, which no star is part of."""
-        return f"^(?!.*\\*)(?:{self.grammar})$"
+        return rf"^(?![\s\S]*\*)(?:{self.grammar})$"
 
     def holds(self, pattern: str) -> bool:
         """Whether a value of the kind can match `pattern`."""

@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from webhook import admission, doors
-from webhook.app.lean import Lean, Whole
+from webhook.app.lean import Lean, RawResponse
 from webhook.audit.record import MOST, Context, annotations, record, tags
 from webhook.errors import MalformedReview, RecordFailed
 from webhook.metrics import CONTENT_TYPE, Metrics
@@ -72,11 +72,11 @@ def create_app(service: Service) -> Flask:
     mutating = Context("mutate", service.version, service.level)
 
     @app.post("/validate")
-    def validate() -> Response | Whole:
+    def validate() -> Response | RawResponse:
         return _answer(service, validating, admission.validate)
 
     @app.post("/mutate")
-    def mutate() -> Response | Whole:
+    def mutate() -> Response | RawResponse:
         return _answer(service, mutating, admission.mutate)
 
     @app.errorhandler(MalformedReview)
@@ -97,7 +97,7 @@ def create_app(service: Service) -> Flask:
     return app
 
 
-def _answer(service: Service, context: Context, decide: Decide) -> Response | Whole:
+def _answer(service: Service, context: Context, decide: Decide) -> Response | RawResponse:
     """Decode, decide, encode, record: the record is written last, and before the answer leaves, so that they agree."""
     time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
     review = decode(_body(), doors.DOORS)
@@ -112,7 +112,7 @@ def _answer(service: Service, context: Context, decide: Decide) -> Response | Wh
         _log.exception("the review could not be answered", extra={"uid": printable(review.uid)})
         return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to judge the review; its log says why")
     service.metrics.answered(context.webhook, review, decision, perf_counter() - started, written=written)
-    return Whole(body, _JSON)
+    return RawResponse(body, _JSON)
 
 
 def _kept(service: Service, line: bytes, uid: str) -> bool:

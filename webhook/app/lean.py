@@ -26,7 +26,7 @@ class _NoSession(SessionInterface):
 
 
 class Lean(Flask):
-    """An app whose views are found by their path, and called without hooks; each returns a Response or a Whole."""
+    """An app that finds its views by their path and calls no hooks; each view returns a Response or a RawResponse."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None)
@@ -53,7 +53,7 @@ class Lean(Flask):
             answer = self.dispatch_request()
         except Exception as error:  # noqa: BLE001 - Flask raises it again where no handler takes it
             answer = self.handle_user_exception(error)
-        return answer if isinstance(answer, Whole) else self.make_response(answer)  # type: ignore[return-value]
+        return answer if isinstance(answer, RawResponse) else self.make_response(answer)  # type: ignore[return-value]
 
     def do_teardown_request(self, exc: BaseException | None = None) -> None:
         """Do nothing: no view leaves anything behind."""
@@ -62,7 +62,7 @@ class Lean(Flask):
         """Do nothing, as above."""
 
 
-class Whole:
+class RawResponse:
     """An answer of bytes that are all there: a WSGI app that sends them, as a Response does for ten times the work."""
 
     __slots__ = ("_body", "_content_type")

@@ -10,7 +10,10 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from webhook.cli.groups import Suggesting
+
 _COMMANDS: Final = {
+    "init": "webhook.cli.init:init",
     "serve": "webhook.cli.serve:serve",
     "check": "webhook.cli.check:check",
     "test": "webhook.cli.test:test",
@@ -28,7 +31,7 @@ INTERRUPTED: Final = 130
 UNREAD: Final = 141
 
 
-class _Commands(click.Group):
+class _Commands(Suggesting):
     """A group whose commands are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -61,11 +64,12 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="istag-webhook", message="%(prog)s %(version)s")
 def main() -> None:
     """Decide which OpenShift image stream tag may point where."""
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     """Print what is wrong and end with 2: the input cannot be used."""
     click.echo(message, err=True)
     sys.exit(2)

@@ -6,8 +6,9 @@ import click
 
 from webhook import renewal
 from webhook.cli import fail
-from webhook.cli.connection import connection
+from webhook.cli.options import connection, namespace_option
 from webhook.cli.output import say
+from webhook.cli.types import GivenPath
 from webhook.cluster import connect
 from webhook.errors import CertificateRefused, ClusterRefused
 from webhook.renewal import Installation, Terms
@@ -33,7 +34,7 @@ def certs() -> None:
 @click.argument("names", nargs=-1)
 @click.option(
     "--directory",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     default=Path("certs"),
     show_default=True,
     help="Directory to write to.",
@@ -49,7 +50,6 @@ def local(names: tuple[str, ...], directory: Path, days: int, *, force: bool) ->
         issued = issue(directory, names or ("localhost", "127.0.0.1", "::1"), days=days, force=force)
     except CertificateRefused as error:
         fail(str(error))
-        return
     for path, what in (
         (issued.ca, "the CA: what callers trust, a webhook configuration's caBundle"),
         (issued.ca_key, "the CA's key"),
@@ -61,9 +61,7 @@ def local(names: tuple[str, ...], directory: Path, days: int, *, force: bool) ->
 
 
 @certs.command()
-@click.option(
-    "--namespace", default="istag-webhook", show_default=True, help="Namespace of the Secret and the Service."
-)
+@namespace_option("istag-webhook", "Namespace of the Secret and the Service.")
 @click.option("--secret", default="istag-webhook-tls", show_default=True, help="Secret that the pods mount.")
 @click.option("--service", default="istag-webhook", show_default=True, help="Service that the API server calls.")
 @click.option(
@@ -107,7 +105,6 @@ def cluster(
     """
     if renew_before >= days:
         fail(f"--renew-before: expected less than the {days} days that a certificate is valid, got {renew_before}")
-        return
     try:
         expires = renewal.renew(
             connect(kubeconfig, context),
@@ -117,6 +114,5 @@ def cluster(
         )
     except (CertificateRefused, ClusterRefused) as error:
         fail(str(error))
-        return
     if expires:
         say(f"serving until {expires:%Y-%m-%d %H:%M} UTC")

@@ -1,59 +1,100 @@
 """`istag-webhook check`: judge reviews and manifests without a server."""
 
-from itertools import chain
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from webhook.checks import Old
+from webhook.checks import Asked, Old
 from webhook.checks import check as checked
 from webhook.cli import fail
-from webhook.cli.reporting import Wanted, emit, end, head, noting, report_options
+from webhook.cli.options import policy_option, sender_options
+from webhook.cli.reporting import Wanted, emit, empty_option, end, head, nothing, noting, report_options
+from webhook.cli.types import GivenPath
 from webhook.documents.files import given
 from webhook.errors import PolicyRefused
+from webhook.manifests import Write
 from webhook.model import User
-from webhook.policy import load
+from webhook.policy import Policy, load
+from webhook.report.outcome import Outcome
+from webhook.text import printable, quoted
+
+
+def _parameters(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:
+    """Read NAME=VALUE."""
+    del context, option
+    found: dict[str, str] = {}
+    for each in given:
+        name, separator, value = each.partition("=")
+        if not separator or not name:
+            raise click.BadParameter(f"expected NAME=VALUE, got {quoted(each)}")
+        if name in found:
+            raise click.BadParameter(f"expected one value of {printable(name)}, got two")
+        found[name] = value
+    return found
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("files", nargs=-1, required=True, type=GivenPath(str))
 @click.option(
-    "--old", multiple=True, type=click.Path(),
+    "--old", multiple=True, type=GivenPath(str),
     help="File or directory with what was there before FILES; may be repeated.",
 )  # fmt: skip
+@policy_option()
 @click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
+    "--exclude", "excluded", multiple=True, metavar="GLOB",
+    help="Leave out files and directories that match; may be repeated. A GLOB without / matches names at any depth.",
 )  # fmt: skip
-@click.option("--user", default="developer", show_default=True, help="Who would send a manifest.")
-@click.option("--group", "groups", multiple=True, help="A group of that user; may be repeated.")
-@click.option("--namespace", default="default", show_default=True, help="Namespace of manifests that name none.")
+@click.option(
+    "--param", "parameters", multiple=True, metavar="NAME=VALUE", callback=_parameters,
+    help="Value of a parameter of the Templates in FILES; may be repeated. Default: the parameter's own default.",
+)  # fmt: skip
+@click.option(
+    "--as", "write", type=click.Choice([str(each) for each in Write]), default=str(Write.REPLACE), show_default=True,
+    help="How FILES are written over --old: oc replace, oc apply or oc apply --server-side.",
+)  # fmt: skip
+@click.option("--strict", is_flag=True, help="Unknown fields, and image streams that cannot be evaluated, are errors.")
+@empty_option
+@sender_options
 @report_options
 def check(
     files: tuple[str, ...],
     old: tuple[str, ...],
     policies: tuple[Path, ...],
-    user: str,
-    groups: tuple[str, ...],
-    namespace: str,
     wanted: Wanted,
+    *,
+    fail_on_empty: bool,
+    **options: Any,
 ) -> None:
     """Judge reviews and manifests without a server.
 
     FILES hold AdmissionReviews and manifests of ImageStreams, ImageStreamTags, ImageTags, ImageStreamImports and
-    ImageStreamMappings, alone or in Lists, in JSON or YAML; objects of other kinds are passed over. A directory is
-    searched to its depth; - is standard input. The policy's defaults are applied before its rules judge, as in a
-    cluster. A manifest is judged as if it were created or, where --old holds the object, as if it took its place.
+    ImageStreamMappings, alone, in Lists or in Templates, in JSON or YAML; objects of other kinds are skipped. A
+    directory is searched to its depth, hidden directories too, but not .git; - is standard input. The policy's defaults
+    are applied before its rules are evaluated, as in a cluster. A manifest is evaluated as if it were created or, if
+    --old holds the object, as if it were updated.
 
-    Exit code 0 where everything would be allowed, 1 where something would be refused, 2 where an input or the policy
-    cannot be used; what can be judged is judged all the same.
+    Exit code 0 if everything would be allowed, 1 if something would be denied, 2 if an input or the policy cannot be
+    used; everything that can be evaluated is evaluated all the same.
     """
     try:
         policy = load(*policies)
     except PolicyRefused as error:
         fail(str(error))
-        return
-    before = Old(namespace)
-    outcomes = chain(before.read(given(old)), checked(given(files), policy, User(user, groups=groups), before))
-    tally = emit(head("check", policy), noting(outcomes, files), wanted)
+    outcomes = noting(_outcomes(files, old, policy, **options), files)
+    tally = emit(head("check", policy), outcomes, wanted)
+    if fail_on_empty and not tally.judged:
+        nothing("no object was evaluated", failing=True)
     end(tally, wanted)
+
+
+def _outcomes(
+    files: tuple[str, ...], old: tuple[str, ...], policy: Policy, *, namespace: str, strict: bool, **options: Any
+) -> Iterator[Outcome]:
+    """Yield what comes of `files` by `policy`."""
+    before = Old(namespace, parameters=options["parameters"])
+    yield from before.read(given(old))
+    asked = Asked(options["parameters"], Write(options["write"]), strict)
+    user = User(options["user"], groups=options["groups"])
+    yield from checked(given(files, exclude=options["excluded"]), policy, user, before, asked)

@@ -2,91 +2,172 @@
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import click
 
 from webhook.cli import INTERRUPTED
 from webhook.cli.output import say
+from webhook.cli.pacing import Budget, Pace
 from webhook.cli.reporting import NOTHING, Wanted
 from webhook.cluster import Cluster
 from webhook.errors import ClusterRefused
 from webhook.policy import Policy
-from webhook.scan.fixing import Fix, apply
+from webhook.scan.fixing import Fix, Setting, TagFix, apply
 from webhook.scan.stream import key_of
 from webhook.scan.walk import Progress, Selection, streams
+from webhook.text import counted, printable
 
 
 def fix(
-    cluster: Cluster, selection: Selection, policy: Policy, progress: Progress, wanted: Wanted, *, really: bool
+    cluster: Cluster,
+    selection: Selection,
+    policy: Policy,
+    progress: Progress,
+    wanted: Wanted,
+    *,
+    really: bool,
+    pace: Pace | None,
 ) -> int:
-    """Print the plan, carry it out where it is `really` meant, and return the exit code.
+    """Print the plan, carry it out if it is `really` meant, and return the exit code.
+
+    Args:
+        cluster: whose image streams are completed.
+        selection: which of them.
+        policy: whose defaults are applied.
+        progress: is told how many are done.
+        wanted: the options that say how the command ends.
+        really: whether anything is set.
+        pace: how many tags may be imported, and how fast; None if none may be.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or refuses to list.
+        ClusterRefused: the API server cannot be reached, or does not let the streams be listed.
     """
-    planned: list[str] = []
-    settings, seen = 0, False
+    planned: dict[str, frozenset[str]] = {}
+    settings, imported, seen = 0, 0, False
     for stream in streams(cluster, selection, progress):
         seen = True
-        completion = Fix.of(stream, policy)
-        if completion is not None:
-            planned.append(key_of(stream))
-            settings += len(completion.patch)
-            _show(completion, "sets")
+        plan = Fix.of(stream, policy)
+        if plan.tags:
+            planned[key_of(stream)] = frozenset(plan.importing)
+            settings += sum(len(tag.settings) for tag in plan.tags)
+            imported += len(plan.importing)
+            _show(plan, "sets")
     if not seen:
         click.echo(NOTHING, err=True)
         return 0
     if not planned:
         say("every tag has what the defaults set")
         return 0
-    click.echo(f"{settings} settings in {len(planned)} image streams lack what the defaults set", err=True)
+    lacking = f"{counted(len(planned), 'image stream')} {'lacks' if len(planned) == 1 else 'lack'}"
+    click.echo(f"{lacking} {counted(settings, 'setting')} that the defaults make", err=True)
+    if imported:
+        click.echo(f"OpenShift imports {counted(imported, 'tag')} if all of it is set", err=True)
     if not really:
-        click.echo("nothing was changed; --apply sets them", err=True)
+        click.echo(f"nothing was changed; {_how(imported)}", err=True)
         return wanted.code(found=True)
-    return _carry_out(cluster, planned, policy, progress)
+    return _carry_out(cluster, planned, policy, progress, wanted, pace)
 
 
-def _carry_out(cluster: Cluster, planned: list[str], policy: Policy, progress: Progress) -> int:
+def _how(imported: int) -> str:
+    """Return which options set what."""
+    if not imported:
+        return "--apply sets it"
+    return "--apply sets what imports no tag, --apply --import sets all of it"
+
+
+def _carry_out(
+    cluster: Cluster,
+    planned: Mapping[str, frozenset[str]],
+    policy: Policy,
+    progress: Progress,
+    wanted: Wanted,
+    pace: Pace | None,
+) -> int:
     """Complete the streams one by one, until SIGINT: the one under way is brought to its end."""
-    done, refused = 0, 0
+    done, denied, left, budget = 0, 0, 0, Budget(pace)
     with _interrupts() as interrupted:
-        for key in planned:
-            if interrupted:
+        for position, (key, tags) in enumerate(planned.items(), 1):
+            if interrupted.is_set():
                 break
             try:
-                completion = apply(cluster, key, policy)
+                rest = _complete(cluster, key, policy, tags, budget, interrupted)
             except ClusterRefused as error:
-                refused += 1
+                denied += 1
                 click.echo(f"{key}: {error}", err=True)
                 continue
-            done += 1
-            progress(done, len(planned) - done)
-            if completion is not None:
-                _show(completion, "set")
-    click.echo(f"{done} of {len(planned)} image streams are complete", err=True)
-    if interrupted:
-        click.echo("broken off; the same command goes on where it ended", err=True)
+            if rest and not interrupted.is_set():
+                _show(rest, "left")
+            left += len(rest.tags) if rest else 0
+            done += not rest
+            progress(position, len(planned) - position)
+    verb = "is" if len(planned) == 1 else "are"
+    click.echo(f"{done} of {counted(len(planned), 'image stream')} {verb} complete", err=True)
+    if left:
+        click.echo(f"{counted(left, 'tag')} left: {_why_left(pace)}", err=True)
+    if interrupted.is_set():
+        click.echo("interrupted; the same command continues", err=True)
         return INTERRUPTED
-    return 2 if refused else 0
+    return 2 if denied else wanted.code(found=bool(left))
 
 
-def _show(completion: Fix, verb: str) -> None:
-    for tag, field, value in completion.lines():
-        say(f"{tag}: {verb} {field} to {json.dumps(value)}")
+def _why_left(pace: Pace | None) -> str:
+    """Return why tags were left, and what sets them."""
+    if pace is None:
+        return "setting the rest imports them; --apply --import sets it"
+    return f"run the command again{'' if pace.limit is None else f' for the next {pace.limit}'}"
+
+
+def _complete(
+    cluster: Cluster, key: str, policy: Policy, tags: frozenset[str], budget: Budget, interrupted: Event
+) -> Fix | None:
+    """Complete one stream, in as many batches as it takes, and return what was left of it, None if nothing was.
+
+    Raises:
+        ClusterRefused: the API server or a webhook denies it.
+    """
+    while True:
+        if tags:
+            budget.wait(interrupted)
+        applied = apply(cluster, key, policy, tags, 0 if interrupted.is_set() else budget.most)
+        if applied is None:
+            return None
+        _show(applied.done, "set")
+        budget.spend(applied.spent)
+        if not applied.rest.tags:
+            return None
+        if budget.spent or interrupted.is_set() or tags.isdisjoint(applied.rest.importing):
+            return applied.rest
+
+
+def _show(fix: Fix, verb: str) -> None:
+    """Print each setting of a fix, and what it does to its tag."""
+    for tag in fix.tags:
+        for setting in tag.settings:
+            name = printable(f"{key_of(fix.stream)}:{tag.name}")
+            say(f"{name}: {verb} {'.'.join(setting.field)} to {json.dumps(setting.value)}{_effect(tag, setting)}")
+
+
+def _effect(tag: TagFix, setting: Setting) -> str:
+    """Return that a setting imports its tag, what the tag means now, and what moves with it."""
+    if not setting.imports:
+        return ""
+    followers = f", followed by {', '.join(map(printable, tag.followers))}" if tag.followers else ""
+    return f"; {printable(setting.imports)}; present image: {printable(tag.image) or 'none'}{followers}"
 
 
 @contextmanager
-def _interrupts() -> Iterator[list[Any]]:
-    """Give a list that SIGINT fills instead of ending the command; the second one ends it."""
-    seen: list[Any] = []
+def _interrupts() -> Iterator[Event]:
+    """Give an event that SIGINT sets instead of ending the command; the second one ends it."""
+    seen = Event()
 
     def remember(number: int, frame: Any) -> None:
-        seen.append(number)
-        if len(seen) > 1:
+        if seen.is_set():
             signal.default_int_handler(number, frame)
+        seen.set()
 
     before = signal.signal(signal.SIGINT, remember)
     try:

@@ -8,18 +8,20 @@ from typing import BinaryIO
 import click
 
 from webhook.cli import fail
+from webhook.cli.options import verbose_option
 from webhook.cli.output import write
 from webhook.cli.reporting import Wanted, end, format_options
+from webhook.cli.types import GivenPath
 from webhook.documents.files import STANDARD_INPUT
 from webhook.errors import ReportRefused
-from webhook.report import writer
 from webhook.report.merging import merged
 from webhook.report.tally import Tally
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=GivenPath())
 @format_options
+@verbose_option
 def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
     """Put the reports of a command's parts together, in any format.
 
@@ -32,7 +34,7 @@ def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
         with ExitStack() as opened:
             reports = [(str(file), opened.enter_context(_lines(file))) for file in files]
             head, outcomes = merged(reports, tally)
-            write(writer(wanted.format)(head, outcomes, tally), wanted.output)
+            write(wanted.writer(head, outcomes, tally), wanted.output)
     except OSError as error:
         fail(f"{error.filename}: cannot be read: {error.strerror}")
     except ReportRefused as error:

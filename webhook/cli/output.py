@@ -1,30 +1,13 @@
 """Where what a command says goes: a terminal, a pipe, or a file that is there whole or not at all."""
 
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TextIO
 
 import click
 
 from webhook.cli import fail, unwritable
-
-output_option = click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write the report to, whole or not at all. Default: standard output.",
-)
-
-
-def format_option(formats: Iterable[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the option `--format`, which is passed on as `format_`; the first of `formats` is the default."""
-    names = list(formats)
-    kind = click.Choice(names)
-    return click.option(
-        "--format", "format_", type=kind, default=names[0], show_default=True, help="Form of the report."
-    )
+from webhook.files import whole
 
 
 def say(text: str, *, nl: bool = True, color: bool | None = None) -> None:
@@ -51,33 +34,8 @@ def write(pieces: Iterable[str], output: Path | None) -> None:
             say(piece, nl=False, color=colour)
         return
     try:
-        with _whole(output) as file:
+        with whole(output) as file:
             for piece in pieces:
                 file.write(click.unstyle(piece))
     except OSError as error:
         fail(f"{output}: cannot be written: {error.strerror}")
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[TextIO]:
-    """Open a file that takes the place of `path` when all is written; what is no plain file is written to directly."""
-    if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8") as file:
-            yield file
-        return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield file
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

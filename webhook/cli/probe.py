@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from webhook.cli import fail
-from webhook.cli.connection import connection
-from webhook.cli.output import say
+from webhook.cli.options import connection, format_option, namespace_option, output_option, policy_option
+from webhook.cli.output import write
 from webhook.cluster import connect
 from webhook.errors import ClusterRefused, PolicyRefused
 from webhook.policy import Policy, load
@@ -17,27 +17,24 @@ from webhook.probe import probe as probed
 
 
 @click.command(short_help="Check that the API server calls the webhook for every resource.")
-@click.option(
-    "--namespace", default="istag-webhook-probe", show_default=True, help="Namespace that the requests are sent to."
-)
+@namespace_option("istag-webhook-probe", "Namespace that the requests are sent to.")
 @click.option(
     "--configuration", default="istag-webhook", show_default=True, help="Name of the validating webhook configuration."
 )
-@click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
-    help="Policy file or directory that the webhook should enforce; may be repeated. "
-    "A note says if another policy is in force.",
-)  # fmt: skip
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Output format."
+@policy_option(
+    "Policy file or directory that the webhook should enforce; may be repeated. A note says if another policy is in "
+    "force."
 )
+@format_option(("table", "json"))
+@output_option
 @connection
 def probe(
     *,
     namespace: str,
     configuration: str,
     policies: tuple[Path, ...],
-    form: str,
+    format_: str,
+    output: Path | None,
     kubeconfig: Path | None,
     context: str | None,
 ) -> None:
@@ -61,8 +58,7 @@ def probe(
         result = probed(connect(kubeconfig, context), namespace, configuration)
     except (ClusterRefused, PolicyRefused) as error:
         fail(str(error))
-        return
-    say(_json(result, namespace) if form == "json" else _table(result))
+    write((_json(result, namespace) if format_ == "json" else _table(result), "\n"), output)
     for each in result.left:
         click.echo(f"left behind: {each}; remove it", err=True)
     if result.unlisted:

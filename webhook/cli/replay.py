@@ -4,55 +4,53 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
+from webhook.cli.options import namespaces_option, period_options, policy_option
 from webhook.cli.output import write
-from webhook.cli.reporting import Wanted, format_options, head
+from webhook.cli.reporting import Wanted, empty_option, format_options, head, nothing
 from webhook.cli.shard import shard_option
+from webhook.cli.types import GivenPath
 from webhook.errors import MalformedGlob, PolicyRefused, WorkerLost
 from webhook.globs import Glob
 from webhook.policy import load
 from webhook.replay import Remarks
 from webhook.replay import replay as judge_again
-from webhook.replay.judging import LEFT_OUT, Judge, Selection
+from webhook.replay.judging import LEFT_OUT, Judge, Selection, moment
 from webhook.replay.parts import expand
 from webhook.report import writer
 from webhook.report.tally import Tally
 from webhook.shard import Shard
 
-_MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
-
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
-@click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
-)  # fmt: skip
-@click.option(
-    "--since",
-    type=_MOMENT,
-    metavar="TIME",
-    help="Only records from this time on, such as 2026-01-31 or 2026-01-31T09:00:00Z.",
-)
-@click.option("--until", type=_MOMENT, metavar="TIME", help="Only records before this time.")
-@click.option(
-    "--namespace", "namespaces", multiple=True, help="Only of namespaces that match this glob; may be repeated."
-)
+@click.argument("files", nargs=-1, required=True, type=GivenPath(str))
+@policy_option()
+@period_options
+@namespaces_option
 @click.option("--skip-dry-run", is_flag=True, help="Leave out what was only tried (dryRun).")
 @click.option(
     "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="one a core",
     help="Processes that judge.",
 )  # fmt: skip
 @shard_option
+@empty_option
 @format_options
-def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wanted: Wanted, **selected: Any) -> None:
+def replay(
+    files: tuple[str, ...],
+    policies: tuple[Path, ...],
+    workers: int,
+    wanted: Wanted,
+    *,
+    fail_on_empty: bool,
+    **selected: Any,
+) -> None:
     """Judge recorded decisions by another policy.
 
     Says what would be refused that was allowed, and the reverse. FILES hold records of level request, plain or gzip,
@@ -60,14 +58,13 @@ def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wan
     is judged as check judges it: the policy's defaults are applied to it before its rules judge. What mutate completed
     is completed again.
 
-    Exit code 0 where nothing would change, 1 where something would, 2 where a file or the policy cannot be used, or
-    where there is no record to judge. A part of several (--shard) ends with 0 instead of 1: merge says what all found.
+    Exit code 0 if nothing would change, 1 if something would, 2 if a file or the policy cannot be used. A part of
+    several (--shard) ends with 0 instead of 1: merge reports what all found.
     """
     try:
         policy, selection = load(*policies), _selection(**selected)
     except (PolicyRefused, MalformedGlob) as error:
         fail(str(error))
-        return
     tally, remarks = Tally(), Remarks()
     found = expand(files, remarks.faults)
     try:
@@ -79,7 +76,7 @@ def replay(files: tuple[str, ...], policies: tuple[Path, ...], workers: int, wan
             write(report, wanted.output)
     except WorkerLost as error:
         fail(str(error))
-    sys.exit(_ended(tally, remarks, selection.shard, wanted))
+    sys.exit(_ended(tally, remarks, selection.shard, wanted, failing=fail_on_empty))
 
 
 def _selection(
@@ -91,18 +88,12 @@ def _selection(
         MalformedGlob: a namespace is no glob.
     """
     return Selection(
-        _said(since) if since else "",
-        _said(until) if until else "",
+        moment(since),
+        moment(until),
         tuple(Glob.compile(namespace, NAMESPACE) for namespace in namespaces),
         not skip_dry_run,
         shard,
     )
-
-
-def _said(moment: datetime) -> str:
-    """Return a time as records have it, so that they compare as strings."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 @contextmanager
@@ -117,7 +108,7 @@ def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[in
         yield bar.update
 
 
-def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted) -> int:
+def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted, *, failing: bool) -> int:
     """Say what could not be used, and return the exit code."""
     for fault in remarks.faults:
         click.echo(str(fault), err=True)
@@ -135,6 +126,5 @@ def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted) -> int:
         wanting = "one that --since, --until, --namespace and --skip-dry-run do not leave out"
         if set(others) != {LEFT_OUT}:
             wanting = "records of level request (serve --record-level request)"
-        click.echo(f"no record was judged: expected {wanting}", err=True)
-        return 2
+        nothing(f"no record was judged: expected {wanting}", failing=failing)
     return wanted.code(found=bool(tally.changes.total()))

@@ -11,9 +11,10 @@ import click
 
 from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
-from webhook.cli.connection import connection
 from webhook.cli.fixing import fix
+from webhook.cli.options import connection, namespaces_option, policy_option, selector_option
 from webhook.cli.output import write
+from webhook.cli.pacing import Pace, pace_options
 from webhook.cli.reporting import NOTHING, Wanted, end, head, report_options
 from webhook.cli.shard import shard_option
 from webhook.cluster import Cluster, connect
@@ -21,7 +22,6 @@ from webhook.errors import ClusterRefused, MalformedGlob, PolicyRefused
 from webhook.globs import Glob
 from webhook.model import Carried
 from webhook.policy import Policy, load
-from webhook.report import writer
 from webhook.report.openreports import OPENREPORTS
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
@@ -30,23 +30,16 @@ from webhook.scan.patience import Patient
 from webhook.scan.reports import Reports
 from webhook.scan.sweep import outcomes, written_back
 from webhook.scan.walk import Progress, Selection
-from webhook.settings import variable
 from webhook.shard import Shard
 
 _APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
 
 
 @click.command()
-@click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path), envvar=variable("policy"), show_envvar=True,
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
-)  # fmt: skip
+@policy_option()
 @connection
-@click.option(
-    "--namespace", "-n", "namespaces", multiple=True,
-    help="Only of this namespace, or of those that match this glob; may be repeated.",
-)  # fmt: skip
-@click.option("--selector", "-l", default="", help="Only image streams that this label selector selects.")
+@namespaces_option
+@selector_option
 @shard_option
 @click.option(
     "--chunk-size", "chunk", type=click.IntRange(1), default=100, show_default=True,
@@ -59,7 +52,8 @@ _APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
     help="Write a report into each namespace of the cluster, and remove ours that are stale.",
 )  # fmt: skip
 @click.option("--fix", "fixing", is_flag=True, help="Show what the policy's defaults would set in tags that lack it.")
-@click.option("--apply", "really", is_flag=True, help="With --fix: set it.")
+@click.option("--apply", "really", is_flag=True, help="With --fix: set it, except what imports a tag.")
+@pace_options
 def scan(  # noqa: PLR0913 - one for each option
     policies: tuple[Path, ...],
     kubeconfig: Path | None,
@@ -70,6 +64,7 @@ def scan(  # noqa: PLR0913 - one for each option
     reports: str | None,
     fixing: bool,
     really: bool,
+    pace: Pace | None,
     **selected: Any,
 ) -> None:
     """Hold a live cluster against a policy.
@@ -79,7 +74,9 @@ def scan(  # noqa: PLR0913 - one for each option
     or groups say nothing, and no exemption holds.
 
     --fix completes tags as the webhook completes new ones. It shows what it would set, and changes nothing without
-    --apply. It may be broken off and repeated.
+    --apply. If importMode is set, OpenShift imports the tag at once, and the tag then means whatever its source names
+    now. The plan names each such tag and its present image. --apply leaves these settings alone; --apply --import makes
+    them in batches. It is safe to interrupt and rerun.
 
     Exit code 0 where nothing is found that is enforced, 1 where something is, or where --fix leaves something to set, 2
     where the cluster or the policy cannot be used, or something could not be written. A part of several (--shard) ends
@@ -87,9 +84,11 @@ def scan(  # noqa: PLR0913 - one for each option
     """
     for wrong, sentence in (
         (really and not fixing, "--apply: expected --fix with it"),
+        (pace is not None and not really, "--import: expected --fix --apply with it"),
         (bool(reports and selected["selector"]), "--write-reports: a report is of a namespace; expected no --selector"),
         (
-            fixing and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero)),
+            fixing
+            and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero, verbose=wanted.verbose)),
             "--fix: it makes no report; expected no --images, --format, --output, --fail-on-warn or --write-reports",
         ),
     ):
@@ -100,7 +99,7 @@ def scan(  # noqa: PLR0913 - one for each option
         cluster = Cluster(Patient(connect(kubeconfig, context).sender))
         with _progress(wanted) as progress:
             if fixing:
-                sys.exit(fix(cluster, selection, policy, progress, wanted, really=really))
+                sys.exit(fix(cluster, selection, policy, progress, wanted, really=really, pace=pace))
             tally, faults = _scan(cluster, selection, policy, progress, wanted, images=images, reports=reports)
     except (PolicyRefused, MalformedGlob, ClusterRefused) as error:
         fail(str(error))
@@ -146,9 +145,10 @@ def _scan(
     if api and written:
         written.check()
         found = written_back(found, written, api, first, faults)
-    listed = (outcome for outcome in found if outcome.findings)
+    everything = wanted.verbose and wanted.format == "table"
+    listed = (outcome for outcome in found if outcome.findings or everything)
     # A cluster that cannot be asked has no report, not even the head of one.
-    write(writer(wanted.format)(first, chain(tuple(islice(listed, 1)), listed), tally), wanted.output)
+    write(wanted.writer(first, chain(tuple(islice(listed, 1)), listed), tally), wanted.output)
     if written:
         for namespace in written.remove_stale(selection.holds):
             click.echo(f"removed the report of {namespace}: it has no image streams any more", err=True)

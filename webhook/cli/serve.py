@@ -1,15 +1,16 @@
 """`istag-webhook serve`: everything is checked before any worker starts."""
 
+import errno
+import logging
 import os
 import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -19,45 +20,23 @@ from webhook import logs, tls
 from webhook.audit.journal import Journal
 from webhook.audit.turn import Turn
 from webhook.cli import fail
+from webhook.cli.settings import option_names, setting_options
 from webhook.cli.version import DISTRIBUTION
 from webhook.errors import CertificateRefused, PolicyRefused, RecordFailed, Refused, SettingsRefused
-from webhook.policy.lint.logged import log_warnings
+from webhook.policy import Policy
+from webhook.policy.lint.logged import log_warnings, warnings_of
 from webhook.policy.source import PolicySource
-from webhook.settings import Settings, documented, resolve, unknown, variable
+from webhook.settings import Settings, resolve, unknown, variable
 from webhook.text import printable
 
 _DEVELOPMENT: Final = ("localhost", "127.0.0.1", "::1")
+_ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port would do
+_LOG: Final = "webhook.serve"
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
-_TYPES: Final[dict[Any, Any]] = {
-    int: click.INT,
-    float: click.FLOAT,
-    str: click.STRING,
-    Path: click.Path(path_type=Path),
-    Path | None: click.Path(path_type=Path),
-    tuple[Path, ...]: click.Path(path_type=Path),
-}
-
-
-def _settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` an option for each setting."""
-    for each in reversed(documented()):
-        repeated = each.type == tuple[Path, ...]
-        command = click.option(
-            f"--{each.name.replace('_', '-')}",
-            each.name,
-            type=_TYPES[each.type],
-            multiple=repeated,
-            default=each.default,
-            envvar=variable(each.name),
-            show_default=each.default not in (None, ()),
-            show_envvar=True,
-            help=each.metadata["help"],
-        )(command)
-    return command
 
 
 @click.command()
-@_settings
+@setting_options
 @click.option(
     "--dev", is_flag=True, help="Development: on loopback, with certificates made in certs/ where there are none."
 )
@@ -68,8 +47,7 @@ def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
         settings = resolve(given)
     except SettingsRefused as error:
         fail(str(error))
-        return
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, form=settings.log_format)
     if dev:
         settings = _development(ctx, settings)
     policy, serving, turn = _checked(settings)
@@ -87,21 +65,22 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
             issued = tls.issue(settings.cert.parent, _DEVELOPMENT)
         except CertificateRefused as error:
             fail(str(error))
-        else:
-            click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
+        click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
     return settings
 
 
 def _unheard(settings: Settings) -> Iterator[str]:
     """Yield a fault for each address that cannot be listened on: the server itself would try it again and again."""
-    for option, port in (("--port", settings.port), ("--management-port", settings.management_port)):
+    for name, port in (("port", settings.port), ("management_port", settings.management_port)):
+        option = option_names(name)[0]
         try:
             family, kind, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind) as listener:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 listener.bind(address)
         except OSError as error:
-            yield f"{option}: cannot listen on {printable(settings.host)}:{port}: {error.strerror}"
+            hint = f"; set another port with {option} or {variable(name)}" if error.errno in _ELSEWHERE else ""
+            yield f"{option}: cannot listen on {printable(settings.host)}:{port}: {error.strerror}{hint}"
 
 
 def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, Turn]:
@@ -123,7 +102,6 @@ def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, Turn]:
         faults.append(str(error))
     if faults or policy is None or serving is None:
         fail("\n".join(faults))
-        raise SystemExit(2)
     return policy, serving, turn
 
 
@@ -131,11 +109,11 @@ def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn:
     """Run the workers; metrics and server are imported here, for they read the environment when they are."""
     directory, parent = tempfile.mkdtemp(prefix="istag-webhook-"), os.getpid()
     os.environ[_METRICS] = directory
-    from webhook import server  # noqa: PLC0415 - see above
     from webhook.app import LARGEST  # noqa: PLC0415 - see above
     from webhook.metrics import forget  # noqa: PLC0415 - see above
+    from webhook.server.application import Listen, run  # noqa: PLC0415 - see above
 
-    listen = server.Listen(
+    listen = Listen(
         settings.host,
         settings.port,
         settings.management_port,
@@ -145,6 +123,7 @@ def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn:
         settings.grace,
         LARGEST,
         settings.patience,
+        _about(policy.current),
     )
 
     def beat() -> None:
@@ -154,21 +133,31 @@ def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn:
                 source.refresh()
 
     try:
-        server.run(listen, lambda: _worker(settings, policy, serving, turn), beat=beat, worker_ended=forget)
+        run(listen, lambda: _worker(settings, policy, serving, turn), beat=beat, worker_ended=forget)
     finally:
         if os.getpid() == parent:  # a worker that ends comes by here too
             shutil.rmtree(directory, ignore_errors=True)
 
 
+def _about(policy: Policy) -> dict[str, Any]:
+    """Return what the start-up line of the log says of the policy in force."""
+    warnings = len(warnings_of(policy, logging.getLogger(_LOG)))
+    return {
+        "version": version(DISTRIBUTION),
+        "policy": policy.name,
+        "digest": policy.digest,
+        "rules": len(policy.rules),
+        "warnings": warnings,
+    }
+
+
 def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn: Turn) -> Any:
     """Return what one worker serves."""
-    import logging  # noqa: PLC0415 - as in _serve
-
     from webhook.app import Service, create_app, create_management_app  # noqa: PLC0415 - as in _serve
     from webhook.metrics import Metrics  # noqa: PLC0415 - as in _serve
-    from webhook.server import Served  # noqa: PLC0415 - as in _serve
+    from webhook.server.worker import Served  # noqa: PLC0415 - as in _serve
 
-    log = logging.getLogger("webhook.serve")
+    log = logging.getLogger(_LOG)
     metrics, package = Metrics(), version(DISTRIBUTION)
     metrics.started(package)
     metrics.certificate(serving.expires.timestamp())
@@ -183,17 +172,23 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
         metrics.in_flight(under_way)
         metrics.flush()
         try:
+            was_refused = policy.refused
             if policy.refresh():
                 take()
                 log.info("policy loaded", extra={"policy": str(policy.current)})
+            if was_refused and not policy.refused:
+                log.info("the policy is valid again", extra={"policy": str(policy.current)})
         except PolicyRefused as error:
             metrics.policy_refused()
             _refused(log, "the new policy is refused, the last good one stays", error)
         metrics.policy_current(current=not policy.refused)
         try:
+            was_refused = serving.refused
             if serving.refresh():
                 metrics.certificate(serving.expires.timestamp())
                 log.info("certificate loaded", extra={"expires": serving.expires.isoformat()})
+            if was_refused and not serving.refused:
+                log.info("the certificate is valid again", extra={"expires": serving.expires.isoformat()})
         except CertificateRefused as error:
             _refused(log, "the new certificate is refused, the last good one stays", error)
 

@@ -1,61 +1,90 @@
-"""`istag-webhook test`: policies are held against the cases that stand beside them."""
+"""`istag-webhook test`: run policy tests."""
 
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from importlib.resources import as_file, files
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import click
 
-from webhook.cli.output import format_option, output_option, say, write
-from webhook.cli.reporting import now
+from webhook.cli.cases import Shown, as_json, as_junit, table
+from webhook.cli.options import format_option, output_option
+from webhook.cli.output import say, write
+from webhook.cli.types import GivenPath
 from webhook.documents.files import given
 from webhook.errors import CaseRefused, Fault, PolicyRefused
 from webhook.policy import TEST_KIND, Policy
 from webhook.policy import load as load_policy
-from webhook.policytests import SUFFIXES, Coverage, Result, Suite, load, run
+from webhook.policytests import SUFFIXES, Coverage, Result, Suite, load, run, select
 from webhook.policytests import schema as test_schema
-from webhook.report import junit
-from webhook.text import counted
+from webhook.text import counted, quoted
 
-_RED, _GREEN, _RESET = "\x1b[31m", "\x1b[32m", "\x1b[0m"
+_FORMATS: Final = {"table": table, "json": as_json, "junit": as_junit}
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path())
+@click.argument("paths", nargs=-1, type=GivenPath(str))
 @click.option(
-    "--coverage", is_flag=True, help="Name the rules that no case refuses, and defaults and exemptions unused."
+    "--policy", "-p", "policies", multiple=True, type=GivenPath(),
+    help="Policy file or directory to test instead of those that the tests name; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "-k", "patterns", metavar="PATTERN", multiple=True,
+    help="Run only cases whose name contains PATTERN or matches it as a glob, ignoring case; may be repeated.",
+)  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="Print only failed cases and the summary.")
+@click.option("-v", "--verbose", is_flag=True, help="Print the verdict and the findings of each case.")
+@click.option(
+    "--coverage",
+    is_flag=True,
+    help="Name the rules that report nothing in any case, and unused defaults and exemptions.",
 )
-@click.option("--fail-uncovered", is_flag=True, help="End with 1 where there are such; implies --coverage.")
-@format_option(("table", "junit"))
+@click.option("--fail-uncovered", is_flag=True, help="Exit with 1 if there are any; implies --coverage.")
+@format_option(_FORMATS)
 @output_option
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a test document instead.")
-def test(
-    paths: tuple[str, ...], format_: str, output: Path | None, *, coverage: bool, fail_uncovered: bool, schema: bool
+def test(  # noqa: PLR0913 - one for each option
+    paths: tuple[str, ...],
+    policies: tuple[Path, ...],
+    patterns: tuple[str, ...],
+    format_: str,
+    output: Path | None,
+    *,
+    quiet: bool,
+    verbose: bool,
+    coverage: bool,
+    fail_uncovered: bool,
+    schema: bool,
 ) -> None:
-    """Hold policies against the cases that stand beside them.
+    """Run policy tests.
 
     PATHS are files of kind ImageTagPolicyTest, and directories, which are searched for *.test.yaml and *_test.yaml.
-    Without PATHS, the tests of the shipped policy are run. Exit code 0 where every case comes out as expected, 1 where
-    one does not, 2 where a test or a policy cannot be used; what can be run is run all the same.
+    Without PATHS, the tests of the shipped policy are run. A case that fails is printed with what was reported beside
+    what was expected.
+
+    Exit codes: 0 every case passed, 1 a case failed, 2 a test or a policy cannot be used, or -k selects no case. Cases
+    that can be run are run in any case.
     """
+    if quiet and verbose:
+        raise click.UsageError("expected one of -q and -v, got both")
     if schema:
         say(json.dumps(test_schema(), indent=2))
         return
     with as_file(files("webhook.policy")) as shipped:
         suites, faults = _suites(paths or (str(shipped / "default.test.yaml"),))
-        results, coverages, wrong = _run(suites)
+        selected, deselected = select(suites, patterns)
+        if deselected and not selected:
+            faults.append(_none_selected(patterns, deselected))
+        results, coverages, wrong = _run(selected, policies)
     faults += wrong
-    failed = [result for result in results if not result.passed]
-    uncovered = [each for each in coverages if not each.whole]
-    pieces = _junit(results) if format_ == "junit" else _table(results, coverages if coverage or fail_uncovered else [])
-    write(pieces, output)
+    shown = Shown(tuple(results), tuple(coverages) if coverage or fail_uncovered else (), deselected, quiet, verbose)
+    write(_FORMATS[format_](shown), output)
     for fault in faults:
         click.echo(str(fault), err=True)
-    sys.exit(2 if faults else 1 if failed or (fail_uncovered and uncovered) else 0)
+    failed = shown.counts["failed"] or (fail_uncovered and not all(each.whole for each in coverages))
+    sys.exit(2 if faults else 1 if failed else 0)
 
 
 def _suites(paths: tuple[str, ...]) -> tuple[list[Suite], list[Fault]]:
@@ -64,20 +93,36 @@ def _suites(paths: tuple[str, ...]) -> tuple[list[Suite], list[Fault]]:
     return list(chain.from_iterable(found for found, _ in loaded)), list(chain.from_iterable(bad for _, bad in loaded))
 
 
-def _run(suites: list[Suite]) -> tuple[list[Result], list[Coverage], list[Fault]]:
-    """Run every case; return what came of them, what they met of each policy, and what could not be run."""
+def _none_selected(patterns: tuple[str, ...], deselected: int) -> Fault:
+    expected = " or ".join(map(quoted, patterns))
+    return Fault(
+        "-k",
+        "",
+        f"expected the name of a case to contain or match {expected}, got none among {counted(deselected, 'case')}",
+    )
+
+
+def _run(suites: list[Suite], policies: tuple[Path, ...]) -> tuple[list[Result], list[Coverage], list[Fault]]:
+    """Run every case by `policies`, or by those that its suite names; each policy is loaded once.
+
+    Returns:
+        The results, what they cover of each policy, and what cannot be run.
+    """
     results: list[Result] = []
     faults: list[Fault] = []
-    by_policy: dict[tuple[Path, ...], tuple[Policy, list[Result]]] = {}
+    by_policy: dict[tuple[Path, ...], tuple[Policy, list[Result]] | None] = {}
     for suite in suites:
-        key = tuple(path.resolve() for path in suite.policies)
+        key = tuple(path.resolve() for path in policies or suite.policies)
         if key not in by_policy:
+            by_policy[key] = None
             try:
-                by_policy[key] = load_policy(*suite.policies), []
+                by_policy[key] = load_policy(*(policies or suite.policies)), []
             except PolicyRefused as error:
                 faults.extend(error.faults)
-                continue
-        policy, met = by_policy[key]
+        loaded = by_policy[key]
+        if loaded is None:
+            continue
+        policy, met = loaded
         for case, line in suite.cases:
             try:
                 met.append(run(case, suite.file, line, policy))
@@ -85,32 +130,4 @@ def _run(suites: list[Suite]) -> tuple[list[Result], list[Coverage], list[Fault]
                 faults.extend(error.faults)
             else:
                 results.append(met[-1])
-    return results, [Coverage.of(policy, met) for policy, met in by_policy.values()], faults
-
-
-def _table(results: list[Result], coverages: list[Coverage]) -> Iterator[str]:
-    """Yield a line for each case, a diff for each that failed, what was not covered, and a summary."""
-    for result in results:
-        colour, verdict = (_GREEN, "passed") if result.passed else (_RED, "failed")
-        yield f"{result.file}:{result.line}: {result.case.name}: {colour}{verdict}{_RESET}\n"
-        for line in result.diff():
-            tint = {"-": _RED, "+": _GREEN}.get(line[:1], "")
-            yield f"  {tint}{line}{_RESET}\n" if tint else f"  {line}\n"
-    for coverage in coverages:
-        for part, names, missed in coverage.parts():
-            what = f"{coverage.policy.name}: {len(names) - len(missed)} of {len(names)} {part} covered"
-            yield f"{what}{'; not: ' if missed else ''}{', '.join(missed)}\n"
-    passed = sum(result.passed for result in results)
-    yield f"{counted(len(results), 'case')}: {passed} passed, {len(results) - passed} failed\n"
-
-
-def _junit(results: list[Result]) -> Iterator[str]:
-    """Yield the report of the cases in the form of JUnit."""
-    by_file: dict[str, list[junit.Case]] = {}
-    for result in results:
-        case = junit.Case(result.case.name, "istag-webhook test", result.file, result.line)
-        if not result.passed:
-            said = "\n".join(result.diff())
-            case = replace(case, verdict="failure", message="not as expected", type="expectation", text=said)
-        by_file.setdefault(result.file, []).append(case)
-    return junit.document("test", (junit.suite(file, cases, now()) for file, cases in by_file.items()))
+    return results, [Coverage.of(*loaded) for loaded in by_policy.values() if loaded is not None], faults

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from webhook.audit.recorded import Recorded
 from webhook.comparison import Pair
 from webhook.errors import Fault, MalformedRecord, MalformedReview
 from webhook.policy import Policy
-from webhook.replay.judging import METADATA, OTHER, UNFIT, decide, read_line, review_of
+from webhook.replay.judging import LEFT_OUT, METADATA, OTHER, UNFIT, Selection, decide, read_line, review_of
 from webhook.replay.parts import begins, cut, expand
 from webhook.report.outcome import Origin, outcome
 
@@ -55,7 +56,9 @@ def _is_record(file: Path | None) -> bool:
         return False  # whoever reads it says what is wrong
 
 
-def compare_records(files: Iterable[Path | None], before: Policy, after: Policy, unread: Unread) -> Iterator[Pair]:
+def compare_records(
+    files: Iterable[Path | None], before: Policy, after: Policy, unread: Unread, selection: Selection
+) -> Iterator[Pair]:
     """Judge recorded requests by both policies, in bounded memory.
 
     Args:
@@ -63,13 +66,18 @@ def compare_records(files: Iterable[Path | None], before: Policy, after: Policy,
         before: the first policy.
         after: the second.
         unread: what cannot be judged is put there.
+        selection: which records are judged.
     """
     for part in cut(files, unread.faults):
         for number, line in enumerate(part.data.split(b"\n"), part.line):
             if not line or line.isspace():
                 continue
             try:
-                pair = _pair(Origin(part.file, number), line, before, after)
+                recorded = read_line(line)
+                if not selection.takes(recorded):
+                    unread.lines[LEFT_OUT] += 1
+                    continue
+                pair = _pair(Origin(part.file, number), recorded, before, after)
             except MalformedRecord:
                 unread.lines[OTHER] += 1
             except MalformedReview:
@@ -81,14 +89,12 @@ def compare_records(files: Iterable[Path | None], before: Policy, after: Policy,
                     yield pair
 
 
-def _pair(origin: Origin, line: bytes, before: Policy, after: Policy) -> Pair | None:
-    """Judge one line, None where it does not hold the request.
+def _pair(origin: Origin, recorded: Recorded, before: Policy, after: Policy) -> Pair | None:
+    """Judge one record, None where it does not hold the request.
 
     Raises:
-        MalformedRecord: it is no record.
         MalformedReview: its request is no review of ours.
     """
-    recorded = read_line(line)
     if recorded.request is None:
         return None
     review = review_of(recorded.request)

@@ -11,6 +11,9 @@ from webhook.text import printable
 
 _ENDS: Final = (".", "[")
 _INDEX: Final = re.compile(r"\[(\d+)\]")
+# The path of what holds a value, and the value's key or index in it; None for a whole document. To go one step deeper
+# costs the same at every depth.
+Path = tuple[Any, str | int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,13 @@ class Document:
         value: plain values: maps with string keys, lists, strings, numbers, booleans, None.
         mark: returns the line and column of the value at a JSON path such as `spec.tags[2].name`, or of the value
             that would hold it.
+        whole: whether all of it could be read.
     """
 
     where: str
     value: Any
     mark: Callable[[str], Mark]
+    whole: bool = True
 
     def line(self, path: str) -> int:
         """Return the line of the value at `path`, or of the value that would hold it."""
@@ -74,3 +79,12 @@ def after_index(path: str) -> tuple[int, str] | None:
     """Return the index that is the first step of `path` and what is left after it, None where it is another step."""
     match = _INDEX.match(path)
     return (int(match[1]), path[match.end() :]) if match else None
+
+
+def written(path: Path) -> str:
+    """Return a path as it is written, such as `spec.tags[2].name`."""
+    steps: list[str] = []
+    while path is not None:
+        path, step = path
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+    return "".join(reversed(steps)).removeprefix(".")

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from webhook.documents.document import Document
-from webhook.documents.reading import read
+from webhook.documents.exclusion import Exclusion
+from webhook.documents.reading import is_template, read
 from webhook.errors import Fault
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 STANDARD_INPUT: Final = "-"
+_GIT: Final = ".git"
+_INTERNAL: Final = ".."  # `..data` and `..2026_01_31…` in a mounted ConfigMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,44 +27,61 @@ class Given:
         documents: what it holds.
         faults: why it cannot be read, or not to its end.
         found: whether it was found in a directory, and may have nothing to do with us.
+        template: whether it cannot be read because it is a template, such as a Helm chart's, that must be rendered.
+        excluded: whether it was left out, unread.
     """
 
     name: str
     documents: tuple[Document, ...] = ()
     faults: tuple[Fault, ...] = ()
     found: bool = False
+    template: bool = False
+    excluded: bool = False
 
 
 def given(
-    names: Iterable[str], suffixes: tuple[str, ...] = SUFFIXES, expected: str = "a review or a manifest"
+    names: Iterable[str],
+    suffixes: tuple[str, ...] = SUFFIXES,
+    expected: str = "a review or a manifest",
+    exclude: Iterable[str] = (),
 ) -> Iterator[Given]:
     """Yield the files that `names` are, each read when it is asked for.
 
-    Directories are searched to their depth for files that end in one of `suffixes`, in the order of their names; what
-    is hidden is left out. A file that is named and empty has a fault, which says what was `expected` of it.
+    Directories are searched to their depth for files that end in one of `suffixes`, in the order of their names. Hidden
+    directories are searched too, but not `.git`, and nothing that begins with two dots: a mounted ConfigMap keeps its
+    versions there. A file that is named and empty has a fault, which says what was `expected` of it.
     """
+    excluded = Exclusion.of(exclude)
     for name in names:
         if name == STANDARD_INPUT or not Path(name).is_dir():
-            yield _read(name, expected)
+            yield Given(name, excluded=True) if excluded.takes(name, "") else _read(name, expected)
             continue
         empty = True
-        for path in _walked(name, suffixes):
+        for path in _walked(name, suffixes, excluded):
             empty = False
             yield path if isinstance(path, Given) else _read(path)
         if empty:
             yield _unusable(name, f"expected a file with one of {', '.join(suffixes)}, got none")
 
 
-def _walked(directory: str, suffixes: tuple[str, ...]) -> Iterator[str | Given]:
-    """Yield the files of a directory, and each directory in it that cannot be read."""
+def _walked(directory: str, suffixes: tuple[str, ...], exclusion: Exclusion) -> Iterator[str | Given]:
+    """Yield the files of a directory, and each directory in it that cannot be read or is excluded."""
     unreadable: list[Given] = []
     for at, directories, files in os.walk(
         directory, onerror=lambda error: unreadable.append(_failed(error.filename, error))
     ):
-        directories[:] = sorted(each for each in directories if not each.startswith("."))
+        entered: list[str] = []
+        for each in sorted(directories):
+            path = os.path.join(at, each)  # noqa: PTH118 - a path as the user began it
+            if exclusion.takes(path, directory):
+                yield Given(path, found=True, excluded=True)
+            elif not each.startswith(_INTERNAL) and each != _GIT:
+                entered.append(each)
+        directories[:] = entered
         for file in sorted(files):
-            if file.endswith(suffixes) and not file.startswith("."):
-                yield os.path.join(at, file)  # noqa: PTH118 - a path as the user began it
+            if file.endswith(suffixes) and not file.startswith(_INTERNAL):
+                path = os.path.join(at, file)  # noqa: PTH118 - as above
+                yield Given(path, found=True, excluded=True) if exclusion.takes(path, directory) else path
     yield from unreadable
 
 
@@ -75,7 +95,7 @@ def _read(name: str, expected: str = "") -> Given:
     if not body.strip():
         return Given(name, found=True) if found else _unusable(name, f"expected {expected}, got nothing")
     documents, faults = read(name, body)
-    return Given(name, tuple(documents), tuple(faults), found)
+    return Given(name, tuple(documents), tuple(faults), found, template=bool(faults) and is_template(body))
 
 
 def _failed(name: str, error: OSError) -> Given:

@@ -5,43 +5,89 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from webhook.documents import yaml
 from webhook.documents.document import Document, Steps, after_index
-from webhook.documents.lines import Lines, Mark
+from webhook.documents.lines import Lines, Mark, Section
 from webhook.documents.strict import DECODER
 from webhook.errors import Fault
 from webhook.text import printable
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
+_GAP: Final = re.compile(r"(?:[ \t\r\n]+|(?<![^\r\n])---(?![^ \t\r\n]))*")
+_OBJECT: Final = re.compile(r'\{[ \t\r\n]*(?:["}]|\Z)')
 _SKIPPER: Final = json.JSONDecoder()
 _Children = dict[str | int, tuple[int, int]]
 
 
 def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
-    """Read every document in `text`, and the fault that keeps the next from being read.
+    """Read every document in `text`, and every fault that keeps one from being read.
 
     Args:
         where: the file's name, for the faults.
-        text: JSON documents, with nothing but space between them.
+        text: JSON documents, with space or lines of `---` between them; YAML documents may follow such a line, and
+            the first may be YAML in flow style.
     """
     documents: list[Document] = []
+    faults: list[Fault] = []
     lines = Lines(text)
-    start = _space(text, 0)
+    begin, start = 0, _gap(text, 0)
     while start < len(text):
         try:
             value, end = DECODER.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            return documents, [Fault(where, "", f"expected JSON: {error.msg}", *lines.mark(error.pos))]
         except RecursionError:
-            return documents, [Fault(where, "", "the JSON is nested too deeply", *lines.mark(start))]
+            faults.append(Fault(where, "", "the JSON is nested too deeply", *lines.mark(start)))
+            break
         except ValueError as error:
-            return documents, [Fault(where, "", f"expected JSON: {printable(str(error))}", *lines.mark(start))]
-        documents.append(Document(where, value, _Locator(text, start, lines).mark))
-        start = _space(text, end)
-    return documents, []
+            separated = not begin or "---" in text[begin:start]
+            found, wrong, end = _otherwise(where, text, Section(lines, start), error, separated=separated)
+            documents += found
+            faults += wrong
+        else:
+            documents.append(Document(where, value, _Locator(text, start, lines).mark))
+        begin, start = end, _gap(text, end)
+    return documents, faults
+
+
+def _otherwise(
+    where: str, text: str, section: Section, error: ValueError, *, separated: bool
+) -> tuple[list[Document], list[Fault], int]:
+    """Read by YAML what is no JSON that everybody reads alike: it may be YAML, and YAML knows the places of its faults.
+
+    Args:
+        where: the file's name.
+        text: the whole text.
+        section: where the document begins.
+        error: why it cannot be read as JSON.
+        separated: whether nothing but `---` stands before the document.
+
+    Returns:
+        The documents, the faults, and the offset at which the next document may begin.
+    """
+    start = section.start
+    try:
+        _, end = _SKIPPER.raw_decode(text, start)
+    except json.JSONDecodeError as syntax:
+        fault = Fault(where, "", f"expected JSON: {syntax.msg}", *section.lines.mark(syntax.pos))
+        if not separated or where.endswith(".json"):
+            return [], [fault], len(text)
+        found, wrong = yaml.read(where, text[start:], section)
+        if wrong and not found and _OBJECT.match(text, start):
+            wrong = [fault]  # it was meant as JSON
+        return found, wrong, len(text)
+    found, wrong = yaml.read(where, text[start:end], section)
+    if any(fault.path for fault in wrong):
+        return found, wrong, end
+    return [], [Fault(where, "", f"expected JSON: {printable(str(error))}", *section.mark(0))], end
 
 
 def _space(text: str, start: int) -> int:
     match = _SPACE.match(text, start)
+    return match.end() if match else start
+
+
+def _gap(text: str, start: int) -> int:
+    """Return the offset behind the space and the `---` that separate two documents."""
+    match = _GAP.match(text, start)
     return match.end() if match else start
 
 

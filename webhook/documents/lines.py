@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_right
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 # YAML 1.1 (section 4.2) ends a line at U+0085, U+2028 and U+2029 too; no editor does (LSP 3.17, "EOL").
@@ -36,6 +37,23 @@ class Lines:
             self._ends = [match.end() for match in _END.finditer(self._text)]
         line = bisect_right(self._ends, offset)
         return Mark(line + 1, offset - (self._ends[line - 1] if line else 0) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a text, whose places are counted in the whole.
+
+    Attributes:
+        lines: those of the whole text.
+        start: the offset at which the part begins.
+    """
+
+    lines: Lines
+    start: int = 0
+
+    def mark(self, offset: int) -> Mark:
+        """Return the line and the column of the character at `offset` of the part."""
+        return self.lines.mark(self.start + offset)
 
 
 def split(text: str) -> list[str]:

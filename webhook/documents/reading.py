@@ -1,10 +1,26 @@
 """A file's bytes become documents, or faults with their lines."""
 
+import re
+from typing import Final
+
 import orjson
 
 from webhook.documents import json, yaml
 from webhook.documents.document import Document
 from webhook.errors import Fault
+
+# An action of Go's text/template or of Jinja; `${{NAME}}` is a parameter of an OpenShift Template.
+_ACTION: Final = re.compile(r"(?<!\$)\{\{(?!\{)[^{}\n]{0,400}\}\}")
+
+
+def is_template(body: bytes) -> bool:
+    """Return whether `body` holds template actions, such as `{{ .Release.Name }}`."""
+    return has_action(body.decode(errors="replace"))
+
+
+def has_action(text: str) -> bool:
+    """Return whether `text` holds a template action."""
+    return "{{" in text and _ACTION.search(text) is not None
 
 
 def read(where: str, body: bytes) -> tuple[list[Document], list[Fault]]:

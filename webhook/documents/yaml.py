@@ -1,55 +1,74 @@
 """YAML documents, and YAML written; the one room that knows the library."""
 
-from collections.abc import Iterable, Iterator
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
 
 import yaml
 
-from webhook.documents.document import Document, Steps, after_index
-from webhook.documents.lines import Lines, Mark
-from webhook.documents.strict import finite, integer
+from webhook.documents.document import Document, Path, Steps, after_index, written
+from webhook.documents.lines import Lines, Mark, Section
+from webhook.documents.mistakes import Problem, explained
+from webhook.documents.scalars import Scalar, key, resolve
 from webhook.errors import Fault
 from webhook.text import printable
 
 _LARGEST: Final = 32 * 2**20  # bytes; a node costs some 450 bytes of memory
 _MOST_NODES: Final = 200_000  # aliases multiply: a small text must not become a large value
 _MOST_FAULTS: Final = 1_000
-_PLAIN: Final = {"str", "int", "float", "bool", "null"}
-_NUMBERS: Final = {"int", "float"}
-_LONGEST_NUMBER: Final = (
-    400  # characters; a double has 309 digits at most, and to read one in base 60 takes their square
+_PLAIN: Final = "!plain"  # the tag of a scalar that has none and no quotes; a document cannot write it so
+_TYPED: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
+    {
+        "tag:yaml.org,2002:int": (int,),
+        "tag:yaml.org,2002:float": (int, float),
+        "tag:yaml.org,2002:bool": (bool,),
+        "tag:yaml.org,2002:null": (type(None),),
+    }
 )
+_API: Final = "istag-webhook/"
+_BINARY: Final = "tag:yaml.org,2002:binary"
 _MERGE: Final = "tag:yaml.org,2002:merge"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times faster, where it was built
+_BASE: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times faster, where it was built
 _DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _Children = dict[str, tuple[yaml.Node, yaml.Node]]
-_Path = tuple[Any, str | int] | None  # the path of what holds a value, and the value's key or index in it
 
 
-def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
+class _Loader(_BASE):  # type: ignore[misc,valid-type]
+    """Makes nodes, and leaves the meaning of plain scalars to `scalars`."""
+
+    yaml_implicit_resolvers: ClassVar[dict[None, list[tuple[str, re.Pattern[str]]]]] = {
+        None: [(_PLAIN, re.compile(""))]
+    }
+
+
+def read(where: str, text: str, section: Section | None = None) -> tuple[list[Document], list[Fault]]:
     """Read every document in `text`, and every fault that keeps one from being read.
 
     Args:
         where: the file's name, for the faults.
         text: YAML, of which JSON is a part.
+        section: which part of a file `text` is, None if it is the whole.
     """
     documents: list[Document] = []
     faults: list[Fault] = []
     if len(text) > _LARGEST:
         sentence = f"expected {_LARGEST} characters of YAML at most; give what is larger as JSON"
         return [], [Fault(where, "", sentence)]
-    lines = Lines(text)
+    lines = section or Section(Lines(text))
     try:
         reader = _Reader(where, lines, max(_MOST_NODES, len(text)), faults)
-        for node in yaml.compose_all(text, Loader=_LOADER):
+        for node in yaml.compose_all(text, Loader=_Loader):
+            before = len(faults)
             value = reader.document(node)
             if value is not None:
-                documents.append(Document(where, value, _Locator(node, lines).mark))
+                documents.append(Document(where, value, _Locator(node, lines).mark, whole=len(faults) == before))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = min(mark.index, max(len(text.rstrip()) - 1, 0)) if mark else 0
-        faults.append(Fault(where, "", f"expected YAML: {printable(str(error.problem))}", *lines.mark(at)))
+        at, sentence = _explained(text, error)
+        at = min(at, max(len(text.rstrip()) - 1, 0))  # the end is shown at the last character
+        faults.append(Fault(where, "", f"expected YAML: {sentence}", *lines.mark(at)))
     except yaml.reader.ReaderError as error:
         at = len(text.encode()[: error.position].decode(errors="ignore"))
         sentence = f"expected YAML: {error.reason} (U+{error.character:04X})"
@@ -59,6 +78,28 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
     except RecursionError:
         faults.append(Fault(where, "", "the YAML is nested too deeply", 1))
     return documents, faults
+
+
+def _explained(text: str, error: yaml.MarkedYAMLError) -> tuple[int, str]:
+    """Return the offset of what is no YAML, and a sentence for it."""
+    mark = error.problem_mark or error.context_mark
+    at = mark.index if mark else 0
+    began = error.context_mark.index if error.context_mark else at
+    return explained(
+        Problem(text, str(error.problem), str(error.context or ""), at, began), lambda: _innermost_open(text, at)
+    )
+
+
+def _innermost_open(text: str, end: int) -> int | None:
+    """Return the offset of the innermost bracket that is open at `end`, None if none is."""
+    opened: list[int] = []
+    with suppress(yaml.YAMLError):  # it is known that the text is no YAML
+        for token in yaml.scan(text[:end], Loader=_Loader):
+            if isinstance(token, (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken)):
+                opened.append(token.start_mark.index)
+            elif isinstance(token, (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)) and opened:
+                opened.pop()
+    return opened[-1] if opened else None
 
 
 def dump(value: Any) -> str:
@@ -89,9 +130,10 @@ _Writer.add_representer(str, _text)
 class _Locator:
     """Finds the places in one document by its nodes; each node is looked through once."""
 
-    def __init__(self, root: yaml.Node, lines: Lines) -> None:
+    def __init__(self, root: yaml.Node, lines: Section) -> None:
         self._root, self._lines = root, lines
         self._known: dict[int, tuple[_Children, Steps]] = {}
+        self._own = _is_own(root)
 
     def mark(self, path: str) -> Mark:
         """Return the place of the value at `path`, or of the value that would hold it."""
@@ -118,9 +160,10 @@ class _Locator:
         """Return each key of a map: the node that shows it, and the node of its value; the map's own come first."""
         if id(node) not in self._known:
             children: _Children = {}
-            for key, item in node.value if isinstance(node, yaml.MappingNode) else ():
-                if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
-                    children.setdefault(key.value, (key, item))
+            for shown, item in node.value if isinstance(node, yaml.MappingNode) else ():
+                name = None if _merges(shown) else _key(shown, own=self._own)
+                if name is not None:
+                    children.setdefault(name, (shown, item))
             for merged in _merged(node):
                 children = {**self._children(merged)[0], **children}
             self._known[id(node)] = children, Steps.of(children)
@@ -129,19 +172,58 @@ class _Locator:
 
 def _merged(node: yaml.Node) -> Iterator[yaml.MappingNode]:
     """Yield the maps that `node` takes over by `<<`, the first of which wins (yaml.org/type/merge)."""
-    for key, item in node.value if isinstance(node, yaml.MappingNode) else ():
-        if key.tag == _MERGE:
+    for shown, item in node.value if isinstance(node, yaml.MappingNode) else ():
+        if _merges(shown):
             items = item.value if isinstance(item, yaml.SequenceNode) else [item]
             yield from (each for each in items if isinstance(each, yaml.MappingNode))
+
+
+def _merges(node: yaml.Node) -> bool:
+    """Return whether a key is `<<`, which takes over another map."""
+    return node.tag == _MERGE or (node.tag == _PLAIN and node.value == "<<")
+
+
+def _is_own(root: yaml.Node) -> bool:
+    """Return whether a document is of our own API, such as a policy."""
+    if not isinstance(root, yaml.MappingNode):
+        return False
+    versions = (item.value for shown, item in root.value if shown.value == "apiVersion")
+    return any(isinstance(version, str) and version.startswith(_API) for version in versions)
+
+
+def _key(node: yaml.Node, *, own: bool) -> str | None:
+    """Return the JSON key that `node` is, None if it cannot be one."""
+    if not isinstance(node, yaml.ScalarNode):
+        return None
+    with suppress(ValueError):
+        return key(_resolved(node, own=own))
+    return None
+
+
+def _resolved(node: yaml.Node, *, own: bool) -> Scalar:
+    """Return the value of a scalar: a date is a string to everybody who reads JSON.
+
+    Raises:
+        ValueError: it is a number that JSON cannot hold, or is not of the type that its tag names.
+    """
+    if node.tag == _BINARY:
+        return b64decode(node.value).decode()
+    types = _TYPED.get(node.tag, ())
+    if node.tag != _PLAIN and not types:
+        return str(node.value)
+    value = resolve(node.value, own=own)
+    if types and type(value) not in types:
+        raise ValueError(f"expected {node.tag}")
+    return value
 
 
 class _Reader:
     """Walks the nodes of a text's documents; a node that aliases and merge keys lead to again counts again."""
 
-    def __init__(self, where: str, lines: Lines, most: int, faults: list[Fault]) -> None:
+    def __init__(self, where: str, lines: Section, most: int, faults: list[Fault]) -> None:
         self._where, self._lines, self._faults = where, lines, faults
         self._most = self._left = most
-        self._constructor = yaml.constructor.SafeConstructor()
+        self._own = False
 
     def document(self, root: yaml.Node) -> Any:
         """Return the value of a document.
@@ -149,10 +231,10 @@ class _Reader:
         Raises:
             ValueError: the text has more values, or more faults, than it may.
         """
-        self._constructor = yaml.constructor.SafeConstructor()  # it keeps what it made
+        self._own = _is_own(root)
         return self._value(root, None)
 
-    def _value(self, node: yaml.Node, path: _Path) -> Any:
+    def _value(self, node: yaml.Node, path: Path) -> Any:
         self._count()
         if isinstance(node, yaml.MappingNode):
             return self._map(node, path)
@@ -165,28 +247,24 @@ class _Reader:
         if self._left < 0:
             raise ValueError(f"more than {self._most} values")
 
-    def _scalar(self, node: yaml.Node, path: _Path) -> Any:
-        tag = node.tag.rpartition(":")[2]
-        if tag not in _PLAIN:
-            # A date or a binary is a string to everybody who reads JSON.
-            return str(node.value)
-        if tag not in _NUMBERS or len(node.value) <= _LONGEST_NUMBER:
-            with suppress(ValueError, yaml.YAMLError):
-                return _within_range(self._constructor.construct_object(node))
-        self._fault(node, path, f"expected a value, got {printable(str(node.value)[:80])}")
-        return None
+    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+        try:
+            return _resolved(node, own=self._own)
+        except ValueError:
+            self._fault(node, path, f"expected a value, got {printable(str(node.value)[:80])}")
+            return None
 
-    def _map(self, node: yaml.MappingNode, path: _Path) -> dict[str, Any]:
+    def _map(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for key, item in node.value:
-            if key.tag == _MERGE:
+        for shown, item in node.value:
+            if _merges(shown):
                 continue
-            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            name = _key(shown, own=self._own)
             if name is None:
-                self._fault(key, path, "expected a string as key")
+                self._fault(shown, path, "expected a string as key")
                 continue
             if name in found:
-                self._fault(key, (path, name), "the key stands twice; expected it once")
+                self._fault(shown, (path, name), "the key stands twice; expected it once")
                 continue
             found[name] = self._value(item, (path, name))
         for merged in _merged(node):
@@ -195,30 +273,8 @@ class _Reader:
                 found.setdefault(name, value)
         return found
 
-    def _fault(self, node: yaml.Node, path: _Path, message: str) -> None:
+    def _fault(self, node: yaml.Node, path: Path, message: str) -> None:
         mark = self._lines.mark(node.start_mark.index)
         if len(self._faults) >= _MOST_FAULTS:
             raise ValueError(f"more than {_MOST_FAULTS} faults")
-        self._faults.append(Fault(self._where, printable(_written(path)), message, *mark))
-
-
-def _within_range(value: Any) -> Any:
-    """Return `value`.
-
-    Raises:
-        ValueError: it is a number that JSON's readers do not agree on.
-    """
-    if isinstance(value, float):
-        finite(str(value))
-    elif isinstance(value, int) and not isinstance(value, bool):
-        integer(str(value))
-    return value
-
-
-def _written(path: _Path) -> str:
-    """Return a path as it is written, such as `spec.tags[2].name`."""
-    steps: list[str] = []
-    while path is not None:
-        path, step = path
-        steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
-    return "".join(reversed(steps)).removeprefix(".")
+        self._faults.append(Fault(self._where, printable(written(path)), message, *mark))

@@ -76,7 +76,7 @@ def _images(review: Review, name: str, spec: Mapping[str, Any], given: Mapping[s
     riders = _insecure(entries)
     for place, entry in entries:
         reference = reading.tag_reference(entry, given)
-        field = riders.get(_repository(reference.source), "")
+        field = riders.get(_registry(reference.source), "")
         if field and not reference.insecure:
             reference = replace(reference, insecure=True, insecure_field=field)
         if place is _REPOSITORY:
@@ -94,19 +94,20 @@ def _entries(spec: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]
 
 
 def _insecure(entries: Iterable[tuple[Place, Mapping[str, Any]]]) -> dict[str, str]:
-    """Return the field that makes the import of a repository insecure, by the repository.
+    """Return the field that makes imports from a registry insecure, by the registry.
 
-    The importer groups what it imports by repository, and the first of a group decides its transport
-    (openshift-apiserver, importer/importer.go). Which is the first is not relied on.
+    The importer groups what it imports by repository, and the first of a group decides its transport. It tries a
+    registry once in a request, and whether that ended in plain HTTP counts for all its repositories
+    (openshift-apiserver, importer/importer.go; library-go, registryclient). Which is the first is not relied on.
     """
     found: dict[str, str] = {}
     for place, entry in entries:
         if reading.mapping(entry.get("importPolicy")).get("insecure") is True:
-            found.setdefault(_repository(reading.source(entry.get("from"))), place.field("importPolicy.insecure"))
+            found.setdefault(_registry(reading.source(entry.get("from"))), place.field("importPolicy.insecure"))
     found.pop("", None)
     return found
 
 
-def _repository(source: Source | None) -> str:
-    """Return the registry and the repository of a source, "" if it has none that can be read."""
-    return source.reference.name if source is not None and source.reference is not None else ""
+def _registry(source: Source | None) -> str:
+    """Return the registry of a source, "" if it has none that can be read."""
+    return source.reference.registry if source is not None and source.reference is not None else ""

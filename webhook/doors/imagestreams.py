@@ -29,7 +29,7 @@ _REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", reading.TAG)
 _FOLLOWED: Final = {"from.name": "dockerImageRepository"}
 REPOSITORY: Final = Place("spec", "/spec", "metadata.name", reading.REFERENCE, fields=_FOLLOWED)
 # A tag that is there already keeps its name and its annotations, whatever repository sets it.
-_OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset({Carried.MOVE}), fields=_FOLLOWED)
+OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset({Carried.MOVE}), fields=_FOLLOWED)
 INSECURE: Final = Place(
     "metadata.annotations", "/metadata/annotations", "metadata.name", frozenset({Carried.IMPORT_POLICY})
 )
@@ -42,13 +42,17 @@ def _place(index: int | str) -> Place:
     return Place(path, pointer, f"{path}.name", reading.TAG, (f"{pointer}/annotations",), NOTHING, reading.KEPT)
 
 
-PLACES: Final = (_place("*"), REPOSITORY, _OVERWRITTEN, INSECURE)
+PLACES: Final = (_place("*"), REPOSITORY, OVERWRITTEN, INSECURE)
 
 LEDGER: Final[Ledger] = {
     "metadata": ledger.METADATA,
     "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
     "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
-    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="the reason of an exemption too"),
+    "metadata.annotations": feeds(
+        Carried.IMPORT_POLICY,
+        Carried.MOVE,
+        because="the reason of an exemption, and whether a repository is imported anew",
+    ),
     "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
     "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
     "spec.dockerImageRepository": feeds(Carried.SOURCE, Carried.SOURCE_KIND, Carried.MOVE),
@@ -86,6 +90,11 @@ class Side:
     def insecure(self) -> bool:
         """Whether all of the stream's imports are insecure."""
         return self.stream.annotations.get(reading.INSECURE_REPOSITORY, "").lower() == "true"
+
+    @property
+    def checked(self) -> bool:
+        """Whether the repository that the stream follows has been imported."""
+        return bool(self.stream.annotations.get(reading.CHECKED))
 
     def tag(self, tag: Mapping[str, Any], path: str) -> TagReference:
         """Read one of `spec.tags`, to be spoken of at `path`."""
@@ -265,30 +274,40 @@ def made_insecure(review: Review, name: str, new: Side, old: Side, *, untouched:
 
 def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
     """Yield the tags of a repository that the stream begins to follow, or follows in another way."""
-    given = new.given(old)
-    after, before = new.followed(given), old.followed(NOTHING)
+    after, before = new.followed(new.given(old)), old.followed(NOTHING)
     if after is None:
         return
     follows_anew = before is None or after.source != before.source
     if follows_anew or (before is not None and after.insecure is not before.insecure):
         yield TagChange(NAME, REPOSITORY, review.namespace, name, "*", after, before, every_tag=True)
-    if follows_anew:
-        yield from _overwritten(review, name, new, old)
+    yield from overwritten(review, name, new, old, anew=follows_anew)
 
 
-def _overwritten(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
-    """Yield the tags that are there and that the repository may set, whatever their source.
+def overwritten(review: Review, name: str, new: Side, old: Side, *, anew: bool) -> Iterator[TagChange]:
+    """Yield the tags that the followed repository may set when it is imported next, whatever their source.
 
-    The import controller sets each tag that the repository has (openshift-apiserver, registry/imagestreamimport).
+    The import controller imports it, and with it every tag that it has, until the stream has the annotation
+    `CHECKED` (openshift-apiserver, registry/imagestreamimport; openshift-controller-manager, image/controller).
+
+    Args:
+        review: the question.
+        name: the stream's name.
+        new: the stream as it is to be, with the repository that it follows.
+        old: the stream as it was.
+        anew: whether the repository is another one; else it is imported anew if the annotation is removed.
     """
-    given = new.given(old)
-    newest = {
-        tag: events[0].reference
-        for tag, events in history.events(review.old_object or NOTHING, review.namespace, name)
-        if events
-    }
-    for tag, (_, value) in _by_name(old.tags).items():
-        newest[tag] = old.tag(value, REPOSITORY.path) if value.get("from") else newest.get(tag, TagReference())
-    for tag, was in newest.items():
+    given, olds = new.given(old), _by_name(old.tags)
+    anew = anew or (old.checked and not new.checked)
+    if not new.repository or (new.checked and not anew):
+        return
+    found = {tag: events[0].reference for tag, events in _events(review, name) if events} if anew else {}
+    for tag, (_, value) in {**(olds if anew else {}), **_by_name(new.tags)}.items():
+        if anew or value.get("from") != olds.get(tag, (0, NOTHING))[1].get("from"):
+            found[tag] = new.tag(value, REPOSITORY.path) if value.get("from") else found.get(tag, TagReference())
+    for tag, was in found.items():
         after, before = new.followed(given, tag), replace(was, annotations=NOTHING)
-        yield TagChange(NAME, _OVERWRITTEN, review.namespace, name, tag, after, before)
+        yield TagChange(review.door, OVERWRITTEN, review.namespace, name, tag, after, before)
+
+
+def _events(review: Review, name: str) -> Iterator[tuple[str, tuple[history.Event, ...]]]:
+    return history.events(review.old_object or NOTHING, review.namespace, name)

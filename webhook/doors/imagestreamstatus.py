@@ -10,9 +10,9 @@ from itertools import chain
 from typing import Final
 
 from webhook.doors import history, ledger, reading
-from webhook.doors.imagestreams import INSECURE, Side, made_insecure, sides, stream_change
+from webhook.doors.imagestreams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
 from webhook.doors.ledger import Ledger, feeds, no_effect
-from webhook.model import NOTHING, Carried, Change, Place, Review, TagChange
+from webhook.model import NOTHING, Carried, Change, Place, Review, TagChange, TagReference
 
 NAME: Final = "imagestreams/status"
 _REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", history.EVENT)
@@ -26,7 +26,11 @@ def _spec(index: int | str) -> Place:
 LEDGER: Final[Ledger] = {
     "metadata": ledger.METADATA,
     "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
-    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="the reason of an exemption too"),
+    "metadata.annotations": feeds(
+        Carried.IMPORT_POLICY,
+        Carried.MOVE,
+        because="the reason of an exemption, and whether a repository is imported anew",
+    ),
     "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
     "spec": no_effect("the API server puts back what is stored"),
     "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
@@ -39,7 +43,7 @@ LEDGER: Final[Ledger] = {
     "status.tags[].items[].generation": no_effect("the order of the list decides"),
     "status.tags[].conditions": no_effect("what an import came to sets no tag"),
 }
-PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE)
+PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE, OVERWRITTEN)
 
 
 def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
@@ -56,7 +60,9 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         (old.stream, chain.from_iterable(old.faults.values())),
     )
     insecure = made_insecure(review, name, new, old, untouched=False)
-    return (stream, *_imported(review, name, new, old), *insecure, *_pointed(review, name))
+    kept = replace(new, tags=old.tags, repository=old.repository)
+    followed = overwritten(review, name, kept, old, anew=False)
+    return (stream, *_imported(review, name, new, old), *insecure, *followed, *_pointed(review, name, old))
 
 
 def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
@@ -69,7 +75,7 @@ def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
         yield TagChange(NAME, place, review.namespace, name, reading.text(tag.get("name")), after, before)
 
 
-def _pointed(review: Review, name: str) -> Iterator[TagChange]:
+def _pointed(review: Review, name: str, stored: Side) -> Iterator[TagChange]:
     """Yield what is new in the history of a tag, and the tags that no longer mean an image.
 
     An older item does not move the tag, but an ImageStreamImage source may name its image from then on.
@@ -83,8 +89,17 @@ def _pointed(review: Review, name: str) -> Iterator[TagChange]:
         for event in events:
             newest = event.position == 0
             if (event.source, event.image) not in known or (newest and event.reference != old[0].reference):
-                before = old[0].reference if newest and old else None
+                before = (old[0].reference if old else _awaited(stored, tag, event)) if newest else None
                 yield TagChange(NAME, event.place, review.namespace, name, tag, event.reference, before)
     for tag, old in olds.items():
         if old:
             yield TagChange(NAME, _REMOVED, review.namespace, name, tag, None, old[0].reference)
+
+
+def _awaited(stored: Side, tag: str, event: history.Event) -> TagReference | None:
+    """Return the tag that has a source and was never imported, None if the event may be of its source."""
+    found = next((each for each in map(reading.mapping, stored.tags) if each.get("name") == tag), None)
+    reference = stored.tag(found, "spec.tags") if found is not None else None
+    wanted = reference.source.reference if reference is not None and reference.source is not None else None
+    given = event.source.reference if event.source is not None else None
+    return None if wanted is None or (given is not None and given.name == wanted.name) else reference

@@ -11,6 +11,7 @@ from webhook.reference import ImageReference
 from webhook.schemas.tag import MEMORABLE, parse_source
 
 INSECURE_REPOSITORY: Final = "openshift.io/image.insecureRepository"
+CHECKED: Final = "openshift.io/image.dockerRepositoryCheck"  # when the repository that a stream follows was imported
 SOURCE: Final = frozenset({Carried.SOURCE, Carried.SOURCE_KIND, Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY})
 REFERENCE: Final = SOURCE | {Carried.NAME, Carried.MOVE}  # a tag without annotations
 TAG: Final = REFERENCE | {Carried.ANNOTATIONS, Carried.CONDITIONS}

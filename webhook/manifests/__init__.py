@@ -1,7 +1,19 @@
 """Plain manifests become the AdmissionReviews that the API server would send for them."""
 
+from webhook.manifests.applying import Write
 from webhook.manifests.envelope import envelope
-from webhook.manifests.pieces import Piece, pieces
+from webhook.manifests.pieces import Piece, declared, pieces
 from webhook.manifests.stored import RESOURCES, as_stored
+from webhook.manifests.wrappers import stream_within, unrendered
 
-__all__ = ["RESOURCES", "Piece", "as_stored", "envelope", "pieces"]
+__all__ = [
+    "RESOURCES",
+    "Piece",
+    "Write",
+    "as_stored",
+    "declared",
+    "envelope",
+    "pieces",
+    "stream_within",
+    "unrendered",
+]

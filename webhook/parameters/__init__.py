@@ -13,6 +13,7 @@ from webhook.parameters.scalars import (
     Schema,
     Sentence,
     Text,
+    shown,
 )
 from webhook.parameters.understanding import understand
 
@@ -34,5 +35,6 @@ __all__ = [
     "TextMap",
     "globs",
     "reference_globs",
+    "shown",
     "understand",
 ]

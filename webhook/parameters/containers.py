@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import RAISE, ValidationError
 from marshmallow import Schema as Document
 
 from webhook.parameters.scalars import Parameter, Schema, shown
+from webhook.text import nearest
+
+_MOST_SUGGESTED: Final = 20  # keys of a map for which a known one is sought: that takes long
 
 
 class Items(Parameter):
@@ -81,7 +84,6 @@ class Record(Parameter):
         super().__init__(required=required)
         self._keys, self._make, self._docs, self._needs, self._one_of = keys, make, docs or {}, needs, one_of
         self._document = Document.from_dict(dict(keys))(unknown=RAISE)
-        self._document.error_messages["unknown"] = f"unknown key; expected one of {', '.join(keys)}"
 
     def read(self, value: Any) -> Any:
         """Return what is made of the map."""
@@ -92,11 +94,20 @@ class Record(Parameter):
             found = self._document.load(value)
         except ValidationError as error:
             errors.update(error.messages_dict)
+        unknown = [key for key in value if key not in self._keys]
+        errors.update({key: [self._unknown(key, suggest=at < _MOST_SUGGESTED)] for at, key in enumerate(unknown)})
         if value.keys() <= self._keys.keys() and (missing := self._missing(value)):
             errors["_schema"] = [missing]
         if errors:
             raise ValidationError(errors)
         return self._make(**found)
+
+    def _unknown(self, key: str, *, suggest: bool) -> str:
+        """Return the sentence for a key that is not known."""
+        meant = nearest(key, self._keys) if suggest else ""
+        return (
+            f"unknown key; did you mean {meant}?" if meant else f"unknown key; expected one of {', '.join(self._keys)}"
+        )
 
     def _missing(self, given: Mapping[str, Any]) -> str:
         """Return what the map lacks as a whole, "" where it lacks nothing."""

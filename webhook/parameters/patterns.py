@@ -100,7 +100,7 @@ class NameText(Parameter):
     """The name of one value of a kind, which is no pattern."""
 
     def __init__(self, names: Alphabet) -> None:
-        self.expected = f"the name of an {names.noun}"
+        self.expected = f"the name of one {names.noun}"
         super().__init__()
         self._names = names
 

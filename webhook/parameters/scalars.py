@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from marshmallow import ValidationError, fields
 
-from webhook.text import cut, quoted
+from webhook.text import cut, nearest, quoted
 
 _QUANTITY: Final = re.compile(r"([0-9]{1,12})(Ki|Mi|Gi|Ti|k|M|G|T)?")
 _FACTORS: Final = {
@@ -183,6 +183,12 @@ class Choice(Parameter):
         if not isinstance(value, str) or value not in self._choices:
             raise self.wrong(value)
         return value
+
+    def wrong(self, value: Any) -> ValidationError:
+        """Return the error that says what was expected, with the nearest of the words."""
+        meant = nearest(value, self._choices) if isinstance(value, str) else ""
+        sentence = f"expected {self.expected}, got {shown(value)}"
+        return ValidationError(f"{sentence}; did you mean {meant}?" if meant else sentence)
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""

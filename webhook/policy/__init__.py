@@ -24,6 +24,7 @@ SHIPPED: Final = "default.yaml"
 TEST_KIND: Final = "ImageTagPolicyTest"
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _LARGEST: Final = 8 * 2**20  # bytes; a ConfigMap holds one MiB
+_IMPLIED: Final = RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT)  # of a policy that has no rule of that kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class Policy:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest[:19]}"  # as much of the digest as a person compares
+
+    @property
+    def written(self) -> tuple[RuleEntry, ...]:
+        """The rules that its documents have; the rule `schema` is evaluated without an entry too."""
+        return tuple(entry for entry in self.rules if entry.rule is not _IMPLIED.rule)
 
     def of_what_stands(self) -> "Policy":
         """Return the policy by which a scan judges what nobody changes.
@@ -84,7 +90,7 @@ def load(*paths: Path) -> Policy:
     entries = {part: tuple(chain.from_iterable(spec.get(part, ()) for _, _, spec in parsed)) for part in SPEC}
     rules = entries["rules"]
     if not any(isinstance(entry.rule, Schema) for entry in rules):
-        rules = (RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT), *rules)
+        rules = (_IMPLIED, *rules)
     return Policy(
         ",".join(dict.fromkeys(name for _, name, _ in parsed)),
         _digest([document.value for document in documents]),

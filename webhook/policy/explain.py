@@ -26,6 +26,7 @@ def _lines(kind: type[Rule]) -> Iterator[str]:
     yield f"  {kind.documentation()}"
     for each in kind.parameters():
         yield f"  {each.name}: {each.metadata['parameter'].expected} - {each.metadata['doc']}"
+    yield from (f"  {path} ({type_}): {meaning}" for path, type_, meaning in kind.variables())
     yield f"  judges: {_where(kind)}"
 
 
@@ -42,6 +43,13 @@ def table() -> str:
 
 def _parameters(kind: type[Rule]) -> str:
     return "<br>".join(f"`{each.name}`: {each.metadata['doc']}" for each in kind.parameters()) or "none"
+
+
+def variables_table(name: str) -> str:
+    """Return the fields that the expressions of one rule kind read, as a Markdown table; "" if it has none."""
+    kind = next(each for each in KINDS if each.kind == name)
+    rows = [f"| `{path}` | {type_} | {meaning} |" for path, type_, meaning in kind.variables()]
+    return "\n".join(("| field | type | meaning |", "|---|---|---|", *rows)) if rows else ""
 
 
 def doors_table() -> str:

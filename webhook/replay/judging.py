@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from webhook import admission, doors
@@ -22,6 +23,11 @@ METADATA: Final = "records of level metadata"
 OTHER: Final = "other lines"
 UNFIT: Final = "records whose request cannot be judged"
 _MOST_REMARKS: Final = 5
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time as records have it, so that they compare as strings; "" for None."""
+    return "" if time is None else time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

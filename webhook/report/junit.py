@@ -1,6 +1,9 @@
 """`junit`: a test suite for each file (or namespace of a cluster), a test case for each object.
 
 The schema is the one that Jenkins publishes (jenkinsci/xunit-plugin, junit-10.xsd), as GitLab and others read it.
+Jenkins groups test cases by `classname`: what is before its last dot is the package. GitLab knows a test case by
+`classname` and `name`, and ignores a second one alike; it shows an element's text, and takes the attribute `type` of an
+element with text for the type of that text (ActiveSupport's Hash.from_xml), so no rule's name may stand there alone.
 """
 
 import re
@@ -27,8 +30,8 @@ class Case:
 
     Attributes:
         name: what is tested.
-        group: its class, as reports group by it.
-        file: where it stands.
+        group: its class, as reports group by it: `package.class`.
+        file: where it stands, "" where that is in no file.
         line: on which line, 0 where there is none.
         verdict: `failure`, `error`, `skipped`, or "" where it passed.
         message: why, in one line.
@@ -52,10 +55,7 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator
     policy = f"{header.policy}@{header.digest}" if header.policy else ""
     return document(
         header.command,
-        (
-            suite(name, map(_case, found), header.time, policy)
-            for name, found in groupby(outcomes, lambda outcome: outcome.origin.file or outcome.namespace or "cluster")
-        ),
+        (suite(name, map(_case, found), header.time, policy) for name, found in groupby(outcomes, _suite_of)),
     )
 
 
@@ -78,10 +78,11 @@ def suite(name: str, cases: Iterable[Case], time: str, policy: str = "") -> Iter
         policy: what it was judged by, "" where that is not one.
     """
     written: list[str] = []
-    verdicts = Counter[str]()
+    verdicts, alike = Counter[str](), Counter[tuple[str, str]]()
     for case in cases:
         verdicts[case.verdict] += 1
-        written.append(tostring(_element(case), encoding="unicode"))
+        alike[case.group, case.name] += 1
+        written.append(tostring(_element(case, alike[case.group, case.name]), encoding="unicode"))
     element = Element(
         "testsuite",
         name=_text(name),
@@ -100,24 +101,38 @@ def suite(name: str, cases: Iterable[Case], time: str, policy: str = "") -> Iter
     yield _END
 
 
-def _element(case: Case) -> Element:
-    """Return a test case as it stands in its suite."""
-    given = {"name": _text(case.name), "classname": _text(case.group), "time": "0", "file": _text(case.file)}
+def _element(case: Case, number: int) -> Element:
+    """Return a test case as it stands in its suite, the `number`th of that name."""
+    name = f"{case.name} #{number}" if number > 1 else case.name
+    given = {"name": _text(name), "classname": _text(case.group), "time": "0"}
+    if case.file:
+        given["file"] = _text(case.file)
     element = Element("testcase", {**given, "line": str(case.line)} if case.line else given)
     if case.verdict == "skipped":
-        SubElement(element, case.verdict, message=_text(case.message))
+        SubElement(element, case.verdict, message=_text(case.message)).text = _text(case.message)
     elif case.verdict:
         said = SubElement(element, case.verdict, message=_text(case.message), type=_text(case.type))
-        said.text = _text(case.text)
+        said.text = _text(case.text or case.message)
     elif case.text:
         SubElement(element, "system-out").text = _text(case.text)
     return element
 
 
+def group(suite: str, what: str) -> str:
+    """Return the class of a suite's test cases: the suite's path as a package, which ends at the last dot."""
+    package = ".".join(part.replace(".", "_") for part in suite.split("/") if part not in ("", ".", ".."))
+    return f"{package or 'istag-webhook'}.{what.replace('.', '_')}"
+
+
+def _suite_of(outcome: Outcome) -> str:
+    return outcome.origin.file or outcome.namespace or "cluster"
+
+
 def _case(outcome: Outcome) -> Case:
     """Return the test case of an outcome."""
     name, at = outcome.title or str(outcome.origin), outcome.origin
-    base = Case(name, outcome.door or "istag-webhook", at.file, at.line, text="\n".join(_lines(outcome)))
+    text = "\n".join(_lines(outcome))
+    base = Case(name, group(_suite_of(outcome), outcome.door or "document"), at.file, at.line, text=text)
     if outcome.verdict == SKIP:
         return replace(base, verdict="skipped", message=outcome.message)
     if outcome.verdict == ERROR:
@@ -125,7 +140,7 @@ def _case(outcome: Outcome) -> Case:
         return replace(base, verdict="error", message=outcome.message, type="unusable", text=said)
     if outcome.verdict == DENY:
         refusals = outcome.in_mode(Mode.ENFORCE) or outcome.findings  # warnings that are to fail the command
-        rules = ", ".join(dict.fromkeys(finding.rule for finding in refusals))
+        rules = ", ".join(dict.fromkeys(finding.whose.strip(" ()") for finding in refusals))
         message = refusals[0].message if refusals else "refused"
         return replace(base, verdict="failure", message=message, type=rules)
     return base

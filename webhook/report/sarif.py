@@ -1,7 +1,13 @@
-"""`sarif`: the Static Analysis Results Interchange Format 2.1.0 (OASIS), as code scanning reads it."""
+"""`sarif`: the Static Analysis Results Interchange Format 2.1.0 (OASIS), as GitHub's code scanning accepts it.
+
+Source: docs.github.com, "SARIF support for code scanning". It rejects a whole file with one result that has no
+`physicalLocation`, or with more than 25,000 results; it shows the 5,000 gravest.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
+from posixpath import normpath
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -9,31 +15,57 @@ import orjson
 
 from webhook.documents.lines import Mark
 from webhook.model import Finding, Mode
-from webhook.report.header import INVALID, Header
+from webhook.report.header import INVALID, Header, RuleLine
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally
+from webhook.text import counted
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS: Final = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "note"}
 _MOST_NOTIFICATIONS: Final = 1_000
+_MOST_RESULTS: Final = 25_000
+_KEPT_FOR_ERRORS: Final = 5_000  # results: what code scanning shows, so that no error is crowded out by warnings
+_LONGEST: Final = 1_024  # characters of a rule's descriptions
+
+
+@dataclass(slots=True)
+class _Room:
+    """What code scanning still accepts.
+
+    Attributes:
+        written: how many results are written.
+        left_out: how many are not.
+    """
+
+    written: int = 0
+    left_out: int = 0
+
+    def takes(self, level: str) -> bool:
+        """Whether a result of `level` is to be written; it is counted."""
+        most = _MOST_RESULTS if level == _LEVELS[Mode.ENFORCE] else _MOST_RESULTS - _KEPT_FOR_ERRORS
+        taken = self.written < most
+        self.written += taken
+        self.left_out += not taken
+        return taken
 
 
 def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield the log: one run, a line for each finding, and a notification for each input that cannot be used."""
     notifications: list[dict[str, Any]] = []
+    room = _Room()
     tool = _dumped({"driver": _driver(header)})
     yield f'{{"$schema":"{_SCHEMA}","version":"2.1.0","runs":[{{"tool":{tool},'
     yield '"columnKind":"unicodeCodePoints","results":['
     separator = "\n"
     for outcome in outcomes:
-        if outcome.verdict == ERROR and header.validates:
-            yield f"{separator}{_dumped(_error(outcome))}"
-            separator = ",\n"
-        elif outcome.verdict == ERROR and len(notifications) < _MOST_NOTIFICATIONS:
+        if outcome.verdict == ERROR and not header.validates and len(notifications) < _MOST_NOTIFICATIONS:
             notifications.append(_notification(outcome))
-        for finding, mark, subject in outcome.subjects():
-            yield f"{separator}{_dumped(_result(outcome, finding, mark, subject))}"
-            separator = ",\n"
+        for result in _results(header, outcome):
+            if room.takes(result["level"]):
+                yield f"{separator}{_dumped(result)}"
+                separator = ",\n"
+    if room.left_out:
+        notifications.append(_left_out(room.left_out))
     invocation = {
         "executionSuccessful": header.validates or not tally.verdicts[ERROR],
         "endTimeUtc": header.time,
@@ -43,19 +75,29 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator
 
 
 def _driver(header: Header) -> dict[str, Any]:
+    return {"name": "istag-webhook", "version": header.version, "rules": [_rule(rule) for rule in header.rules]}
+
+
+def _rule(rule: RuleLine) -> dict[str, Any]:
+    """Return a rule with the properties that code scanning requires, and the tags that it filters by."""
+    text = {"text": rule.description[:_LONGEST]}
     return {
-        "name": "istag-webhook",
-        "version": header.version,
-        "rules": [
-            {
-                "id": rule.name,
-                "shortDescription": {"text": rule.description},
-                "defaultConfiguration": {"level": _LEVELS[Mode(rule.mode)]},
-                "properties": {"kind": rule.kind},
-            }
-            for rule in header.rules
-        ],
+        "id": rule.name,
+        "name": rule.name,
+        "shortDescription": text,
+        "fullDescription": text,
+        "help": {"text": f"{rule.description}\n\nTo see how to comply, run: istag-webhook policy explain {rule.name}"},
+        "defaultConfiguration": {"level": _LEVELS[Mode(rule.mode)]},
+        "properties": {"kind": rule.kind, "tags": ["istag-webhook", rule.kind]},
     }
+
+
+def _results(header: Header, outcome: Outcome) -> Iterator[dict[str, Any]]:
+    """Yield a result for each finding, and one for an error in a policy that is validated."""
+    if outcome.verdict == ERROR and header.validates:
+        yield _error(outcome)
+    for finding, mark, subject in outcome.subjects():
+        yield _result(outcome, finding, mark, subject)
 
 
 def _properties(header: Header, tally: Tally) -> dict[str, Any]:
@@ -72,7 +114,7 @@ def _result(outcome: Outcome, finding: Finding, mark: Mark, subject: str) -> dic
         "level": _LEVELS[finding.mode],
         "message": {"text": f"{subject}: {finding.field}: {finding.message}"},
         "locations": [_location(outcome, mark, subject)],
-        "partialFingerprints": {"finding/v1": sha256(identity.encode()).hexdigest()},
+        "partialFingerprints": _fingerprints(outcome, identity),
         "properties": {"field": finding.field, "existing": finding.existing, "verdict": outcome.verdict},
     }
     if outcome.exemption is not None:
@@ -90,23 +132,43 @@ def _error(outcome: Outcome) -> dict[str, Any]:
         "level": "error",
         "message": {"text": outcome.message},
         "locations": [_location(outcome, outcome.origin.mark, outcome.origin.file)],
-        "partialFingerprints": {"finding/v1": sha256(identity.encode()).hexdigest()},
+        "partialFingerprints": _fingerprints(outcome, identity),
     }
 
 
+def _fingerprints(outcome: Outcome, identity: str) -> dict[str, str]:
+    """Return what tells that a result is the same as one of an earlier run.
+
+    Code scanning reads `primaryLocationLineHash` alone. For a file, the upload action computes it, and logs a warning
+    for each that is there already; for an object that is in none, nothing else does.
+    """
+    digest = sha256(identity.encode(errors="surrogatepass")).hexdigest()
+    found = {"finding/v1": digest}
+    return found if outcome.origin.file else {**found, "primaryLocationLineHash": f"{digest[:16]}:1"}
+
+
 def _location(outcome: Outcome, mark: Mark, subject: str) -> dict[str, Any]:
-    location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": subject, "kind": "resource"}]}
-    if file := outcome.origin.file:
-        # An absolute path is a URI's, a relative one is relative to the root of the checkout.
-        location["physicalLocation"] = {
-            "artifactLocation": {"uri": f"file://{quote(file)}" if file.startswith("/") else quote(file)},
-            **({"region": _region(mark)} if mark.line else {}),
-        }
-    return location
+    return {
+        "physicalLocation": {"artifactLocation": {"uri": _uri(outcome)}, "region": _region(mark)},
+        "logicalLocations": [{"fullyQualifiedName": subject, "kind": "resource"}],
+    }
+
+
+def _uri(outcome: Outcome) -> str:
+    """Return the URI of the file, or the path in the API of an object that is in none.
+
+    An absolute path is a URI's, a relative one is relative to the root of the checkout.
+    """
+    file = outcome.origin.file or "/".join(
+        part.replace("/", "-") for part in (outcome.namespace, outcome.door, outcome.name) if part
+    )
+    path = quote(normpath(file or "cluster"), errors="surrogatepass")
+    return f"file:///{path.lstrip('/')}" if path.startswith("/") else path
 
 
 def _region(mark: Mark) -> dict[str, int]:
-    return {"startLine": mark.line, **({"startColumn": mark.column} if mark.column else {})}
+    """Return the place; code scanning requires a line, and takes the first one if there is none."""
+    return {"startLine": max(mark.line, 1), **({"startColumn": mark.column} if mark.line and mark.column else {})}
 
 
 def _notification(outcome: Outcome) -> dict[str, Any]:
@@ -115,6 +177,14 @@ def _notification(outcome: Outcome) -> dict[str, Any]:
         "message": {"text": f"{outcome.origin}: {outcome.message}"},
         "locations": [_location(outcome, outcome.origin.mark, outcome.title or outcome.origin.file)],
     }
+
+
+def _left_out(count: int) -> dict[str, Any]:
+    text = (
+        f"{counted(count, 'result')} left out: code scanning accepts {_MOST_RESULTS:,} results; "
+        "--format json reports all"
+    )
+    return {"level": "warning", "message": {"text": text}}
 
 
 def _dumped(value: Mapping[str, Any]) -> str:

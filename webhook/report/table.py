@@ -1,17 +1,23 @@
-"""`table`: what a person reads, in colours where it is read on a terminal."""
+"""`table`: what a person reads, in columns and colours on a terminal, otherwise a line for each outcome and finding."""
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from webhook.model import Mode
+from webhook.report.columns import BLUE as _BLUE
+from webhook.report.columns import FAINT as _FAINT
+from webhook.report.columns import GREEN as _GREEN
+from webhook.report.columns import RED as _RED
+from webhook.report.columns import RESET as _RESET
+from webhook.report.columns import YELLOW as _YELLOW
+from webhook.report.columns import columns
 from webhook.report.header import Header
 from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP, Outcome
 from webhook.report.tally import Groups, Tally
-from webhook.text import printable
+from webhook.text import more, printable
 
-_RESET: Final = "\x1b[0m"
-_RED, _GREEN, _YELLOW, _BLUE, _FAINT = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[2m"
 _VERDICTS: Final = {ALLOW: (_GREEN, "allowed"), DENY: (_RED, "refused")}
 _CHANGES: Final = {
     NEWLY_DENIED: (_RED, "newly refused"),
@@ -24,8 +30,17 @@ _HEAD: Final = "by namespace"
 _MODES: Final = {Mode.ENFORCE: _RED, Mode.WARN: _YELLOW, Mode.AUDIT: _BLUE}
 
 
-def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
+def write(
+    header: Header, outcomes: Iterable[Outcome], tally: Tally, *, width: int = 0, verbose: bool = False
+) -> Iterator[str]:
     """Yield a line for each outcome that was judged, one for each finding, and a summary.
+
+    Args:
+        header: the report's head.
+        outcomes: what is reported.
+        tally: the summary.
+        width: characters of a line of the terminal that it is written to, 0 if it is written to none.
+        verbose: whether allowed outcomes without findings are listed too.
 
     A comparison is too much to read to its end: its summary comes first, and then the first few changes. A policy that
     is validated has a line for each warning.
@@ -37,10 +52,15 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator
         for outcome in outcomes:
             yield from (f"{line}\n" for line in _validated(outcome))
         return
-    for outcome in outcomes:
-        if outcome.verdict in _VERDICTS:
-            yield from (f"{line}\n" for line in _lines(outcome))
+    listed = (each for each in outcomes if each.verdict in _VERDICTS and (verbose or _tells(each)))
+    lines = columns(listed, width) if width else chain.from_iterable(map(_lines, listed))
+    yield from (f"{line}\n" for line in lines)
     yield f"{_summary(tally)}\n"
+
+
+def _tells(outcome: Outcome) -> bool:
+    """Whether there is something to say of `outcome` beside that it is allowed."""
+    return bool(outcome.findings or outcome.exemption or outcome.verdict == DENY or outcome.change)
 
 
 def _lines(outcome: Outcome, *, places: bool = True) -> Iterator[str]:
@@ -108,12 +128,21 @@ def _group(title: str, groups: Groups) -> Iterator[str]:
         yield f"and {len(ranked) - len(shown):,} more"
 
 
+def _reasons(tally: Tally) -> str:
+    """Return how many were skipped for each of the most frequent reasons."""
+    ranked = sorted(tally.unjudged.items(), key=lambda each: (-each[1], each[0]))
+    shown = [f"{why}: {count:,}" for why, count in ranked[:_MOST_NAMES]]
+    if len(ranked) > len(shown):
+        shown.append(more(sum(count for _, count in ranked[len(shown) :])))
+    return f" ({'; '.join(shown)})" if shown else ""
+
+
 def _summary(tally: Tally) -> str:
     allowed, denied = tally.verdicts[ALLOW], tally.verdicts[DENY]
     counts = ", ".join(f"{tally.modes[str(mode)]} {mode}" for mode in _MODES)
     parts = [f"{allowed + denied} judged: {allowed} allowed, {denied} refused", f"findings: {counts}"]
     if skipped := tally.verdicts[SKIP]:
-        parts.append(f"passed over: {skipped}")
+        parts.append(f"passed over: {skipped}{_reasons(tally)}")
     if errors := tally.verdicts[ERROR]:
         parts.append(f"{_RED}unusable: {errors}{_RESET}")
     return "; ".join(parts)

@@ -64,6 +64,8 @@ class Tally:
         """Count one outcome."""
         verdict, change = outcome.verdict, outcome.change
         self.verdicts[verdict] += 1
+        if verdict == SKIP:
+            self.unjudged[outcome.message.partition("; ")[0]] += 1  # what follows is what to do about it
         self.completed += bool(outcome.patch)
         self.exempt += outcome.exemption is not None
         for finding in outcome.findings:

@@ -75,6 +75,11 @@ class Rule(ABC):
         return " ".join((cls.__doc__ or "").split())
 
     @classmethod
+    def variables(cls) -> list[tuple[str, str, str]]:
+        """Return what the kind's expressions read: the path, the type and the meaning of each field."""
+        return []
+
+    @classmethod
     def parameters(cls) -> tuple[Field[Any], ...]:
         """Return the fields that a policy may set."""
         return tuple(each for each in fields(cls) if "parameter" in each.metadata)  # type: ignore[arg-type]

@@ -1,6 +1,5 @@
 """CEL, compiled and evaluated; the one room that knows the engine."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -8,53 +7,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from webhook.errors import MalformedExpression
+from webhook.expressions.checking import check
+from webhook.expressions.counting import COUNT, counted
+from webhook.expressions.declarations import declarations
+from webhook.expressions.parsing import parse
 from webhook.model import Review
-from webhook.rules.steps import COUNT, Steps, counted
+from webhook.rules.steps import Steps
 
 if TYPE_CHECKING:
     from cel import Context
     from cel import Program as Compiled
 
 TAG: Final = "tag"
-_OF_THE_REVIEW: Final = ("object", "oldObject", "request")
-VARIABLES: Final = (*_OF_THE_REVIEW, TAG)
-# The standard functions and macros of the language (cel-spec, doc/langdef.md); the package's stdlib module adds more.
-_FUNCTIONS: Final = frozenset(
-    [
-        "size",
-        "contains",
-        "startsWith",
-        "endsWith",
-        "matches",
-        "string",
-        "bytes",
-        "int",
-        "uint",
-        "double",
-        "bool",
-        "duration",
-        "timestamp",
-        "type",
-        "dyn",
-        "has",
-        "all",
-        "exists",
-        "exists_one",
-        "map",
-        "filter",
-        "getDate",
-        "getDayOfMonth",
-        "getDayOfWeek",
-        "getDayOfYear",
-        "getFullYear",
-        "getHours",
-        "getMilliseconds",
-        "getMinutes",
-        "getMonth",
-        "getSeconds",
-    ]
-)
-_BOUND: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 
 
 def _engine() -> tuple[ModuleType, ModuleType]:
@@ -70,9 +34,9 @@ class Program:
     """An expression that counts what it costs; the same as none but itself.
 
     Attributes:
-        variables: those of `VARIABLES` that it reads.
-        functions: what it calls.
-        added: whether it calls one that is not the language's own.
+        variables: the variables that it reads.
+        functions: the functions and macros that it calls.
+        added: whether it calls a function that is not the language's own.
     """
 
     variables: frozenset[str]
@@ -82,27 +46,40 @@ class Program:
 
 
 def compiled(source: str) -> Program:
-    """Compile an expression; a name that nothing declares is an error here, not in production.
+    """Compile an expression and check its types, so that mistakes are errors here and not in production.
 
     Raises:
-        MalformedExpression: with one sentence.
+        MalformedExpression: with a sentence for each mistake.
     """
-    cel, stdlib = _engine()
+    cel, _ = _engine()
     try:
-        program: Compiled = cel.compile(source)
+        cel.compile(source)
     except ValueError as error:
         said = str(error).replace(source, "", 1).partition("ERROR: ")[2]  # it repeats the whole expression first
         raise MalformedExpression("expected a CEL expression: " + said.partition("\n")[0]) from None
-    added = {part for name in stdlib.STDLIB_FUNCTIONS for part in name.split(".")}  # such as `math` and `greatest`
-    variables, functions = frozenset(program.variables()), frozenset(program.functions())
-    if unknown := variables - {*VARIABLES, *_BOUND.findall(source), *added}:
-        raise MalformedExpression(f"unknown name {', '.join(sorted(unknown))}; expected {', '.join(VARIABLES)}")
-    if missing := {name for name in functions if name.isidentifier()} - _FUNCTIONS - added:
-        raise MalformedExpression(f"unknown function {', '.join(sorted(missing))}")
-    extended, counts = not added.isdisjoint((functions | variables) - _FUNCTIONS), counted(source)
-    if TAG in variables:
+    tree = parse(source)
+    counts = counted(source, tree)
+    found = check(source, tree, declarations(), fault_of_pattern)
+    if found.faults:
+        raise MalformedExpression(*found.faults)
+    if TAG in found.variables:
         counts = f"[{TAG}].map({TAG}, {counts}\n)[0]"  # so that the engine asks for it once, and not in each turn
-    return Program(variables & {*VARIABLES}, functions, extended, cel.compile(counts))
+    return Program(found.variables, found.functions, found.added, cel.compile(counts))
+
+
+def fault_of_pattern(literal: str) -> str:
+    """Return why a pattern of `matches` does not compile, "" if it does.
+
+    Args:
+        literal: the pattern, as a CEL string.
+    """
+    cel, _ = _engine()
+    try:
+        cel.evaluate(f"''.matches({literal})")
+    except RuntimeError as error:
+        *_, reason = (line for line in str(error).splitlines() if line.startswith("error: "))
+        return reason.removeprefix("error: ").partition(". Check function")[0]
+    return ""
 
 
 class Evaluation:

@@ -8,10 +8,12 @@ from typing import Any, ClassVar, Final
 from marshmallow import ValidationError
 
 from webhook.errors import MalformedExpression
+from webhook.expressions.tag import described
 from webhook.model import Image, TagChange
-from webhook.parameters import Items, Parameter, Record, Schema, Sentence
+from webhook.parameters import Items, Parameter, Record, Schema, Sentence, shown
 from webhook.rules.base import Rule, Violation, parameter
 from webhook.rules.engine import Evaluation, Program, compiled
+from webhook.rules.failure import sentence
 from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
@@ -34,6 +36,8 @@ class Cel(Parameter):
 
     def read(self, value: Any) -> tuple[str, Program]:
         """Return the expression and its program."""
+        if value == "":  # what YAML makes of an unquoted !tag.insecure
+            raise ValidationError('expected a CEL expression, got ""; quote an expression that begins with !')
         if not isinstance(value, str) or not value.strip():
             raise self.wrong(value)
         if len(value) > _LONGEST:
@@ -41,11 +45,11 @@ class Cel(Parameter):
         try:
             return value, compiled(value)
         except MalformedExpression as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(list(error.args)) from None
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "string", "minLength": 1, "maxLength": _LONGEST}
+        return {"type": "string", "minLength": 1, "maxLength": _LONGEST, "pattern": r"\S"}
 
 
 def _validation(expression: tuple[str, Program], message: str = "") -> Validation:
@@ -53,10 +57,19 @@ def _validation(expression: tuple[str, Program], message: str = "") -> Validatio
     return Validation(source, message or f"failed expression: {source}", program)
 
 
+def _described() -> str:
+    """Return what a policy's JSON Schema says of an expression, with the fields of `tag`."""
+    fields = "\n".join(f"- {path} ({kind}): {meaning}" for path, kind, meaning in described())
+    return (
+        "CEL that is true for an allowed change. It reads object, oldObject and request, as in "
+        f"ValidatingAdmissionPolicy, and tag:\n{fields}"
+    )
+
+
 _VALIDATION: Final = Record(
     {"expression": Cel(required=True), "message": Sentence()},
     _validation,
-    docs={"expression": "CEL that is true of what is allowed", "message": "the sentence that a refused user reads"},
+    docs={"expression": _described(), "message": "the sentence that a refused user reads"},
 )
 
 
@@ -64,7 +77,8 @@ _VALIDATION: Final = Record(
 class Expression(Rule):
     """What CEL says of `object`, `oldObject` and `request`, as in ValidatingAdmissionPolicy, and of `tag`.
 
-    All expressions of a review share 50,000 turns of macros and half a second: what would cost more is refused.
+    Types are checked when the policy is loaded. All expressions of a review share 50,000 turns of macros and half a
+    second: what would cost more is refused.
     """
 
     kind: ClassVar[str] = "expression"
@@ -85,16 +99,19 @@ class Expression(Rule):
             except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer
                 if hearing.past and isinstance(error, TimeoutError):
                     continue  # nobody knows what it said of what was, so what it says now is new
-                said = f"{type(error).__name__}: {error}"
-                yield Violation(
-                    f"{quoted(validation.expression)} could not be evaluated: {quoted(said)}", change.place.path
-                )
+                failed = f"{quoted(validation.expression)} could not be evaluated: {sentence(error)}"
+                yield Violation(failed, change.place.path)
                 continue
             if result is not True:
                 wrong = validation.message
                 if result is not False:
-                    wrong = f"{quoted(validation.expression)} is no boolean but {quoted(str(result))}"
+                    wrong = f"{quoted(validation.expression)}: expected true or false, got {shown(result)}"
                 yield Violation(wrong, change.place.path)
+
+    @classmethod
+    def variables(cls) -> list[tuple[str, str, str]]:
+        """Return the fields of `tag`."""
+        return described()
 
     def comply(self) -> Iterator[str]:
         """Yield the expressions that must be true."""
@@ -103,7 +120,7 @@ class Expression(Rule):
 
 
 def as_variable(change: TagChange) -> dict[str, Any]:
-    """Return the CEL variable `tag`: what is judged, whichever resource carried it."""
+    """Return the CEL variable `tag` of a change; `webhook.expressions.tag` declares its type."""
     new = change.new
     source = new.source if new else None
     image = source.reference if source else None

@@ -145,7 +145,7 @@ class CrossNamespace(Rule):
     reads: ClassVar[frozenset[Carried]] = _SOURCE
     allow: tuple[Glob, ...] = parameter(globs(NAMESPACE), "namespaces that are allowed beside the tag's own")
     internalRegistries: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
-        reference_globs(), "what else the internal registry is called, beside its service names"
+        reference_globs(), "what else the internal registry is called, beside the names of its service"
     )
 
     def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:

@@ -9,7 +9,7 @@ As in the API server's decoder, null is the zero value of every type: a key that
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
 
@@ -75,7 +75,15 @@ class Parts(Checked):
 
 
 class Document(Schema):
-    """A schema of an object of the API: unknown fields are always taken, for Kubernetes adds fields."""
+    """A schema of an object of the API: unknown fields are always taken, for Kubernetes adds fields.
+
+    Attributes:
+        unchecked: the API's fields whose values are not checked.
+        names: all fields that the API has.
+        below: the documents of the fields that are objects or lists of objects.
+    """
+
+    unchecked: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
         """Nested schemas do not inherit this from each other, so it stands at the root of them all."""
@@ -90,6 +98,12 @@ class Document(Schema):
             if isinstance(field, Checked)
         )
         self._keys = {name: field.data_key for name, field in self.load_fields.items() if field.data_key}
+        self.names = frozenset((*(field.data_key or name for name, field in self.load_fields.items()), *self.unchecked))
+        self.below = {
+            field.data_key or name: field.document
+            for name, field in self.load_fields.items()
+            if isinstance(field, Part | Parts)
+        }
         self._contradictable = type(self).contradictions is not Document.contradictions
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

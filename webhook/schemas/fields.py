@@ -9,6 +9,8 @@ from marshmallow import ValidationError, fields
 from webhook.text import quoted
 
 REQUIRED: Final = "Required value"
+_QUOTE: Final = "; quote it, so that YAML reads it as a string"
+_QUOTE_EACH: Final = "; quote the values, so that YAML reads them as strings"
 
 
 def shown(value: object) -> str:
@@ -49,6 +51,10 @@ class Text(Checked):
 
     expected = "a string"
     whole = str
+
+    def errors(self, value: Any) -> str:
+        """Return the sentence, with the advice to quote what YAML reads as another type."""
+        return f"{super().errors(value)}{_QUOTE if isinstance(value, bool | int | float) else ''}"
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is a string."""
@@ -97,6 +103,12 @@ class Strings(Checked):
     """A map of strings to strings, such as annotations."""
 
     expected = "a map of strings to strings"
+
+    def errors(self, value: Any) -> str:
+        """Return the sentence, with the advice to quote what YAML reads as another type."""
+        items = value.values() if isinstance(value, dict) else ()
+        scalar = any(isinstance(item, bool | int | float) for item in items)
+        return f"{super().errors(value)}{_QUOTE_EACH if scalar else ''}"
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` is a map whose values are strings or null."""

@@ -10,6 +10,18 @@ from webhook.schemas.fields import AnyObject, Count, Flag, Strings, Text, Texts
 class ObjectMeta(Document):
     """Metadata (meta/v1, ObjectMeta): only what we read or the API server requires of every object."""
 
+    unchecked = (
+        "selfLink",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "ownerReferences",
+        "finalizers",
+        "managedFields",
+    )
+
     name = Text()
     generateName = Text()
     namespace = Text()
@@ -40,12 +52,24 @@ class ImageManifest(Document):
 class SignatureCondition(Document):
     """A condition of a signature (image.openshift.io/v1, SignatureCondition)."""
 
+    unchecked = (
+        "lastProbeTime",
+        "lastTransitionTime",
+        "reason",
+        "message",
+    )
+
     type = Text(required=True)
     status = Text(required=True)
 
 
 class SignatureSubject(Document):
     """Who a signature was issued to (image.openshift.io/v1, SignatureSubject)."""
+
+    unchecked = (
+        "organization",
+        "commonName",
+    )
 
     publicKeyID = Text(required=True)
 
@@ -60,6 +84,11 @@ class SignatureIssuer(Document):
 class ImageSignature(Document):
     """A signature (image.openshift.io/v1, ImageSignature)."""
 
+    unchecked = (
+        "apiVersion",
+        "kind",
+    )
+
     metadata = Part(ObjectMeta())
     type = Text(required=True)
     content = Text(required=True)
@@ -73,6 +102,11 @@ class ImageSignature(Document):
 
 class Image(Document):
     """An image (image.openshift.io/v1, Image)."""
+
+    unchecked = (
+        "apiVersion",
+        "kind",
+    )
 
     metadata = Part(ObjectMeta())
     dockerImageReference = Text()

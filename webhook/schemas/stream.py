@@ -77,6 +77,14 @@ class ImageStream(Document):
 class ImportSource(Document):
     """Where images are imported from (core/v1, ObjectReference): a DockerImage alone."""
 
+    unchecked = (
+        "apiVersion",
+        "fieldPath",
+        "namespace",
+        "resourceVersion",
+        "uid",
+    )
+
     kind = Text()
     name = Text()
 

@@ -25,6 +25,13 @@ _CREATED: Final = "tag annotations must not be provided or must be equal to the 
 class Source(Document):
     """What a tag points at (core/v1, ObjectReference): kinds and names that image streams take."""
 
+    unchecked = (
+        "apiVersion",
+        "fieldPath",
+        "resourceVersion",
+        "uid",
+    )
+
     kind = Text()
     name = Text()
     namespace = Text()
@@ -116,6 +123,8 @@ class TagReference(Document):
 
 class TagEventCondition(Document):
     """What the cluster says of a tag's imports (image.openshift.io/v1, TagEventCondition)."""
+
+    unchecked = ("lastTransitionTime",)
 
     type = Text(required=True)
     status = Text(required=True)

@@ -1,82 +1,104 @@
-"""TLS on the connections of the admission port, in memory that many of them may need."""
+"""TLS over a plain transport, in memory: what came is decrypted into a buffer that all connections share."""
 
-import asyncio
-from asyncio.sslproto import SSLProtocol
-from collections.abc import Callable
-from ssl import SSLContext, SSLError
+import ssl
+from contextlib import suppress
 from typing import Final
 
-_HANDSHAKE_SECONDS: Final = 10
-_GOODBYE_SECONDS: Final = 1.0  # a client that is idle need not answer our close_notify
-_READ_BYTES: Final = 2**18
+_SLICE: Final = 2**14  # a BIO keeps the size that it once had; this is the largest record's
+PLAIN_BYTES: Final = 2**14  # a record carries no more (RFC 8446, section 5.1)
+_HANDSHAKE: Final = 22  # a record's content type
+_HEADER_BYTES: Final = 5
+_HANDSHAKE_BYTES: Final = 2**17  # OpenSSL takes chains of 100 KiB
 
 
-class Buffer:
-    """What the connections of one loop read into, one after the other: each hands it on before the next one reads."""
+class Buffers:
+    """What the connections of one loop read into, one after the other: each takes it up before the next one reads."""
 
     def __init__(self) -> None:
-        self.data = bytearray(_READ_BYTES)
-        self.view = memoryview(self.data)
+        self.read = bytearray(2**16)
+        self.read_view = memoryview(self.read)
+        self.plain = bytearray(PLAIN_BYTES)
+        self.plain_view = memoryview(self.plain)
 
 
-class Tls(SSLProtocol):
-    """asyncio's own, which would give every connection, silent ones too, 256 KiB of its own to read into.
+def whole(hello: bytes) -> bool:
+    """Whether the first record of a connection has come whole, or is none (RFC 8446, section 5.1)."""
+    if hello[0] != _HANDSHAKE:
+        return True
+    size = int.from_bytes(hello[3:_HEADER_BYTES])
+    return len(hello) >= _HEADER_BYTES and (size > PLAIN_BYTES or len(hello) >= _HEADER_BYTES + size)
 
-    The class is in no manual of asyncio's, and the names of its buffer are private; tests prove what this relies on.
+
+class Tls:
+    """The server's end of one TLS connection; it has no socket.
+
+    Attributes:
+        established: the handshake is complete.
     """
 
-    max_size = 0  # what asyncio allocates for each
+    __slots__ = ("_incoming", "_object", "_outgoing", "established")
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        inner: asyncio.Protocol,
-        context: SSLContext,
-        buffer: Buffer,
-        come: Callable[[asyncio.BaseTransport], None],
-        gone: Callable[[], None],
-        failed: Callable[[str, SSLError], None],
-    ) -> None:
-        """Make the server's end of a connection.
+    def __init__(self, context: ssl.SSLContext) -> None:
+        """Begin with the handshake; only sessions of this very context are resumed."""
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.established = False
 
-        Args:
-            loop: where it lives.
-            inner: sees what the connection carries, once hands are shaken.
-            context: the server's.
-            buffer: what all connections of the loop read into.
-            come: called before hands are shaken, with the transport below.
-            gone: called when the connection is lost, whether or not hands were shaken.
-            failed: called with the peer's address where the handshake fails; not where the peer only goes away.
+    def take(self, data: memoryview) -> bool:
+        """Take what came during the handshake; False if it is more than a handshake may send."""
+        self._incoming.write(data)
+        return self._incoming.pending <= _HANDSHAKE_BYTES
+
+    def shake(self) -> bool:
+        """Go on with the handshake; whether it is complete.
+
+        Raises:
+            ssl.SSLError: it failed; `outgoing` has the alert.
         """
-        super().__init__(
-            loop,
-            inner,
-            context,
-            None,  # type: ignore[arg-type] # nobody waits for the handshake
-            server_side=True,
-            ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-            ssl_shutdown_timeout=_GOODBYE_SECONDS,
-        )
-        self.max_size = _READ_BYTES  # type: ignore[misc] # from now on what is read at once
-        self._ssl_buffer, self._ssl_buffer_view = buffer.data, buffer.view
-        self._come, self._gone, self._failed = come, gone, failed
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        self.established = True
+        return True
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to shake hands."""
-        self._come(transport)
-        super().connection_made(transport)
+    def slices(self, data: memoryview) -> "list[memoryview]":
+        """Return what came in the pieces to decrypt one after the other."""
+        if len(data) <= _SLICE:
+            return [data]
+        return [data[at : at + _SLICE] for at in range(0, len(data), _SLICE)]
 
-    def eof_received(self) -> None:
-        """End where the peer does: asyncio would wait for who paused reading, and drops what is written from now on."""
-        super().eof_received()
+    def write(self, data: memoryview) -> None:
+        """Take encrypted bytes that came."""
+        self._incoming.write(data)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the connection, and what it holds: its cycles would wait for the collector."""
-        self._gone()
-        super().connection_lost(exc)
-        self._incoming.read()  # type: ignore[attr-defined] # the stubs do not tell
+    def read(self, into: memoryview) -> int:
+        """Decrypt a record.
 
-    def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
-        if isinstance(handshake_exc, SSLError) and self._transport is not None:
-            self._failed(self._transport.get_extra_info("peername")[0], handshake_exc)
-        super()._on_handshake_complete(handshake_exc)
+        Returns:
+            How many bytes it had; 0 if the peer ended the connection, -1 if no whole record has come.
+
+        Raises:
+            ssl.SSLError: what came is no TLS.
+        """
+        if not self._incoming.pending and not self._object.pending():
+            return -1
+        try:
+            return self._object.read(PLAIN_BYTES, into)  # type: ignore[return-value] # an int, with a buffer
+        except ssl.SSLWantReadError:
+            return -1
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Return what to send for `data`."""
+        self._object.write(data)
+        return self._outgoing.read()
+
+    def outgoing(self) -> bytes:
+        """Return what TLS itself has to send."""
+        return self._outgoing.read() if self._outgoing.pending else b""
+
+    def goodbye(self) -> bytes:
+        """Return what ends the connection: without it the client cannot tell the end from an attack."""
+        with suppress(ssl.SSLError):  # the peer has not ended its side; nobody waits for that
+            self._object.unwrap()
+        return self._outgoing.read()

@@ -1,36 +1,31 @@
-"""gunicorn's asgi worker with two sockets: admission over TLS, management in plain; and a drain that ends.
-
-`_serve` is gunicorn's own and private, which is why gunicorn is pinned to one major version; the tests of this room
-prove what it relies on.
-"""
+"""A gunicorn worker with an event loop of its own: admission over TLS, management in plain, and a drain that ends."""
 
 import asyncio
 import gc
 import os
+import signal
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 from mmap import mmap
 from ssl import SSLContext
-from typing import Final
+from typing import Any, Final
 from wsgiref.types import WSGIApplication
 
-from gunicorn.workers.gasgi import ASGIWorker
+from gunicorn.workers.base import Worker as Base
 
-from webhook.server.connections import Connection, Kept
-from webhook.server.handshakes import Handshakes
-from webhook.server.inline import inline
-from webhook.server.tls import Buffer, Tls
-from webhook.server.turns import Turns
+from webhook.server.connection import Connection
+from webhook.server.handshakes import HandshakeQueue, Handshakes
+from webhook.server.listeners import Listener
+from webhook.server.port import Port
+from webhook.server.queue import AdmissionQueue
+from webhook.server.secured import SecuredConnection
+from webhook.server.state import GOODBYE_SECONDS
+from webhook.server.tls import Buffers
 
 _BEAT_SECONDS: Final = 1.0
-_SETTLE_SECONDS: Final = 0.25  # what was accepted just before is a connection some turns of the loop later
 _STEP_SECONDS: Final = 0.05
-# A handshake costs as much as a review or more: under a storm of them those that are there would not be judged.
-_ACCEPTED: Final = 16  # connections taken in one turn of the loop (asyncio calls that backlog too)
-_WAITING: Final = 2_048  # connections that the kernel keeps for us (listen(2)); gunicorn's own default
 _GARBAGE: Final = 20_000  # container objects made, and not freed, between two collections
 
 
@@ -61,13 +56,15 @@ class Terms:
     """How a worker ends and what it takes.
 
     Attributes:
+        keepalive: seconds that an idle connection is kept.
         drain: seconds to go on answering when the server stops.
         grace: seconds for requests under way after that.
         largest: bytes of a request's body.
-        patience: seconds that an admission request may wait before it is judged.
+        patience: seconds that an admission request may wait for its evaluation.
         stopping: one byte, not zero when the server stops (and does not only replace its workers).
     """
 
+    keepalive: float
     drain: float
     grace: float
     largest: int
@@ -75,60 +72,60 @@ class Terms:
     stopping: mmap
 
 
-class Worker(ASGIWorker):  # type: ignore[misc]
+class Worker(Base):  # type: ignore[misc]
     """Serves both ports on one event loop."""
 
-    admitted: Kept
-    managing: Kept
+    def run(self) -> None:
+        """Serve until told to stop; called by gunicorn in the worker's process."""
+        asyncio.run(self._serve(self.wsgi, self.app.terms))
 
-    def handle_exit_signal(self) -> None:
-        """Begin to end, at SIGTERM."""
-        self._ending.set()
-
-    def handle_quit_signal(self) -> None:
-        """End at once, at SIGINT and SIGQUIT."""
-        super().handle_quit_signal()
-        self._ending.set()
-
-    def init_process(self) -> None:
-        """Begin; the signals come after this."""
-        self.admitted, self.managing = Kept(), Kept()  # each port's own: who fills one does not close the other
-        self._ending = asyncio.Event()
-        super().init_process()
-
-    async def _serve(self) -> None:
-        served: Served = self.asgi
+    async def _serve(self, served: Served, terms: Terms) -> None:
         # What is there now stays: the collector need not walk policy and modules again and again under load.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GARBAGE)
-        terms: Terms = self.app.terms
-        admission = inline(served.admission, terms.largest, Turns(terms.patience), served.shed)
-        management = inline(served.management, terms.largest, Turns(inf), lambda: None)
-        buffer, handshakes = Buffer(), Handshakes()
-
-        def secured() -> Tls:
-            inner = Connection(self, admission, self.admitted)
-            # Kept from here on, for its handshake may never end; and once more by itself, with the transport above.
-            come, gone = partial(self.admitted.come, inner), partial(self.admitted.gone, inner)
-            return Tls(self.loop, inner, served.context(), buffer, come, gone, handshakes.failed)
-
-        tls, plain = self.sockets
-
-        def unsecured() -> Connection:
-            return Connection(self, management, self.managing)
-
-        of_admission = await self.loop.create_server(secured, sock=tls.sock, backlog=_ACCEPTED)
-        tls.sock.listen(_WAITING)
-        of_management = await self.loop.create_server(unsecured, sock=plain.sock)
-        self.servers = [of_admission, of_management]
-        self._made = {of_admission: (tls.sock, secured), of_management: (plain.sock, unsecured)}
-        ticking = self.loop.create_task(self._tick(served.tick))
+        loop = asyncio.get_running_loop()
+        self._ending, self._quick = asyncio.Event(), False
+        loop.add_signal_handler(signal.SIGTERM, self._ending.set)
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            loop.add_signal_handler(number, self._quit)
+        if not self.alive:  # SIGTERM came before
+            self._ending.set()
+        admission, management = _ports(loop, served, terms)
+        self._ports = (admission, management)
+        tls, plain = (each.sock for each in self.sockets)
+        of_admission = Listener(loop, tls, partial(SecuredConnection, admission))
+        of_management = Listener(loop, plain, partial(Connection, management))
+        ticking = loop.create_task(self._tick(served.tick, admission))
         while not self._ending.is_set() and self.ppid == os.getppid():
-            self.notify()
+            self._beat()
             await self._pause(_BEAT_SECONDS)
-        await self._end(served, terms)
+        for port in self._ports:
+            port.ending = True
+        if terms.stopping[0] and not self._quick:
+            served.drain()
+            await self._until(loop.time() + terms.drain, lambda: self._quick)
+        else:
+            await of_management.close()  # the other workers go on answering, and they are ready
+        await of_admission.close()
+        await self._until(loop.time() + (0.0 if self._quick else terms.grace), self._idle_closed)
+        await of_management.close()
+        await self._until(loop.time() + GOODBYE_SECONDS, self._idle_closed)
+        for port in self._ports:
+            port.kept.abort()
         ticking.cancel()
+
+    def _quit(self) -> None:
+        """End at once, at SIGINT and SIGQUIT."""
+        self.cfg.worker_int(self)
+        self._quick = True
+        self._ending.set()
+
+    def _beat(self) -> None:
+        """Tell the arbiter that we live, and end the connections whose time is over."""
+        self.notify()
+        for port in self._ports:
+            port.kept.expire(port.clock())
 
     async def _pause(self, seconds: float) -> None:
         """Wait for `seconds`, or for the end."""
@@ -137,55 +134,38 @@ class Worker(ASGIWorker):  # type: ignore[misc]
         except TimeoutError:
             return
 
-    async def _tick(self, tick: Callable[[int], None]) -> None:
+    async def _tick(self, tick: Callable[[int], None], port: Port) -> None:
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
             try:
-                await self.loop.run_in_executor(None, tick, self.admitted.under_way)
+                await asyncio.get_running_loop().run_in_executor(None, tick, port.kept.under_way)
             except Exception:
                 self.log.exception("the periodic check failed")
 
-    async def _end(self, served: Served, terms: Terms) -> None:
-        """Answer on for the drain where the server stops, close what is idle, finish what is under way."""
-        admission, management = self.servers
-        stopping = terms.stopping[0] != 0
-        self.alive = False  # from now on every answer closes its connection
-        if stopping and not self._quick_shutdown:
-            served.drain()
-            await self._until(self.loop.time() + terms.drain, lambda: self._quick_shutdown)
-        else:
-            # Others go on answering for us, and they are ready.
-            await self._closed(management)
-        await self._closed(admission)
-        if not self._quick_shutdown:
-            await asyncio.sleep(_SETTLE_SECONDS)
-        deadline = self.loop.time() + (0.0 if self._quick_shutdown else terms.grace)
-        await self._until(deadline, self._idle_closed)
-        management.close()
-        self.admitted.abort()
-        self.managing.abort()
-
-    async def _closed(self, server: asyncio.Server) -> None:
-        """Accept what the kernel has accepted already, and then close the listener: closing resets what is left."""
-        listener, protocol = self._made[server]
-        self.loop.remove_reader(listener.fileno())
-        await asyncio.sleep(0)  # a connection that was just accepted is attached to the server in the next turn
-        accepted = []
-        with suppress(BlockingIOError):
-            while True:
-                accepted.append(listener.accept()[0])
-        server.close()
-        for each in accepted:
-            with suppress(OSError):  # the client is gone
-                await self.loop.connect_accepted_socket(protocol, each)
-
     def _idle_closed(self) -> bool:
         """Close every idle connection; whether none is left, those that still shake hands too."""
-        left = (self.admitted.close_idle(), self.managing.close_idle())
-        return not any(left)
+        return not sum(port.kept.close_idle() for port in self._ports)
 
     async def _until(self, deadline: float, done: Callable[[], bool]) -> None:
         """Wait until `done`, or until `deadline` on the loop's clock; the arbiter hears that we live."""
-        while not done() and self.loop.time() < deadline:
-            self.notify()
+        clock = asyncio.get_running_loop().time
+        while not (done() or self._quick) and clock() < deadline:
+            self._beat()
             await asyncio.sleep(_STEP_SECONDS)
+
+
+def _ports(loop: asyncio.AbstractEventLoop, served: Served, terms: Terms) -> tuple[Port, Port]:
+    """Return the admission and the management port; each keeps its own connections, so that none fills the other."""
+    common: dict[str, Any] = {
+        "largest": terms.largest,
+        "keepalive": terms.keepalive,
+        "context": served.context,
+        "failed": Handshakes().failed,
+        "handshakes": HandshakeQueue(loop),
+        "buffers": Buffers(),
+        "clock": loop.time,
+    }
+    return (
+        Port(served.admission, AdmissionQueue(terms.patience), shed=served.shed, **common),
+        Port(served.management, AdmissionQueue(inf), shed=lambda: None, **common),
+    )

@@ -1,6 +1,5 @@
 """A CA of one's own and a serving pair: files for development, or in memory for a cluster."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from webhook.errors import CertificateRefused, Fault
+from webhook.files import NewFile, write_all
 from webhook.text import quoted
 
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -73,12 +73,14 @@ def issue(
     ca, ca_key = _authority("istag-webhook development CA", start, _CA_DAYS)
     leaf, key = _signed(ca, ca_key, names, start, days)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        _write(
-            (issued.ca, ca.public_bytes(Encoding.PEM), 0o644),
-            (issued.ca_key, _pem(ca_key), 0o600),
-            (issued.cert, leaf.public_bytes(Encoding.PEM), 0o644),
-            (issued.key, _pem(key), 0o600),
+        write_all(
+            (
+                NewFile(issued.ca, ca.public_bytes(Encoding.PEM), 0o644),
+                NewFile(issued.ca_key, _pem(ca_key), 0o600),
+                NewFile(issued.cert, leaf.public_bytes(Encoding.PEM), 0o644),
+                NewFile(issued.key, _pem(key), 0o600),
+            ),
+            replace=force,
         )
     except OSError as error:
         where = str(error.filename or directory)
@@ -204,21 +206,3 @@ def _usage(*, is_ca: bool) -> x509.KeyUsage:
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(*files: tuple[Path, bytes, int]) -> None:
-    """Write files under other names first: a run that is broken off leaves no half pair."""
-    made: list[tuple[Path, Path]] = []
-    try:
-        for path, data, mode in files:
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            made.append((temporary, path))
-            temporary.unlink(missing_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-        for temporary, path in made:
-            temporary.replace(path)
-    finally:
-        for temporary, _ in made:
-            temporary.unlink(missing_ok=True)

@@ -40,6 +40,12 @@ class Serving:
         self._untimely: x509.Certificate | None = None  # what was refused by the time of day, and by nothing else
         self._signature = self._sign()
         self._context, self._expires = self._load()
+        self._refused = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the files now hold a pair that cannot be served, and an older one is served instead."""
+        return self._refused
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -65,7 +71,9 @@ class Serving:
         if found == self._signature and (self._untimely is None or _untimely(self._untimely)):
             return False
         self._signature = found
+        self._refused = True
         self._context, self._expires = self._load()
+        self._refused = False
         return True
 
     def _sign(self) -> Signature:
@@ -90,6 +98,7 @@ class Serving:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(_CIPHERS)
         context.set_alpn_protocols(["http/1.1"])
+        context.num_tickets = 1  # each is a twentieth of a handshake's cost; API servers resume no session
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
         if self._client_ca is not None:
             _trust(context, self._client_ca, faults)

@@ -4,6 +4,7 @@ import json
 
 import click
 
+from webhook.cli.groups import Suggesting
 from webhook.cli.output import say
 from webhook.cli.policy.diff import diff
 from webhook.cli.policy.explain import explain
@@ -12,7 +13,7 @@ from webhook.cli.policy.validate import validate
 from webhook.policy import schema as policy_schema
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def policy() -> None:
     """Validate, explain, compare and export policies."""
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -11,8 +12,9 @@ import orjson
 
 from webhook.checks import Old
 from webhook.cli import fail
-from webhook.cli.connection import connection
-from webhook.cli.output import say
+from webhook.cli.options import connection, format_option, output_option, period_options, sender_options
+from webhook.cli.output import write
+from webhook.cli.types import GivenPath
 from webhook.cluster import connect
 from webhook.comparison import Counts, Pair, compare
 from webhook.comparison.records import Unread, compare_records, sort_out
@@ -23,6 +25,7 @@ from webhook.model import User
 from webhook.policy import Policy, load
 from webhook.policy.difference import Difference, differences, ignored
 from webhook.policy.located import located
+from webhook.replay.judging import Selection, moment
 from webhook.report.outcome import ALLOW, DENY, ERROR, Outcome
 from webhook.text import printable
 
@@ -37,27 +40,27 @@ _VERDICTS: Final = {ALLOW: "allowed", DENY: "refused"}
 
 
 @click.command(short_help="Say what two policies say differently.")
-@click.argument("before", metavar="A", type=click.Path(path_type=Path))
-@click.argument("after", metavar="B", type=click.Path(path_type=Path))
+@click.argument("before", metavar="A", type=GivenPath())
+@click.argument("after", metavar="B", type=GivenPath())
 @click.option(
-    "--against", multiple=True, type=click.Path(allow_dash=True),
+    "--against", multiple=True, type=GivenPath(str),
     help="Records (level request), AdmissionReviews and manifests to judge by both: a file, a directory, - for "
     "standard input; cluster for a live one; may be repeated.",
 )  # fmt: skip
-@click.option("--user", default="developer", show_default=True, help="Who would send a manifest.")
-@click.option("--group", "groups", multiple=True, help="A group of that user; may be repeated.")
-@click.option("--namespace", default="default", show_default=True, help="Namespace of manifests that name none.")
+@period_options
+@sender_options
 @connection
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True,
-    help="Form of the report.",
-)  # fmt: skip
+@format_option(("table", "json"))
+@output_option
 def diff(  # noqa: PLR0913 - one for each option
     before: Path,
     after: Path,
     against: tuple[str, ...],
-    form: str,
+    format_: str,
+    output: Path | None,
     *,
+    since: datetime | None,
+    until: datetime | None,
     user: str,
     groups: tuple[str, ...],
     namespace: str,
@@ -80,12 +83,11 @@ def diff(  # noqa: PLR0913 - one for each option
         documents, records = sort_out((each for each in against if each != _CLUSTER), unread)
         pairs = chain(
             compare(given(documents), one, two, User(user, groups=groups), Old(namespace)),
-            compare_records(records, one, two, unread),
+            compare_records(records, one, two, unread, Selection(moment(since), moment(until))),
             compare_cluster(connect(kubeconfig, context), one, two) if _CLUSTER in against else (),
         )
-        write = _table if form == "table" else _json
-        for piece in write(one, two, entries, counts.differing(pairs) if against else None, counts):
-            say(piece, nl=False)
+        pieces = _table if format_ == "table" else _json
+        write(pieces(one, two, entries, counts.differing(pairs) if against else None, counts), output)
     except (PolicyRefused, ClusterRefused) as error:
         fail(str(error))
     for said in (*unread.faults, *(f"not judged: {count} {why}" for why, count in unread.lines.items())):

@@ -8,10 +8,11 @@ import click
 
 from webhook.admission import PROBE_EXPLAINED, PROBE_RULE
 from webhook.cli import fail
+from webhook.cli.options import policy_option
 from webhook.cli.output import say
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load, shipped
-from webhook.policy.explain import doors_table, doors_text, explained, kinds, table
+from webhook.policy.explain import doors_table, doors_text, explained, kinds, table, variables_table
 from webhook.policy.fields import fields_table, fields_text
 from webhook.policy.lint.catalogue import names
 from webhook.policy.lint.explained import explained_warning, mentioned, warnings_table, warnings_text
@@ -23,11 +24,12 @@ from webhook.text import nearest, quoted
 
 @click.command(short_help="Say why a change was refused and how to comply.")
 @click.argument("words", metavar="[RULE|MESSAGE|KIND|WARNING]", nargs=-1)
+@policy_option()
 @click.option(
-    "--policy", "policies", multiple=True, type=click.Path(path_type=Path),
-    help="Policy file or directory; may be repeated. Default: the shipped policy.",
-)  # fmt: skip
-@click.option("--markdown", is_flag=True, help="Print a table of the rule kinds in Markdown.")
+    "--markdown",
+    is_flag=True,
+    help="Print a table of the rule kinds in Markdown, or of the fields that `expression` reads.",
+)
 @click.option("--doors", is_flag=True, help="Say which kinds judge what at which door.")
 @click.option("--fields", is_flag=True, help="Print each field of the API, and the rule kinds that read it.")
 @click.option("--warnings", is_flag=True, help="Explain every warning of `policy validate`.")
@@ -59,7 +61,7 @@ def explain(
     elif warnings:
         say(warnings_table() if markdown else warnings_text())
     elif markdown:
-        say(table())
+        say(next((found for word in words if word in kinds() and (found := variables_table(word))), table()))
     elif not words:
         say("\n\n".join(explained(each) for each in kinds()))
     else:
@@ -68,7 +70,6 @@ def explain(
             policy = load(*policies)
         except PolicyRefused as error:
             fail(str(error))
-            return
         texts = list(_explained(text.strip(), policy))
         if not texts:
             sys.exit(2)

@@ -10,7 +10,8 @@ from typing import Final
 import click
 
 from webhook.cli import fail
-from webhook.cli.output import format_option, output_option, write
+from webhook.cli.options import format_option, output_option, policy_argument
+from webhook.cli.output import write
 from webhook.cli.reporting import now
 from webhook.cli.version import DISTRIBUTION
 from webhook.errors import PolicyRefused
@@ -26,7 +27,7 @@ _TABLE: Final = "table"
 
 
 @click.command(short_help="Validate a policy.")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@policy_argument
 @format_option((_TABLE, "json", "sarif", "github", "junit"))
 @output_option
 @click.option("--fail-on-warn", is_flag=True, help="Exit with 1 if there are warnings.")
@@ -36,8 +37,8 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
     Reports every error and every warning with file, line and column. A warning is about a policy that can be used and
     is dangerous: `policy explain NAME` explains it, `spec.ignore: [NAME]` in the policy silences it.
 
-    Without PATHS, validates the shipped policy. Exit codes: 0 the policy can be used, 1 there are warnings and
-    --fail-on-warn is given, 2 the policy cannot be used.
+    Without PATHS, validates the policy in ISTAG_WEBHOOK_POLICY, or else the shipped one. Exit codes: 0 the policy can
+    be used, 1 there are warnings and --fail-on-warn is given, 2 the policy cannot be used.
     """
     try:
         policy = load(*paths)
@@ -45,7 +46,6 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
         if format_ != _TABLE:
             write(_report(format_, None, refused(error.faults)), output)
         fail(str(error))
-        return
     linted = lint(policy)
     pieces = _report(format_, policy, validated(policy, linted.warnings, failing=fail_on_warn))
     write(chain([_summary(policy, linted)] if format_ == _TABLE else (), pieces), output)
@@ -62,7 +62,7 @@ def _report(form: str, policy: Policy | None, outcomes: Iterable[Outcome]) -> It
 def _summary(policy: Policy, linted: Linted) -> str:
     parts = (
         f"ok: {policy.name}",
-        counted(len(policy.rules), "rule"),
+        counted(len(policy.written), "rule"),
         counted(len(policy.defaults), "default"),
         counted(len(policy.exemptions), "exemption"),
         policy.digest,

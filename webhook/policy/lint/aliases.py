@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import cache
 from typing import ClassVar, Final
 
 from webhook.globs import Glob
-from webhook.model import Carried, Review, SourceKind
+from webhook.model import Carried, SourceKind
+from webhook.namespaces import is_reserved
 from webhook.policy.entries import RuleEntry
-from webhook.policy.lint.covering import covers, narrows
-from webhook.policy.lint.examples import OTHER, STREAM, denied, example
-from webhook.policy.lint.reserved import reserved
+from webhook.policy.lint.covering import covers, narrows, widest
+from webhook.policy.lint.examples import OTHER, STREAM, Example, example
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match, Selector
 from webhook.rules.base import Rule
@@ -26,7 +26,7 @@ _REACHES: Final = {
     "namespaces": ("namespace",),
 }
 _READS_SOURCE: Final = re.compile(r"\bfrom\b|\bdockerImageReference\b")
-_MOST_GUARDS: Final = 200  # each rule is compared with so many: the cost must not grow with the square of the rules
+_MOST_GUARDS: Final = 50  # each rule is compared with so many: the cost must not grow with the square of the rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,6 @@ class Alias:
 
     kind: SourceKind
     reach: str
-
-    def review(self) -> Review:
-        """Return the review of a tag that is pointed at such a source."""
-        stream = STREAM if self.reach == "tag" else OTHER
-        part = ":other" if self.kind is SourceKind.IMAGE_STREAM_TAG else f"@sha256:{'0' * 64}"
-        namespace = {"namespace": OTHER} if self.reach == "namespace" else {}
-        return example({"kind": str(self.kind), "name": f"{stream}{part}", **namespace})
 
 
 _ALIASES: Final = tuple(
@@ -75,9 +68,11 @@ class AliasBypass(Lint):
     def check(self, policy: PolicyView) -> Iterator[Hit]:
         """Yield each enforced rule about sources that leaves out a tag which a matched tag may name."""
         found = [(entry, path, aliases) for entry in policy.enforced for path, aliases in _open(entry)]
-        guards = _guards(policy) if found else ()
+        shut = _shut(policy) if found else {}
+        wide = widest(shut, _MOST_GUARDS)
         for entry, path, aliases in found:
-            closed = frozenset[Alias]().union(*(shut for match, shut in guards if covers(match, entry.match)))
+            guards = [entry.match, *(match for match in wide if covers(match, entry.match))]
+            closed = frozenset[Alias]().union(*(shut.get(match, ()) for match in guards))
             if left := [alias for alias in aliases if alias not in closed]:
                 kinds = " or ".join(dict.fromkeys(str(alias.kind) for alias in left))
                 part = path.rpartition(".")[2]
@@ -115,8 +110,8 @@ def _left_out(match: Match) -> tuple[str, tuple[str, ...]] | None:
 
 
 def _all_reserved(namespaces: tuple[Glob, ...]) -> bool:
-    """Whether ordinary users can have none of `namespaces`."""
-    return bool(namespaces) and all(reserved(str(glob)) for glob in namespaces)
+    """Whether ordinary users can request none of `namespaces`: what begins like a reserved name matches no other."""
+    return bool(namespaces) and all(is_reserved(str(glob)) for glob in namespaces)
 
 
 def _about_sources(rule: Rule) -> bool:
@@ -133,15 +128,25 @@ def _pinned(alias: Alias, rule: Rule) -> bool:
 
 
 def _denies(rule: Rule, alias: Alias) -> bool:
-    return bool(denied(rule, alias.review()))
+    return bool(_example(alias).denied(rule))
 
 
-def _guards(policy: PolicyView) -> tuple[tuple[Match, frozenset[Alias]], ...]:
-    """Return which aliases the enforced rules deny, and to which changes."""
-    entries = islice((entry for entry in policy.enforced if _sees_aliases(entry.rule)), _MOST_GUARDS)
-    return tuple(
-        (entry.match, frozenset(alias for alias in _ALIASES if _denies(entry.rule, alias))) for entry in entries
-    )
+@cache
+def _example(alias: Alias) -> Example:
+    """Return a tag that is pointed at an alias."""
+    stream = STREAM if alias.reach == "tag" else OTHER
+    part = ":other" if alias.kind is SourceKind.IMAGE_STREAM_TAG else f"@sha256:{'0' * 64}"
+    namespace = {"namespace": OTHER} if alias.reach == "namespace" else {}
+    return example({"kind": str(alias.kind), "name": f"{stream}{part}", **namespace})
+
+
+def _shut(policy: PolicyView) -> dict[Match, frozenset[Alias]]:
+    """Return which aliases the enforced rules deny, by what these rules match."""
+    shut: dict[Match, frozenset[Alias]] = {}
+    for entry in policy.enforced:
+        if _sees_aliases(entry.rule) and (found := {alias for alias in _ALIASES if _denies(entry.rule, alias)}):
+            shut[entry.match] = shut.get(entry.match, frozenset()) | found
+    return shut
 
 
 def _sees_aliases(rule: Rule) -> bool:

@@ -1,8 +1,6 @@
 """Every warning, listed here once."""
 
-from typing import Any, Final
-
-from marshmallow import ValidationError
+from typing import Final
 
 from webhook.parameters import Choice
 from webhook.policy.lint.aliases import AliasBypass
@@ -12,7 +10,6 @@ from webhook.policy.lint.redundant import EmptyMatch, ShadowedEntry
 from webhook.policy.lint.unread import NothingToEvaluate
 from webhook.policy.lint.warning import Lint
 from webhook.policy.lint.writing import ImplicitExisting, MissingInternalRegistry, RuleNamedAsKind
-from webhook.text import nearest
 
 LINTS: Final[tuple[Lint, ...]] = (
     ImporterNotExempt(),
@@ -39,8 +36,3 @@ class WarningName(Choice):
 
     def __init__(self) -> None:
         super().__init__(*names())
-
-    def wrong(self, value: Any) -> ValidationError:
-        """Return the error for an unknown name, with the nearest known one."""
-        meant = nearest(value, names()) if isinstance(value, str) else ""
-        return ValidationError(f"{super().wrong(value).messages[0]}{f'; did you mean {meant}?' if meant else ''}")

@@ -1,5 +1,6 @@
 """Which matches include or overlap each other, as far as their globs show."""
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Final
 
@@ -75,6 +76,15 @@ def apart(one: Selector, other: Selector) -> bool:
         getattr(one, part) and getattr(other, part) and _disjoint(getattr(one, part), getattr(other, part))
         for part in _EXCLUSIVE
     )
+
+
+def widest(matches: Iterable[Match], most: int) -> list[Match]:
+    """Return those of `matches` that narrow the fewest parts, `most` of them: these may cover the others."""
+    return sorted(matches, key=_narrowed)[:most]
+
+
+def _narrowed(match: Match) -> int:
+    return sum(narrows(getattr(match.only, part)) for part in _GLOBS) + bool(match.only.doors) + bool(match.exclude)
 
 
 def covers(outer: Match, inner: Match) -> bool:

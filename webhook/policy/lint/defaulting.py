@@ -9,7 +9,7 @@ from webhook.defaults import complete, patched_document
 from webhook.model import Carried, SourceKind
 from webhook.policy.entries import DefaultEntry, RuleEntry
 from webhook.policy.lint.covering import overlap
-from webhook.policy.lint.examples import denied, example, of_object, tag_of
+from webhook.policy.lint.examples import example, of_object
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.rules.base import Rule
 from webhook.rules.expression import Expression
@@ -17,7 +17,7 @@ from webhook.rules.expression import Expression
 _SOURCE: Final = {"kind": str(SourceKind.DOCKER_IMAGE), "name": "registry.example/istag-webhook/lint:1"}
 _COMPLETED: Final = frozenset({Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY, Carried.ANNOTATIONS})
 _LEGACY: Final = "Legacy"
-_MOST: Final = 100  # defaults that are tried against every rule: the cost must not grow with the square of the entries
+_MOST: Final = 50  # defaults that are tried against every rule: the cost must not grow with the square of the entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ def _reads_completed(rule: Rule) -> bool:
 def _denying(default: DefaultEntry, rules: list[RuleEntry]) -> Iterator[tuple[RuleEntry, str]]:
     """Yield the rules that deny a tag because of `default`, with a sentence of each."""
     before = example(_SOURCE)
-    document = before.object or {}
-    after = of_object(patched_document(document, complete(tag_of(before), document, [default.set])))
+    document = before.review.object or {}
+    after = of_object(patched_document(document, complete(before.change, document, [default.set])))
     for entry in rules:
-        if overlap(default.match, entry.match) and (new := denied(entry.rule, after) - denied(entry.rule, before)):
+        if overlap(default.match, entry.match) and (new := after.denied(entry.rule) - before.denied(entry.rule)):
             yield entry, min(new)
 
 

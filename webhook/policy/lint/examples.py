@@ -1,6 +1,7 @@
 """Reviews by which a check asks a rule itself what it denies."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from webhook.doors import changes, imagestreamtags
@@ -14,8 +15,20 @@ OTHER: Final = "istag-webhook-lint-other"
 _TAG: Final = f"{STREAM}:tag"
 
 
-def example(source: Mapping[str, str]) -> Review:
-    """Return the review of a new image stream tag that is pointed at `source`, with what the API server fills in."""
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A review, and the tag that it creates."""
+
+    review: Review
+    change: TagChange
+
+    def denied(self, rule: Rule) -> frozenset[str]:
+        """Return the sentences of `rule` about the tag, whatever the rule's match is."""
+        return frozenset(violation.message for violation in rule.check(self.change, Hearing(self.review)))
+
+
+def example(source: Mapping[str, str]) -> Example:
+    """Return a new image stream tag that is pointed at `source`, with what the API server fills in."""
     tag = {
         "name": "tag",
         "annotations": None,
@@ -36,8 +49,8 @@ def example(source: Mapping[str, str]) -> Review:
     return of_object(document)
 
 
-def of_object(document: Mapping[str, Any]) -> Review:
-    """Return the review that creates an ImageStreamTag, as `example` made it or a default completed it."""
+def of_object(document: Mapping[str, Any]) -> Example:
+    """Return the example that creates an ImageStreamTag, as `example` made it or a default completed it."""
     request = {
         "operation": "CREATE",
         "name": _TAG,
@@ -46,7 +59,7 @@ def of_object(document: Mapping[str, Any]) -> Review:
         "object": document,
         "oldObject": None,
     }
-    return Review(
+    review = Review(
         version="admission.k8s.io/v1",
         uid="",
         door=imagestreamtags.NAME,
@@ -58,13 +71,4 @@ def of_object(document: Mapping[str, Any]) -> Review:
         dry_run=True,
         request=request,
     )
-
-
-def tag_of(review: Review) -> TagChange:
-    """Return the tag that an example creates."""
-    return next(change for change in changes(review) if isinstance(change, TagChange))
-
-
-def denied(rule: Rule, review: Review) -> frozenset[str]:
-    """Return the sentences of `rule` about the tag that an example creates, whatever the rule's match is."""
-    return frozenset(violation.message for violation in rule.check(tag_of(review), Hearing(review)))
+    return Example(review, next(change for change in changes(review) if isinstance(change, TagChange)))

@@ -7,9 +7,9 @@ from typing import ClassVar, Final
 
 from webhook.doors import imagestreamimports
 from webhook.globs import Glob, any_matches
+from webhook.namespaces import is_reserved
 from webhook.policy.entries import ExemptionEntry, RuleEntry, resources
 from webhook.policy.lint.covering import covers, selects_all
-from webhook.policy.lint.reserved import reserved
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match, Selector
 from webhook.rules.cluster import Schema
@@ -17,7 +17,7 @@ from webhook.rules.cluster import Schema
 IMPORTER: Final = "system:serviceaccount:openshift-infra:image-import-controller"
 _GROUPS: Final = ("system:serviceaccounts", "system:serviceaccounts:openshift-infra", "system:authenticated")
 _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
-_MOST: Final = 200  # exemptions that are looked at: the cost must not grow with the square of the entries
+_MOST: Final = 50  # exemptions that are looked at: the cost must not grow with the square of the entries
 _FEW: Final = 3
 
 
@@ -103,4 +103,4 @@ class ExemptionWithoutAnnotation(Lint):
 def _is_controller(user: Glob) -> bool:
     """Whether a glob matches service accounts of reserved namespaces only."""
     prefix, found, rest = str(user).partition(_SERVICE_ACCOUNT)
-    return bool(found) and not prefix and "*" not in rest.partition(":")[0] and reserved(rest.partition(":")[0])
+    return bool(found) and not prefix and is_reserved(rest.partition(":")[0])

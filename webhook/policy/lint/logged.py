@@ -9,17 +9,22 @@ from webhook.policy.lint.reported import PolicyWarning, lint
 _MOST: Final = 50  # lines for one policy
 
 
+def warnings_of(policy: Policy, log: Logger) -> tuple[PolicyWarning, ...]:
+    """Return the warnings about `policy`; none if the check fails, which is logged: the policy is used all the same."""
+    try:
+        return lint(policy).warnings
+    except Exception:  # logged with its traceback
+        log.exception("the policy could not be checked for warnings", extra={"policy": str(policy)})
+        return ()
+
+
 def log_warnings(policy: Policy, log: Logger) -> tuple[PolicyWarning, ...]:
     """Check `policy`, and log a line for each warning, for the first 50 of many.
 
     Returns:
-        All warnings. None if the check itself fails, which is logged: a policy that can be used is used.
+        All warnings, as `warnings_of` does.
     """
-    try:
-        found = lint(policy).warnings
-    except Exception:  # logged with its traceback
-        log.exception("the policy could not be checked for warnings", extra={"policy": str(policy)})
-        return ()
+    found = warnings_of(policy, log)
     for warning in found[:_MOST]:
         log.warning(
             "policy warning",

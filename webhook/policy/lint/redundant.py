@@ -1,17 +1,19 @@
 """Entries without effect: others leave them nothing to do."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import ClassVar, Final
 
 from webhook.defaults import Completion
 from webhook.model import Mode
 from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
-from webhook.policy.lint.covering import covers, selects_all
+from webhook.policy.lint.covering import covers, selects_all, widest
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
+from webhook.policy.match import Match
+from webhook.rules.base import Rule
 
-_MOST: Final = 200  # entries that each entry is compared with: the cost must not grow with the square of the entries
+_MOST: Final = 50  # entries that each entry is compared with: the cost must not grow with the square of the entries
 _EVERYBODY: Final = frozenset({"*", "system:authenticated"})
 _STRICTEST: Final = {Mode.ENFORCE: 3, Mode.WARN: 2, Mode.AUDIT: 1, Mode.IGNORE: 0}
 
@@ -70,32 +72,41 @@ class ShadowedEntry(Lint):
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
         """Yield each rule and each default that another one covers."""
-        alike: dict[object, list[tuple[int, RuleEntry]]] = {}
-        for position, entry in enumerate(policy.rules):
-            alike.setdefault((entry.rule.kind, entry.rule), []).append((position, entry))
+        alike: dict[object, dict[Match, list[RuleEntry]]] = {}
+        for entry in policy.rules:
+            alike.setdefault(_demand(entry.rule), {}).setdefault(entry.match, []).append(entry)
+        position = {entry.name: position for position, entry in enumerate(policy.rules)}
         for group in alike.values():
-            for position, entry in group:
-                other = _shadowing(position, entry, islice(group, _MOST))
-                if other is not None:
-                    yield Hit(
-                        entry.name,
-                        "",
-                        f"the rule {other.name} demands the same of everything that this rule matches; delete one",
-                    )
+            wide = widest(group, _MOST) if len(group) > 1 else []
+            for match, entries in group.items():
+                others = [match, *(each for each in wide if each is not match and covers(each, match))]
+                for entry in entries:
+                    same = chain.from_iterable(group[each][:_MOST] for each in others)
+                    if other := next((each for each in same if _shadows(each, entry, position)), None):
+                        yield Hit(
+                            entry.name,
+                            "",
+                            f"the rule {other.name} demands the same of everything that this rule matches; delete one",
+                        )
         for index, default in enumerate(policy.defaults):
             earlier = (each for each in policy.defaults[: min(index, _MOST)] if _wins(each, default))
             if winner := next(earlier, None):
                 yield Hit(default.name, "", f"the earlier default {winner.name} sets the same fields; delete one")
 
 
-def _shadowing(position: int, entry: RuleEntry, group: Iterable[tuple[int, RuleEntry]]) -> RuleEntry | None:
-    """Return a rule of `group` that leaves the rule `entry` nothing to add, the earlier one of two that are alike."""
-    for other_position, other in group:
-        if other_position == position or not _as_strict(other, entry) or not covers(other.match, entry.match):
-            continue
-        if other_position < position or not (_as_strict(entry, other) and covers(entry.match, other.match)):
-            return other
-    return None
+def _demand(rule: Rule) -> tuple[object, ...]:
+    """Return what is equal for rules that demand the same: lists have no order."""
+    values = (getattr(rule, each.name) for each in rule.parameters())
+    return rule.kind, *(frozenset(value) if isinstance(value, tuple) else value for value in values)
+
+
+def _shadows(other: RuleEntry, entry: RuleEntry, position: Mapping[str, int]) -> bool:
+    """Whether a rule with the same demand, for all that `entry` matches, leaves it nothing to add."""
+    if other is entry or not _as_strict(other, entry):
+        return False
+    # Of two that leave each other nothing, the later one is reported.
+    mutual = _as_strict(entry, other) and covers(entry.match, other.match)
+    return not mutual or position[other.name] < position[entry.name]
 
 
 def _as_strict(one: RuleEntry, other: RuleEntry) -> bool:

@@ -74,7 +74,7 @@ def _hits(policy: Policy, entries: tuple[Located, ...]) -> Iterator[tuple[str, H
 
 def _unused(policy: Policy, found: set[str]) -> Iterator[Fault]:
     """Yield a note for each name in `spec.ignore` that is not among `found`."""
-    for document in documents(policy):
+    for document in documents(policy) if policy.ignore else ():
         for index, name in enumerate(document.value["spec"].get("ignore", ())):
             if name not in found:
                 yield document.fault(f"spec.ignore[{index}]", f"the policy has no warning {name} to ignore")

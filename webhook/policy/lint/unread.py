@@ -9,7 +9,6 @@ from webhook.policy.entries import RuleEntry, resources
 from webhook.policy.lint.covering import narrows
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Selector
-from webhook.rules.image import Signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class NothingToEvaluate(Lint):
     def check(self, policy: PolicyView) -> Iterator[Hit]:
         """Yield each rule that no review gives anything to evaluate."""
         for entry in policy.rules:
-            carrying = _carrying(entry)
+            carrying = resources(entry.rule)
             if not carrying:
                 yield Hit(
                     entry.name,
@@ -43,12 +42,6 @@ class NothingToEvaluate(Lint):
                     f"no review of a matched resource carries what {entry.rule.kind} reads; "
                     f"expected {' or '.join(carrying)}",
                 )
-
-
-def _carrying(entry: RuleEntry) -> list[str]:
-    """Return the resources whose reviews carry what a rule reads."""
-    # The API server clears `image.signatures` (openshift-apiserver, registry/imagestreammapping, strategy.go).
-    return [] if isinstance(entry.rule, Signatures) else resources(entry.rule)
 
 
 def _matched(entry: RuleEntry) -> set[str]:

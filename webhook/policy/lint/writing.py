@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from webhook.model import Mode, SourceKind
-from webhook.policy.lint.examples import OTHER, denied, example
+from webhook.policy.entries import resources
+from webhook.policy.lint.examples import OTHER, example
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.rules import KINDS
 from webhook.rules.source import Registries
@@ -20,17 +21,17 @@ _INTERNAL_NAMES: Final = ("openshift-image-registry", "docker-registry.default")
 class ImplicitExisting(Lint):
     """An enforced rule does not say what happens to violations that a change does not introduce.
 
-    Without `existing` they are only recorded (`audit`): a tag that violates the rule today can still be labelled,
-    annotated and imported again. That surprises those who expect `enforce` to hold for every tag.
+    Without `existing` they are only recorded (`audit`): a tag that violates the rule today can still be annotated, and
+    its stream edited. That surprises those who expect `enforce` to hold for every tag.
     """
 
     name: ClassVar[str] = "implicit-existing"
     remedy: ClassVar[str] = "Set `existing` to `enforce`, `warn`, `audit` or `ignore`."
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each enforced rule without `existing`."""
+        """Yield each enforced rule without `existing`, if reviews carry what it reads: a scan does not look at it."""
         for entry in policy.enforced:
-            if "existing" not in policy.keys[entry.name]:
+            if "existing" not in policy.keys[entry.name] and resources(entry.rule):
                 yield Hit(
                     entry.name,
                     "",
@@ -77,7 +78,7 @@ class MissingInternalRegistry(Lint):
             if not isinstance(rule, Registries) or not rule.allow or entry.mode is Mode.AUDIT:
                 continue
             named = any(name in str(glob).lower() for glob in rule.allow for name in _INTERNAL_NAMES)
-            if not named and denied(rule, example({"kind": str(SourceKind.DOCKER_IMAGE), "name": _INTERNAL})):
+            if not named and example({"kind": str(SourceKind.DOCKER_IMAGE), "name": _INTERNAL}).denied(rule):
                 yield Hit(
                     entry.name,
                     "registries.allow",

@@ -9,7 +9,7 @@ from webhook.policy.vap import sources, tags
 from webhook.policy.vap.check import HERE, Check, sentence
 from webhook.policy.vap.expressions import expression_checks
 from webhook.policy.vap.selecting import EVERY, tag_condition
-from webhook.policy.vap.streams import OBJECT_CHECKS, ObjectCheck
+from webhook.policy.vap.streams import OBJECT_CHECKS, ObjectCheck, insecure_expression_checks
 from webhook.policy.vap.syntax import all_of, literal, negated
 from webhook.rules.expression import Expression
 from webhook.rules.naming import Immutable
@@ -32,7 +32,11 @@ def findings(entry: RuleEntry, half: Half) -> str:
 
 def _terms(entry: RuleEntry, half: Half) -> Iterator[str]:
     rule, named = entry.rule, literal(f" (rule {entry.name})")
-    for single in OBJECT_CHECKS[type(rule)](rule) if type(rule) in OBJECT_CHECKS else ():
+    if isinstance(rule, Expression):
+        singles = insecure_expression_checks(rule)
+    else:
+        singles = OBJECT_CHECKS[type(rule)](rule) if type(rule) in OBJECT_CHECKS else iter(())
+    for single in singles:
         yield _of_object(entry, single, half, named)
     if isinstance(rule, Expression):
         checks = expression_checks(rule)
@@ -108,7 +112,8 @@ def _removed(entry: RuleEntry, named: str) -> str:
 
 
 def _overwritten(entry: RuleEntry, named: str) -> str:
-    selected = all_of((tag_condition(entry.match, "w"), 'w.from.kind != ""'))
+    followed = '!(w.from.kind == "DockerImage" && w.from.name == object.spec.dockerImageRepository + ":" + w.name)'
+    selected = all_of((tag_condition(entry.match, "w"), 'w.from.kind != ""', followed))
     said = sentence(
         '"spec.dockerImageRepository"',
         f'"{HERE}" points at "{HERE}" and may not be pointed at "DockerImage {HERE}:{HERE}"',

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.doors.reading import INSECURE_REPOSITORY
+from webhook.doors.reading import CHECKED, INSECURE_REPOSITORY
 from webhook.policy.vap.images import images
 from webhook.policy.vap.syntax import escaped, got, literal, record, there
 from webhook.reference import INTERNAL_REGISTRIES
@@ -24,6 +24,7 @@ STREAM: Final = f'({NAME}).split(":")[0]'
 _TAG: Final = '(variables.name.matches(":.") ? variables.name.substring(variables.name.indexOf(":") + 1) : "latest")'
 _HELD: Final = f'["{INSECURE_REPOSITORY}"]'
 _INSECURE: Final = literal(INSECURE_REPOSITORY)
+_CHECKED: Final = literal(CHECKED)
 
 
 FIELDS: Final = frozenset(
@@ -204,9 +205,13 @@ def _carried(reader: _Reader, side: str, resources: Iterable[str]) -> str:
 
 
 def _overwritten() -> str:
-    """Return the tags that are there already and that a repository may set which the stream begins to follow."""
+    """Return the tags that a repository may set which the stream follows, if it is imported after this change."""
     new, old = (got(side, "spec", "dockerImageRepository") for side in ("object", "oldObject"))
-    begins = f'request.resource.resource == "imagestreams" && oldObject != null && {new} != "" && {new} != {old}'
+    checked, was = (_is_checked(f"variables.{each}") for each in ("annotations", "annotationsBefore"))
+    follows = f'request.resource.resource == "imagestreams" && object != null && {new} != ""'
+    sent = 'variables.tags.filter(w, !w.every && w.from.kind != "")'
+    there = 'variables.tags.exists(n, n.name == {} && !n.every && n.from.kind != "")'.format
+    kept = f"variables.before.filter(w, !w.every && !{there('w.name')})"
     tags, items = (
         got("oldObject", "status", "tags", default="[]"),
         "has(s.items) && s.items != null && size(s.items) > 0",
@@ -216,9 +221,19 @@ def _overwritten() -> str:
         every="false",
         **{"from": record(kind='"ImageStreamImage"', name='variables.name + "@" + s.items[0].image', namespace='""')},
     )
-    known = 'variables.before.exists(w, w.name == s.tag && w.from.kind != "")'
-    more = f"{tags}.filter(s, {items} && !{known}).map(s, {event})"
-    return f"{begins} ?\nvariables.before.filter(w, !w.every) +\n{more} : []"
+    known = f'variables.before.exists(w, w.name == s.tag && w.from.kind != "") || {there("s.tag")}'
+    more = f"(oldObject == null ? [] : {tags}.filter(s, {items} && !({known})).map(s, {event}))"
+    changed = f"{sent}.filter(w, !variables.before.exists(o, o.name == w.name && o.from == w.from))"
+    return (
+        f"!({follows}) ? [] :\n"
+        f"oldObject == null || {new} != {old} || ({was} && !{checked}) ?\n{sent} +\n{kept} +\n{more} :\n"
+        f"{checked} ? [] : {changed}"
+    )
+
+
+def _is_checked(annotations: str) -> str:
+    """Return whether `annotations` say that the repository which a stream follows has been imported."""
+    return f'({_CHECKED} in {annotations} && {annotations}[{_CHECKED}] != "")'
 
 
 def _entries(reader: _Reader) -> str:

@@ -9,6 +9,7 @@ from webhook.policy.vap.check import HERE, Says, sentence
 from webhook.policy.vap.reading import is_insecure
 from webhook.policy.vap.syntax import got, literal
 from webhook.rules.base import Rule
+from webhook.rules.expression import Expression, Validation
 from webhook.rules.policies import ImportPolicy, word
 from webhook.rules.stream import LookupPolicy, TagLimit
 
@@ -63,6 +64,22 @@ def _import_policy(rule: ImportPolicy) -> Iterator[ObjectCheck]:
             lambda _: sentence(field, "an insecure import is not allowed; expected insecure: false"),
             every_tag=True,
         )
+
+
+def insecure_expression_checks(rule: Expression) -> Iterator[ObjectCheck]:
+    """Yield a check for each expression, of every tag of a stream whose annotation makes its imports insecure."""
+    for validation in rule.validations:
+        yield _insecure_expression(validation)
+
+
+def _insecure_expression(validation: Validation) -> ObjectCheck:
+    untrue = f"!({validation.expression})"
+    insecure = f'request.resource.resource == "imagestreams" && {is_insecure("variables.annotations")}'
+    return ObjectCheck(
+        lambda o: f"{insecure} && {untrue}" if o == "object" else f"[{o}].exists(object, {untrue})",
+        lambda _: literal(f"metadata.annotations: {validation.message}"),
+        every_tag=True,
+    )
 
 
 OBJECT_CHECKS: Final[Mapping[type[Rule], Callable[[Any], Iterator[ObjectCheck]]]] = {

@@ -26,7 +26,7 @@ def _import_policy(rule: ImportPolicy) -> Iterator[Check]:
             lambda t: sentence(f"{t}.insecureField", f"{said}; expected insecure: {word(rule.insecure is True)}"),
         )
     if rule.insecure is False:
-        riders = "variables.riders.filter(x, x.registry == {0}.registry && x.repository == {0}.repository)".format
+        riders = "variables.riders.filter(x, x.valid && x.registry == {0}.registry)".format
         yield Check(
             lambda i: f"{i}.valid && !{i}.of.insecure && size({riders(i)}) > 0",
             lambda i: sentence(

@@ -19,7 +19,7 @@ from webhook.report.html.summary import summary
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
 
-_SCRIPTS: Final = ("dom.js", "rows.js", "state.js", "table.js", "page.js")
+_SCRIPTS: Final = ("dom.js", "rows.js", "state.js", "details.js", "table.js", "page.js")
 # What HTML's tokenizer looks for in a script, and what JavaScript once took for the end of a line.
 _ESCAPES: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 

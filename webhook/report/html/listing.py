@@ -1,32 +1,34 @@
-"""Which changes a page lists one by one: as many as a browser holds well, and first those that people look for."""
+"""Which changes a page lists one by one, and in which order: denied first, and as many as a browser holds well."""
 
+from itertools import chain
 from typing import Any, Final
 
-from webhook.report.outcome import ALLOW, Outcome
+from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP, Outcome
 
 MOST: Final = 10_000
+_WITH_FINDINGS: Final = "findings"  # allowed, with a warning or with a finding that is only recorded
+_RANKS: Final = (NEWLY_DENIED, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, _WITH_FINDINGS, SKIP, ALLOW)
 
 
 class Listing:
-    """The changes that are listed, in the order they came in."""
+    """The changes that are listed: by rank, and within a rank in the order they came in."""
 
     def __init__(self, most: int = MOST) -> None:
-        self._most, self._total = most, 0
-        self._notable: list[tuple[int, dict[str, Any]]] = []
-        self._plain: list[tuple[int, dict[str, Any]]] = []
+        self._most, self._total, self._kept = most, 0, 0
+        self._ranks: dict[str, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
 
     def add(self, outcome: Outcome) -> None:
-        """List `outcome` where there is room: what is refused, changed or found first, then what is simply allowed."""
+        """List `outcome`, and drop the last change of the lowest rank if there is no room for it."""
         self._total += 1
-        notable = outcome.change or outcome.verdict != ALLOW or outcome.findings
-        kept = self._notable if notable else self._plain
-        if len(kept) < self._most:
-            kept.append((self._total, row(outcome)))
+        self._ranks[_rank(outcome)].append(row(outcome))
+        if self._kept < self._most:
+            self._kept += 1
+        else:
+            next(rows for rows in reversed(self._ranks.values()) if rows).pop()
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return what is listed."""
-        kept = self._notable + self._plain[: self._most - len(self._notable)]
-        return [each for _, each in sorted(kept, key=lambda numbered: numbered[0])]
+        """Return what is listed, the denied first."""
+        return list(chain.from_iterable(self._ranks.values()))
 
     @property
     def total(self) -> int:
@@ -36,7 +38,14 @@ class Listing:
     @property
     def left_out(self) -> int:
         """How many are not listed."""
-        return max(0, self._total - self._most)
+        return self._total - self._kept
+
+
+def _rank(outcome: Outcome) -> str:
+    """Return the entry of `_RANKS` that `outcome` belongs to."""
+    if outcome.change:
+        return outcome.change
+    return _WITH_FINDINGS if outcome.verdict == ALLOW and outcome.findings else outcome.verdict
 
 
 def row(outcome: Outcome) -> dict[str, Any]:

@@ -87,6 +87,8 @@ addEventListener("keydown", (event) => {
     form.elements.q.focus();
   }
 });
+one("#table tbody").addEventListener("click", clicked);
+one("#table tbody").addEventListener("keydown", pressed);
 addEventListener("hashchange", follow);
 for (const [name, printing] of [["beforeprint", true], ["afterprint", false]]) {
   addEventListener(name, () => {

@@ -2,12 +2,12 @@
 
 const RESULTS = {
   newlyDenied: ["would be refused", "deny"],
-  newlyAllowed: ["would be allowed", "allow"],
-  newlyCompleted: ["completed otherwise", "patch"],
   deny: ["refused", "deny"],
-  allow: ["allowed", "allow"],
-  skip: ["passed over", "plain"],
   error: ["cannot be judged", "warn"],
+  newlyAllowed: ["would be allowed", "allow"],
+  newlyCompleted: ["mutated differently", "patch"],
+  skip: ["passed over", "plain"],
+  allow: ["allowed", "allow"],
 };
 
 const rows = JSON.parse(one("#rows").textContent);

@@ -12,6 +12,7 @@ from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMP
 from webhook.report.tally import Tally
 
 _MOST_BARS: Final = 8
+_MOST_MORE: Final = 200  # bars that are shown on request
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,15 @@ class Chart:
 
     Attributes:
         filter: which of the page's filters a bar sets.
-        more: how many names have no bar.
+        more: the bars that are shown on request.
+        left_out: how many names have no bar.
     """
 
     title: str
     filter: str
     bars: tuple[Bar, ...]
-    more: int
+    more: tuple[Bar, ...]
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Summary:
 _CHANGED: Final = (
     Sort(NEWLY_DENIED, "would be refused", "deny"),
     Sort(NEWLY_ALLOWED, "would be allowed", "allow"),
-    Sort(NEWLY_COMPLETED, "would be completed otherwise", "patch"),
+    Sort(NEWLY_COMPLETED, "would be mutated differently", "patch"),
 )
 _JUDGED: Final = (Sort(DENY, "refused", "deny"), Sort(ALLOW, "allowed", "allow"))
 _OTHERS: Final = (Sort(SKIP, "passed over", "plain"), Sort(ERROR, "cannot be judged", "warn"))
@@ -121,7 +124,7 @@ def _headline(header: Header, tally: Tally) -> str:
     if said:
         return " and ".join(said)
     completed = tally.changes[NEWLY_COMPLETED]
-    return f"{_counted(completed, header.judges)} would be completed otherwise" if completed else "Nothing would change"
+    return f"{_counted(completed, header.judges)} would be mutated differently" if completed else "Nothing would change"
 
 
 def _counted(count: int, what: str) -> str:
@@ -134,7 +137,7 @@ def _chart(title: str, which: str, groups: Mapping[str, Mapping[str, int]], sort
     ranked = sorted(((name, count) for name, count in totals.items() if count), key=lambda each: (-each[1], each[0]))
     longest = ranked[0][1] if ranked else 1
     bars = []
-    for name, total in ranked[:_MOST_BARS]:
+    for name, total in ranked[: _MOST_BARS + _MOST_MORE]:
         parts, start = [], 0.0
         for sort in sorts:
             count = groups[name].get(sort.key, 0)
@@ -143,4 +146,4 @@ def _chart(title: str, which: str, groups: Mapping[str, Mapping[str, int]], sort
                 parts.append((sort, count, round(start, 3), round(share, 3)))
                 start += share
         bars.append(Bar(name, total, tuple(parts)))
-    return Chart(title, which, tuple(bars), len(ranked) - len(bars))
+    return Chart(title, which, tuple(bars[:_MOST_BARS]), tuple(bars[_MOST_BARS:]), len(ranked) - len(bars))

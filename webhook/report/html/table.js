@@ -6,8 +6,8 @@ const ORDER = Object.keys(RESULTS);
 const has = (name) => rows.some((row) => row[name]);
 
 const COLUMNS = [
-  { key: "result", name: "Result", order: (row) => ORDER.indexOf(row.result), cell: (row) => pill(...RESULTS[row.result]) },
-  { key: "tag", name: "Tag", order: (row) => row.title.toLowerCase(), cell: opener },
+  { key: "result", name: "Result", order: (row) => ORDER.indexOf(row.result), cell: result },
+  { key: "tag", name: "Tag", order: (row) => row.title.toLowerCase(), cell: tag },
   { key: "rules", name: "Rules", order: (row) => row.rules.join("\n").toLowerCase(), cell: ruleNames },
   { key: "user", name: "User", order: (row) => (row.user ?? "").toLowerCase(), cell: (row) => breakable(row.user ?? "") },
   { key: "time", name: "Time", fixed: true, order: (row) => row.time ?? "", cell: (row) => (row.time ?? "").slice(0, 19).replace("T", " ") },
@@ -21,19 +21,20 @@ function ruleNames(row) {
   return make("span", "", ...sorted.flatMap((rule, index) => [index ? ", " : "", make("span", refusing.has(rule) ? "" : "lesser", rule)]));
 }
 
-const pill = (name, tone) => make("span", `pill ${tone}`, name);
+/** Return the result of a row, after the chevron that says whether the row is open. */
+function result(row) {
+  const chevron = make("span", "chevron");
+  chevron.ariaHidden = "true";
+  return make("span", "result", chevron, make("span", `pill ${RESULTS[row.result][1]}`, RESULTS[row.result][0]));
+}
 
-function opener(row) {
+/** Return the name of a row in the button that opens it, and its file for screens without that column. */
+function tag(row) {
   const button = make("button", "open-row", breakable(row.title));
   button.type = "button";
   button.setAttribute("aria-expanded", String(state.row === row.id));
-  button.addEventListener("click", () => {
-    state.row = state.row === row.id ? "" : row.id;
-    writeAddress();
-    draw();
-    all(".open-row").find((each) => each.closest("tr").dataset.id === row.id)?.focus();
-  });
-  return button;
+  if (state.row === row.id) button.setAttribute("aria-controls", "detail");
+  return make("span", "", button, row.file && row.place !== row.title ? make("span", "file", breakable(row.place)) : "");
 }
 
 /** Write the heads, which sort; on paper they are text, which every page repeats. */
@@ -94,40 +95,34 @@ function drawRow(row) {
   line.classList.add("open");
   const cell = make("td", "", ...details(row));
   cell.colSpan = COLUMNS.length;
-  return [line, make("tr", "detail", cell)];
+  const detail = make("tr", "detail", cell);
+  detail.id = "detail";
+  return [line, detail];
 }
 
-/** Return all that is known of a row. */
-function details(row) {
-  const parts = [];
-  const facts = [
-    ...(row.tags ?? []).map((tag) => [tag.tag, `${tag.from || "nothing"} → ${tag.to || "nothing"}`]),
-    ["asked by", [row.user, row.operation, row.door && `of ${row.door}`, row.time].filter(Boolean).join(" · ")],
-    ["read from", row.file ? row.place : ""],
-    ["exemption", row.exemption ? [row.exemption.name, row.exemption.reason].filter(Boolean).join(": ") : ""],
-    ["why", row.message ?? ""],
-  ];
-  parts.push(make("h3", "", "What"), make("dl", "", ...facts.filter((fact) => fact[1]).flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)])));
-  parts.push(...section(row.before ? "What the policy says now" : "What the policy says", row, row.findings, row.patch));
-  if (row.before) parts.push(...section("What was said then", row, row.findingsBefore, row.patchBefore));
-  const link = make("a", "", "Link to this change");
-  link.href = address({ row: row.id });
-  parts.push(make("p", "note", link));
-  return parts;
+/** Open the row, or close it; it stays where it is on the screen, and its button has the focus. */
+function toggle(line) {
+  const { id } = line.dataset;
+  const before = line.getBoundingClientRect().top;
+  state.row = state.row === id ? "" : id;
+  writeAddress();
+  draw();
+  const again = all("tr.row").find((each) => each.dataset.id === id);
+  one(".open-row", again).focus({ preventScroll: true });
+  scrollBy({ top: again.getBoundingClientRect().top - before, behavior: "instant" });
 }
 
-function section(title, row, found = [], patch = []) {
-  const items = found.map((finding) => make(
-    "li", finding.mode, make("span", `mode ${finding.mode}`, finding.mode), " ", make("strong", "", finding.rule), " ",
-    make("span", "where", where(finding, row)), make("br"), finding.message,
-  ));
-  const sets = patch.map((each) => make("li", "patch", make("span", "mode patch", "completes"), " ", make("code", "", `${each.path} = ${JSON.stringify(each.value)}`)));
-  const list = make("ul", "findings", ...items, ...sets);
-  return [make("h3", "", title), items.length + sets.length ? list : make("p", "", "Nothing.")];
+/** Open a row that is clicked anywhere, unless the click ends a selection of its text. */
+function clicked(event) {
+  const line = event.target.closest("tr.row");
+  if (line && (event.target.closest("button") || getSelection().isCollapsed)) toggle(line);
 }
 
-const where = (finding, row) => [
-  finding.field,
-  finding.line && finding.line !== row.line ? ` in line ${finding.line}` : "",
-  finding.existing ? ", as it was before" : "",
-].join("");
+/** Lead from row to row with the arrow keys. */
+function pressed(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || !event.target.matches(".open-row")) return;
+  event.preventDefault();
+  const buttons = all(".open-row");
+  buttons[buttons.indexOf(event.target) + step]?.focus();
+}

@@ -13,6 +13,7 @@ _TOP: Final = 12
 _MOST: Final = 96  # bars
 _LABELS: Final = 6
 _GAP: Final = 0.28  # of a bar's share, at most 4 units
+_WIDEST: Final = 64  # units of a bar, so that few of them are bars and not slabs
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def timeline(hours: Mapping[str, Mapping[str, int]], sorts: Sequence[tuple[str, 
         counted[_start(unit, moment)].update(counts)
     highest = max(1, *(sum(counts[key] for key, _, _ in sorts) for counts in counted.values()))
     top = _rounded(highest)
-    share = (WIDTH - _LEFT) / len(counted)
+    share = (WIDTH - _LEFT) / max(len(counted), _LABELS)  # fewer begin at the left, where a phone shows them
     spans = tuple(
         _span(unit, start, counts, (_LEFT + index * share, share), sorts, top)
         for index, (start, counts) in enumerate(counted.items())
@@ -91,7 +92,7 @@ def _span(
     sorts: Sequence[tuple[str, str, str]], top: int,
 ) -> Span:  # fmt: skip
     x, share = at
-    gap = min(share * _GAP, 4)
+    gap = max(min(share * _GAP, 4), share - _WIDEST)
     pieces, below, said = [], 0, []
     for key, name, tone in sorts:
         if count := counts[key]:

@@ -1,16 +1,13 @@
-"""Operational logs: one JSON object a line on standard error, with the review's uid where there is one."""
+"""A log record as a line of JSON."""
 
-import io
 import json
 import logging
 import math
 import os
-import select
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from webhook.text import printable
 
@@ -24,11 +21,10 @@ _LONGEST_NAME: Final = 100
 _DEEPEST: Final = 4
 _WIDEST: Final = 50
 _LARGEST_INTEGER: Final = 2**63
-_PATIENCE_MILLISECONDS: Final = 100
 _WIDEST_CHARACTER: Final = 12  # bytes of JSON: two escaped surrogates
 _ELLIPSIS: Final = "…"
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_OURS: Final = frozenset(
+OURS: Final = frozenset(
     {
         "timestamp",
         "severity",
@@ -71,67 +67,6 @@ class Formatter(logging.Formatter):
         return "\n".join(map(printable, trace[-2 * _LONGEST_LINE :].split("\n")))
 
 
-class Handler(logging.Handler):
-    """Writes a line with one call, and drops it where its reader does not take it: logging never holds up a review."""
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__()
-        self._stream = stream
-        self._dropped = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; those that were dropped are counted, and told of when the stream takes lines again."""
-        try:
-            if self._dropped and self._put(self.format(self._loss())):
-                self._dropped = 0
-            if not self._put(self.format(record)):
-                self._dropped += 1
-        except Exception:  # noqa: BLE001 - as in every handler of logging's own
-            self.handleError(record)
-
-    def _loss(self) -> logging.LogRecord:
-        sentence = "log lines were dropped, for the stream did not take them"
-        values = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "msg": sentence}
-        return logging.makeLogRecord({**values, "dropped": self._dropped})
-
-    def _put(self, line: str) -> bool:
-        """Write one line; whether the stream took it."""
-        try:
-            return self._write(f"{line}\n")
-        except (OSError, ValueError):  # nobody reads it; it is closed
-            return False
-
-    def _write(self, text: str) -> bool:
-        try:
-            descriptor = self._stream.fileno()
-        except io.UnsupportedOperation:  # it is in memory
-            self._stream.write(text)
-            self._stream.flush()
-            return True
-        poll = select.poll()
-        poll.register(descriptor, select.POLLOUT)
-        if not poll.poll(0 if self._dropped else _PATIENCE_MILLISECONDS):
-            return False
-        return os.write(descriptor, text.encode()) > 0
-
-
-def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Send every log, and Python's warnings, to one stream as JSON lines.
-
-    Args:
-        level: the least severity: debug, info, warning or error.
-        stream: where to; standard error if None, and nowhere if that is closed.
-
-    Raises:
-        ValueError: `level` is no level.
-    """
-    found: TextIO | None = stream or sys.stderr
-    handler = logging.NullHandler() if found is None else Handler(found)
-    handler.setFormatter(Formatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.captureWarnings(capture=True)
-
-
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
@@ -156,7 +91,7 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
     left = _LONGEST_FIELDS
     for name, value in sorted(given.items(), key=lambda item: item[0] != "uid"):
         key = _head(_text(name), _LONGEST_NAME)
-        key = f"extra.{key}" if key in _OURS else key
+        key = f"extra.{key}" if key in OURS else key
         left -= len(json.dumps({key: ""}))
         if left < _LONGEST_NAME:
             found["cut"] = True

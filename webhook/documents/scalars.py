@@ -1,0 +1,83 @@
+"""Plain YAML scalars as Kubernetes' clients read them.
+
+`oc`, kubectl, kustomize and Argo CD read YAML by sigs.k8s.io/yaml, which resolves scalars as go-yaml v2 does
+(resolve.go): by YAML 1.1, but `y` and `n` are booleans, and a number in base 60 or a date is a string.
+"""
+
+import re
+from math import inf, isfinite, nan
+from typing import Final
+
+from webhook.documents.strict import integer
+
+Scalar = str | int | float | bool | None
+
+_WORDS: Final[dict[str, Scalar]] = {
+    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
+    **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), nan),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), inf),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -inf),
+}
+# Words that policies may use as names: no Kubernetes client reads a policy.
+_LETTERS: Final = frozenset("yYnN")
+_NUMERIC: Final = frozenset("+-.0123456789")
+# strconv.ParseInt in base 0: a leading zero is octal.
+_INTEGER: Final = re.compile(
+    "([-+]?)(?:0[xX](?P<x>[0-9a-fA-F]+)|0[bB](?P<b>[01]+)|0[oO]?(?P<o>[0-7]+)|(?P<d>0|[1-9][0-9]*))"
+)
+_BASES: Final = {"x": 16, "b": 2, "o": 8, "d": 10}
+_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_MOST_DIGITS: Final = 64
+_EXACT: Final = 1e21  # from here on Go writes a float with an exponent, and no integer is read from it
+
+
+def resolve(text: str, *, own: bool = False) -> Scalar:
+    """Return the value of a plain scalar.
+
+    Args:
+        text: the scalar.
+        own: whether it stands in a document of our own API, in which `y` and `n` are strings and `1.0` is not 1.
+
+    Raises:
+        ValueError: it is a number that JSON's readers do not agree on.
+    """
+    if text in _WORDS and not (own and text in _LETTERS):
+        value = _WORDS[text]
+        if isinstance(value, float):
+            raise ValueError(f"{text} is not a number in JSON")
+        return value
+    if text[0] not in _NUMERIC:
+        return text
+    plain = text.replace("_", "")
+    if match := _INTEGER.fullmatch(plain):
+        return _integer(match)
+    if not _FLOAT.fullmatch(plain):
+        return text
+    return _float(text, plain, own=own)
+
+
+def _integer(match: re.Match[str]) -> int:
+    kind = match.lastgroup or "d"
+    digits = match[kind].lstrip("0") or "0"
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"{digits[:32]} is too large a number")
+    return integer(f"{'-' if match[1] == '-' else ''}{int(digits, _BASES[kind])}")
+
+
+def _float(text: str, plain: str, *, own: bool) -> Scalar:
+    value = float(plain)
+    if not isfinite(value):
+        return text  # as go-yaml does where strconv.ParseFloat says that it is out of range
+    if own or not value.is_integer() or abs(value) >= _EXACT:
+        return value
+    number = int(value)
+    return number if -(2**63) <= number < 2**64 else value
+
+
+def key(value: Scalar) -> str | None:
+    """Return the JSON key that a scalar becomes, None for null, which is none."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""CEL expressions, parsed and type-checked before the engine evaluates them."""

@@ -1,0 +1,151 @@
+"""The functions that an expression may call, with the types they take: cel-spec's and those that the engine adds.
+
+A test holds every overload against the engine. `lists.range` is left out: it makes a list of any length from a number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from webhook.expressions.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    NUMBERS,
+    OPTIONAL,
+    STRING,
+    TIMESTAMP,
+    TYPE,
+    UINT,
+    ListOf,
+    MapOf,
+    Scalar,
+    Type,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """One way to call a function.
+
+    Attributes:
+        takes: the types of its arguments, that of a method's target first.
+        gives: the type of its result.
+        method: whether it may be called as `target.name(…)`.
+        function: whether it may be called as `name(…)`.
+    """
+
+    takes: tuple[Type, ...]
+    gives: Type
+    method: bool = False
+    function: bool = True
+
+
+_MOST_NUMBERS: Final = 5
+_LIST: Final = ListOf(DYN)
+_MAP: Final = MapOf(DYN, DYN)
+_STRINGS: Final = ListOf(STRING)
+
+
+def _conversion(gives: Type, *takes: Type) -> tuple[Overload, ...]:
+    return tuple(Overload((each,), gives) for each in takes)
+
+
+def _method(gives: Type, *takes: Type) -> Overload:
+    return Overload(takes, gives, method=True, function=False)
+
+
+def _both(gives: Type, *takes: Type) -> Overload:
+    """A function that Python implements: the engine gives a method's target to it as the first argument."""
+    return Overload(takes, gives, method=True)
+
+
+_OF_DATES: Final = ("getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getMonth")
+_OF_TIMES: Final = ("getHours", "getMilliseconds", "getMinutes", "getSeconds")
+LANGUAGE: Final[Mapping[str, tuple[Overload, ...]]] = {
+    "size": tuple(_both(INT, each) for each in (STRING, BYTES, _LIST, _MAP)),
+    **{each: (_method(BOOL, STRING, STRING),) for each in ("contains", "startsWith", "endsWith", "matches")},
+    "string": _conversion(STRING, *NUMBERS, STRING, BYTES, DURATION, TIMESTAMP),
+    "bytes": _conversion(BYTES, STRING, BYTES),
+    "int": _conversion(INT, *NUMBERS, STRING),
+    "uint": _conversion(UINT, *NUMBERS, STRING),
+    "double": _conversion(DOUBLE, *NUMBERS, STRING),
+    "duration": _conversion(DURATION, STRING, DURATION),
+    "timestamp": _conversion(TIMESTAMP, STRING, TIMESTAMP),
+    "type": _conversion(TYPE, DYN),
+    "dyn": _conversion(DYN, DYN),
+    **{each: (_method(INT, TIMESTAMP),) for each in _OF_DATES},
+    **{each: (_method(INT, TIMESTAMP), _method(INT, DURATION)) for each in _OF_TIMES},
+    "optional.of": (Overload((DYN,), OPTIONAL),),
+    "optional.none": (Overload((), OPTIONAL),),
+    "hasValue": (_method(BOOL, OPTIONAL),),
+    "value": (_method(DYN, OPTIONAL),),
+    "orValue": (_method(DYN, OPTIONAL, DYN),),
+}
+
+
+def _returned(kind: Scalar) -> Scalar:
+    """Return the type of a value of `kind` that comes from Python, which has one type of integers."""
+    return INT if kind == UINT else kind
+
+
+def _extreme(*, member: bool) -> tuple[Overload, ...]:
+    """Return the overloads of a function that chooses one of numbers, or of a list of numbers."""
+    found: list[Overload] = []
+    for each in NUMBERS:
+        takes: list[tuple[Type, ...]] = [(ListOf(each),), *((each,) * count for count in range(1, _MOST_NUMBERS + 1))]
+        found += (Overload(given, _returned(each), method=member) for given in takes)
+    return tuple(found)
+
+
+def _integers(name: str, count: int) -> tuple[str, tuple[Overload, ...]]:
+    return f"math.{name}", (Overload((INT,) * count, INT),)
+
+
+ADDED: Final[Mapping[str, tuple[Overload, ...]]] = {
+    "bool": _conversion(BOOL, BOOL, STRING),
+    "min": _extreme(member=True),
+    "max": _extreme(member=True),
+    # The sum of an empty list is the integer 0, whatever its elements would be.
+    "sum": tuple(_both(INT if each in (INT, UINT) else DYN, ListOf(each)) for each in (*NUMBERS, DURATION)),
+    "charAt": (_both(STRING, STRING, INT),),
+    "indexOf": (_both(INT, STRING, STRING), _both(INT, STRING, STRING, INT)),
+    "lastIndexOf": (_both(INT, STRING, STRING), _both(INT, STRING, STRING, INT)),
+    "substring": (_both(STRING, STRING, INT), _both(STRING, STRING, INT, INT)),
+    "replace": (_both(STRING, STRING, STRING, STRING), _both(STRING, STRING, STRING, STRING, INT)),
+    "split": (_both(_STRINGS, STRING, STRING), _both(_STRINGS, STRING, STRING, INT)),
+    "join": (_both(STRING, _STRINGS), _both(STRING, _STRINGS, STRING)),
+    **{each: (_both(STRING, STRING),) for each in ("lowerAscii", "upperAscii", "trim")},
+    "reverse": (_both(STRING, STRING), _both(_LIST, _LIST)),
+    "strings.quote": (Overload((STRING,), STRING),),
+    "math.greatest": _extreme(member=False),
+    "math.least": _extreme(member=False),
+    **{f"math.{each}": tuple(Overload((kind,), kind) for kind in (INT, DOUBLE)) for each in ("abs", "sign")},
+    **{f"math.{each}": (Overload((DOUBLE,), DOUBLE),) for each in ("ceil", "floor", "round", "trunc")},
+    **{f"math.{each}": (Overload((DOUBLE,), BOOL),) for each in ("isNaN", "isInf", "isFinite")},
+    "math.sqrt": tuple(Overload((each,), DOUBLE) for each in (INT, DOUBLE)),
+    **dict(_integers(each, 2) for each in ("bitOr", "bitAnd", "bitXor", "bitShiftLeft", "bitShiftRight")),
+    **dict(_integers(each, 1) for each in ("bitNot",)),
+    **{f"sets.{each}": (Overload((_LIST, _LIST), BOOL),) for each in ("contains", "equivalent", "intersects")},
+    "base64.encode": tuple(Overload((each,), STRING) for each in (BYTES, STRING)),
+    "base64.decode": (Overload((STRING,), BYTES),),
+    "contains": (_both(BOOL, _LIST, DYN), _both(BOOL, _MAP, STRING)),
+    "distinct": (_both(_LIST, _LIST),),
+    "flatten": (_both(_LIST, _LIST), _both(_LIST, _LIST, INT)),
+    "slice": (_both(_LIST, _LIST, INT, INT),),
+    "sort": tuple(
+        _both(ListOf(_returned(each)), ListOf(each)) for each in (*NUMBERS, STRING, BOOL, BYTES, DURATION, TIMESTAMP)
+    ),
+    "first": (_both(OPTIONAL, _LIST),),
+    "last": (_both(OPTIONAL, _LIST),),
+}
+NAMES: Final = frozenset({*LANGUAGE, *ADDED, "has"})
+NAMESPACES: Final = frozenset({"lists", *(name.partition(".")[0] for name in NAMES if "." in name)})
+
+
+def overloads(name: str) -> tuple[Overload, ...]:
+    """Return the ways to call the function `name`, none for a function that is not known."""
+    return (*LANGUAGE.get(name, ()), *ADDED.get(name, ()))

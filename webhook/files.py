@@ -1,0 +1,130 @@
+"""Files that are written whole or not at all: under another name first, then renamed."""
+
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+_DEFAULT_MODE: Final = 0o666  # without the bits of the umask
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to write.
+
+    Attributes:
+        path: its name.
+        data: its content.
+        mode: its permissions, without the bits of the umask.
+    """
+
+    path: Path
+    data: bytes
+    mode: int = _DEFAULT_MODE
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[TextIO]:
+    """Open a text file that replaces `path` once everything is written; write to a device or a pipe directly.
+
+    Raises:
+        OSError: it cannot be written; its `filename` is `path`. A file that was there is unchanged.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8") as file:
+            yield file
+        return
+    temporary = _beside(path)
+    try:
+        with os.fdopen(_open(temporary, path, _DEFAULT_MODE), "w", encoding="utf-8") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_all(files: Sequence[NewFile], *, replace: bool) -> None:
+    """Write all of `files`, or none of them; make the directories that are missing.
+
+    Args:
+        files: what to write.
+        replace: whether files that exist are replaced.
+
+    Raises:
+        FileExistsError: a file exists and `replace` is false; its `filename` is the file.
+        OSError: a file cannot be written; its `filename` is the file, or the directory that cannot be made.
+    """
+    with ExitStack() as directories, ExitStack() as temporaries, ExitStack() as undo:
+        staged: list[tuple[Path, NewFile]] = []
+        for file in files:
+            _make_directories(file.path.parent, directories)
+            staged.append((_stage(file.path, file.data, file.mode, temporaries), file))
+        for _, file in staged:
+            _prepare(file.path, temporaries, undo, replace=replace)
+        for temporary, file in staged:
+            with _named(file.path):
+                temporary.replace(file.path)
+        undo.pop_all()
+        directories.pop_all()
+
+
+def _make_directories(directory: Path, made: ExitStack) -> None:
+    missing = [each for each in (directory, *directory.parents) if not os.path.lexists(each)]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        made.callback(_quietly, each.rmdir)
+
+
+def _prepare(path: Path, temporaries: ExitStack, undo: ExitStack, *, replace: bool) -> None:
+    """Keep what is at `path`, to undo the writing; a free name is taken at once, so that nobody else has it."""
+    if not (replace and os.path.lexists(path)):
+        os.close(_open(path, path, _DEFAULT_MODE))
+        undo.callback(_quietly, path.unlink)
+        return
+    with _named(path):
+        if path.is_symlink():
+            kept = _beside(path)
+            kept.symlink_to(path.readlink())
+            temporaries.callback(_quietly, kept.unlink)
+        else:
+            kept = _stage(path, path.read_bytes(), 0o600, temporaries)  # it may be a key
+            kept.chmod(stat.S_IMODE(path.stat().st_mode))
+    undo.callback(_quietly, lambda: kept.replace(path))
+
+
+def _stage(path: Path, data: bytes, mode: int, temporaries: ExitStack) -> Path:
+    """Write `data` beside `path`, and return under which name."""
+    temporary = _beside(path)
+    temporaries.callback(_quietly, temporary.unlink)
+    with _named(path), os.fdopen(_open(temporary, path, mode), "wb") as file:
+        file.write(data)
+    return temporary
+
+
+def _beside(path: Path) -> Path:
+    """Return a hidden name in the same directory, because a file cannot be renamed to another file system."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def _open(name: Path, path: Path, mode: int) -> int:
+    with _named(path):
+        return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let an error name `path`, and not the name under which it is written."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _quietly(action: Callable[[], object]) -> None:
+    with suppress(OSError):
+        action()
