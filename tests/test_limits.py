@@ -1,6 +1,7 @@
 """A body with more in it than a review can have is turned away unread; the largest that is read takes a second at most."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any, Final
 import pytest
 import shapes
 from flask.testing import FlaskClient
+from serving import serving
 from support import docker, import_review, imported, review_of, stream_of, stream_review
 
 from webhook import limits
@@ -126,3 +128,28 @@ def test_the_document_says_what_is_counted() -> None:
     """The bounds are those that the module's documentation derives."""
     said = {int(number.replace(",", "")) for number in re.findall(r"\b\d[\d,]+", limits.__doc__ or "")}
     assert {MOST_CONTAINERS, MOST_VALUES, MOST_TAGS} <= said
+
+
+def test_a_real_server(tmp_path: Path) -> None:
+    """A real server turns away what is too large, denies a stream of 16,000 tags at once, and takes little memory for it."""
+    denied = _written(shapes.findings(16_000))
+    with serving(tmp_path, "--workers", "1", "--record-level", "request") as server:
+        (worker,) = server.workers()
+        for endpoint in ("/validate", "/mutate"):
+            status, answer = server.post(b"[" * (MOST_CONTAINERS + 1), endpoint)
+            assert (status, answer["reason"]) == (413, "RequestEntityTooLarge")
+        before = _seconds(worker)
+        status, answer = server.post(denied)
+        assert (status, answer["response"]["allowed"]) == (200, False)
+        assert len(answer["response"]["status"]["details"]["causes"]) == 100
+        assert answer["response"]["status"]["message"].endswith(" more")
+        assert _seconds(worker) - before < _SECONDS
+        held = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{worker}/status").read_text(), re.MULTILINE)
+        assert held is not None
+        assert int(held[1]) < _MEMORY * 2**10
+
+
+def _seconds(pid: int) -> float:
+    """Return the seconds of CPU that a process has taken (proc(5), stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
