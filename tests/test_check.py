@@ -405,8 +405,8 @@ def test_colours(tag: Path) -> None:
 def test_a_table_on_a_terminal(tag: Path) -> None:
     """A terminal is shown aligned columns in its width; a pipe a line for each finding, which tools can read."""
     program = str(Path(sys.executable).with_name("istag-webhook"))
-    command, wide = ["script", "-qec", f"{program} check {tag}", "/dev/null"], {**os.environ, "COLUMNS": "250"}
-    shown = subprocess.run(command, capture_output=True, check=True, text=True, env=wide).stdout
+    command, wide = ["script", "-qec", f"{program} check {tag.name}", "/dev/null"], {**os.environ, "COLUMNS": "250"}
+    shown = subprocess.run(command, capture_output=True, check=True, text=True, env=wide, cwd=tag.parent).stdout
     head, *rows = click.unstyle(shown).splitlines()
     assert head.split() == ["VERDICT", "MODE", "TAG", "RULE", "PLACE", "MESSAGE"]
     assert rows[0].split()[:3] == ["allowed", "audit", "prod/app:live"]

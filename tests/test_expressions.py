@@ -385,12 +385,18 @@ def test_turns_are_taken_of_what_is_left() -> None:
 def test_time_is_taken_of_what_is_left() -> None:
     """What evaluations took of half a second is not there for others; one that takes turns ends when it is over."""
     steps, other = Steps(), Steps()
-    steps.spend(lambda: time.sleep(0.6))
+
+    def busy() -> None:
+        until = time.thread_time() + 0.6
+        while time.thread_time() < until:
+            pass
+
+    steps.spend(busy)
     with pytest.raises(TimeoutError, match="costs too much"):
         steps.spend(lambda: True)
 
     def long() -> bool:
-        time.sleep(0.6)
+        busy()
         return other.take(1)
 
     with pytest.raises(TimeoutError, match="costs too much"):

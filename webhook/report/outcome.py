@@ -105,7 +105,7 @@ class Outcome:
     @property
     def title(self) -> str:
         """What a person calls it: its tags where they are few, or else its object."""
-        named = [str(tag["tag"]) for tag in self.tags]
+        named = list(dict.fromkeys(str(tag["tag"]) for tag in self.tags))
         if 0 < len(named) <= _FEW:
             return ", ".join(named)
         return "/".join(part for part in (self.namespace, self.name) if part)

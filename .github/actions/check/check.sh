@@ -23,14 +23,18 @@ if (( ${#paths[@]} == 0 )); then
   exit 2
 fi
 options+=(--namespace "${INPUT_NAMESPACE:-default}" --format "${INPUT_FORMAT:-github}")
-case ${INPUT_FAIL_ON_WARN:-false} in
-  true) options+=(--fail-on-warn) ;;
-  false) ;;
-  *)
-    echo "::error title=istag-webhook::fail-on-warn: expected true or false, found \"$INPUT_FAIL_ON_WARN\""
-    exit 2
-    ;;
-esac
+for name in strict fail-on-empty fail-on-warn; do
+  variable=${name//-/_}
+  variable=INPUT_${variable^^}
+  case ${!variable:-false} in
+    true) options+=("--$name") ;;
+    false) ;;
+    *)
+      echo "::error title=istag-webhook::$name: expected true or false, found \"${!variable}\""
+      exit 2
+      ;;
+  esac
+done
 
 # Install the libraries that the image has, each with its hash, and then the package itself from this checkout.
 install() {
