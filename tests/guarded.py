@@ -194,11 +194,18 @@ def _is_of(event: Event, source: Source) -> bool:
     return named is not None and pulled is not None and named.repository == pulled.repository
 
 
-# What the policy language cannot promise, and why. `policy validate` warns of the first.
+# What the policy language cannot promise, and why; `policy validate` warns of each.
 NOT_PROMISED: Mapping[str, str] = {
     "alias": "a rule that is matched by tag does not see what the target of an alias means; match the source's rule to all tags",
     "awaited": "a tag that is set while its stream's repository awaits its import: the review of a tag does not show the stream",
     "deleted": "a DELETE of an imagestreamtag or imagetag reaches no webhook; guard it by RBAC",
+}
+
+
+WARNED: Mapping[str, str] = {
+    "alias": "alias-bypass",
+    "awaited": "unguarded-immutable",
+    "deleted": "unguarded-immutable",
 }
 
 

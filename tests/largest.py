@@ -5,7 +5,6 @@
 
 import json
 import logging
-import resource
 import sys
 import time
 from pathlib import Path
@@ -31,7 +30,9 @@ def main(path: Path) -> None:
             tries.append(time.process_time() - before)
             lines.lines.clear()
         took.append(min(tries))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10
+    # What getrusage says begins with the memory of the process that started this one (proc(5), VmHWM).
+    status = Path("/proc/self/status").read_text()
+    memory = int(status.partition("VmHWM:")[2].split()[0]) // 2**10
     print(json.dumps({"statuses": sorted(set(statuses)), "seconds": max(took), "memory": memory}))  # noqa: T201 - its answer
 
 

@@ -179,6 +179,11 @@ ROWS: Final[dict[str, list[Row]]] = {
         Row("legacy", "{defaults: [{name: a, set: {importPolicy: {importMode: Legacy}}}]}"),
         Row("others", "{defaults: [{name: a, set: {importPolicy: {scheduled: true}, referencePolicy: {type: Local}}}]}"),
     ],
+    "unguarded-immutable": [
+        Row("enforced", "{rules: [{name: a, match: {tags: [live]}, immutable: {}}]}", ("rules[0].immutable",)),
+        Row("two", "{rules: [{name: a, immutable: {}}, {name: b, immutable: {unknown: allow}}]}", ("rules[0].immutable", "rules[1].immutable")),
+        Row("recorded", "{rules: [{name: a, mode: audit, immutable: {}}, {name: b, mode: warn, immutable: {}}, {name: c, tagLimit: {max: 3}}]}"),
+    ],
     "nothing-to-evaluate": [
         Row("signatures", "{rules: [{name: a, signatures: {}}]}", ("rules[0].signatures",)),
         Row(

@@ -14,10 +14,10 @@ _TURNS = 100_000  # elements of a list, so that each against each is more than a
 _LONG = 100_000  # characters of a tag's name
 _TOO_MUCH = "it costs too much on this review"
 _EXPRESSIONS = {
-    "nested": "object.many.all(x, object.many.exists(y, x > y)) || true",
-    "map": "object.many.map(x, x + 1).size() >= 0 || true",
-    "in": "!object.many.exists(x, x in object.many && x == 2) || true",
-    "matches": "object.long.matches('(a*)*(a*)*(a*)*b')",
+    "nested": "object['many'].all(x, object['many'].exists(y, x > y)) || true",
+    "map": "object['many'].map(x, x + 1).size() >= 0 || true",
+    "in": "!object['many'].exists(x, x in object['many'] && x == 2) || true",
+    "matches": "object['long'].matches('(a*)*(a*)*(a*)*b')",
 }
 _GLOBS = ("*a*a*a*a*a*a*a*a*a*a*b", "**", "*" + "a*" * 60 + "b")
 
@@ -56,7 +56,7 @@ def test_an_expression_under_load(tmp_path: Path, name: str, measured: Measured)
             assert (status, response["allowed"]) == (200, False)
             assert (_TOO_MUCH in response["status"]["message"]) is (name != "matches")
             load.more(f"beside burning review {number}", count=1)
-        deep = "object.many.all(x, object.many.all(y, object.many.all(z, x != y)))"
+        deep = "object['many'].all(x, object['many'].all(y, object['many'].all(z, x != y)))"
         _policy(policy, {"name": "cel", "expression": _validations(deep)})
         until(lambda: server.logged("the new policy is refused"), "the nested expression to be refused")
         load.more("under the last good policy", count=50)

@@ -410,7 +410,7 @@ def test_hostile_bodies(tmp_path: Path, measured: Measured) -> None:
     bomb = subprocess.run(["gzip", "-c"], input=b"\0" * 2**24, stdout=subprocess.PIPE, check=True).stdout
     with _served(tmp_path, "--record", str(records)) as server, Hammer(server, 2) as load:
         for name, body in _HOSTILE.items():
-            assert (name, server.post(body)[0]) == (name, 400)
+            assert (name, server.post(body)[0]) == (name, 413 if name == "brackets-in-a-review" else 400)
         length = f"Content-Length: {len(bomb)}\r\nContent-Encoding: gzip\r\nConnection: close\r\n"
         assert _raw(server, length, bomb).startswith(b"HTTP/1.1 415 ")
         body = _REVIEW.encode()

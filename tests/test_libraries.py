@@ -15,7 +15,7 @@ _MODULES = [importlib.import_module(f"webhook.server.{each.name}") for each in p
 _OVERRIDDEN = {
     "_Application": {"load", "load_config", "run"},
     "_Arbiter": {"manage_workers"},
-    "_Logs": {"setup"},
+    "_Logs": {"info", "setup"},
     "Worker": {"run"},
     "Connection": {name for name in vars(asyncio.BufferedProtocol) if not name.startswith("_")}
     | {"connection_lost", "connection_made", "pause_writing", "resume_writing"},

@@ -63,7 +63,7 @@ def test_yaml(text: str, sentence: str, loader: str, monkeypatch: pytest.MonkeyP
     """A text that is no YAML has one fault: line, column and what to do, by whichever parser it is read."""
     if loader == "SafeLoader" and any(text == _YAML[name][0] for name in _OTHERWISE):
         return
-    monkeypatch.setattr(yaml_documents, "_LOADER", getattr(yaml, loader))
+    monkeypatch.setattr(yaml_documents, "_Loader", getattr(yaml, loader))
     _, faults = yaml_documents.read("p", text)
     assert [str(fault).replace(": expected YAML", "") for fault in faults] == [f"p:{sentence}"]
 

@@ -24,6 +24,8 @@ from openshift.objects import EXTERNAL_REGISTRY, INTERNAL_REGISTRY, Document, St
 from openshift.server import Outcome, Request
 from openshift.wire import encode_stream
 
+from webhook.policy.lint.reported import lint
+
 STREAMS = st.sampled_from(["a", "b"])
 TAGS = st.sampled_from(["v1", "live", "prod"])
 USERS = st.sampled_from(["alice", "bob", "alice", "bob", "root", "ops"])
@@ -405,3 +407,9 @@ def test_a_policy_that_promises_less_is_noticed(name: str) -> None:
     few = settings(max_examples=300, stateful_step_count=25, phases=[Phase.generate], derandomize=True, database=None)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine, settings=few)
+
+
+def test_what_is_not_promised_is_warned_of() -> None:
+    """`policy validate` has a warning for each thing that the policy language cannot promise."""
+    assert guarded.WARNED.keys() == guarded.NOT_PROMISED.keys()
+    assert set(guarded.WARNED.values()) <= {warning.name for warning in lint(guarded.policy()).warnings}

@@ -8,6 +8,7 @@ from webhook.policy.lint.defaulting import DeniedDefault, OverridesClusterDefaul
 from webhook.policy.lint.exemptions import ExemptionWithoutAnnotation, ImporterNotExempt
 from webhook.policy.lint.redundant import EmptyMatch, ShadowedEntry
 from webhook.policy.lint.unread import NothingToEvaluate
+from webhook.policy.lint.unseen import UnguardedImmutable
 from webhook.policy.lint.warning import Lint
 from webhook.policy.lint.writing import ImplicitExisting, MissingInternalRegistry, RuleNamedAsKind
 
@@ -23,6 +24,7 @@ LINTS: Final[tuple[Lint, ...]] = (
     OverridesClusterDefault(),
     NothingToEvaluate(),
     AliasBypass(),
+    UnguardedImmutable(),
 )
 
 
