@@ -70,7 +70,11 @@ def test_a_worker_killed_under_load(tmp_path: Path, measured: Measured) -> None:
     with serving(tmp_path, "--record", str(records)) as server, Load(server, _BODY) as load:
         gone = max(_kill_one(server, load) for _ in range(3))
     measured(**load.counted, replaced=gone)
-    written = [json.loads(line)["uid"] for line in records.read_bytes().splitlines() if line]
+    lines = [line for line in records.read_bytes().splitlines() if line]
+    # A kill in the middle of a write leaves the beginning of a record, on a line of its own; no answer left for it.
+    whole = [line for line in lines if line.endswith(b"}")]
+    assert len(lines) - len(whole) <= 3
+    written = [json.loads(line)["uid"] for line in whole]
     assert len(written) >= load.answered
     assert set(written) == {json.loads(_BODY)["request"]["uid"]}
 

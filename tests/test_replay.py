@@ -196,7 +196,7 @@ def test_files(tmp_path: Path, strict: Path, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "sentence", "judged"),
+    ("stored", "sentence", "whole"),
     [
         (lambda data: gzip.compress(data)[:-9], "the compressed data cannot be read to its end: Compressed file ended", True),
         (lambda data: gzip.compress(data)[:40] + b"\xff" * 40, "the compressed data cannot be read to its end: Error -3", False),
@@ -206,7 +206,7 @@ def test_files(tmp_path: Path, strict: Path, form: str) -> None:
     ids=["cut-off", "broken", "followed-by-rubbish", "absent"],
 )  # fmt: skip
 def test_files_that_cannot_be_read(
-    tmp_path: Path, strict: Path, stored: Callable[[bytes], bytes] | None, sentence: str, judged: bool
+    tmp_path: Path, strict: Path, stored: Callable[[bytes], bytes] | None, sentence: str, whole: bool
 ) -> None:
     """A file that cannot be read to its end ends with 2, after what could be read of it was judged."""
     if stored is not None:
@@ -214,7 +214,7 @@ def test_files_that_cannot_be_read(
     done = _replay(tmp_path / "a.log", "--policy", strict)
     assert done.exit_code == 2
     assert f"{tmp_path}/a.log: {sentence}" in done.stderr
-    assert ("1 newly refused" in done.stdout) == judged
+    assert ("1 newly refused" in done.stdout) == whole
 
 
 @pytest.mark.parametrize("stored", [b"", b"\n\n", recorded(_NGINX, _ANY, level="metadata"), b"nothing"])

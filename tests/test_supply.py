@@ -45,7 +45,7 @@ def test_the_page_says_what_may_be_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "refused"),
+    ("said", "wrong"),
     [
         pytest.param(["MIT"], [], id="allowed"),
         pytest.param(["MPL-2.0 AND (Apache-2.0 OR MIT)"], [], id="an expression"),
@@ -57,9 +57,9 @@ def test_the_page_says_what_may_be_there() -> None:
         pytest.param([""], ["no licence"], id="empty"),
     ],
 )  # fmt: skip
-def test_which_licences_are_refused(said: list[str], refused: list[str]) -> None:
+def test_which_licences_are_refused(said: list[str], wrong: list[str]) -> None:
     """What is not on the list is refused, and so is a library that says nothing."""
-    assert sbom.refused(said) == refused
+    assert sbom.refused(said) == wrong
 
 
 def _component(name: str, *licenses: dict[str, Any], version: str = "1.0", **fields: Any) -> dict[str, Any]:
