@@ -41,7 +41,7 @@ class Denied(Exception):
 class Attributes:
     """What is asked: the attributes of an admission request."""
 
-    door: str
+    resource: str
     namespace: str
     labels: Mapping[str, str]
     name: str
@@ -52,7 +52,7 @@ class Attributes:
 
     def request(self) -> dict[str, Any]:
         """Return the `request` of an AdmissionReview."""
-        plural, _, subresource = self.door.partition("/")
+        plural, _, subresource = self.resource.partition("/")
         kind = {"group": GROUP, "version": "v1", "kind": _KINDS[plural]}
         resource = {"group": GROUP, "version": "v1", "resource": plural}
         sub = {"subResource": subresource, "requestSubResource": subresource} if subresource else {}
@@ -91,7 +91,7 @@ def _selects(webhook: Mapping[str, Any], attributes: Attributes, request: Mappin
     ruled = any(
         {GROUP, "*"} & set(rule["apiGroups"])
         and {attributes.operation, "*"} & set(rule["operations"])
-        and {attributes.door, "*/*"} & set(rule["resources"])
+        and {attributes.resource, "*/*"} & set(rule["resources"])
         for rule in webhook["rules"]
     )
     selector = webhook.get("namespaceSelector") or {}

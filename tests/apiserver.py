@@ -367,7 +367,7 @@ def _kubeconfig(ca: trustme.CA, url: str, user: str, group: str) -> str:
 
 
 def _pair(ca: trustme.CA, user: str, group: str) -> trustme.LeafCert:
-    """Issue a user's certificate; Go refuses one that names no host."""
+    """Issue a user's certificate; Go denies one that names no host."""
     return ca.issue_cert("users.test", common_name=user, organization_name=group or "users")
 
 

@@ -82,7 +82,7 @@ def our_app(records: str, *policies: Path) -> Flask:
     """Return the app that `serve` serves, with its metrics, shared each second, and its record."""
     from webhook.app import Service, create_app  # noqa: PLC0415 - after the metrics' directory is known
     from webhook.audit.journal import Journal  # noqa: PLC0415 - as above
-    from webhook.audit.turn import Turn  # noqa: PLC0415 - as above
+    from webhook.audit.mutex import SharedMutex  # noqa: PLC0415 - as above
     from webhook.metrics import Metrics  # noqa: PLC0415 - as above
     from webhook.policy import load  # noqa: PLC0415 - as above
 
@@ -94,7 +94,7 @@ def our_app(records: str, *policies: Path) -> Flask:
             metrics.flush()
 
     Thread(target=share, daemon=True).start()
-    return create_app(Service(lambda: policy, Journal(records, Turn.make()), metrics, "bench"))
+    return create_app(Service(lambda: policy, Journal(records, SharedMutex.make()), metrics, "bench"))
 
 
 class _Classic(BaseApplication):  # type: ignore[misc]
@@ -433,10 +433,10 @@ def policies() -> None:
     """Print what a review costs by the rules of its policy: three for every namespace, the others for a team's."""
     from support import policy_of  # noqa: PLC0415 - the tests' own
 
-    from webhook import admission, doors  # noqa: PLC0415 - not for the servers that are measured
+    from webhook import admission, resources  # noqa: PLC0415 - not for the servers that are measured
     from webhook.review import decode  # noqa: PLC0415 - as above
 
-    review = decode(plain(), doors.DOORS)
+    review = decode(plain(), resources.RESOURCES)
     click.echo("| rules | decision us |")
     click.echo("|--:|--:|")
     for count in (10, 100, 1_000):
@@ -474,14 +474,14 @@ def accepting(by: str) -> None:
 
     if by == "marshmallow":
         Document.accepts = _loads  # type: ignore[method-assign, assignment]
-    from webhook import admission, doors  # noqa: PLC0415 - as above
+    from webhook import admission, resources  # noqa: PLC0415 - as above
     from webhook.policy import load  # noqa: PLC0415 - as above
     from webhook.review import decode, encode  # noqa: PLC0415 - as above
 
     shipped = load()
 
     def answered(body: bytes) -> bytes:
-        review = decode(body, doors.DOORS)
+        review = decode(body, resources.RESOURCES)
         return encode(review, admission.validate(review, shipped), {})
 
     bodies = [json.loads((_REVIEWS / f"{name}.json").read_bytes()) for name in _CHECKED.values()]
@@ -499,7 +499,7 @@ def streams() -> None:
     """Print what an edit of a stream costs by its tags: one is changed, the others are left as they were."""
     from support import policy_of  # noqa: PLC0415 - the tests' own
 
-    from webhook import admission, doors  # noqa: PLC0415 - not for the servers that are measured
+    from webhook import admission, resources  # noqa: PLC0415 - not for the servers that are measured
     from webhook.policy import load  # noqa: PLC0415 - as above
     from webhook.review import decode  # noqa: PLC0415 - as above
 
@@ -513,10 +513,10 @@ def streams() -> None:
     click.echo("|--:|--:|--:|--:|--:|--:|--:|")
     for count in (1, 10, 100, 1_000):
         body = stream(count)
-        review, moved = decode(body, doors.DOORS), decode(stream(count, moved=count), doors.DOORS)
+        review, moved = decode(body, resources.RESOURCES), decode(stream(count, moved=count), resources.RESOURCES)
         figures = (
             _fastest(lambda body=body: json.loads(body)),  # type: ignore[misc]
-            _fastest(lambda body=body: decode(body, doors.DOORS)),  # type: ignore[misc]
+            _fastest(lambda body=body: decode(body, resources.RESOURCES)),  # type: ignore[misc]
             _fastest(lambda review=review: admission.validate(review, shipped)),  # type: ignore[misc]
             _fastest(lambda review=review: admission.validate(review, asking)),  # type: ignore[misc]
             _fastest(lambda moved=moved: admission.validate(moved, cel)),  # type: ignore[misc]
@@ -527,7 +527,7 @@ def streams() -> None:
 @main.command()
 @click.option("--rounds", default=5, show_default=True)
 def replay(rounds: int) -> None:
-    """Print how many records a core judges again in a second of its time, reading and JSON included."""
+    """Print how many records a core evaluates again in a second of its time, reading and JSON included."""
     from recording import history  # noqa: PLC0415 - the tests' own
 
     from webhook.policy import load  # noqa: PLC0415 - not for the servers that are measured
@@ -567,9 +567,9 @@ def scan(count: int) -> None:
     from webhook.scan.stream import completion, judged  # noqa: PLC0415 - as above
 
     policy, (one,) = load(), made(1, 20)
-    standing = policy.of_what_stands()
+    standing = policy.for_stored_streams()
     for name, call in (
-        ("judged", lambda: list(judged(one, standing, {}))),
+        ("evaluated", lambda: list(judged(one, standing, {}))),
         ("completed", lambda: completion(one, policy)),
     ):
         click.echo(f"engine alone, {name}: {20 / _fastest(call) * 1e6:,.0f} tags a second")

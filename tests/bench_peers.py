@@ -75,7 +75,7 @@ class Peer:
 
 
 def reviews() -> dict[str, bytes]:
-    """Return a review that the four rules allow, and one that all but one of them refuse, of a recorded `oc tag`."""
+    """Return a review that the four rules allow, and one that all but one of them deny, of a recorded `oc tag`."""
     allowed = json.loads(bench.plain())
     for side in ("object", "oldObject"):
         tag = allowed["request"][side]["tag"]
@@ -86,7 +86,7 @@ def reviews() -> dict[str, bytes]:
     tag["importPolicy"]["insecure"] = True
     return {
         "allowed": json.dumps(allowed, separators=(",", ":")).encode(),
-        "refused": json.dumps(refused, separators=(",", ":")).encode(),
+        "denied": json.dumps(refused, separators=(",", ":")).encode(),
     }
 
 
@@ -174,7 +174,7 @@ def _run(peer: Peer, port: int, directory: Path, expected: dict[str, bytes]) -> 
             time.sleep(0.02)
         started = time.perf_counter() - began
         if "null" not in peer.name:
-            _check(peer, answer, bench.ask(port, directory, expected["refused"], peer.path))
+            _check(peer, answer, bench.ask(port, directory, expected["denied"], peer.path))
         yield Running(
             peer,
             port,
@@ -237,7 +237,7 @@ def main(rounds: int, seconds: float, tools: Path, *, readme: bool) -> None:
         ):
             made = kube.request("POST", path, document)
             if made.status >= 300:
-                raise click.ClickException(f"the API server refuses {path}: {made.document}")
+                raise click.ClickException(f"the API server rejects {path}: {made.document}")
         servers = [
             stack.enter_context(_run(peer, _PORT + at, directory, bodies))
             for at, peer in enumerate(peers(directory, kube.kubeconfig, tools))
@@ -282,12 +282,12 @@ def _table(servers: list[Running], rounds: int, seconds: float) -> list[str]:
 
 
 def _bars(servers: list[Running]) -> list[tuple[str, float, float]]:
-    """Return for each server its name, CPU milliseconds a review, and p99 in milliseconds, of what is refused."""
+    """Return for each server its name, CPU milliseconds a review, and p99 in milliseconds, of what is denied."""
     return [
         (
             each.peer.name,
-            statistics.median(each.measured["refused"].cpu),
-            each.measured["refused"].percentile(0.99),
+            statistics.median(each.measured["denied"].cpu),
+            each.measured["denied"].percentile(0.99),
         )
         for each in servers
     ]

@@ -60,7 +60,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
             Panel("Pods that answer", "Pods whose metrics are read.", "number", 3, (("count(istag_webhook_build_info)", ""),)),
             Panel(
                 "Policy", "Whether every worker has the policy that is mounted.", "number", 3,
-                (("min(istag_webhook_policy_last_load_successful)", ""),), words=(("1", "as mounted"), ("0", "refused")),
+                (("min(istag_webhook_policy_last_load_successful)", ""),), words=(("1", "as mounted"), ("0", "denied")),
             ),
             Panel(
                 "Policy in force for", "Since the first worker loaded it.", "number", 3,
@@ -80,12 +80,12 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 ((_rate(_REQUESTS, "verdict", dry_run="false"), "{{verdict}}"),), unit="reqps", stacked=True,
             ),
             Panel(
-                "Refused, by door", "The resource through which the change came. Dry runs are left out.", "lines", 6,
-                ((_rate(_REQUESTS, "door", verdict="deny", dry_run="false"), "{{door}}"),), unit="reqps",
+                "Denied, by resource", "The resource through which the change came. Dry runs are left out.", "lines", 6,
+                ((_rate(_REQUESTS, "resource", verdict="deny", dry_run="false"), "{{resource}}"),), unit="reqps",
             ),
             Panel(
-                "Reviews by door and operation", "Dry runs too.", "lines", 6,
-                ((_rate(_REQUESTS, "door, operation"), "{{operation}} {{door}}"),), unit="reqps",
+                "Reviews by resource and operation", "Dry runs too.", "lines", 6,
+                ((_rate(_REQUESTS, "resource, operation"), "{{operation}} {{resource}}"),), unit="reqps",
             ),
             Panel(
                 "Duration", "From the body's arrival to the record's end; the API server gives up after 5 s.", "lines", 6,
@@ -105,7 +105,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 ((_rate("istag_webhook_exemptions_total", "exemption"), "{{exemption}}"),), unit="reqps",
             ),
             Panel(
-                "What a stricter policy would have refused", "Findings that only warned or were recorded, of one day.", "table", 6,
+                "What a stricter policy would have denied", "Findings that only warned or were recorded, of one day.", "table", 6,
                 (('sum by (rule, mode) (increase(istag_webhook_findings_total{mode!="enforce"}[1d]))', "Findings"),),
                 labels=(("rule", "Rule"), ("mode", "Mode")),
             ),

@@ -25,7 +25,7 @@ class Faulty:
         ca: the certificate that the answering server's comes from.
         other_ca: one that it does not come from.
         answering: the URL of the server that answers; `/<fault>` says how.
-        down: a URL where connections are refused.
+        down: a URL where connections are denied.
         slow: a URL where they are taken, and nothing is ever answered.
     """
 

@@ -19,7 +19,7 @@ from docker_image.reference import InvalidReference, Reference
 from robust import SEEDS as MADE
 from robust import answers, completing, records, reports, strict
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.alphabets.alphabet import Alphabet
 from webhook.alphabets.kinds import TEXT
 from webhook.audit.record import Context, annotations, record, tags
@@ -48,9 +48,9 @@ def _shown(said: object) -> bool:
 
 
 def codec(data: bytes) -> None:
-    """Bytes are a review that is judged, answered and recorded, or a MalformedReview; never anything else."""
+    """Bytes are a review that is evaluated, answered and recorded, or a MalformedReview; never anything else."""
     try:
-        review = decode(data, doors.DOORS)
+        review = decode(data, resources.RESOURCES)
     except MalformedReview as refused:
         assert _shown(refused)
         assert refused.status == 400
@@ -171,7 +171,7 @@ def reference(data: bytes) -> None:
 
 
 def other_parser(text: str) -> ImageReference | None:
-    """Return what docker-image-py makes of a reference, None where it refuses it."""
+    """Return what docker-image-py makes of a reference, None where it denies it."""
     try:
         found = Reference.parse_normalized_named(text)
     except (InvalidReference, InvalidDigest):
@@ -254,7 +254,7 @@ def _reference_glob(pattern: str, text: str) -> None:
 
 
 def policy(data: bytes) -> None:
-    """A file is a policy that judges, with the same digest each time and warnings with a place, or is refused with printable faults that say where."""
+    """A file is a policy that evaluates, with the same digest each time and warnings with a place, or is denied with printable faults that say where."""
     with tempfile.NamedTemporaryFile(suffix=".yaml", dir=_fast()) as file:
         file.write(data)
         file.flush()
@@ -273,7 +273,7 @@ def policy(data: bytes) -> None:
         assert warning.fault.where == file.name
         assert warning.fault.line
         assert _shown(warning.fault)
-    review = decode(MADE["answers"]()[0], doors.DOORS)
+    review = decode(MADE["answers"]()[0], resources.RESOURCES)
     admission.validate(review, found)
     admission.mutate(review, found)
 
@@ -286,7 +286,7 @@ def _fast() -> str | None:
 def patch(data: bytes) -> None:
     """What completes a review applies as RFC 6902 says, leaves the question as it was, and is complete at once."""
     try:
-        review = decode(data, doors.DOORS)
+        review = decode(data, resources.RESOURCES)
     except MalformedReview:
         return
     before = deepcopy(review.request)
@@ -298,7 +298,9 @@ def patch(data: bytes) -> None:
     theirs = jsonpatch.apply_patch(review.object, [operation(each) for each in operations])
     assert alike(patched_document(review.object, operations), theirs)
     assert review.request == before
-    again = decode(json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), doors.DOORS)
+    again = decode(
+        json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), resources.RESOURCES
+    )
     assert admission.mutate(again, completing()).patch == ()
 
 

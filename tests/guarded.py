@@ -13,7 +13,7 @@ from openshift.registry import Registries, Registry
 from openshift.server import Cluster, Rights
 from support import policy_of
 
-from webhook import admission, doors, review
+from webhook import admission, resources, review
 from webhook.model import Mode
 from webhook.policy import Policy
 
@@ -105,7 +105,8 @@ class Webhooks:
     def _read(self, asked: Review) -> Any:
         self.reviews += 1
         return review.of_document(
-            {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request_of(asked)}, doors.DOORS
+            {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request_of(asked)},
+            resources.RESOURCES,
         )
 
 

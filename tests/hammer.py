@@ -15,7 +15,7 @@ TRUSTED, OTHER = "quay.io/acme/app:1", "registry.example/app:1"
 
 
 class Hammer:
-    """Callers that post one numbered review after the other, every second one of an image that the policy refuses.
+    """Callers that post one numbered review after the other, every second one of an image that the policy denies.
 
     Attributes:
         answers: uids with their status and whether they were allowed (None where that is not said).

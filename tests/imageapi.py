@@ -73,21 +73,21 @@ class ImageApi:
         match = _OF.fullmatch(path)
         assert match, path
         namespace, plural, name, subresource = (unquote(each or "") for each in match.groups())
-        door = "/".join(filter(None, (plural, subresource)))
-        self.asked.append(f"{method} {door}")
-        if door in self.denied:
+        resource = "/".join(filter(None, (plural, subresource)))
+        self.asked.append(f"{method} {resource}")
+        if resource in self.denied:
             raise _denied(403, "Forbidden", plural, name, f'{plural}.{GROUP} is forbidden: User "alice" cannot')
         if method == "GET":
             return self._list(namespace)
         dry_run = query.get("dryRun") == ["All"]
-        if door == "imagestreams/status":
+        if resource == "imagestreams/status":
             return self._status(namespace, name, body, dry_run=dry_run)
         assert method == "POST", (method, path)
         creates: Mapping[str, Callable[..., dict[str, Any]]] = {
             "imagestreamtags": self._tag, "imagetags": self._tag, "imagestreams": self._stream,
             "imagestreamimports": self._import, "imagestreammappings": self._mapping,
         }  # fmt: skip
-        return creates[door](door, namespace, body, dry_run=dry_run)
+        return creates[resource](resource, namespace, body, dry_run=dry_run)
 
     def create(self, namespace: str, name: str, **metadata: Any) -> None:
         """Store an image stream without tags."""
@@ -115,15 +115,17 @@ class ImageApi:
         plain = {key: value for key, value in stream.items() if key not in ("kind", "apiVersion")}
         self.streams[metadata["namespace"], metadata["name"]] = {**plain, "metadata": metadata}
 
-    def _admit(self, door: str, namespace: str, given: Mapping[str, Any], old: Any = None, *, dry_run: bool) -> None:
+    def _admit(
+        self, resource: str, namespace: str, given: Mapping[str, Any], old: Any = None, *, dry_run: bool
+    ) -> None:
         operation = "UPDATE" if old else "CREATE"
         name, labels = given["metadata"]["name"], self.namespaces[namespace]
-        attributes = Attributes(door, namespace, labels, name, operation, given, old, dry_run)
+        attributes = Attributes(resource, namespace, labels, name, operation, given, old, dry_run)
         admit(tuple(self.configurations.values()), attributes)
 
-    def _tag(self, door: str, namespace: str, body: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    def _tag(self, resource: str, namespace: str, body: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
         """An ImageStreamTag or ImageTag: its own validation, the webhooks, then the validation of its stream."""
-        kind, at = ("ImageTag", "spec") if door == "imagetags" else ("ImageStreamTag", "tag")
+        kind, at = ("ImageTag", "spec") if resource == "imagetags" else ("ImageStreamTag", "tag")
         name, tag = body["metadata"]["name"], body.get(at)
         stream, _, word = name.partition(":")
         own, given = (tag or {}).get("annotations"), body["metadata"].get("annotations") or {}
@@ -135,7 +137,7 @@ class ImageApi:
             raise _invalid(
                 kind, name, "tag.annotations", 'Invalid value: "<map>": tag annotations must not be provided'
             )
-        self._admit(door, namespace, _created(body), dry_run=dry_run)
+        self._admit(resource, namespace, _created(body), dry_run=dry_run)
         if not _STREAM.fullmatch(stream):
             said = f'Invalid value: "{stream}": must match "{_STREAM.pattern}"'
             raise _invalid("ImageStream", stream, "metadata.name", said)
@@ -149,15 +151,15 @@ class ImageApi:
             self._store({**stored, "spec": {**stored["spec"], "tags": [*tags, kept]}})
         return body
 
-    def _stream(self, door: str, namespace: str, body: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    def _stream(self, resource: str, namespace: str, body: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
         """An ImageStream: validation, the webhooks, the store."""
         name = body["metadata"]["name"]
         if not _STREAM.fullmatch(name):
             said = f'Invalid value: "{name}": must match "{_STREAM.pattern}"'
             raise _invalid("ImageStream", name, "metadata.name", said)
-        self._admit(door, namespace, _created(body), dry_run=dry_run)
+        self._admit(resource, namespace, _created(body), dry_run=dry_run)
         if (namespace, name) in self.streams:
-            raise _denied(409, "AlreadyExists", door, name, f'{door}.{GROUP} "{name}" already exists')
+            raise _denied(409, "AlreadyExists", resource, name, f'{resource}.{GROUP} "{name}" already exists')
         if not dry_run:
             self._store(body)
         return body
@@ -179,7 +181,7 @@ class ImageApi:
             self._store(new)
         return new
 
-    def _import(self, door: str, namespace: str, body: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    def _import(self, resource: str, namespace: str, body: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
         """An ImageStreamImport, which a dry run does not spare."""
         name, spec, version = body["metadata"]["name"], body["spec"], body["metadata"].get("resourceVersion")
         kind, images = "ImageStreamImport", spec.get("images") or []
@@ -190,7 +192,7 @@ class ImageApi:
             raise _invalid(kind, name, "spec.images", "Invalid value: null: you must specify at least one image")
         if not _STREAM.fullmatch(name):
             raise _invalid(kind, name, "metadata.name", f'Invalid value: "{name}": must match "{_STREAM.pattern}"')
-        self._admit(door, namespace, _created(body), dry_run=dry_run)
+        self._admit(resource, namespace, _created(body), dry_run=dry_run)
         for index, image in enumerate(images):
             registry = image["from"]["name"].partition("/")[0]
             if self.allowed is not None and registry not in self.allowed:
@@ -198,7 +200,7 @@ class ImageApi:
                 raise _invalid(kind, name, f"spec.images[{index}].from.name", said, "FieldValueForbidden")
         stored = self.streams.get((namespace, name))
         if version and self.heeds_versions:
-            _meant(door, name, stored, version)
+            _meant(resource, name, stored, version)
         if spec["import"]:
             stream = stored or _empty(namespace, name)
             named = [{"name": each["to"]["name"], "from": each["from"]} for each in images if each.get("to")]
@@ -206,7 +208,7 @@ class ImageApi:
             self._store({**stream, "spec": {**stream["spec"], "tags": tags}})
         return body
 
-    def _mapping(self, door: str, namespace: str, body: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    def _mapping(self, resource: str, namespace: str, body: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
         """An ImageStreamMapping, which a dry run does not spare."""
         name, image, kind = body["metadata"]["name"], body["image"], "ImageStreamMapping"
         if not body.get("tag"):
@@ -216,9 +218,9 @@ class ImageApi:
         if image.get("dockerImageLayers") and image.get("dockerImageManifests"):
             said = "Invalid value: dockerImageLayers should not be set when dockerImageManifests is set"
             raise _invalid(kind, name, "image.dockerImageLayers", said)
-        self._admit(door, namespace, _created(body), dry_run=dry_run)
+        self._admit(resource, namespace, _created(body), dry_run=dry_run)
         if (namespace, name) not in self.streams:
-            raise _denied(404, "NotFound", door, name, f'{door}.{GROUP} "{name}" not found')
+            raise _denied(404, "NotFound", resource, name, f'{resource}.{GROUP} "{name}" not found')
         stream = self.streams[namespace, name]
         item = {"image": image["metadata"]["name"], "dockerImageReference": image["dockerImageReference"]}
         history = [*(stream["status"].get("tags") or ()), {"tag": body["tag"], "items": [item]}]
@@ -226,10 +228,10 @@ class ImageApi:
         return {"kind": "Status", "status": "Success"}
 
 
-def _meant(door: str, name: str, stored: Mapping[str, Any] | None, version: str) -> None:
+def _meant(resource: str, name: str, stored: Mapping[str, Any] | None, version: str) -> None:
     """Raise Denied unless the stream of an import has the version that the import gives."""
     if stored is None:
-        raise _denied(404, "NotFound", door, name, f'{door}.{GROUP} "{name}" not found')
+        raise _denied(404, "NotFound", resource, name, f'{resource}.{GROUP} "{name}" not found')
     if stored["metadata"]["resourceVersion"] != version:
         said = f'Operation cannot be fulfilled on imagestream.{GROUP} "{name}": the image stream was updated'
         raise _denied(409, "Conflict", "imagestream", name, said)

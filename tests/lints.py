@@ -76,10 +76,10 @@ ROWS: Final[dict[str, list[Row]]] = {
         Row("excluded-elsewhere", f"{{rules: [{{name: a, match: {{exclude: {{users: ['{IMPORTER}'], tags: [x]}}}}, pin: {{digest: true}}}}]}}", ("rules[0]",)),
         Row("exempt", f"{{exemptions: [{{name: e, users: ['{IMPORTER}']}}], rules: [{{name: a, pin: {{digest: true}}}}]}}"),
         Row("exempt-by-group", "{exemptions: [{name: e, groups: ['system:serviceaccounts:openshift-*']}], rules: [{name: a, pin: {digest: true}}]}"),
-        Row("exempt-there", "{exemptions: [{name: e, users: ['system:*'], match: {doors: [imagestreamimports], namespaces: ['prod-*']}}], rules: [{name: a, match: {namespaces: [prod-a]}, pin: {digest: true}}]}"),
+        Row("exempt-there", "{exemptions: [{name: e, users: ['system:*'], match: {resources: [imagestreamimports], namespaces: ['prod-*']}}], rules: [{name: a, match: {namespaces: [prod-a]}, pin: {digest: true}}]}"),
         Row("excluded", f"{{rules: [{{name: a, match: {{exclude: {{users: ['{IMPORTER}']}}}}, pin: {{digest: true}}}}]}}"),
         Row("other-users", "{rules: [{name: a, match: {users: [bob]}, pin: {digest: true}}, {name: b, match: {groups: [devs]}, pin: {digest: true}}]}"),
-        Row("other-resources", "{rules: [{name: a, match: {doors: [imagestreamtags]}, pin: {digest: true}}, {name: b, labels: {deny: [x]}}, {name: c, schema: {}}]}"),
+        Row("other-resources", "{rules: [{name: a, match: {resources: [imagestreamtags]}, pin: {digest: true}}, {name: b, labels: {deny: [x]}}, {name: c, schema: {}}]}"),
         Row("not-enforced", "{rules: [{name: a, mode: warn, pin: {digest: true}}]}"),
     ],
     "implicit-existing": [
@@ -169,7 +169,7 @@ ROWS: Final[dict[str, list[Row]]] = {
                 f"rules: [{{name: a, match: {rule}, importPolicy: {{scheduled: false}}}}]}}")
             for index, (default, rule) in enumerate([
                 ("{tags: ['v*']}", "{tags: [live]}"), ("{tags: ['v*']}", "{tags: ['w*']}"), ("{tags: ['*-a']}", "{tags: ['*-b']}"),
-                ("{tags: [a]}", "{tags: [b]}"), ("{doors: [imagestreams]}", "{doors: [imagestreamtags]}"),
+                ("{tags: [a]}", "{tags: [b]}"), ("{resources: [imagestreams]}", "{resources: [imagestreamtags]}"),
                 ("{exclude: {namespaces: ['prod-*']}}", "{namespaces: [prod-a]}"), ("{namespaces: [prod-a]}", "{exclude: {namespaces: ['prod-*']}}"),
             ])
         ),
@@ -187,16 +187,16 @@ ROWS: Final[dict[str, list[Row]]] = {
     "nothing-to-evaluate": [
         Row("signatures", "{rules: [{name: a, signatures: {}}]}", ("rules[0].signatures",)),
         Row(
-            "labels", "{rules: [{name: a, match: {exclude: {doors: [imagestreammappings]}}, labels: {deny: [x]}}]}",
+            "labels", "{rules: [{name: a, match: {exclude: {resources: [imagestreammappings]}}, labels: {deny: [x]}}]}",
             ("rules[0].match",),
         ),
         Row(
-            "streams", "{rules: [{name: a, match: {exclude: {doors: [imagestreams], tags: ['*']}}, tagLimit: {max: 3}}]}",
+            "streams", "{rules: [{name: a, match: {exclude: {resources: [imagestreams], tags: ['*']}}, tagLimit: {max: 3}}]}",
             ("rules[0].match",),
         ),
         Row(
-            "some", "{rules: [{name: a, match: {doors: [imagestreamimports, imagestreammappings]}, labels: {deny: [x]}}, "
-            "{name: b, match: {exclude: {doors: [imagestreammappings], tags: [x]}}, imageSize: {max: 1Gi}}]}",
+            "some", "{rules: [{name: a, match: {resources: [imagestreamimports, imagestreammappings]}, labels: {deny: [x]}}, "
+            "{name: b, match: {exclude: {resources: [imagestreammappings], tags: [x]}}, imageSize: {max: 1Gi}}]}",
         ),
     ],
 }  # fmt: skip

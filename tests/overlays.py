@@ -17,7 +17,7 @@ _OLDER: Final[Mapping[str, Mapping[str, str]]] = {
 }
 _ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 MATCH_CONDITIONS: Final = (1, 27)  # the first version that has them, as alpha; on from 1.28
-# Fields of a kind's spec that older servers refuse or drop, and the first version that has them switched on.
+# Fields of a kind's spec that older servers deny or drop, and the first version that has them switched on.
 _NEWER: Final[Mapping[str, tuple[str, tuple[int, int]]]] = {
     "PodDisruptionBudget": ("unhealthyPodEvictionPolicy", (1, 27)),
     "Job": ("ttlSecondsAfterFinished", (1, 21)),
@@ -40,7 +40,7 @@ def as_served(api: ApiServer, document: Document) -> Document:
 
 @contextmanager
 def applied(api: ApiServer, documents: Sequence[Document]) -> Iterator[Said]:
-    """Apply documents as `kubectl apply` does, until the end of the block: it refuses fields that a kind does not have.
+    """Apply documents as `kubectl apply` does, until the end of the block: it denies fields that a kind does not have.
 
     Kinds that no API server has by itself (ServiceMonitor, Certificate) get a CRD that takes everything. Namespaces
     stay: there is no controller that would empty them.

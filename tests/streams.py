@@ -30,7 +30,7 @@ finally:
 def streams(count: int, tags: int, *, each: int = 5, prefix: str = "team", **labels: str) -> Iterator[dict[str, Any]]:
     """Yield `count` image streams of `tags` tags, `each` a namespace, with these labels.
 
-    Of twenty tags one is insecure, which the shipped policy refuses, and one lacks its tag, which it warns of.
+    Of twenty tags one is insecure, which the shipped policy denies, and one lacks its tag, which it warns of.
     """
     for number in range(count):
         yield {

@@ -28,7 +28,7 @@ _BEYOND = {
 
 
 def test_bad_policies(tmp_path: Path) -> None:
-    """What the schema refuses the loader refuses; what only the loader refuses is of a class that no schema can express."""
+    """What the schema denies the loader denies; what only the loader denies is of a class that no schema can express."""
     good = [yaml.safe_load(shipped()), *(yaml.safe_load(path.read_text()) for path in sorted(_POLICIES.glob("*.yaml")))]
     validator, path = jsonschema.Draft202012Validator(schema()), tmp_path / "policy.yaml"
     bad, beyond = 0, dict.fromkeys(_BEYOND, 0)

@@ -83,7 +83,7 @@ def test_improper_questions(
 
 
 def test_the_largest_body_is_read(client: Make, body: bytes) -> None:
-    """A body of exactly the limit is judged."""
+    """A body of exactly the limit is evaluated."""
     padded = body + b" " * (LARGEST - len(body))
     assert _post(client(""), padded).status_code == 200
 
@@ -129,7 +129,7 @@ def test_warn(client: Make) -> None:
 
 
 def test_enforce(client: Make) -> None:
-    """Findings in `enforce` refuse with 422 Invalid: all of them in one message, and a cause for each."""
+    """Findings in `enforce` deny with 422 Invalid: all of them in one message, and a cause for each."""
     policy = (
         "spec: {rules: ["
         f"{{name: trusted, {_RULE}}}, {{name: secure, importPolicy: {{insecure: false}}}},"
@@ -173,14 +173,14 @@ def test_the_operation_decides_nothing(client: Make, operation: str, old: dict[s
     [("enforce", False, "enforce"), ("warn", True, "warn"), ("audit", True, "audit"), ("ignore", True, None)],
 )
 def test_existing(client: Make, existing: str, allowed: bool, said: str | None) -> None:
-    """What a change leaves as it was is judged in the mode `existing`."""
+    """What a change leaves as it was is evaluated in the mode `existing`."""
     response = _answer(client(_policy(existing=existing)), review_of(_BAD, old=_BAD, tag={"generation": 7}))
     assert response["allowed"] is allowed
     assert {"enforce", "warn", "audit"} & response["auditAnnotations"].keys() == ({said} if said else set())
 
 
 def test_what_a_change_makes_worse_is_not_existing(client: Make) -> None:
-    """A tag that points where it did, but is made insecure, is judged anew for that."""
+    """A tag that points where it did, but is made insecure, is evaluated anew for that."""
     policy = "spec: {rules: [{name: secure, existing: ignore, importPolicy: {insecure: false}}]}\n"
     document = review_of(_BAD, old=_BAD, tag={"importPolicy": {"insecure": True}})
     assert _answer(client(policy), document)["allowed"] is False
@@ -189,7 +189,7 @@ def test_what_a_change_makes_worse_is_not_existing(client: Make) -> None:
 
 
 def test_a_schema_fault_that_a_change_brings_is_not_existing(client: Make) -> None:
-    """The schema judges what is new in an old tag in `enforce`."""
+    """The schema evaluates what is new in an old tag in `enforce`."""
     document = review_of(_BAD, old=_BAD, tag={"importPolicy": {"importMode": "All"}})
     assert _answer(client(_policy(existing="ignore")), document)["allowed"] is False
 
@@ -288,14 +288,14 @@ def test_a_cluster_completes_first_and_then_judges() -> None:
 
 
 def test_an_exemption_of_others_helps_nobody(client: Make) -> None:
-    """Who is in no exempt group is judged, whatever the annotation says."""
+    """Who is in no exempt group is evaluated, whatever the annotation says."""
     document = _by_sre("please")
     document["request"]["userInfo"] = {"username": "mallory", "groups": ["sre-friends"]}
     assert _answer(client(_policy(more=_BREAK_GLASS)), document)["allowed"] is False
 
 
 def test_mutate(client: Make) -> None:
-    """A default that applies is a JSONPatch, and never a refusal, whatever the rules would say."""
+    """A default that applies is a JSONPatch, and never a denial, whatever the rules would say."""
     policy = _policy(more="defaults: [{name: m, set: {importPolicy: {importMode: PreserveOriginal}}}],")
     response = _answer(client(policy), review_of(_BAD), "/mutate")
     assert response["allowed"] is True
@@ -321,7 +321,7 @@ def test_a_lost_record_is_a_fault_of_ours(client: Make, caplog: pytest.LogCaptur
     """No answer leaves without its record, and the log says why, with the uid."""
     answer = _post(client(_policy(), journal=_Broken()), review_of(_BAD))
     assert answer.status_code == 500
-    assert answer.json["message"] == "the webhook failed to judge the review; its log says why"
+    assert answer.json["message"] == "the webhook failed to evaluate the review; its log says why"
     (entry,) = caplog.records
     assert entry.__dict__["uid"] == "11111111-2222-3333-4444-555555555555"
     assert entry.exc_info is not None
@@ -388,7 +388,7 @@ _VALUES: st.SearchStrategy[Any] = st.sampled_from(
 @settings(max_examples=300)
 @given(st.data(), st.sampled_from(_RECORDED), st.sampled_from(["/validate", "/mutate"]))
 def test_any_value_anywhere_is_answered(data: st.DataObject, path: Path, endpoint: str) -> None:
-    """A recorded review with any value at any place is judged or is no review: it is never a fault of ours."""
+    """A recorded review with any value at any place is evaluated or is no review: it is never a fault of ours."""
     policy = load(Path(__file__).parent / "policies" / "strict.yaml")
     document = json.loads(path.read_text())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -413,7 +413,7 @@ def test_options_says_what_is_taken(client: Make) -> None:
 
 
 def test_no_cookie_is_set_or_read(client: Make) -> None:
-    """There is no session: a cookie is passed over, and none comes back."""
+    """There is no session: a cookie is skipped, and none comes back."""
     made = client("")
     made.set_cookie("session", "x")
     answer = _post(made, review_of({"kind": "DockerImage", "name": "quay.io/a:1"}))

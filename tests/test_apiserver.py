@@ -2,15 +2,15 @@
 
 from apiserver import ApiServer, path_of
 
-from webhook import doors
+from webhook import resources
 
 
-def test_every_door_is_served(api: ApiServer) -> None:
+def test_every_resource_is_served(api: ApiServer) -> None:
     """Each resource that the webhook knows can be listed and created, and a subresource replaced."""
     listed = api.request("GET", "/apis/image.openshift.io/v1").document["resources"]
     served = {each["name"]: each["verbs"] for each in listed}
-    for door in doors.DOORS:
-        assert ("update" if "/" in door else "create") in served[door]
+    for resource in resources.RESOURCES:
+        assert ("update" if "/" in resource else "create") in served[resource]
 
 
 def test_users(api: ApiServer) -> None:

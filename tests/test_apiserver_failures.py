@@ -82,7 +82,7 @@ def table(api: ApiServer, failing: Faulty) -> Iterator[None]:
     ("kind", "fault", "said"), _TABLE, ids=[f"{kind[:-20].lower()}-{fault}" for kind, fault, _ in _TABLE]
 )
 def test_failure_policy(api: ApiServer, kind: str, fault: str, said: str, policy: str) -> None:
-    """A webhook that cannot answer refuses where its failurePolicy is Fail, and lets through where it is Ignore."""
+    """A webhook that cannot answer denies where its failurePolicy is Fail, and lets through where it is Ignore."""
     namespace = api.namespace(**{_label(kind): f"{fault}-{policy}".lower()})
     if policy == "Ignore":
         assert api.create(namespace, _STREAM)["spec"] == _STREAM["spec"]
@@ -118,7 +118,7 @@ def test_both_down(api: ApiServer, failing: Faulty) -> None:
 
 
 def test_the_mutating_one_fails_open(api: ApiServer, failing: Faulty, tmp_path: Path) -> None:
-    """Where only the mutating webhook is down, nothing is completed, and the validating one still judges what is stored."""
+    """Where only the mutating webhook is down, nothing is completed, and the validating one still evaluates what is stored."""
     with serving(tmp_path) as server:
         validating = calling(shipped()[VALIDATING], f"https://localhost:{server.port}", server.ca)
         with installed(api, validating, calling(shipped()[MUTATING], failing.down, failing.ca)):

@@ -13,7 +13,7 @@ from installed import MUTATING, VALIDATING, Document, shipped
 from overlays import MATCH_CONDITIONS, applied
 from support import REVIEWS
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.policy import Policy
 from webhook.review import decode
 
@@ -69,7 +69,7 @@ def test_the_configuration_is_taken(api: ApiServer, kind: str) -> None:
     ids=["cut-off", "half", "unknown", "unknown-beside-bound"],
 )
 def test_a_bad_condition_is_noticed(expression: str, said: str) -> None:
-    """What the API server would refuse is refused here."""
+    """What the API server would deny is denied here."""
     with pytest.raises(ValueError, match=said):
         _compiled(expression)
 
@@ -93,7 +93,7 @@ def test_a_condition_spares_no_tag(path: Path, strict: Policy) -> None:
     spared = [
         each["name"] for each in _conditions(kind) if _compiled(each["expression"]).execute(variables) is not True
     ]
-    decision = decide(decode(path.read_bytes(), doors.DOORS), strict)
+    decision = decide(decode(path.read_bytes(), resources.RESOURCES), strict)
     assert not spared or not (decision.findings or decision.patch or decision.tags)
 
 

@@ -96,7 +96,7 @@ def _created(api: ApiServer, namespace: str) -> int:
 def test_who_waits_for_us(
     api: ApiServer, in_force: str, name: str, labels: dict[str, str], stopped_by: set[str]
 ) -> None:
-    """While nobody answers, whom we judge is stopped, with fail-open nobody; neither we ourselves nor the platform ever."""
+    """While nobody answers, whom we evaluate is stopped, with fail-open nobody; neither we ourselves nor the platform ever."""
     namespace = api.namespace(name, **labels)
     assert _created(api, namespace) == (500 if in_force in stopped_by else 201)
 

@@ -10,7 +10,7 @@ from serving import until
 from support import REVIEWS, docker, stream_of, tag_of
 from vap import Evaluator
 
-from webhook import doors
+from webhook import resources
 from webhook.policy import load
 from webhook.policy.vap import export
 from webhook.review import decode
@@ -40,7 +40,7 @@ def enforced(api: ApiServer) -> Iterator[tuple[str, Evaluator]]:
 
 
 def _created(api: ApiServer, namespace: str, document: dict[str, Any], user: str) -> tuple[bool, str]:
-    """Return whether the creation of `document` is refused, and what is said of it."""
+    """Return whether the creation of `document` is denied, and what is said of it."""
     metadata = {**document["metadata"], "namespace": namespace}
     stripped = {key: metadata[key] for key in ("name", "generateName", "namespace", "annotations") if metadata.get(key)}
     done = api.kubectl(
@@ -65,13 +65,13 @@ def test_the_types_are_right(api: ApiServer, enforced: tuple[str, Evaluator]) ->
 
 
 def test_recorded_creations(api: ApiServer, enforced: tuple[str, Evaluator]) -> None:
-    """What was recorded as created is refused, warned of or let through as the evaluator of the other tests says."""
+    """What was recorded as created is denied, warned of or let through as the evaluator of the other tests says."""
     namespace, evaluator = enforced
     judged = 0
     for path in sorted(REVIEWS.glob("*-validate.json")):
-        review = decode(path.read_bytes(), doors.DOORS)
+        review = decode(path.read_bytes(), resources.RESOURCES)
         name = review.name or ""
-        if review.operation != "CREATE" or "/" in review.door or (":" in name and not api.any_name):
+        if review.operation != "CREATE" or "/" in review.resource or (":" in name and not api.any_name):
             continue
         request = {**review.request, "namespace": namespace}
         actions = {action for found in evaluator.decide(request).values() for action in found}

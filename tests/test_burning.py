@@ -44,7 +44,7 @@ def _burning(number: int, **more: Any) -> bytes:
 
 @pytest.mark.parametrize("name", _EXPRESSIONS)
 def test_an_expression_under_load(tmp_path: Path, name: str, measured: Measured) -> None:
-    """Each such review is refused, and every other is answered; an expression nested deeper is refused with its policy."""
+    """Each such review is denied, and every other is answered; an expression nested deeper is denied with its policy."""
     records, policy = tmp_path / "records.jsonl", tmp_path / "policy.yaml"
     _policy(policy, {"name": "cel", "expression": _validations(_EXPRESSIONS[name])})
     # All of them wait for each other: nobody is to be shed on a machine that is slower still.
@@ -58,7 +58,7 @@ def test_an_expression_under_load(tmp_path: Path, name: str, measured: Measured)
             load.more(f"beside burning review {number}", count=1)
         deep = "object['many'].all(x, object['many'].all(y, object['many'].all(z, x != y)))"
         _policy(policy, {"name": "cel", "expression": _validations(deep)})
-        until(lambda: server.logged("the new policy is refused"), "the nested expression to be refused")
+        until(lambda: server.logged("the new policy is rejected"), "the nested expression to be denied")
         load.more("under the last good policy", count=50)
     assert (load.lost, set(load.statuses)) == ([], {200})
     measured(**load.counted)

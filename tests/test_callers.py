@@ -44,7 +44,7 @@ def _head(length: int) -> bytes:
 
 
 def _slow() -> bytes:
-    """Return a request whose review takes a good part of a second to judge."""
+    """Return a request whose review takes a good part of a second to evaluate."""
     document = json.loads(_BODY)
     annotations = {f"k{number}": "v" * 20 for number in range(60_000)}
     document["request"]["object"].setdefault("metadata", {})["annotations"] = annotations
@@ -52,9 +52,13 @@ def _slow() -> bytes:
     return _head(len(body)) + body
 
 
-def _descriptors(server: Server) -> int:
+def _sockets(server: Server) -> int:
     (worker,) = server.workers()
-    return len(list(Path(f"/proc/{worker}/fd").iterdir()))
+    found = 0
+    for each in Path(f"/proc/{worker}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            found += str(each.readlink()).startswith("socket:")
+    return found
 
 
 def _busy(server: Server, stack: contextlib.ExitStack, count: int = 4) -> None:
@@ -68,7 +72,7 @@ def _busy(server: Server, stack: contextlib.ExitStack, count: int = 4) -> None:
 
 
 def test_chunks_of_two_bytes(server: Server) -> None:
-    """A body in tiny chunks, each of which costs memory and time, is refused."""
+    """A body in tiny chunks, each of which costs memory and time, is denied."""
     with _tls(server) as connection:
         connection.sendall(
             b"POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -79,7 +83,7 @@ def test_chunks_of_two_bytes(server: Server) -> None:
 
 
 def test_the_largest_body_in_small_pieces(server: Server) -> None:
-    """The largest body is judged when it comes in segments of a network, and in chunks of a kilobyte."""
+    """The largest body is evaluated when it comes in segments of a network, and in chunks of a kilobyte."""
     padded = _BODY + b" " * (LARGEST - len(_BODY))
     with _tls(server) as connection:
         connection.sendall(_head(LARGEST))
@@ -109,7 +113,7 @@ def test_all_of_a_body_that_is_too_large(server: Server, size: int, chunked: boo
 def test_answers_that_nobody_reads(server: Server, port: Any) -> None:
     """Who asks on and on and reads no answer is closed."""
     request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500
-    before = _descriptors(server)
+    before = _sockets(server)
     with port(server) as connection:
         connection.settimeout(0.2)
 
@@ -123,13 +127,13 @@ def test_answers_that_nobody_reads(server: Server, port: Any) -> None:
             return False
 
         until(closed, "the connection to be closed", 60)
-    until(lambda: _descriptors(server) <= before, "its descriptor to be free")
+    until(lambda: _sockets(server) <= before, "its descriptor to be free")
 
 
 def test_an_end_while_the_queue_is_full(server: Server) -> None:
     """Who sends more than it may, and ends while its request waits, leaves no connection behind."""
     assert server.post(_BODY)[0] == 200
-    before = _descriptors(server)
+    before = _sockets(server)
     with contextlib.ExitStack() as stack:
         _busy(server, stack)
         for _ in range(10):
@@ -140,7 +144,7 @@ def test_an_end_while_the_queue_is_full(server: Server) -> None:
             with contextlib.suppress(OSError):
                 connection.sendall(b"x" * 400_000)
             socket.socket.shutdown(connection, socket.SHUT_WR)
-    until(lambda: _descriptors(server) <= before, "every connection to be closed", 60)
+    until(lambda: _sockets(server) <= before, "every connection to be closed", 60)
     assert server.post(_BODY)[0] == 200
 
 
@@ -155,7 +159,7 @@ def test_a_thousand_half_requests(server: Server) -> None:
 
 
 def test_bodies_that_are_only_announced(server: Server) -> None:
-    """What is announced and does not come takes no place: others are judged, large ones too."""
+    """What is announced and does not come takes no place: others are evaluated, large ones too."""
     padded = _BODY + b" " * (2**20)
     with contextlib.ExitStack() as stack:
         for length in (*[LARGEST] * 4, *[2**20] * 4):

@@ -77,26 +77,26 @@ def tag(tmp_path: Path) -> Path:
 
 
 def test_allows(tag: Path) -> None:
-    """A manifest as users write it is judged with what the API server fills in, and says what would be completed."""
+    """A manifest as users write it is evaluated with what the API server fills in, and says what would be completed."""
     done = _run(tag)
     assert done.output.splitlines() == [
         f"{tag}:1: prod/app:live: allowed",
         f'  audit: {tag}:5:29: tag.from.name: "quay.io/acme/app:1" has no digest; expected name@digest (rule images-by-digest)',
         '  sets /tag/importPolicy/importMode to "PreserveOriginal"',
-        "1 judged: 1 allowed, 0 refused; findings: 0 enforce, 0 warn, 1 audit",
+        "1 evaluated: 1 allowed, 0 denied; findings: 0 enforce, 0 warn, 1 audit",
     ]
     assert done.exit_code == 0
 
 
 def test_refuses(tmp_path: Path) -> None:
-    """One document of several that would be refused ends with 1; the others are judged, and a sentence names the line."""
+    """One document of several that would be denied ends with 1; the others are evaluated, and a sentence names the line."""
     path = tmp_path / "tags.yaml"
     path.write_text(f"{_MANIFEST}---\n{_INSECURE}---\n{_OTHER}---\n{_MANIFEST}")
     done = _run(path)
     lines = [line.removeprefix(f"{path}:") for line in done.output.splitlines() if not line.startswith(" ")]
     assert lines == [
-        "1: prod/app:live: allowed", "7: prod/app:live: refused", "18: prod/app:live: allowed",
-        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 0 warn, 3 audit; passed over: 1 (Service of v1: 1)",
+        "1: prod/app:live: allowed", "7: prod/app:live: denied", "18: prod/app:live: allowed",
+        "3 evaluated: 2 allowed, 1 denied; findings: 1 enforce, 0 warn, 3 audit; skipped: 1 (Service of v1: 1)",
     ]  # fmt: skip
     assert (
         f"  enforce: {path}:12:18: tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
@@ -107,7 +107,7 @@ def test_refuses(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["json", "lines", "yaml", "stdin"])
 def test_reviews(tmp_path: Path, form: str) -> None:
-    """AdmissionReviews are judged as they were recorded; the line is that of the field in the review."""
+    """AdmissionReviews are evaluated as they were recorded; the line is that of the field in the review."""
     document = review_of(docker("nginx:1"), tag={"importPolicy": {"insecure": True}})
     path = tmp_path / "review"
     text = json.dumps(document, indent=1 if form in ("lines", "yaml") else None)
@@ -142,7 +142,7 @@ _METADATA = {"name": "app", "namespace": "app"}
 )
 @pytest.mark.parametrize("form", ["alone", "list", "typed-list"])
 def test_every_kind(tmp_path: Path, kind: str, fields: dict[str, Any], field: str, form: str) -> None:
-    """A manifest of every kind is judged, in Lists and typed lists too, and each finding has the line of its field."""
+    """A manifest of every kind is evaluated, in Lists and typed lists too, and each finding has the line of its field."""
     manifest = {"apiVersion": "image.openshift.io/v1", "kind": kind, **fields}
     document: dict[str, Any] = manifest
     if form == "list":
@@ -177,7 +177,7 @@ def test_what_the_cluster_prints(tmp_path: Path) -> None:
 
 
 def test_what_kustomize_prints(tmp_path: Path) -> None:
-    """The output of kustomize is judged as it comes: our objects in the namespace that it sets, the others passed over."""
+    """The output of kustomize is evaluated as it comes: our objects in the namespace that it sets, the others skipped."""
     (tmp_path / "stream.yaml").write_text(_STREAM)
     (tmp_path / "service.yaml").write_text(_OTHER)
     (tmp_path / "kustomization.yaml").write_text(
@@ -193,7 +193,7 @@ def test_what_kustomize_prints(tmp_path: Path) -> None:
 
 
 def test_updates(tmp_path: Path) -> None:
-    """What stands in --old is replaced: what a change leaves as it was is ignored, what it adds is judged."""
+    """What stands in --old is replaced: what a change leaves as it was is ignored, what it adds is evaluated."""
     old, new = tmp_path / "old", tmp_path / "new.yaml"
     old.mkdir()
     (old / "streams.yaml").write_text(f"{_OTHER}---\n{_STREAM}")
@@ -238,8 +238,8 @@ def test_directories(tmp_path: Path) -> None:
     assert [line for line in done.output.splitlines() if not line.startswith(" ")] == [
         f"{tmp_path}/a.yaml:1: prod/app:live: allowed",
         f"{tmp_path}/c.json:1: app/app:live: allowed",
-        f"{tmp_path}/b/deep/tag.yml:1: prod/app:live: refused",
-        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 0 warn, 3 audit; passed over: 3 (no Kubernetes object: 2; it holds no object: 1)",
+        f"{tmp_path}/b/deep/tag.yml:1: prod/app:live: denied",
+        "3 evaluated: 2 allowed, 1 denied; findings: 1 enforce, 0 warn, 3 audit; skipped: 3 (no Kubernetes object: 2; it holds no object: 1)",
     ]
     assert done.exit_code == 1
 
@@ -259,7 +259,7 @@ def test_a_file_with_nothing_for_us(tmp_path: Path, text: str, said: str) -> Non
     """It is no fault, and it is said."""
     (tmp_path / "x.yaml").write_text(text)
     done = _run(tmp_path / "x.yaml")
-    assert (done.exit_code, done.stderr) == (0, f"{tmp_path}/x.yaml: nothing to judge: {said}\n")
+    assert (done.exit_code, done.stderr) == (0, f"{tmp_path}/x.yaml: nothing to evaluate: {said}\n")
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_unusable_before(tmp_path: Path, tag: Path, text: str, sentence: str) ->
 
 
 def test_goes_on_after_what_cannot_be_read(tmp_path: Path, tag: Path) -> None:
-    """One unusable file or directory does not keep the others from being judged."""
+    """One unusable file or directory does not keep the others from being evaluated."""
     (tmp_path / "empty").mkdir()
     done = _run(tmp_path / "missing", tmp_path / "empty", tag)
     assert done.exit_code == 2
@@ -332,7 +332,7 @@ def test_goes_on_after_what_cannot_be_read(tmp_path: Path, tag: Path) -> None:
 
 
 def test_with_a_bad_policy(tmp_path: Path) -> None:
-    """A policy that cannot be used ends with 2 before anything is judged."""
+    """A policy that cannot be used ends with 2 before anything is evaluated."""
     (tmp_path / "policy.yaml").write_text("a: 1")
     done = _run("-", "--policy", tmp_path / "policy.yaml", given=_MANIFEST)
     assert (done.exit_code, done.stdout) == (2, "")
@@ -340,7 +340,7 @@ def test_with_a_bad_policy(tmp_path: Path) -> None:
 
 
 def test_plays_a_user(tmp_path: Path, tag: Path) -> None:
-    """A manifest is judged as if `--user` sent it, a member of `--group`; policies add up."""
+    """A manifest is evaluated as if `--user` sent it, a member of `--group`; policies add up."""
     first = _policy(
         tmp_path / "first.yaml", "spec: {exemptions: [{name: x, groups: [sre]}, {name: y, users: [bob]}]}\n"
     )
@@ -359,12 +359,12 @@ def test_fail_on_warn(tmp_path: Path) -> None:
 
 
 def test_a_job_that_only_reports(tmp_path: Path) -> None:
-    """With --exit-zero what is refused is reported and no failure; what cannot be used is one all the same."""
+    """With --exit-zero what is denied is reported and no failure; what cannot be used is one all the same."""
     path = tmp_path / "tag.yaml"
     path.write_text(_INSECURE)
     assert _run(path).exit_code == 1
     done = _run(path, "--exit-zero")
-    assert (done.exit_code, "1 refused" in done.stdout) == (0, True)
+    assert (done.exit_code, "1 denied" in done.stdout) == (0, True)
     assert _run(tmp_path / "nothing.yaml", "--exit-zero").exit_code == 2
 
 

@@ -150,7 +150,7 @@ def test_wrappers(tmp_path: Path, version: str, kind: str, above: str, by: int) 
     said = f"{kind} of {version}: contains image streams that were not evaluated"
     assert done.exit_code == 0
     assert f"warning: {said}" in done.stderr
-    assert f"passed over: 1 ({said}: 1)" in done.stdout
+    assert f"skipped: 1 ({said}: 1)" in done.stdout
     strict = _run(path, "--strict")
     assert (strict.exit_code, said in strict.stderr) == (2, True)
 
@@ -199,7 +199,7 @@ def test_exclude(tmp_path: Path, globs: list[str], left: list[str]) -> None:
     report = _report(tmp_path, *(each for glob in globs for each in ("--exclude", glob)))
     judged = [each for each in report["outcomes"] if each["verdict"] != "skip"]
     assert [Path(each["file"]).relative_to(tmp_path).as_posix() for each in judged] == left
-    assert report["summary"]["unjudged"].get("excluded by --exclude", 0) > 0 or len(left) == 3
+    assert report["summary"]["notEvaluated"].get("excluded by --exclude", 0) > 0 or len(left) == 3
 
 
 def test_exclude_a_file_that_is_named(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_helm_templates(tmp_path: Path, text: str) -> None:
     assert done.exit_code == 1
     assert f"{tmp_path}/a.yaml:" in done.stderr
     assert "helm template CHART | istag-webhook check -" in done.stderr
-    assert "1 judged: 0 allowed, 1 refused" in done.stdout
+    assert "1 evaluated: 0 allowed, 1 denied" in done.stdout
     assert _run(tmp_path, "--strict").exit_code == 2
 
 
@@ -286,7 +286,7 @@ def test_faults_in_json(tmp_path: Path, wrong: str, place: str) -> None:
     done = _run(path)
     assert done.exit_code == 2
     assert done.stderr.startswith(f"{path}:{place}")
-    assert ": refused" in done.stdout
+    assert ": denied" in done.stdout
 
 
 def test_fail_on_empty(tmp_path: Path) -> None:

@@ -56,15 +56,15 @@ def test_policy_schema() -> None:
 
 
 def test_policy_explain() -> None:
-    """A kind says what it means, takes and judges; without one, all do."""
+    """A kind says what it means, takes and evaluates; without one, all do."""
     done = _run("policy", "explain", "labels")
     assert done.output.splitlines() == [
         "labels",
-        "  Which labels an image must have, and which it may not have; a manifest list has none, and so is refused.",
+        "  Which labels an image must have, and which it may not have; a manifest list has none, and so is denied.",
         "  require: a map of names to globs of their values, with one at least - labels that must be there, "
         "and what they must match",
         "  deny: a list with at least one glob - labels that may not be there",
-        "  judges: imagestreammappings",
+        "  evaluates: imagestreammappings",
     ]
     assert len(_run("policy", "explain").output.split("\n\n")) == 18
     assert _run("policy", "explain", "--shipped").output.startswith("# The policy that comes with istag-webhook")

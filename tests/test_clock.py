@@ -52,7 +52,7 @@ def test_a_clock_that_jumps_under_load(tmp_path: Path, clock: Clock, measured: M
     assert (load.lost, set(load.statuses)) == ([], {200})
     measured(**load.counted)
     load.hold(line for line in records.read_bytes().splitlines() if json.loads(line)["uid"].startswith(("t", "o")))
-    assert [line for line in server.logs if "refused" in line["message"] or "exception" in line] == []
+    assert [line for line in server.logs if "denied" in line["message"] or "exception" in line] == []
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=6), timedelta(hours=-6)], ids=["ahead", "back"])
@@ -76,7 +76,7 @@ def test_a_certificate_and_a_clock_that_was_wrong(tmp_path: Path, clock: Clock) 
     with serving(tmp_path, **clock.environment) as server:
 
         def refusals() -> int:
-            return sum("the new certificate is refused" in line["message"] for line in tuple(server.logs))
+            return sum("the new certificate is rejected" in line["message"] for line in tuple(server.logs))
 
         def loaded() -> int:
             return sum("certificate loaded" in line["message"] for line in tuple(server.logs))
@@ -84,7 +84,7 @@ def test_a_certificate_and_a_clock_that_was_wrong(tmp_path: Path, clock: Clock) 
         for round_, jump in enumerate((timedelta(days=-30), timedelta(days=36_500)), 1):
             clock.jump(jump)
             issue(tmp_path / "certs", ["localhost"], force=True)
-            _reaches(refusals, 2 * round_, "both workers to refuse the new certificate")
+            _reaches(refusals, 2 * round_, "both workers to deny the new certificate")
             assert server.get("/readyz")[0] == 200
             clock.jump(timedelta())
             _reaches(loaded, 2 * round_, "both workers to take up the new certificate")

@@ -130,7 +130,7 @@ def test_completes(sets: str, review: dict[str, Any], patch: list[Any]) -> None:
 
 
 def test_annotations_that_the_object_has_are_written_to_the_tag_too() -> None:
-    """A tag that is created must have all annotations of the object, or the API server refuses it."""
+    """A tag that is created must have all annotations of the object, or the API server rejects it."""
     document = review_of(_APP)
     document["request"]["object"]["metadata"]["annotations"] = {"a/b": "c"}
     assert _patch(document, _policy(_OWNER)) == [

@@ -13,7 +13,7 @@ from apiserver import ApiServer
 from click.testing import CliRunner, Result
 from support import HEAD, REVIEWS, docker, istag_of, review_of, stream_of, tag_of
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.audit.record import Context, record, tags
 from webhook.cli import main
 from webhook.policy import Policy, load
@@ -129,14 +129,14 @@ def test_changes(policies: tuple[Path, Path], tmp_path: Path) -> None:
     done = _run(one, two, "--against", reviews)
     assert done.exit_code == 1
     told = done.stdout.splitlines()
-    assert told[told.index(f"{reviews}:1: app/app:live: allowed -> refused") :] == [
-        f"{reviews}:1: app/app:live: allowed -> refused",
+    assert told[told.index(f"{reviews}:1: app/app:live: allowed -> denied") :] == [
+        f"{reviews}:1: app/app:live: allowed -> denied",
         '  - warn: tag.from.name: "registry.redhat.io/a:1" has no digest; expected name@digest (rule pinned)',
         '  + enforce: tag.from.name: "registry.redhat.io/a" is not an allowed repository; allowed: quay.io (rule trusted)',
         f"{reviews}:2: app/app:live: allowed",
         '  - warn: tag.from.name: "quay.io/a:x" has no digest; expected name@digest (rule pinned)',
         '  + warn: tag.from.name: "quay.io/a:x" has the tag "x"; denied: x (rule pinned)',
-        "3 judged: 1 refused, 1 findings",
+        "3 evaluated: 1 denied, 1 findings",
         "  + pinned (warn): 1",
         "  - pinned (warn): 2",
         "  + trusted (enforce): 1",
@@ -154,7 +154,7 @@ def test_what_the_defaults_set(policies: tuple[Path, Path], tmp_path: Path) -> N
         f"{tmp_path}/tag.json:1: app/app:live: allowed",
         '  - sets /tag/importPolicy/importMode to "PreserveOriginal"',
         "  + sets /tag/importPolicy/insecure to true",
-        "1 judged: 1 patch",
+        "1 evaluated: 1 patch",
         "  in app: 1",
     ]
 
@@ -164,7 +164,7 @@ def test_another_text_that_comes_to_the_same(policies: tuple[Path, Path]) -> Non
     one, two = policies
     two.write_text(two.read_text().replace("name: trusted,", "name: trusted, description: x,"))
     done = _run(one, two, "--against", REVIEWS)
-    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "144 judged: all come to the same")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "144 evaluated: all come to the same")
     assert _run(one, two).exit_code == 1
 
 
@@ -178,10 +178,10 @@ def test_json(policies: tuple[Path, Path]) -> None:
     assert {each["change"] for each in found["entries"]} == {"added", "removed"}
     assert len(found["outcomes"]) == sum(found["summary"]["changes"].values())
     assert {each["change"] for each in found["outcomes"]} == set(found["summary"]["changes"])
-    newly = [each for each in found["outcomes"] if each["change"] == "refused"]
+    newly = [each for each in found["outcomes"] if each["change"] == "denied"]
     assert newly
     assert {(each["before"]["verdict"], each["after"]["verdict"]) for each in newly} == {("allow", "deny")}
-    assert found["summary"]["judged"] == 144
+    assert found["summary"]["evaluated"] == 144
     assert json.loads(_run("shipped", one, "--format", "json").stdout)["outcomes"] == []
 
 
@@ -189,7 +189,7 @@ def test_nothing_to_judge(tmp_path: Path) -> None:
     """What holds no change of a tag ends with 2, and says so: nobody takes it for the same."""
     (tmp_path / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\n")
     done = _run("shipped", "shipped", "--against", tmp_path)
-    assert (done.exit_code, done.stderr) == (2, f"nothing to judge in {tmp_path}\n")
+    assert (done.exit_code, done.stderr) == (2, f"nothing to evaluate in {tmp_path}\n")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def _records(policy: Policy) -> list[bytes]:
     context, now = Context("validate", "0", "request"), datetime.now(UTC)
     made = []
     for path in sorted(REVIEWS.glob("*-validate.json")):
-        review = decode(path.read_bytes(), doors.DOORS)
+        review = decode(path.read_bytes(), resources.RESOURCES)
         decision = admission.validate(review, policy)
         made.append(record(review, decision, tags(decision), policy, context, time=now, seconds=0))
     return made
@@ -224,7 +224,7 @@ def _records(policy: Policy) -> list[bytes]:
 
 @pytest.mark.parametrize("form", ["file", "gzip", "directory", "stdin"])
 def test_records(tmp_path: Path, form: str) -> None:
-    """Recorded requests are judged by both policies; what does not hold a request is counted and said."""
+    """Recorded requests are evaluated by both policies; what does not hold a request is counted and said."""
     other = Path(__file__).parent / "policies" / "wide.yaml"  # which reads nothing that a record leaves out
     lines = _records(load())
     bare = json.loads(lines[0])
@@ -237,12 +237,12 @@ def test_records(tmp_path: Path, form: str) -> None:
     done = _started("shipped", other, "--against", against, "--format", "json", given=text if form == "stdin" else b"")
     found = json.loads(done.stdout)
     assert done.stderr.decode().splitlines() == [
-        "not judged: 1 records of level metadata", "not judged: 1 other lines",
+        "not evaluated: 1 records of level metadata", "not evaluated: 1 other lines",
     ]  # fmt: skip
-    assert (done.returncode, found["summary"]["judged"]) == (1, len(lines))
+    assert (done.returncode, found["summary"]["evaluated"]) == (1, len(lines))
     files = [f"--against={each}" for each in sorted(REVIEWS.glob("*-validate.json"))]
     reviews = json.loads(_run("shipped", other, "--format", "json", *files).stdout)
-    assert found["summary"]["changes"]["refused"] == reviews["summary"]["changes"]["refused"]
+    assert found["summary"]["changes"]["denied"] == reviews["summary"]["changes"]["denied"]
     where = {(each["after"]["file"], each["after"]["line"]) for each in found["outcomes"]}
     assert len(where) == len(found["outcomes"])
     assert {file for file, _ in where} == {"-" if form == "stdin" else str(path)}
@@ -265,7 +265,7 @@ def test_nothing_on_standard_input() -> None:
 
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_a_cluster(scannable: ApiServer, policies: tuple[Path, Path], form: str) -> None:
-    """Every tag of a live cluster is judged as it stands by both policies, and the defaults of both are compared."""
+    """Every tag of a live cluster is evaluated as it stands by both policies, and the defaults of both are compared."""
     one, two = policies
     two.write_text(
         two.read_text()
@@ -280,9 +280,9 @@ def test_a_cluster(scannable: ApiServer, policies: tuple[Path, Path], form: str)
     if form == "json":
         found = {each["after"]["tags"][0]["tag"]: each["change"] for each in json.loads(done.stdout)["outcomes"]
                  if each["after"]["namespace"] == namespace and each["after"]["tags"]}  # fmt: skip
-        assert found == {f"{namespace}/app:registry.redhat.io": "refused"}
+        assert found == {f"{namespace}/app:registry.redhat.io": "denied"}
     else:
-        assert f"\n{namespace}/app:registry.redhat.io: allowed -> refused\n" in done.stdout
+        assert f"\n{namespace}/app:registry.redhat.io: allowed -> denied\n" in done.stdout
         assert f"\n{namespace}/app: allowed\n  - sets /spec/tags/0/importPolicy/scheduled to true\n" in done.stdout
 
 

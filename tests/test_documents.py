@@ -202,7 +202,7 @@ def test_byte_order_mark() -> None:
 
 
 def test_aliases_that_multiply() -> None:
-    """A small text that would become a large value is refused before it does."""
+    """A small text that would become a large value is denied before it does."""
     bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"{key}: &{key} [{', '.join([f'*{before}'] * 9)}]\n" for before, key in zip("abcdefgh", "bcdefghi", strict=True)
     )

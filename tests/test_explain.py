@@ -79,14 +79,14 @@ def test_a_message_as_it_is_answered() -> None:
 
 
 def test_a_message() -> None:
-    """A refusal leads to the rule: where it stands, what it asks for, and how to comply."""
+    """A denial leads to the rule: where it stands, what it asks for, and how to comply."""
     done = _run(_DENIED)
     assert done.exit_code == 0
     head, *_ = done.output.splitlines()
     assert head.startswith("no-insecure-imports: rule of policy shipped, default.yaml:")
     for part in (
         f"  it said: {_INSECURE}\n",
-        "  enforce: what it finds refuses the change\n",
+        "  enforce: what it finds denies the change\n",
         "\n  - name: no-insecure-imports\n    mode: enforce\n    existing: ignore\n",
         "    importPolicy: {insecure: false}\n\n  importPolicy\n    How a tag may be imported",
         "To comply:\n  - Leave out `--insecure` (`importPolicy.insecure: false`)",
@@ -102,7 +102,7 @@ def test_a_rule_of_a_policy(tmp_path: Path) -> None:
     assert done.output.startswith(
         f"trusted: rule of policy test, {path}:7:7\n"
         "  why: Other registries are not scanned; ask platform@example.com for a mirror.\n"
-        "  enforce: what it finds refuses the change\n"
+        "  enforce: what it finds denies the change\n"
         "  existing audit: what the change leaves as it was is only recorded\n\n"
         "  - name: trusted\n    description: >-\n      Other registries are not scanned; ask\n"
         "      platform@example.com for a mirror.\n    registries:\n      allow: [quay.io]\n\n  registries\n"
@@ -274,7 +274,7 @@ def test_how_to_comply(kind: str, sentences: tuple[str, ...]) -> None:
     """Each rule kind says in plain sentences how to comply, by its parameters."""
     policy = policy_of(f"spec: {{rules: [{{name: the-rule, {kind}}}]}}\n")
     rule = next(entry.rule for entry in policy.rules if entry.name == "the-rule")
-    assert tuple(rule.comply()) == sentences
+    assert tuple(rule.remediation()) == sentences
 
 
 def test_every_kind_says_how_to_comply() -> None:

@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from support import decoded, policy_of
 from test_expressions import TAGS
 
-from webhook import doors
+from webhook import resources
 from webhook.cli import main
-from webhook.doors import DOORS
 from webhook.errors import MalformedExpression, PolicyRefused
 from webhook.expressions.checking import Checked, check
 from webhook.expressions.declarations import OBJECTS, declarations
@@ -31,6 +30,7 @@ from webhook.expressions.tag import TAG, described
 from webhook.expressions.types import Type
 from webhook.model import TagChange
 from webhook.policy import schema
+from webhook.resources import RESOURCES
 from webhook.rules.engine import compiled, fault_of_pattern
 from webhook.rules.expression import as_variable
 
@@ -256,14 +256,14 @@ def test_the_functions_of_the_engine_are_known() -> None:
 @pytest.mark.parametrize("document", [document for document, _ in TAGS.values()], ids=TAGS)
 def test_the_variable_tag_has_its_type(document: dict[str, Any]) -> None:
     """What an expression reads as `tag` has the declared fields and no others, with their types."""
-    (change,) = doors.changes(decoded(document))
+    (change,) = resources.changes(decoded(document))
     assert isinstance(change, TagChange)
     assert conforms(as_variable(change), TAG)
 
 
 def test_the_declared_objects_are_those_that_are_evaluated() -> None:
     """Each resource has a declaration, and what is right for one is right where it may be any."""
-    assert set(OBJECTS) == set(DOORS)
+    assert set(OBJECTS) == set(RESOURCES)
     everything = declarations()
     for resource in OBJECTS:
         for path, _ in paths(declarations([resource])):

@@ -22,24 +22,24 @@ from support import (
     tag_of,
 )
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.errors import PolicyRefused
 from webhook.expressions.counting import COUNT, counted
 from webhook.expressions.parsing import parse
 from webhook.limits import MOST_VALUES
 from webhook.model import TagChange
 from webhook.review import decode
+from webhook.rules.budget import CostBudget
+from webhook.rules.context import EvaluationContext
 from webhook.rules.engine import compiled
 from webhook.rules.expression import as_variable
-from webhook.rules.hearing import Hearing
-from webhook.rules.steps import Steps
 
 _TOO_MUCH = "could not be evaluated: it costs too much on this review"
 _LARGEST = 7 * 2**20
 
 
 _BASE: dict[str, Any] = {
-    "door": "imagestreamtags",
+    "resource": "imagestreamtags",
     "namespace": "app",
     "stream": "app",
     "name": "live",
@@ -93,7 +93,7 @@ TAGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "of-a-stream": (
         reviewed("imagetags", "ImageTag", "app:live", itag_of(tag_of(stream_tag("b:1", "o"), annotations={"a": "b"}))),
         {
-            "door": "imagetags",
+            "resource": "imagetags",
             "from": {**_BASE["from"], "kind": "ImageStreamTag", "name": "b:1", "namespace": "o"},
             "annotations": {"a": "b"},
         },
@@ -101,7 +101,7 @@ TAGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "of-a-repository": (
         import_review(repository=imported("a/b", None), namespace="ns"),
         {
-            "door": "imagestreamimports",
+            "resource": "imagestreamimports",
             "namespace": "ns",
             "name": "*",
             "everyTag": True,
@@ -120,7 +120,7 @@ TAGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "of-a-push": (
         _SIGNED,
         {
-            "door": "imagestreammappings",
+            "resource": "imagestreammappings",
             "isNew": False,
             "oldUnknown": True,
             "from": {**_BASE["from"], "kind": "ImageStreamImage", "name": f"app@{DIGEST}"},
@@ -139,7 +139,7 @@ TAGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "of-a-bare-push": (
         push_review(),
         {
-            "door": "imagestreammappings",
+            "resource": "imagestreammappings",
             "isNew": False,
             "oldUnknown": True,
             "from": {**_BASE["from"], "kind": "ImageStreamImage", "name": f"app@{DIGEST}"},
@@ -161,7 +161,7 @@ TAGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize(("document", "fields"), TAGS.values(), ids=TAGS)
 def test_the_variable_tag(document: dict[str, Any], fields: dict[str, Any]) -> None:
     """What an expression reads of `tag`, whichever resource carried it."""
-    (change,) = doors.changes(decoded(document))
+    (change,) = resources.changes(decoded(document))
     assert isinstance(change, TagChange)
     assert as_variable(change) == {**_BASE, **fields}
 
@@ -175,7 +175,7 @@ def _said(expression: str, **more: Any) -> tuple[bool, str]:
     """Return whether a review whose object has `more` is allowed, and what the rule said of it."""
     document = review_of(docker("quay.io/acme/app:1"))
     document["request"]["object"] |= more
-    decision = admission.validate(decode(json.dumps(document).encode(), doors.DOORS), _policy(expression))
+    decision = admission.validate(decode(json.dumps(document).encode(), resources.RESOURCES), _policy(expression))
     return decision.allowed, " ".join(finding.message for finding in decision.findings if finding.rule == "cel")
 
 
@@ -215,7 +215,7 @@ def test_what_an_expression_reads_and_calls() -> None:
 
 
 def test_nesting_is_bounded() -> None:
-    """Three macros in each other are refused when the policy is loaded, with the line."""
+    """Three macros in each other are denied when the policy is loaded, with the line."""
     with pytest.raises(PolicyRefused) as caught:
         policy_of(
             "spec:\n  rules:\n    - name: a\n      expression:\n        validations:\n"
@@ -245,7 +245,7 @@ def test_the_counter_is_not_for_policies() -> None:
     ids=["nested", "all", "map", "filter", "exists-one", "in"],
 )
 def test_the_largest_body(expression: str) -> None:
-    """On a body of the limit, an expression that would take minutes ends, and is refused though it is true whatever it finds."""
+    """On a body of the limit, an expression that would take minutes ends, and is denied though it is true whatever it finds."""
     many = [1] * (MOST_VALUES - 1_000)
     allowed, said = _said(expression, many=many)
     assert (allowed, _TOO_MUCH in said) == (False, True)
@@ -290,7 +290,7 @@ _EACH_AGAINST_ALL = "object.spec.tags.all(t, t.name != tag.name || t.name == tag
 )
 def test_a_thousand_tags(expression: str) -> None:
     """What is asked of each of a thousand tags is answered: what they share costs the review once."""
-    assert admission.validate(decode(_stream(1_000), doors.DOORS), _policy(expression)).allowed
+    assert admission.validate(decode(_stream(1_000), resources.RESOURCES), _policy(expression)).allowed
 
 
 def test_what_is_found_once_is_of_its_own_expression() -> None:
@@ -303,7 +303,7 @@ def test_what_is_found_once_is_of_its_own_expression() -> None:
     review = json.loads(_stream(4))
     review["request"]["oldObject"]["spec"]["tags"].pop()
     review["request"]["object"]["spec"]["tags"][0] = review["request"]["oldObject"]["spec"]["tags"][0]
-    decision = admission.validate(decode(json.dumps(review).encode(), doors.DOORS), policy)
+    decision = admission.validate(decode(json.dumps(review).encode(), resources.RESOURCES), policy)
     said = {
         (finding.field, finding.message, finding.existing) for finding in decision.findings if finding.rule == "cel"
     }
@@ -312,10 +312,10 @@ def test_what_is_found_once_is_of_its_own_expression() -> None:
 
 
 def test_a_review_has_one_budget() -> None:
-    """What a few tags may cost a thousand may not: from where nothing is left, every tag is refused."""
+    """What a few tags may cost a thousand may not: from where nothing is left, every tag is denied."""
     policy = _policy(_EACH_AGAINST_ALL)
-    assert admission.validate(decode(_stream(20), doors.DOORS), policy).allowed
-    decision = admission.validate(decode(_stream(1_000), doors.DOORS), policy)
+    assert admission.validate(decode(_stream(20), resources.RESOURCES), policy).allowed
+    decision = admission.validate(decode(_stream(1_000), resources.RESOURCES), policy)
     refused = [_TOO_MUCH in finding.message for finding in decision.findings if finding.rule == "cel"]
     assert not decision.allowed
     assert all(refused)
@@ -323,20 +323,20 @@ def test_a_review_has_one_budget() -> None:
 
 
 def test_rules_share_the_budget() -> None:
-    """Where one rule has spent what there is, another of the same review is refused too, and the next review has its own."""
+    """Where one rule has spent what there is, another of the same review is denied too, and the next review has its own."""
     costly = {"validations": [{"expression": _EACH_AGAINST_ALL}]}
     cheap = {"validations": [{"expression": "true"}, {"expression": "tag.name != ''"}]}
     rules = [{"name": "costly", "mode": "audit", "expression": costly}, {"name": "cheap", "expression": cheap}]
     policy = policy_of(f"spec: {json.dumps({'rules': rules})}\n")
-    decision = admission.validate(decode(_stream(1_000), doors.DOORS), policy)
+    decision = admission.validate(decode(_stream(1_000), resources.RESOURCES), policy)
     assert not decision.allowed
     assert {finding.rule for finding in decision.findings if _TOO_MUCH in finding.message} == {"costly", "cheap"}
-    assert admission.validate(decode(_stream(20), doors.DOORS), policy).allowed
+    assert admission.validate(decode(_stream(20), resources.RESOURCES), policy).allowed
 
 
 def test_what_cannot_be_afforded_is_news() -> None:
     """Where the budget is spent nobody knows what was wrong before, so nothing passes as what was there already."""
-    review = decode(_stream(1_000, moved=False, scheduled=True), doors.DOORS)
+    review = decode(_stream(1_000, moved=False, scheduled=True), resources.RESOURCES)
     policy = _policy(f"{_EACH_AGAINST_ALL} && !tag.scheduled")
     decision = admission.validate(review, policy)
     assert not decision.allowed
@@ -352,7 +352,9 @@ def test_what_is_known_of_what_was_costs_nothing() -> None:
     policy = policy_of(
         f"spec: {json.dumps({'rules': [{'name': 'cel', 'expression': {'validations': validations}}]})}\n"
     )
-    decision = admission.validate(decode(_stream(1_000, moved=False, scheduled=True), doors.DOORS), policy, most=None)
+    decision = admission.validate(
+        decode(_stream(1_000, moved=False, scheduled=True), resources.RESOURCES), policy, most=None
+    )
     assert any(_TOO_MUCH in finding.message for finding in decision.findings)
     existing = [finding.existing for finding in decision.findings if finding.message == "known"]
     assert existing == [True] * 1_000
@@ -369,8 +371,8 @@ def test_what_is_usual_is_judged() -> None:
 
 def test_turns_are_taken_of_what_is_left() -> None:
     """Fifty thousand turns can be taken, in however many evaluations; one more ends the one that asks, and all others."""
-    steps = Steps()
-    assert not Steps().take(1), "outside of an evaluation nothing is left"
+    steps = CostBudget()
+    assert not CostBudget().take(1), "outside of an evaluation nothing is left"
     assert steps.spend(lambda: all(steps.take(10) for _ in range(2_500)))
     assert steps.spend(lambda: all(steps.take(1) for _ in range(25_000)))
     taken: list[bool] = []
@@ -384,7 +386,7 @@ def test_turns_are_taken_of_what_is_left() -> None:
 
 def test_time_is_taken_of_what_is_left() -> None:
     """What evaluations took of half a second is not there for others; one that takes turns ends when it is over."""
-    steps, other = Steps(), Steps()
+    steps, other = CostBudget(), CostBudget()
 
     def busy() -> None:
         until = time.thread_time() + 0.6
@@ -404,7 +406,7 @@ def test_time_is_taken_of_what_is_left() -> None:
 
 
 def test_the_past_has_the_same_budget() -> None:
-    """What a review was before is judged by what is left for it."""
-    hearing = Hearing(decoded(review_of(docker("quay.io/acme/app:1"), old=docker("quay.io/acme/app:0"))))
-    assert hearing.as_it_was().steps is hearing.steps
-    assert Hearing(hearing.review).steps is not hearing.steps
+    """What a review was before is evaluated by what is left for it."""
+    context = EvaluationContext(decoded(review_of(docker("quay.io/acme/app:1"), old=docker("quay.io/acme/app:0"))))
+    assert context.as_it_was().budget is context.budget
+    assert EvaluationContext(context.review).budget is not context.budget

@@ -69,16 +69,16 @@ def test_files_replaced_under_load(tmp_path: Path, measured: Measured) -> None:
         with Hammer(server) as load:
             whole = policy.read_text()
             for number, bad in enumerate(("nonsense: [", whole[: len(whole) // 2], HEAD + "spec: {rules: 3}\n", None)):
-                refusals = server.metric('istag_webhook_policy_loads_total{result="refused"}')
+                refusals = server.metric('istag_webhook_policy_loads_total{result="denied"}')
                 policy.unlink() if bad is None else policy.write_text(bad)
 
                 def refused(before: float = refusals) -> bool:
-                    return server.metric('istag_webhook_policy_loads_total{result="refused"}') >= before + 2
+                    return server.metric('istag_webhook_policy_loads_total{result="denied"}') >= before + 2
 
-                until(refused, f"the bad policy {number} to be refused by both workers")
+                until(refused, f"the bad policy {number} to be denied by both workers")
                 load.more(f"under the bad policy {number}")
             (tmp_path / "certs" / "tls.crt").write_text("rubbish")
-            until(lambda: server.logged("the new certificate is refused"), "the rubbish to be refused")
+            until(lambda: server.logged("the new certificate is rejected"), "the rubbish to be denied")
             load.more("with rubbish for a certificate")
             issue(tmp_path / "certs", ["localhost"], force=True)
             until(lambda: _everywhere(server), "the new certificate in both workers")
@@ -259,7 +259,7 @@ def test_a_reader_that_comes_back_under_load(tmp_path: Path, measured: Measured)
 
 
 def _many(source: str, uid: str, tags: int = 300) -> bytes:
-    """Return a review that takes some milliseconds to judge."""
+    """Return a review that takes some milliseconds to evaluate."""
     document = review_of(docker(source), uid=uid)
     document["request"]["object"]["metadata"]["annotations"] = {f"key-{n}": "x" * 100 for n in range(tags * 10)}
     return json.dumps(document).encode()
@@ -309,7 +309,7 @@ async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bod
 
 
 def test_a_burst_is_shed(tmp_path: Path, measured: Measured) -> None:
-    """Of more than can be judged within the patience, each request gets 200 or 503; readiness stays, and then all is 200."""
+    """Of more than can be evaluated within the patience, each request gets 200 or 503; readiness stays, and then all is 200."""
     records = tmp_path / "records.jsonl"
     with _served(tmp_path, "--workers", "1", "--patience", "0.1", "--record", str(records)) as server:
         ready: Counter[int] = Counter()

@@ -181,7 +181,7 @@ def _numbers(value: Any) -> Iterator[int | float]:
 @settings(max_examples=300)
 @given(_JSON)
 def test_nothing_is_lost_to_strictness(data: bytes) -> None:
-    """What the standard library reads, and no parser could read otherwise, is taken; all else is refused."""
+    """What the standard library reads, and no parser could read otherwise, is taken; all else is denied."""
     try:
         found = _unambiguous(data.decode())
     except (ValueError, AssertionError):

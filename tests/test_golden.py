@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support import REVIEWS
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.audit.record import annotations, tags
 from webhook.policy import Policy
 from webhook.review import decode, encode
@@ -17,7 +17,7 @@ _FILES = sorted(path for path in REVIEWS.glob("*.json") if not path.name.endswit
 
 
 def _answer(path: Path, policy: Policy) -> dict[str, Any]:
-    review = decode(path.read_bytes(), doors.DOORS)
+    review = decode(path.read_bytes(), resources.RESOURCES)
     decide = admission.mutate if "-mutate" in path.name else admission.validate
     decision = decide(review, policy)
     response: dict[str, Any] = json.loads(encode(review, decision, annotations(decision, tags(decision), policy)))[

@@ -1,4 +1,4 @@
-"""HTTP requests out of bytes: what is taken, what is refused and why, however the bytes are cut."""
+"""HTTP requests out of bytes: what is taken, what is denied and why, however the bytes are cut."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -119,7 +119,7 @@ def _refused(*pieces: bytes) -> tuple[int, str]:
     ],
 )  # fmt: skip
 def test_what_is_refused(sent: bytes, status: int) -> None:
-    """Bytes that are no request, or an ambiguous or a too large one, are refused with a sentence: whole, and in pieces."""
+    """Bytes that are no request, or an ambiguous or a too large one, are denied with a sentence: whole, and in pieces."""
     found, sentence = _refused(sent)
     assert (found, sentence.partition(" ")[0]) == (status, "expected")
     # A part of a field may be wrong before the field is known to be too long.
@@ -264,7 +264,7 @@ def test_cuts_do_not_matter(requests: list[tuple[bytes, bytes]], cuts: list[int]
 
 @given(st.binary(max_size=300))
 def test_any_bytes(garbage: bytes) -> None:
-    """Whatever comes after a head is a request, a refusal, or not complete; memory is given back."""
+    """Whatever comes after a head is a request, a denial, or not complete; memory is given back."""
     for start in (b"", _POST, _POST + b"Transfer-Encoding: chunked\r\n\r\n"):
         memory = Memory()
         reader = Reader(_LARGEST, memory)

@@ -241,7 +241,7 @@ def test_wrong_arguments(arguments: list[str], said: str, tmp_path: Path) -> Non
 
 
 def test_a_name_that_no_job_can_hold(tmp_path: Path) -> None:
-    """A directory with a line break in its name is refused, because a job could not name it."""
+    """A directory with a line break in its name is denied, because a job could not name it."""
     (tmp_path / ".git").mkdir()
     done = _run("init", tmp_path / "a\nb")
     assert (done.exit_code, _files(tmp_path)) == (2, [])

@@ -22,21 +22,21 @@ from pathlib import Path
 import pytest
 
 from webhook.audit.journal import Journal
-from webhook.audit.turn import Turn
+from webhook.audit.mutex import SharedMutex
 from webhook.errors import RecordFailed
 
-# Forks writers that share one Turn, as the workers do; argv: target, writers, lines of each.
+# Forks writers that share one SharedMutex, as the workers do; argv: target, writers, lines of each.
 _WRITERS = """
 import json, os, sys
 from webhook.audit.journal import Journal
-from webhook.audit.turn import Turn
+from webhook.audit.mutex import SharedMutex
 target, writers, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-turn = Turn.make()
+mutex = SharedMutex.make()
 children = []
 for writer in range(writers):
     child = os.fork()
     if not child:
-        journal = Journal(target, turn, patience=60)
+        journal = Journal(target, mutex, patience=60)
         for number in range(count):
             size = (10, 100, 4000, 5000, 9000, 204800)[(writer + number) % 6]
             journal.write(json.dumps({"writer": writer, "number": number, "fill": "x" * size}).encode())
@@ -44,17 +44,17 @@ for writer in range(writers):
     children.append(child)
 sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 """
-# The first writer is killed in its line while the others wait for their turn; standard input says when these begin.
+# The first writer is killed in its line while the others wait for their mutex; standard input says when these begin.
 _VICTIM = """
 import json, os, sys
 from webhook.audit.journal import Journal
-from webhook.audit.turn import Turn
-turn = Turn.make()
+from webhook.audit.mutex import SharedMutex
+mutex = SharedMutex.make()
 children = []
 for writer in range(3):
     child = os.fork()
     if not child:
-        journal = Journal("-", turn, patience=60)
+        journal = Journal("-", mutex, patience=60)
         for number in range(20):
             journal.write(json.dumps({"writer": writer, "number": number, "fill": "x" * 2**18}).encode())
         os._exit(0)
@@ -66,36 +66,36 @@ print("begun", file=sys.stderr, flush=True)
 killed, *others = (os.waitpid(child, 0)[1] for child in children)
 sys.exit(killed != 9 or any(others))
 """
-# A child takes the turn and is stopped in it.
+# A child takes the mutex and is stopped in it.
 _STOPPED = """
 import os, signal, sys, time
 from webhook.audit.journal import Journal
-from webhook.audit.turn import Turn
+from webhook.audit.mutex import SharedMutex
 from webhook.errors import RecordFailed
-turn = Turn.make()
+mutex = SharedMutex.make()
 child = os.fork()
 if not child:
-    with turn.taken(time.monotonic() + 5):
+    with mutex.taken(time.monotonic() + 5):
         os.kill(os.getpid(), signal.SIGSTOP)
     os._exit(0)
 os.waitpid(child, os.WUNTRACED)
 try:
-    Journal(sys.argv[1], turn, patience=0.1).write(b"early")
+    Journal(sys.argv[1], mutex, patience=0.1).write(b"early")
 except RecordFailed as error:
     print(error)
 os.kill(child, signal.SIGCONT)
-Journal(sys.argv[1], turn, patience=30).write(b"late")
+Journal(sys.argv[1], mutex, patience=30).write(b"late")
 os.waitpid(child, 0)
 """
 # Standard output has no reader, or is closed; standard error says what came of it.
 _OUTPUT = """
 import sys
 from webhook.audit.journal import Journal
-from webhook.audit.turn import Turn
+from webhook.audit.mutex import SharedMutex
 from webhook.errors import RecordFailed
 try:
-    turn = Turn.make()
-    Journal("-", turn).write(b"x")
+    mutex = SharedMutex.make()
+    Journal("-", mutex).write(b"x")
 except RecordFailed as error:
     print(error, file=sys.stderr)
 """
@@ -175,7 +175,7 @@ def _sorted_whole(data: bytes, writers: int, count: int) -> None:
 def test_lines_of_many_threads(tmp_path: Path) -> None:
     """Threads of one process, which a POSIX lock does not keep apart, mix no lines, and one may reopen meanwhile."""
     path = tmp_path / "records.jsonl"
-    journal = Journal(str(path), Turn.make(), patience=60)
+    journal = Journal(str(path), SharedMutex.make(), patience=60)
 
     def work(writer: int) -> None:
         for number in range(150):
@@ -230,7 +230,7 @@ def _drain(reader: int) -> bytes:
 def test_a_reader_that_sleeps_is_not_waited_for(capfd: pytest.CaptureFixture[str]) -> None:
     """A full pipe is RecordFailed within the patience; when its reader is back, the torn line harms no other."""
     with capfd.disabled(), _pipe_as_output() as reader:
-        journal = Journal("-", Turn.make(), patience=0.2)
+        journal = Journal("-", SharedMutex.make(), patience=0.2)
         with pytest.raises(RecordFailed, match=r"^standard output: its reader did not take the line within 0\.2 s$"):
             journal.write(b"x" * 2**20)
         with pytest.raises(RecordFailed):
@@ -251,7 +251,7 @@ def _repeat(journal: Journal, line: bytes) -> None:
 def test_a_line_that_never_began_leaves_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """Where a pipe is full of whole lines and takes nothing more, there is no empty line afterwards."""
     with capfd.disabled(), _pipe_as_output() as reader:
-        journal = Journal("-", Turn.make(), patience=0.2)
+        journal = Journal("-", SharedMutex.make(), patience=0.2)
         line = b"x" * (4_096 - 1)
         with pytest.raises(RecordFailed):
             _repeat(journal, line)
@@ -272,7 +272,7 @@ def test_a_slow_reader_gets_all(capfd: pytest.CaptureFixture[str]) -> None:
             time.sleep(0.001)
 
     with capfd.disabled(), _pipe_as_output() as reader:
-        journal = Journal("-", Turn.make(), patience=60)
+        journal = Journal("-", SharedMutex.make(), patience=60)
         thread = threading.Thread(target=take)
         thread.start()
         journal.write(line)
@@ -284,7 +284,7 @@ def test_a_slow_reader_gets_all(capfd: pytest.CaptureFixture[str]) -> None:
 def test_standard_output_stays_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
     """What others share with us is not made non-blocking, nor closed."""
     with capfd.disabled(), _pipe_as_output() as reader:
-        journal = Journal("-", Turn.make())
+        journal = Journal("-", SharedMutex.make())
         assert os.get_blocking(1)
         journal.write(b"1")
         journal.close()
@@ -298,7 +298,7 @@ def test_a_reader_that_is_gone(capfd: pytest.CaptureFixture[str]) -> None:
     """A pipe without a reader is RecordFailed."""
     reader, writer = os.pipe()
     with capfd.disabled(), _as_output(writer):
-        journal = Journal("-", Turn.make())
+        journal = Journal("-", SharedMutex.make())
         os.close(reader)
         with pytest.raises(RecordFailed, match=r"^standard output: Broken pipe$"):
             journal.write(b"x")
@@ -312,7 +312,7 @@ def test_standard_output_that_is_closed() -> None:
 
 
 def test_a_writer_that_is_killed_in_its_line() -> None:
-    """The kernel gives the turn of a killed process back: the others go on, and only its own line is torn."""
+    """The kernel gives the mutex of a killed process back: the others go on, and only its own line is torn."""
     reader, writer = os.pipe()
     command = [sys.executable, "-c", _VICTIM]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=writer, stderr=subprocess.PIPE) as process:
@@ -341,19 +341,19 @@ def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 def test_a_turn_that_another_process_keeps(tmp_path: Path) -> None:
-    """Who cannot have the turn within the patience gets RecordFailed, and has it when it is given back."""
+    """Who cannot have the mutex within the patience gets RecordFailed, and has it when it is given back."""
     path = tmp_path / "records.jsonl"
     done = subprocess.run(
         [sys.executable, "-c", _STOPPED, str(path)], stdout=subprocess.PIPE, text=True, check=True, timeout=60
     )
-    assert done.stdout == f"{path}: another writer kept the turn\n"
+    assert done.stdout == f"{path}: another writer kept the mutex\n"
     assert path.read_bytes() == b"late\n"
 
 
 def test_a_turn_that_another_thread_keeps(tmp_path: Path) -> None:
     """As between processes, so between threads; closing does not wait for ever either."""
-    turn = Turn.make()
-    journal = Journal(str(tmp_path / "records.jsonl"), turn, patience=0.1)
+    mutex = SharedMutex.make()
+    journal = Journal(str(tmp_path / "records.jsonl"), mutex, patience=0.1)
     calls: list[Callable[[], None]] = [lambda: journal.write(b"x"), journal.reopen, journal.close]
     caught: list[str] = []
 
@@ -364,17 +364,17 @@ def test_a_turn_that_another_thread_keeps(tmp_path: Path) -> None:
             except RecordFailed as error:
                 caught.append(str(error))
 
-    with turn.taken(time.monotonic() + 1):
+    with mutex.taken(time.monotonic() + 1):
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
-    assert caught == [f"{tmp_path}/records.jsonl: another writer kept the turn"] * 3
+    assert caught == [f"{tmp_path}/records.jsonl: another writer kept the mutex"] * 3
 
 
 def test_a_device_without_space() -> None:
     """A device without space is RecordFailed with the system's reason."""
     with pytest.raises(RecordFailed, match=r"^/dev/full: No space left on device$"):
-        Journal("/dev/full", Turn.make()).write(b"x")
+        Journal("/dev/full", SharedMutex.make()).write(b"x")
 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     if mounted.returncode:
         pytest.skip("a small file system cannot be mounted here")
     try:
-        journal = Journal(str(tmp_path / "records.jsonl"), Turn.make())
+        journal = Journal(str(tmp_path / "records.jsonl"), SharedMutex.make())
         (tmp_path / "other").write_bytes(b"x" * 2**15)
         with pytest.raises(RecordFailed, match=r"records\.jsonl: No space left on device$"):
             journal.write(b"x" * 2**16)
@@ -403,8 +403,8 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
 def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     """At the limit of a file's size the line is torn; the next one begins on its own, and nothing is empty."""
     path = tmp_path / "records.jsonl"
-    turn = Turn.make()
-    journal = Journal(str(path), turn)
+    mutex = SharedMutex.make()
+    journal = Journal(str(path), mutex)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
     try:
@@ -414,7 +414,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == b"x" * 10
-    Journal(str(path), turn).write(b"after")
+    Journal(str(path), mutex).write(b"after")
     assert path.read_bytes() == b"xxxxxxxxxx\nafter\n"
 
 
@@ -422,7 +422,7 @@ def test_a_line_torn_in_an_earlier_life(tmp_path: Path) -> None:
     """A file whose last line has no end, for the machine went down in it, is continued on a line of its own."""
     path = tmp_path / "records.jsonl"
     path.write_bytes(b'{"half')
-    journal = Journal(str(path), Turn.make())
+    journal = Journal(str(path), SharedMutex.make())
     journal.write(b"1")
     journal.write(b"2")
     assert path.read_bytes() == b'{"half\n1\n2\n'
@@ -437,11 +437,11 @@ def test_a_flag_that_stayed(tmp_path: Path, before: bytes, expected: bytes) -> N
     """Where a writer of a file was killed, the file itself says whether its line is torn: there is no empty line."""
     path = tmp_path / "records.jsonl"
     path.write_bytes(before)
-    turn = Turn.make()
-    turn.torn = True
-    Journal(str(path), turn).write(b"next")
+    mutex = SharedMutex.make()
+    mutex.torn = True
+    Journal(str(path), mutex).write(b"next")
     assert path.read_bytes() == expected
-    assert not turn.torn
+    assert not mutex.torn
 
 
 @pytest.mark.parametrize(
@@ -457,22 +457,22 @@ def test_a_flag_that_stayed(tmp_path: Path, before: bytes, expected: bytes) -> N
     ids=["missing", "directory", "under-a-file", "pipe-without-reader", "nul", "long"],
 )
 def test_a_file_that_cannot_be_opened(tmp_path: Path, path: str, reason: str) -> None:
-    """A path that cannot be written to is refused when it is opened, with the path and the reason."""
+    """A path that cannot be written to is denied when it is opened, with the path and the reason."""
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(RecordFailed) as caught:
-        Journal(f"{tmp_path}/{path}", Turn.make())
+        Journal(f"{tmp_path}/{path}", SharedMutex.make())
     assert str(caught.value).startswith(str(tmp_path))
     assert str(caught.value).endswith(reason)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_file_that_is_not_ours(tmp_path: Path) -> None:
-    """A file that may not be written to is refused."""
+    """A file that may not be written to is denied."""
     path = tmp_path / "records.jsonl"
     path.touch(0o440)
     with pytest.raises(RecordFailed, match=r"records\.jsonl: Permission denied$"):
-        Journal(str(path), Turn.make())
+        Journal(str(path), SharedMutex.make())
 
 
 def test_a_new_file_is_not_for_all(tmp_path: Path) -> None:
@@ -480,7 +480,7 @@ def test_a_new_file_is_not_for_all(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
     before = os.umask(0)
     try:
-        Journal(str(path), Turn.make()).close()
+        Journal(str(path), SharedMutex.make()).close()
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o640
@@ -504,7 +504,7 @@ def _truncated(path: Path) -> None:
 def test_rotation(tmp_path: Path, rotate: Callable[[Path], None]) -> None:
     """A file that is rotated, as logrotate does it or by hand, is followed by the next line, without a signal."""
     path = tmp_path / "records.jsonl"
-    journal = Journal(str(path), Turn.make())
+    journal = Journal(str(path), SharedMutex.make())
     journal.write(b"1")
     rotate(path)
     journal.write(b"2")
@@ -518,7 +518,7 @@ def test_a_link_that_is_moved(tmp_path: Path) -> None:
     """A link to today's file is followed to tomorrow's."""
     link = tmp_path / "records.jsonl"
     link.symlink_to("today")
-    journal = Journal(str(link), Turn.make())
+    journal = Journal(str(link), SharedMutex.make())
     journal.write(b"1")
     (tmp_path / "next").symlink_to("tomorrow")
     (tmp_path / "next").rename(link)
@@ -529,7 +529,7 @@ def test_a_link_that_is_moved(tmp_path: Path) -> None:
 def test_reopen_on_demand(tmp_path: Path) -> None:
     """Reopening makes the file at once; a journal that was closed opens again when it is written to."""
     path = tmp_path / "records.jsonl"
-    journal = Journal(str(path), Turn.make())
+    journal = Journal(str(path), SharedMutex.make())
     path.unlink()
     journal.reopen()
     assert path.exists()
@@ -544,7 +544,7 @@ def test_a_directory_that_comes_back(tmp_path: Path) -> None:
     directory = tmp_path / "logs"
     directory.mkdir()
     path = directory / "records.jsonl"
-    journal = Journal(str(path), Turn.make())
+    journal = Journal(str(path), SharedMutex.make())
     path.unlink()
     directory.rmdir()
     calls: list[Callable[[], None]] = [lambda: journal.write(b"1"), journal.reopen, lambda: journal.write(b"1")]

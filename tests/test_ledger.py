@@ -27,8 +27,8 @@ from support import (
 
 from webhook import admission
 from webhook.audit.record import Context, record, tags
-from webhook.doors import DOORS
-from webhook.doors.ledger import Row, row_of
+from webhook.resources import RESOURCES
+from webhook.resources.ledger import Row, row_of
 from webhook.rules import KINDS
 
 _API: Final = json.loads((Path(__file__).parent / "data" / "api-fields.json").read_text())["types"]
@@ -65,7 +65,7 @@ def _fields(kind: str, path: str = "") -> Iterator[tuple[str, bool]]:
 @pytest.mark.parametrize("resource", _ROOTS)
 def test_each_field_has_its_row(resource: str) -> None:
     """A field of the API has a row, of its own if it has an effect; and a row is of a field that the API has."""
-    ledger, known = DOORS[resource].ledger, dict(_fields(_ROOTS[resource]))
+    ledger, known = RESOURCES[resource].ledger, dict(_fields(_ROOTS[resource]))
     for path, is_leaf in known.items():
         row = row_of(ledger, path)
         if is_leaf:
@@ -77,12 +77,12 @@ def test_each_field_has_its_row(resource: str) -> None:
 
 def test_every_resource_is_there() -> None:
     """No resource is without a ledger."""
-    assert _ROOTS.keys() == DOORS.keys()
+    assert _ROOTS.keys() == RESOURCES.keys()
 
 
 def test_what_rules_read_is_fed() -> None:
     """Each field of a tag that a rule kind reads is fed by some resource, or only by a scan."""
-    fed = {field for door in DOORS.values() for row in door.ledger.values() for field in row.feeds}
+    fed = {field for resource in RESOURCES.values() for row in resource.ledger.values() for field in row.feeds}
     assert {field for kind in KINDS for field in kind.reads} - fed == {"image.signatures"}
 
 
@@ -216,7 +216,7 @@ def _rows(*, effect: bool) -> list[Any]:
     return [
         pytest.param(resource, path, row, id=f"{resource} {path}")
         for resource in _ROOTS
-        for path, row in DOORS[resource].ledger.items()
+        for path, row in RESOURCES[resource].ledger.items()
         if row.has_effect is effect
     ]
 
@@ -286,7 +286,7 @@ def test_a_field_without_an_effect(resource: str, path: str, row: Row) -> None:
         below = next(
             name
             for name, leaf in known.items()
-            if leaf and name.startswith((f"{path}.", f"{path}[]")) and row_of(DOORS[resource].ledger, name) is row
+            if leaf and name.startswith((f"{path}.", f"{path}[]")) and row_of(RESOURCES[resource].ledger, name) is row
         )
         _set(target, below, 7)
     assert _seen(document) == before

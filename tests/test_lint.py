@@ -17,7 +17,6 @@ from support import DIGEST, HEAD, decoded, docker, istag_of, policy_of, review_o
 from webhook import admission
 from webhook.alphabets.kinds import TAG
 from webhook.cli import main
-from webhook.doors import imagestreamtags
 from webhook.globs import Glob
 from webhook.model import TagChange, User
 from webhook.policy import load, schema
@@ -25,6 +24,7 @@ from webhook.policy.lint.catalogue import LINTS, names
 from webhook.policy.lint.covering import covers, overlap
 from webhook.policy.lint.reported import PolicyWarning, lint
 from webhook.policy.match import Match, Selector
+from webhook.resources import imagestreamtags
 
 
 def _params(wanted: Callable[[Row], bool]) -> list[Any]:

@@ -179,7 +179,7 @@ def test_levels(level: str, shown: list[str]) -> None:
 
 
 def test_a_level_that_is_none() -> None:
-    """A level that is none is refused."""
+    """A level that is none is denied."""
     with pytest.raises(ValueError, match="LOUD"), _configured("loud"):
         pass
 

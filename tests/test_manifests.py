@@ -23,7 +23,7 @@ from rendered import (
 from serving import serving
 from support import REVIEWS
 
-from webhook import doors
+from webhook import resources
 from webhook.app import create_management_app
 from webhook.metrics import Metrics
 from webhook.probe.selector import selects
@@ -36,11 +36,11 @@ _ARBITER_SECONDS = 5  # what the server waits for its workers beside drain and g
 
 
 def test_rules(documents: list[Document]) -> None:
-    """Each door is a resource of the validating rule; of the mutating one, those where a patch is kept."""
-    kept = {name for name, door in doors.DOORS.items() if any(place.kept for place in door.places)}
-    for kind, resources in (("validating", set(doors.DOORS)), ("mutating", kept)):
+    """Each resource is a resource of the validating rule; of the mutating one, those where a patch is kept."""
+    kept = {name for name, resource in resources.RESOURCES.items() if any(place.kept for place in resource.places)}
+    for kind, expected in (("validating", set(resources.RESOURCES)), ("mutating", kept)):
         (rule,) = webhooks(documents)[kind]["rules"]
-        assert set(rule["resources"]) == resources
+        assert set(rule["resources"]) == expected
         assert rule == {
             "resources": rule["resources"],
             "apiGroups": [GROUP],
@@ -76,7 +76,7 @@ def _container_port(documents: list[Document], port: int) -> int:
     ("name", "policies"), [("openshift", "Fail Ignore"), ("kubernetes", "Fail Ignore"), ("dev", "Ignore Ignore")]
 )
 def test_failure_policy(name: str, policies: str, render: Render) -> None:
-    """Nothing goes by unjudged but on a laptop; what completes never stops anybody."""
+    """Nothing goes by notEvaluated but on a laptop; what completes never stops anybody."""
     found = webhooks(render(name))
     assert [found[kind]["failurePolicy"] for kind in ("validating", "mutating")] == policies.split()
 
@@ -111,7 +111,7 @@ def test_settings(documents: list[Document]) -> None:
 
 
 def test_termination(documents: list[Document]) -> None:
-    """The kubelet waits until the server has drained and answered; nobody is refused while pods are replaced."""
+    """The kubelet waits until the server has drained and answered; nobody is denied while pods are replaced."""
     deployment = the(documents, "Deployment")["spec"]
     patience = Settings().drain + Settings().grace + _ARBITER_SECONDS
     assert deployment["template"]["spec"]["terminationGracePeriodSeconds"] > patience
@@ -209,7 +209,7 @@ def test_policy(documents: list[Document]) -> None:
 
 @pytest.mark.parametrize("name", ["openshift", "dev"])
 def test_the_server_starts(name: str, render: Render, tmp_path: Path) -> None:
-    """The server takes the environment of its container, and judges by the ConfigMap as the kubelet mounts it."""
+    """The server takes the environment of its container, and evaluates by the ConfigMap as the kubelet mounts it."""
     directory = tmp_path / "policy"
     (directory / "..1").mkdir(parents=True)
     (directory / "..data").symlink_to("..1")

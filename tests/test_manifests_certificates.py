@@ -101,7 +101,7 @@ def test_fail_open(kustomize: Kustomize, tmp_path: Path) -> None:
 
 
 def test_opt_in(kustomize: Kustomize, tmp_path: Path) -> None:
-    """With the component only a namespace that asks for it is judged; ours and the platform's still are not."""
+    """With the component only a namespace that asks for it is evaluated; ours and the platform's still are not."""
     found = webhooks(kustomize(overlay(tmp_path, MANIFESTS / "overlays" / "openshift", "opt-in")))
     judged = {"istag-webhook/judged": "true"}
     for webhook in found.values():

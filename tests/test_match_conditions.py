@@ -21,7 +21,7 @@ from support import (
     tag_of,
 )
 
-from webhook import doors
+from webhook import resources
 
 Conditions = dict[str, Callable[[dict[str, Any]], bool]]
 _PLATFORM = "not-the-platform"
@@ -109,6 +109,6 @@ _STREAMS = st.builds(lambda old: stream_review(stream_of(), old), st.sampled_fro
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(document=st.one_of(st.builds(_istag, _TAGS, _TAGS), st.builds(_itag, _TAGS, _TAGS), _IMPORTS, _STREAMS))
 def test_nothing_slips_by(conditions: Conditions, document: dict[str, Any]) -> None:
-    """In a namespace that is not the platform's, a review that is spared has nothing that a rule could judge."""
+    """In a namespace that is not the platform's, a review that is spared has nothing that a rule could evaluate."""
     if not all(asks(document) for asks in conditions.values()):
-        assert doors.changes(decoded(document)) == ()
+        assert resources.changes(decoded(document)) == ()

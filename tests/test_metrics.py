@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from serving import Server, serving, until
 from support import HEAD, REVIEWS, docker, review_of
 
-from webhook.doors import DOORS
+from webhook.resources import RESOURCES
 from webhook.schemas.review import OPERATIONS
 
 _POLICY = """
@@ -34,7 +34,7 @@ _REFUSED = review_of(docker("docker.io/acme/app:latest"))
 _ALLOWED = review_of(docker("quay.io/acme/app:1"))
 # Every family, its type, and the labels of its samples: what dashboards and alerts may rely on.
 FAMILIES = {
-    "istag_webhook_admission_requests": ("counter", {"webhook", "door", "operation", "verdict", "dry_run"}),
+    "istag_webhook_admission_requests": ("counter", {"webhook", "resource", "operation", "verdict", "dry_run"}),
     "istag_webhook_admission_requests_in_flight": ("gauge", set()),
     "istag_webhook_shed_requests": ("counter", set()),
     "istag_webhook_admission_review_duration_seconds": ("histogram", {"webhook"}),
@@ -99,14 +99,14 @@ def test_what_is_answered_is_counted(server: Server) -> None:
         assert _post(server, _ALLOWED, operation="CREATE")["allowed"]
         assert _post(server, exempt, userInfo={"username": "bob", "groups": ["sre"]})["allowed"]
         assert _post(server, _ALLOWED, "/mutate")["patch"]
-    istag = {"webhook": "validate", "door": "imagestreamtags"}
+    istag = {"webhook": "validate", "resource": "imagestreamtags"}
     wanted = [
         ("istag_webhook_admission_requests_total", {**istag, "operation": "UPDATE", "verdict": "deny", "dry_run": "false"}, 9),
         ("istag_webhook_admission_requests_total", {**istag, "operation": "UPDATE", "verdict": "deny", "dry_run": "true"}, 9),
         ("istag_webhook_admission_requests_total", {**istag, "operation": "CREATE", "verdict": "allow", "dry_run": "false"}, 9),
         ("istag_webhook_admission_requests_total", {**istag, "operation": "UPDATE", "verdict": "allow", "dry_run": "false"}, 9),
         ("istag_webhook_admission_requests_total",
-         {"webhook": "mutate", "door": "imagestreamtags", "operation": "UPDATE", "verdict": "patch", "dry_run": "false"}, 9),
+         {"webhook": "mutate", "resource": "imagestreamtags", "operation": "UPDATE", "verdict": "patch", "dry_run": "false"}, 9),
         ("istag_webhook_admission_review_duration_seconds_count", {"webhook": "validate"}, 36),
         ("istag_webhook_admission_review_duration_seconds_bucket", {"webhook": "mutate", "le": "+Inf"}, 9),
         ("istag_webhook_findings_total", {"rule": "trusted", "mode": "enforce", "verdict": "deny", "existing": "false"}, 18),
@@ -175,7 +175,7 @@ def test_a_caller_makes_no_label(server: Server) -> None:
                 values.setdefault(label, set()).add(value)
     bounds = {
         "webhook": {"validate", "mutate"},
-        "door": set(DOORS),
+        "resource": set(RESOURCES),
         "operation": set(OPERATIONS),
         "verdict": {"allow", "deny", "patch"},
         "dry_run": {"true", "false"},
@@ -183,7 +183,7 @@ def test_a_caller_makes_no_label(server: Server) -> None:
         "mode": {"enforce", "warn", "audit"},
         "rule": {"trusted", "fixed", "schema"},
         "exemption": {"break-glass"},
-        "result": {"written", "failed", "loaded", "refused"},
+        "result": {"written", "failed", "loaded", "denied"},
         "status": {"400", "404", "405", "413", "415"},
         "policy": {"test"},
     }
@@ -270,8 +270,8 @@ def test_the_policy_in_force(tmp_path: Path) -> None:
         assert _value(server, "istag_webhook_policy_loaded_timestamp_seconds") > loaded
         assert _value(server, "istag_webhook_policy_last_load_successful") == 1
         policy.write_text("nonsense: [")
-        until(lambda: _value(server, "istag_webhook_policy_last_load_successful") == 0, "the refusal")
-        until(lambda: _value(server, "istag_webhook_policy_loads_total", result="refused") == 2, "the refusals")
+        until(lambda: _value(server, "istag_webhook_policy_last_load_successful") == 0, "the denial")
+        until(lambda: _value(server, "istag_webhook_policy_loads_total", result="denied") == 2, "the denials")
         assert in_force() == second
         _put(policy, "registry.example")
         until(lambda: _value(server, "istag_webhook_policy_last_load_successful") == 1, "the policy that is good again")
@@ -279,7 +279,7 @@ def test_the_policy_in_force(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_comes_later(tmp_path: Path) -> None:
-    """A worker that replaces another judges by the last good policy from its first answer, not by the one of the start."""
+    """A worker that replaces another evaluates by the last good policy from its first answer, not by the one of the start."""
     policy = tmp_path / "policy.yaml"
     _put(policy, "quay.io")
     with serving(tmp_path, "--policy", "policy.yaml", "--workers", "1") as server:
@@ -289,7 +289,7 @@ def test_a_worker_that_comes_later(tmp_path: Path) -> None:
         _kill(server)
         assert not _post(server, _ALLOWED)["allowed"]
         policy.write_text("nonsense: [")
-        until(lambda: _value(server, "istag_webhook_policy_last_load_successful") == 0, "the refusal")
+        until(lambda: _value(server, "istag_webhook_policy_last_load_successful") == 0, "the denial")
         _kill(server)
         assert not _post(server, _ALLOWED)["allowed"]
         assert _value(server, "istag_webhook_policy_last_load_successful") == 0

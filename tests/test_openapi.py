@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from serving import Server, serving, until
 from support import REVIEWS
 
-from webhook import doors
+from webhook import resources
 from webhook.app import LARGEST
 
 _SCHEMA: Final = schemathesis.openapi.from_path(Path(__file__).parent / "openapi.yaml")
@@ -60,7 +60,7 @@ def _where(server: Server, path: str) -> str:
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 @pytest.mark.parametrize("path", ["/validate", "/mutate"])
 def test_reviews(server: Server, session: requests.Session, path: str, mode: GenerationMode) -> None:
-    """Whatever the description calls a review is answered, whatever it does not is refused, in the words of the description."""
+    """Whatever the description calls a review is answered, whatever it does not is denied, in the words of the description."""
 
     @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(case=_operation(path).as_strategy(generation_mode=mode))
@@ -78,7 +78,7 @@ def test_reviews(server: Server, session: requests.Session, path: str, mode: Gen
 
 
 def _beyond_64_bits(value: Any) -> bool:
-    """Whether a number in a JSON value may be written as an integer that is refused, which a JSON Schema cannot say."""
+    """Whether a number in a JSON value may be written as an integer that is denied, which a JSON Schema cannot say."""
     if isinstance(value, dict | list):
         return any(map(_beyond_64_bits, value.values() if isinstance(value, dict) else value))
     return isinstance(value, int | float) and abs(value) >= 2**63
@@ -114,7 +114,7 @@ def test_refusals(
     "path", sorted(each for each in REVIEWS.glob("*.json") if not each.name.endswith(".expected.json"))[::5], ids=lambda path: path.name[:24]
 )  # fmt: skip
 def test_recorded_reviews(server: Server, session: requests.Session, path: Path) -> None:
-    """Recorded reviews are answered as it is described, patches, warnings and refusals included."""
+    """Recorded reviews are answered as it is described, patches, warnings and denials included."""
     for endpoint in ("/validate", "/mutate"):
         assert _said(server, session, endpoint, data=path.read_bytes(), headers=_TYPE) == 200
 
@@ -135,7 +135,7 @@ def test_a_fault_of_ours(tmp_path: Path) -> None:
         server.signal(signal.SIGINT)
 
 
-def test_every_door_is_described() -> None:
+def test_every_resource_is_described() -> None:
     """The description names the resources that the webhook knows."""
     request = _SCHEMA.raw_schema["components"]["schemas"]["Question"]["properties"]["request"]
-    assert set(request["properties"]["resource"]["properties"]["resource"]["enum"]) == set(doors.RESOURCES)
+    assert set(request["properties"]["resource"]["properties"]["resource"]["enum"]) == set(resources.NAMES)

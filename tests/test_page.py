@@ -43,7 +43,7 @@ def _finding(rule: str = "ours", mode: Mode = Mode.ENFORCE, message: str = "is n
 
 
 def _outcome(number: int, **given: Any) -> Outcome:
-    """Return the outcome of a change that another policy refuses; every third is allowed, every fifth completed."""
+    """Return the outcome of a change that another policy denies; every third is allowed, every fifth completed."""
     namespace = f"team-{number % 7}"
     name = f"app:{number}"
     refused = _finding(), *([_finding("digest", Mode.WARN, "has no digest")] if number % 2 else [])
@@ -52,7 +52,7 @@ def _outcome(number: int, **given: Any) -> Outcome:
         "verdict": DENY,
         "before": ALLOW,
         "findings": refused,
-        "door": "imagestreamtags",
+        "resource": "imagestreamtags",
         "operation": "UPDATE",
         "namespace": namespace,
         "name": name,
@@ -146,9 +146,9 @@ def _is_eventually(locator: Locator, text: str) -> None:
 def test_without_a_script(show: Show, many: str) -> None:
     """Who runs no scripts reads the summary: how many, when, where, who, and by which rules."""
     page = show(many, java_script_enabled=False)
-    assert page.locator("h1").inner_text() == "134 more would be refused and 83 more would be allowed"
+    assert page.locator("h1").inner_text() == "134 more would be denied and 83 more would be allowed"
     assert [text.split("\n") for text in page.locator(".figure").all_inner_texts()] == [
-        ["134", "would be refused"], ["83", "would be allowed"], ["33", "would be mutated differently"], ["250", "judged"],
+        ["134", "would be denied"], ["83", "would be allowed"], ["33", "would be mutated differently"], ["250", "evaluated"],
     ]  # fmt: skip
     assert page.locator("#chart-rule + ol .name").all_inner_texts() == ["ours", "old"]
     assert page.locator("#chart-namespace + ol .name").count() == 7
@@ -269,7 +269,7 @@ def test_details(show: Show) -> None:
     """A row shows what was said now and before, what is completed, the exemption and what was read where."""
     outcome = _outcome(
         3, verdict=ALLOW, before=DENY, findings=(_finding("digest", Mode.AUDIT, "has no digest"),),
-        findings_before=(_finding("old", message="was refused"),), patch=(PatchOp("add", "/tag/a", {"b": "c"}),),
+        findings_before=(_finding("old", message="was denied"),), patch=(PatchOp("add", "/tag/a", {"b": "c"}),),
         patch_before=(PatchOp("add", "/tag/z", 1),), exemption=Exemption("break-glass", "fire"),
     )  # fmt: skip
     page = show(_written([outcome]))
@@ -282,7 +282,7 @@ def test_details(show: Show) -> None:
     assert re.search(
         r"recorded by rule digest, field tag.from.name\s+has no digest\s+default sets /tag/a to {\"b\":\"c\"}", now
     )
-    assert re.search(r"denied by rule old, field tag.from.name\s+was refused\s+default sets /tag/z to 1", then)
+    assert re.search(r"denied by rule old, field tag.from.name\s+was denied\s+default sets /tag/z to 1", then)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_more_than_a_page_holds(show: Show) -> None:
     """The summary counts what is not listed, and the page says that the list is not all."""
     rows = [_outcome(0)] * 10_050
     page = show(_written(rows))
-    assert page.locator("h1").inner_text() == "10,050 more would be refused"
+    assert page.locator("h1").inner_text() == "10,050 more would be denied"
     assert "The page lists 10,000 of 10,050" in page.locator("#changes").inner_text()
 
 
@@ -580,9 +580,9 @@ def test_no_width_is_too_narrow(show: Show, many: str, width: int) -> None:
 @pytest.mark.parametrize(
     ("command", "given", "headline", "figures", "columns"),
     [
-        ("check", {"before": ""}, "1 change would be refused", ["1 refused", "1 allowed", "1 warnings"], "Result Tag Rules User Time Where"),
-        ("scan", {"before": "", "user": "", "time": "", "origin": Origin()}, "1 tag would be refused", ["1 refused", "1 allowed", "1 warnings"], "Result Tag Rules Where"),
-        ("replay", {"verdict": ALLOW, "findings": (), "findings_before": (), "patch": ()}, "Nothing would change", ["0 would be refused", "0 would be allowed", "0 would be mutated differently", "2 judged"], "Result Tag Rules User Time Where"),
+        ("check", {"before": ""}, "1 change would be denied", ["1 denied", "1 allowed", "1 warnings"], "Result Tag Rules User Time Where"),
+        ("scan", {"before": "", "user": "", "time": "", "origin": Origin()}, "1 tag would be denied", ["1 denied", "1 allowed", "1 warnings"], "Result Tag Rules Where"),
+        ("replay", {"verdict": ALLOW, "findings": (), "findings_before": (), "patch": ()}, "Nothing would change", ["0 would be denied", "0 would be allowed", "0 would be mutated differently", "2 evaluated"], "Result Tag Rules User Time Where"),
     ],
     ids=["check", "scan", "nothing"],
 )  # fmt: skip
@@ -602,8 +602,8 @@ def test_commands(
 def test_nothing_at_all(show: Show) -> None:
     """A report of nothing is a page too."""
     page = show(_written([], unjudged={"other lines": 3}))
-    assert page.locator("h1").inner_text() == "Nothing was judged"
-    assert "Not judged: 3 other lines." in page.locator(".lead").inner_text()
+    assert page.locator("h1").inner_text() == "Nothing was evaluated"
+    assert "Not evaluated: 3 other lines." in page.locator(".lead").inner_text()
     assert page.locator("#table tbody").inner_text() == "There is nothing to list."
 
 

@@ -1,4 +1,4 @@
-"""What an API server refuses for the moment is asked again, and what the command says where a cluster cannot be used."""
+"""What an API server rejects for the moment is asked again, and what the command says where a cluster cannot be used."""
 
 import json
 import ssl
@@ -104,7 +104,7 @@ def test_what_passes_is_waited_for(tmp_path: Path, statuses: tuple[int, ...]) ->
     ],
 )
 def test_what_does_not_pass_is_not(tmp_path: Path, statuses: tuple[int, ...], asked_again: int, sentence: str) -> None:
-    """A refusal is one at once, an illness after some tries, and a server that never answered is not waited for."""
+    """A denial is one at once, an illness after some tries, and a server that never answered is not waited for."""
     pauses: list[float] = []
     with _answering(tmp_path, *statuses) as kubeconfig:
         cluster = Cluster(Patient(connect(kubeconfig).sender, pauses.append))

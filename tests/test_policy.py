@@ -1,4 +1,4 @@
-"""Policy documents: what is refused, where, and what comes of those that are not."""
+"""Policy documents: what is denied, where, and what comes of those that are not."""
 
 import json
 import os
@@ -114,9 +114,9 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
             id="never-matches",
         ),
         pytest.param(
-            HEAD + "spec: {rules: [{name: a, lookupPolicy: {local: true}, match: {doors: [imagestreamtags]}}]}",
+            HEAD + "spec: {rules: [{name: a, lookupPolicy: {local: true}, match: {resources: [imagestreamtags]}}]}",
             [
-                "4: spec.rules[0].match.doors: lookupPolicy judges nothing there, so it can never match; expected imagestreams"
+                "4: spec.rules[0].match.resources: lookupPolicy evaluates nothing there, so it can never match; expected imagestreams"
             ],
             id="never-judges",
         ),
@@ -238,7 +238,7 @@ def test_a_directory_is_one_policy(tmp_path: Path) -> None:
     ids=["missing", "empty-directory", "not-utf-8", "empty-file", "huge"],
 )
 def test_unreadable(tmp_path: Path, make: object, sentence: str) -> None:
-    """A path that holds no policy is refused with its name."""
+    """A path that holds no policy is rejected with its name."""
     path = tmp_path / "policy"
     make(path)  # type: ignore[operator]
     with pytest.raises(PolicyRefused) as refused:
@@ -259,7 +259,7 @@ def test_unreadable_in_a_directory(tmp_path: Path) -> None:
 
 
 def test_the_shipped_policy() -> None:
-    """The shipped policy refuses little, exempts the importer, and completes the import mode of every architecture."""
+    """The shipped policy denies little, exempts the importer, and completes the import mode of every architecture."""
     policy = load()
     assert {entry.name for entry in policy.rules if entry.mode is Mode.ENFORCE} == {
         "schema", "no-insecure-imports", "servable-tag-names",
@@ -318,7 +318,7 @@ def test_the_length_of_an_expression(tmp_path: Path, expression: str) -> None:
     ],
 )  # fmt: skip
 def test_the_published_schema_refuses_what_we_refuse(tmp_path: Path, spec: str) -> None:
-    """What the loader refuses for its shape, an editor underlines too."""
+    """What the loader denies for its shape, an editor underlines too."""
     text = HEAD + f"spec: {spec}"
     assert _faults(tmp_path, text)
     with pytest.raises(jsonschema.ValidationError):
@@ -328,7 +328,7 @@ def test_the_published_schema_refuses_what_we_refuse(tmp_path: Path, spec: str) 
 @settings(max_examples=200)
 @given(st.text(max_size=120) | st.binary(max_size=60).map(lambda data: data.decode("latin-1")))
 def test_any_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    """Any text is a policy or is refused with faults."""
+    """Any text is a policy or is denied with faults."""
     path = tmp_path_factory.getbasetemp() / f"any-{os.getpid()}.yaml"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     with pytest.raises(PolicyRefused) as refused:
@@ -337,7 +337,7 @@ def test_any_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
 
 
 def test_a_changed_policy_is_loaded(tmp_path: Path) -> None:
-    """The policy is read again when its file changes; a bad one is refused once, and the last good one stays."""
+    """The policy is read again when its file changes; a bad one is denied once, and the last good one stays."""
     path = tmp_path / "policy.yaml"
     path.write_text(HEAD + f"spec: {{rules: [{_RULE}]}}")
     source = PolicySource(path)
@@ -384,7 +384,7 @@ def test_a_config_map_is_swapped(tmp_path: Path) -> None:
         ("{users: [alice]}", True),
         ('{groups: ["system:*"]}', True),
         ("{groups: [sre]}", False),
-        ("{doors: [imagestreamtags]}", True),
+        ("{resources: [imagestreamtags]}", True),
         ("{exclude: {users: [alice]}}", False),
         ("{exclude: {users: [alice], tags: [dev]}}", True),
         ("{namespaces: [app], exclude: {namespaces: [app], users: [bob]}}", True),

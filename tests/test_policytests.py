@@ -300,14 +300,14 @@ def test_json(directory: Path) -> None:
         ("change: {from: docker.io/a/b:1}, expect: {findings: [{rule: by-digest}, {rule: by-digest}]}", False),
         ("change: {from: quay.io/a/b:1}, expect: {findings: [{rule: by-digest}, {rule: no-quay, mode: enforce}]}", True),
         ("change: {from: docker.io/a/b:1, namespace: dev}, expect: {findings: [], patch: []}", True),
-        ("change: {from: docker.io/a/b:1, namespace: dev, door: imagetags}, expect: {findings: []}", True),
+        ("change: {from: docker.io/a/b:1, namespace: dev, resource: imagetags}, expect: {findings: []}", True),
         ("change: {from: docker.io/a/b:1, namespace: prod}, expect: {patch: []}", False),
-        ("change: {from: docker.io/a/b:1, namespace: prod, door: imagestreams}, expect: "
+        ("change: {from: docker.io/a/b:1, namespace: prod, resource: imagestreams}, expect: "
          "{patch: [{path: /spec/tags/0/importPolicy/importMode, value: PreserveOriginal}]}", True),
-        ("change: {from: docker.io/a/b:1, namespace: prod, door: imagestreamimports}, expect: "
+        ("change: {from: docker.io/a/b:1, namespace: prod, resource: imagestreamimports}, expect: "
          "{patch: [{op: add, path: /spec/images/0/importPolicy/importMode, value: Legacy}]}", False),
         ("change: {from: docker.io/a/b:1, old: {from: docker.io/a/b:1}}, expect: {findings: [{rule: by-digest, mode: audit}]}", True),
-        ("change: {old: {from: quay.io/a/b:1}, door: imagestreams}, expect: {verdict: allow, findings: []}", True),
+        ("change: {old: {from: quay.io/a/b:1}, resource: imagestreams}, expect: {verdict: allow, findings: []}", True),
         ("change: {from: {kind: Nonsense, name: a}}, expect: {verdict: deny}", True),
         ("change: {from: quay.io/a/b:1}, groups: [sre], expect: {verdict: deny}", True),
         ("change: {from: quay.io/a/b:1, annotations: {istag-webhook/reason: fire}}, groups: [sre], "
@@ -373,7 +373,7 @@ def test_finds_tests_beside_policies(directory: Path) -> None:
         (["{name: x, change: {tag: x}, expect: {}}"],
          ["6: spec.cases[0].change: says nothing; expected one at least of from, old",
           "6: spec.cases[0].expect: says nothing; expected one at least of verdict, findings, patch, exemption"]),
-        (["{name: x, change: {door: imagestreamimports, from: a, old: {from: b}}, expect: {verdict: allow}}"],
+        (["{name: x, change: {resource: imagestreamimports, from: a, old: {from: b}}, expect: {verdict: allow}}"],
          ["6: spec.cases[0].change.old: an import does not say what was before"]),
         (["{name: x, review: r.json, oldObject: {}, expect: {verdict: allow}}"],
          ["6: spec.cases[0].oldObject: expected it beside object only"]),
@@ -454,7 +454,7 @@ def test_junit(directory: Path) -> None:
 
 
 def test_schema(directory: Path) -> None:
-    """The schema that is printed takes the shipped tests, and refuses what the loader refuses."""
+    """The schema that is printed takes the shipped tests, and denies what the loader denies."""
     printed: dict[str, Any] = json.loads(_run("--schema").output)
     validator = jsonschema.Draft202012Validator(printed)
     tests = Path(__file__).parent.parent / "webhook" / "policy" / "default.test.yaml"

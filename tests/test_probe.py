@@ -17,7 +17,7 @@ from installed import VALIDATING, calling, shipped
 from serving import Server, serving, until
 from support import HEAD
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.cli import main
 from webhook.errors import ClusterRefused
 from webhook.model import Finding
@@ -29,7 +29,7 @@ from webhook.probe.verdict import denial
 from webhook.review import of_document
 
 _NAME = "validate.istag-webhook.io"
-_ALL = tuple(doors.DOORS)
+_ALL = tuple(resources.RESOURCES)
 _CLOSED = dict.fromkeys(_ALL, "closed")
 _NOTHING = "https://localhost:1/validate"  # nothing listens there
 _THEIRS = "validate.example.com"
@@ -56,7 +56,7 @@ class Cluster:
         assert json.dumps(sorted(self.api.streams.items())) == before
         document = json.loads(said.out)
         assert (said.err, document["left"]) == ("", [])
-        return said.code, {each["door"]: each["verdict"] for each in document["doors"]}
+        return said.code, {each["resource"]: each["verdict"] for each in document["resources"]}
 
     def configure(self, *resources: str, **fields: Any) -> None:
         """Install the shipped configuration for these resources alone, with other fields if given."""
@@ -104,18 +104,18 @@ def test_every_resource_is_closed(cluster: Cluster) -> None:
     assert cluster.verdicts() == (0, _CLOSED)
     said = cluster.run()
     lines = said.out.splitlines()
-    assert [line.split()[:2] for line in lines] == [[door, "closed"] for door in _ALL]
+    assert [line.split()[:2] for line in lines] == [[resource, "closed"] for resource in _ALL]
     for line in lines:
         assert f'admission webhook "{_NAME}" denied the request: ' in line
         assert line.endswith(f"policy in force: {load()} (rule {admission.PROBE_RULE})")
 
 
-@pytest.mark.parametrize("door", _ALL)
+@pytest.mark.parametrize("resource", _ALL)
 @pytest.mark.parametrize("streams", [True, False], ids=["with-a-stream", "without"])
-def test_one_resource_is_open(cluster: Cluster, door: str, *, streams: bool) -> None:
+def test_one_resource_is_open(cluster: Cluster, resource: str, *, streams: bool) -> None:
     """A resource that the configuration forgets is found, and nothing is stored through it."""
-    cluster.configure(*(each for each in _ALL if each != door))
-    expected = {**_CLOSED, door: "open"}
+    cluster.configure(*(each for each in _ALL if each != resource))
+    expected = {**_CLOSED, resource: "open"}
     if not streams:
         cluster.api.streams.clear()
         expected["imagestreams/status"] = "unknown"
@@ -159,11 +159,11 @@ def test_another_webhook(cluster: Cluster, fields: dict[str, Any], sentence: str
     assert cluster.run().out.count(sentence) == (0 if ours else len(_ALL) - 1)
 
 
-@pytest.mark.parametrize("door", ["imagestreamtags", "imagestreamimports", "imagestreams/status"])
-def test_the_api_server_denies_it(cluster: Cluster, door: str) -> None:
+@pytest.mark.parametrize("resource", ["imagestreamtags", "imagestreamimports", "imagestreams/status"])
+def test_the_api_server_denies_it(cluster: Cluster, resource: str) -> None:
     """What RBAC denies is unknown, not closed."""
-    cluster.api.denied = frozenset({door})
-    assert cluster.verdicts() == (2, {**_CLOSED, door: "unknown"})
+    cluster.api.denied = frozenset({resource})
+    assert cluster.verdicts() == (2, {**_CLOSED, resource: "unknown"})
 
 
 _EVERYBODY = 'exemptions: [{name: all, users: ["*"], groups: ["*"]}]'
@@ -219,7 +219,7 @@ def test_it_cannot_be_told_what_is_left_behind(cluster: Cluster) -> None:
     assert (said.code, said.out) == (2, "")
     assert "is forbidden" in said.err
     assert cluster.api.asked == ["GET imagestreams"]
-    closed = tuple(Answer(door, Verdict.CLOSED, "") for door in _ALL)
+    closed = tuple(Answer(resource, Verdict.CLOSED, "") for resource in _ALL)
     assert (Probed(closed).exit_code, Probed(closed, unlisted="no").exit_code) == (0, 2)
 
 
@@ -228,7 +228,7 @@ def test_the_stream_moves(cluster: Cluster, moves: int, verdict: str) -> None:
     """If somebody else writes the stream meanwhile, its status is tried again, a few times."""
     cluster.api.moves = moves
     said = cluster.run("--format", "json")
-    found = {each["door"]: each["verdict"] for each in json.loads(said.out)["doors"]}
+    found = {each["resource"]: each["verdict"] for each in json.loads(said.out)["resources"]}
     assert (said.code, found) == (0 if verdict == "closed" else 2, {**_CLOSED, "imagestreams/status": verdict})
     assert cluster.api.asked.count("PUT imagestreams/status") == min(moves, 4) + 1
 
@@ -255,7 +255,7 @@ def test_a_resource_that_is_not_served(cluster: Cluster) -> None:
 
 def test_a_namespace_that_is_left_out(cluster: Cluster) -> None:
     """Nothing is sent to a namespace that the configuration leaves out, nor to one that does not exist."""
-    cluster.configure(*_ALL, namespaceSelector={"matchLabels": {"judged": "yes"}})
+    cluster.configure(*_ALL, namespaceSelector={"matchLabels": {"evaluated": "yes"}})
     said = cluster.run()
     assert (said.code, said.out, said.err) == (
         2, "", f"namespace {STREAM} is left out by the namespaceSelector of istag-webhook; expected one that is not\n",
@@ -275,17 +275,17 @@ def test_the_record_says_dry_run(cluster: Cluster) -> None:
     records = until(lambda: cluster.server.records()[before:][: len(_ALL)], "the records")
     until(lambda: len(cluster.server.records()) == before + len(_ALL), "all records")
     records = cluster.server.records()[before:]
-    assert [record["door"] for record in records] == list(_ALL)
+    assert [record["resource"] for record in records] == list(_ALL)
     for record in records:
         assert (record["verdict"], record["dryRun"]) == ("deny", True)
         assert [finding["rule"] for finding in record["findings"]] == [admission.PROBE_RULE]
 
 
-@pytest.mark.parametrize("door", _ALL)
-def test_no_condition_spares_what_is_sent(door: str) -> None:
+@pytest.mark.parametrize("resource", _ALL)
+def test_no_condition_spares_what_is_sent(resource: str) -> None:
     """The conditions of the shipped configuration let the API server call us: else the probe would report it open."""
     (webhook,) = shipped()[VALIDATING]["webhooks"]
-    review = _review(door)
+    review = _review(resource)
     variables = {"request": review, "object": review["object"], "oldObject": review["oldObject"]}
     spared = [
         each["name"] for each in webhook.get("matchConditions", ())
@@ -294,20 +294,20 @@ def test_no_condition_spares_what_is_sent(door: str) -> None:
     assert spared == []
 
 
-def _review(door: str) -> dict[str, Any]:
+def _review(resource: str) -> dict[str, Any]:
     """Return the request of the review of what is sent."""
     stream = {"metadata": {"name": STREAM, "namespace": STREAM}, "spec": {}, "status": {}}
-    sent = request(door, STREAM, "1", stream)
+    sent = request(resource, STREAM, "1", stream)
     assert sent is not None
     old = stream if sent.replaces else None
     operation = "UPDATE" if sent.replaces else "CREATE"
-    return Attributes(door, STREAM, {}, sent.body["metadata"]["name"], operation, sent.body, old).request()
+    return Attributes(resource, STREAM, {}, sent.body["metadata"]["name"], operation, sent.body, old).request()
 
 
-@pytest.mark.parametrize("door", _ALL)
-def test_other_policies_have_nothing_to_say(door: str) -> None:
+@pytest.mark.parametrize("resource", _ALL)
+def test_other_policies_have_nothing_to_say(resource: str) -> None:
     """But for its mark a request breaks no rule of the shipped policy: no other policy is likely to deny it."""
-    sent = _review(door)
+    sent = _review(resource)
     assert [each.rule for each in _findings(sent)] == [admission.PROBE_RULE]
     sent["object"]["metadata"].pop("annotations", None)
     (sent["object"].get("status") or {}).pop("tags", None)
@@ -317,7 +317,7 @@ def test_other_policies_have_nothing_to_say(door: str) -> None:
 def _findings(sent: dict[str, Any]) -> tuple[Finding, ...]:
     """Return what the shipped policy finds in a request."""
     document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": sent}
-    return admission.validate(of_document(document, doors.DOORS), load()).findings
+    return admission.validate(of_document(document, resources.RESOURCES), load()).findings
 
 
 @pytest.mark.parametrize(
@@ -362,8 +362,8 @@ def test_what_is_sent_cannot_be_stored() -> None:
     verdicts = json.loads((Path(__file__).parent / "api-server-verdicts.json").read_text())
     (seen,) = [each for each in verdicts if each["label"] == "stream bad double dash dot"]
     assert (seen["code"], seen["reviews"]) == (422, "M,V")  # both webhooks were called first
-    for door in ("imagestreamtags", "imagetags"):
-        sent = request(door, "app", "1", None)
+    for resource in ("imagestreamtags", "imagetags"):
+        sent = request(resource, "app", "1", None)
         assert sent is not None
         assert ".." in sent.body["metadata"]["name"].partition(":")[0]
     error = ClusterRefused(seen["message"], seen["code"], {"details": {"kind": "ImageStream"}})
@@ -374,7 +374,7 @@ _FORBIDDEN = [{"reason": "FieldValueForbidden"}]
 
 
 @pytest.mark.parametrize(
-    ("door", "status", "details", "verdict"),
+    ("resource", "status", "details", "verdict"),
     [
         # What was seen on openshift-apiserver 4.22 and 4.20, in each spelling.
         ("imagestreamtags", 422, {"kind": "ImageStream"}, "open"),
@@ -408,10 +408,10 @@ _FORBIDDEN = [{"reason": "FieldValueForbidden"}]
         ("imagestreammappings", 0, None, "unknown"),
     ],
 )  # fmt: skip
-def test_answers_of_the_api_server(door: str, status: int, details: dict[str, Any] | None, verdict: str) -> None:
+def test_answers_of_the_api_server(resource: str, status: int, details: dict[str, Any] | None, verdict: str) -> None:
     """An answer about the stream behind a resource came after the webhooks, one about the object itself before them."""
     error = ClusterRefused("no", status, {"details": details} if details is not None else {})
-    assert denial(door, error, [_NAME]).verdict == verdict
+    assert denial(resource, error, [_NAME]).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -427,10 +427,10 @@ def test_answers_of_the_api_server(door: str, status: int, details: dict[str, An
         (f'imagestreams "{_NAME}" is forbidden: admission webhook "{_NAME}" denied the request', "unknown"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("door", _ALL)
-def test_who_denied_it(door: str, message: str, verdict: str) -> None:
+@pytest.mark.parametrize("resource", _ALL)
+def test_who_denied_it(resource: str, message: str, verdict: str) -> None:
     """Only the name of the webhook that the API server itself gives counts."""
-    assert denial(door, ClusterRefused(message, 500, {}), [_NAME]).verdict == verdict
+    assert denial(resource, ClusterRefused(message, 500, {}), [_NAME]).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -448,7 +448,7 @@ def test_who_denied_it(door: str, message: str, verdict: str) -> None:
 )
 def test_exit_codes(changed: dict[str, str], left: tuple[str, ...], code: int) -> None:
     """0 only if all six are closed; an open resource counts for more than one of which nothing is known."""
-    answers = tuple(Answer(door, Verdict(verdict), "") for door, verdict in {**_CLOSED, **changed}.items())
+    answers = tuple(Answer(resource, Verdict(verdict), "") for resource, verdict in {**_CLOSED, **changed}.items())
     assert Probed(answers, left).exit_code == code
     assert Probed(answers[:-1], left).exit_code != 0
 

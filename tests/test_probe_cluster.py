@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from installed import VALIDATING, calling, shipped
 from serving import Server, serving, until
 
-from webhook import doors
+from webhook import resources
 from webhook.cli import main
 from webhook.probe.request import STREAM
 
@@ -26,7 +26,7 @@ _ACCOUNT = "system:serviceaccount:istag-webhook:istag-webhook-probe"
 _PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 _NAME = "validate.istag-webhook.io"
 _OURS = "istag-webhook"
-_ALL = tuple(doors.DOORS)
+_ALL = tuple(resources.RESOURCES)
 _CLOSED = dict.fromkeys(_ALL, "closed")
 
 
@@ -47,7 +47,7 @@ class Cluster:
         """Run the command, and return its exit code and the verdict of each resource."""
         said = self.run("--format", "json", *arguments)
         assert not said.err
-        return said.code, {each["door"]: each["verdict"] for each in json.loads(said.out)["doors"]}
+        return said.code, {each["resource"]: each["verdict"] for each in json.loads(said.out)["resources"]}
 
     def configure(self, *resources: str, **fields: Any) -> None:
         """Install the shipped configuration for these resources alone, with other fields if given."""
@@ -63,11 +63,11 @@ class Cluster:
     def stored(self) -> dict[str, list[Any]]:
         """Return everything of image.openshift.io in the probe's namespace, with its version."""
         return {
-            door: [
+            resource: [
                 (each["metadata"]["name"], each["metadata"]["resourceVersion"])
-                for each in self.api.request("GET", path_of(door, STREAM)).document["items"]
+                for each in self.api.request("GET", path_of(resource, STREAM)).document["items"]
             ]
-            for door in doors.RESOURCES
+            for resource in resources.NAMES
         }
 
     def soon(self, expected: tuple[int, dict[str, str]], *arguments: str) -> None:
@@ -95,11 +95,11 @@ def cluster(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         api.kubectl("delete", "namespace", STREAM, "--wait=false")
 
 
-@pytest.mark.parametrize("door", ["", "imagestreamtags", "imagetags", "imagestreams", "imagestreams/status"])
-def test_closed_or_open(cluster: Cluster, door: str) -> None:
+@pytest.mark.parametrize("resource", ["", "imagestreamtags", "imagetags", "imagestreams", "imagestreams/status"])
+def test_closed_or_open(cluster: Cluster, resource: str) -> None:
     """Every resource is closed, but for one that the configuration forgets."""
-    cluster.configure(*(each for each in _ALL if each != door))
-    cluster.soon((1, {**_CLOSED, door: "open"}) if door else (0, _CLOSED))
+    cluster.configure(*(each for each in _ALL if each != resource))
+    cluster.soon((1, {**_CLOSED, resource: "open"}) if resource else (0, _CLOSED))
 
 
 def test_the_webhook_is_down(cluster: Cluster) -> None:

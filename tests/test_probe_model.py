@@ -9,7 +9,7 @@ from openshift.admission import Review
 from openshift.api import outcomes
 from openshift.server import Cluster, Outcome, Request, Rights
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.policy import load
 from webhook.probe.request import STREAM, request
 from webhook.review import GROUP, VERSION, of_document
@@ -36,30 +36,37 @@ def _stored(cluster: Cluster) -> dict[str, Any] | None:
     return json.loads(json.dumps(read.answer)) if read.code == 200 else None
 
 
-def _sent(door: str, cluster: Cluster, *, dry_run: bool) -> list[Outcome]:
+def _sent(resource: str, cluster: Cluster, *, dry_run: bool) -> list[Outcome]:
     """Send what the probe sends."""
-    sent = request(door, STREAM, _RUN, _stored(cluster))
+    sent = request(resource, STREAM, _RUN, _stored(cluster))
     assert sent is not None
     method, name = ("PUT", sent.body["metadata"]["name"]) if sent.replaces else ("POST", "")
     body = json.loads(json.dumps(sent.body))
-    return outcomes(cluster, Request(_USER, method, door, STREAM, name, body, dry_run=dry_run))
+    return outcomes(cluster, Request(_USER, method, resource, STREAM, name, body, dry_run=dry_run))
 
 
-_CASES = [(door, stream) for door in doors.DOORS for stream in (True, False) if stream or door != "imagestreams/status"]
+_CASES = [
+    (resource, stream)
+    for resource in resources.RESOURCES
+    for stream in (True, False)
+    if stream or resource != "imagestreams/status"
+]
 
 
-@pytest.mark.parametrize(("door", "stream"), _CASES)
-def test_only_a_webhook_denies_it_and_nothing_stores_it(door: str, *, stream: bool) -> None:
+@pytest.mark.parametrize(("resource", "stream"), _CASES)
+def test_only_a_webhook_denies_it_and_nothing_stores_it(resource: str, *, stream: bool) -> None:
     """The validating webhook is called, its review is denied, and without it the state stays as it was."""
     cluster = _cluster(stream=stream)
-    honours = door in ("imagestreams", "imagestreams/status")
+    honours = resource in ("imagestreams", "imagestreams/status")
     for dry_run in (True, False):
-        if not dry_run and honours and not (stream and door == "imagestreams"):
+        if not dry_run and honours and not (stream and resource == "imagestreams"):
             continue  # the dry run alone protects these
-        for outcome in _sent(door, cluster, dry_run=dry_run):
+        for outcome in _sent(resource, cluster, dry_run=dry_run):
             assert (outcome.cluster.streams, outcome.cluster.images) == (cluster.streams, cluster.images)
             assert [review.webhook for review in outcome.reviews] == ["mutate", "validate"]
-            assert not admission.validate(of_document(_document(outcome.reviews[-1]), doors.DOORS), load()).allowed
+            assert not admission.validate(
+                of_document(_document(outcome.reviews[-1]), resources.RESOURCES), load()
+            ).allowed
 
 
 def _document(review: Review) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_metadata(shipped: Policy) -> None:
         "time": "2026-01-02T03:04:05.678901Z",
         "webhook": "validate",
         "uid": "11111111-2222-3333-4444-555555555555",
-        "door": "imagestreamtags",
+        "resource": "imagestreamtags",
         "operation": "UPDATE",
         "namespace": "app",
         "name": "app:live",

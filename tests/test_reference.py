@@ -131,7 +131,7 @@ def test_parse(text: str, canonical: str, familiar: str, effective: str) -> None
     ids=lambda value: ascii(value)[:24],
 )
 def test_malformed(text: str, why: str) -> None:
-    """What is no reference is refused with the sentence that says what is wrong where."""
+    """What is no reference is denied with the sentence that says what is wrong where."""
     with pytest.raises(MalformedReference, match="is not an image reference: ") as refused:
         ImageReference.parse(text)
     assert why in str(refused.value)
@@ -158,7 +158,7 @@ def test_total(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" + "-" * 4_000, "a." * 2_000, "a/" * 2_000, "a" * 4_000 + ".", "[" + ":" * 4_000])
 def test_hostile_input_ends(text: str) -> None:
-    """Input that would make a backtracking pattern burn is refused like any other."""
+    """Input that would make a backtracking pattern burn is denied like any other."""
     with pytest.raises(MalformedReference):
         ImageReference.parse(text)
 

@@ -372,7 +372,7 @@ def test_somebody_elses_secret(place: Place) -> None:
     ids=["injected", "no webhook"],
 )  # fmt: skip
 def test_configurations_that_are_not_ours(place: Place, change: dict[str, Any], sentence: str) -> None:
-    """A configuration whose bundle is not ours to write is refused before anything is written."""
+    """A configuration whose bundle is not ours to write is denied before anything is written."""
     path = f"{place.paths[2]}/{place.namespace}"
     assert place.api.request("PATCH", path, change, Content_Type="application/merge-patch+json").status == 200
     said = place.run()
@@ -403,7 +403,7 @@ def test_dry_run(place: Place) -> None:
 
 
 def test_terms_that_make_no_sense(place: Place) -> None:
-    """A certificate that would be renewed as soon as it is made is refused."""
+    """A certificate that would be renewed as soon as it is made is denied."""
     said = place.run("--days", "30", "--renew-before", "30")
     assert (said.code, said.err) == (
         2,
@@ -456,7 +456,7 @@ def test_the_api_server_calls_what_was_made(place: Place, tmp_path: Path) -> Non
 
 
 def _created(place: Place, tag: str) -> str:
-    """Create a tag in a dry run, and return the status, with the message of a refusal."""
+    """Create a tag in a dry run, and return the status, with the message of a denial."""
     document = {
         "apiVersion": "image.openshift.io/v1",
         "kind": "ImageStreamTag",

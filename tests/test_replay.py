@@ -89,19 +89,19 @@ def _judged(line: bytes, policy: str) -> tuple[str, list[str]]:
         (push_review(), "validate", _OPEN, _IMAGE, NEWLY_DENIED, ["labelled"]),
     ],
     ids=[
-        "refused", "allowed", "only-warned", "warned-now", "same", "exempt", "defaults-come-first", "completed",
+        "denied", "allowed", "only-warned", "warned-now", "same", "exempt", "defaults-come-first", "completed",
         "not-completed", "completed-the-same", "mutate-refuses-nothing", "push",
     ],
 )  # fmt: skip
 def test_what_changes(
     document: dict[str, Any], webhook: str, then: str, now: str, change: str, rules: list[str]
 ) -> None:
-    """What another policy decides otherwise is said, with the rules that refuse it, or refused it before."""
+    """What another policy decides otherwise is said, with the rules that deny it, or denied it before."""
     assert _judged(recorded(document, policy_of(then), webhook), now) == (change, rules)
 
 
 def test_the_same_policy_changes_nothing(shipped: Policy) -> None:
-    """Every recorded review that is judged again by the same policy comes out as it was."""
+    """Every recorded review that is evaluated again by the same policy comes out as it was."""
     lines = history(shipped)
     judged = Judge(shipped)(Part("r", 1, b"\n".join(lines), 0))
     assert (judged.outcomes, judged.tally.judged) == ([], len(lines))
@@ -124,7 +124,7 @@ def _mixed(policy: Policy) -> bytes:
 
 
 def test_lines_that_are_no_records(tmp_path: Path, strict: Path) -> None:
-    """What cannot be judged is counted, and the first such lines are said with file and line; the others are judged."""
+    """What cannot be evaluated is counted, and the first such lines are said with file and line; the others are evaluated."""
     (tmp_path / "a.log").write_bytes(_mixed(policy_of(_OPEN)))
     done = _replay(tmp_path / "a.log", "--policy", strict)
     assert done.exit_code == 1
@@ -134,10 +134,10 @@ def test_lines_that_are_no_records(tmp_path: Path, strict: Path) -> None:
         f"{tmp_path}/a.log:7: request.resource: expected imagestreamimports, imagestreammappings, imagestreams, "
         "imagestreams/status, imagestreamtags, imagetags of image.openshift.io/v1, got pods of image.openshift.io/v1",
         f"{tmp_path}/a.log:8: expected a record, got a line that is not JSON, or was cut off",
-        "not judged: 3 other lines, 1 records of level metadata, 1 records whose request cannot be judged",
+        "not evaluated: 3 other lines, 1 records of level metadata, 1 records whose request cannot be evaluated",
     ]
-    assert "2 judged by test@sha256:" in done.stdout
-    assert f"{tmp_path}/a.log:5: app/app:live: refused (was allowed)\n  enforce: tag.from.name: " in done.stdout
+    assert "2 evaluated by test@sha256:" in done.stdout
+    assert f"{tmp_path}/a.log:5: app/app:live: denied (was allowed)\n  enforce: tag.from.name: " in done.stdout
 
 
 @given(
@@ -208,23 +208,23 @@ def test_files(tmp_path: Path, strict: Path, form: str) -> None:
 def test_files_that_cannot_be_read(
     tmp_path: Path, strict: Path, stored: Callable[[bytes], bytes] | None, sentence: str, whole: bool
 ) -> None:
-    """A file that cannot be read to its end ends with 2, after what could be read of it was judged."""
+    """A file that cannot be read to its end ends with 2, after what could be read of it was evaluated."""
     if stored is not None:
         (tmp_path / "a.log").write_bytes(stored(recorded(_NGINX, policy_of(_OPEN)) + b"\n"))
     done = _replay(tmp_path / "a.log", "--policy", strict)
     assert done.exit_code == 2
     assert f"{tmp_path}/a.log: {sentence}" in done.stderr
-    assert ("1 newly refused" in done.stdout) == whole
+    assert ("1 newly denied" in done.stdout) == whole
 
 
 @pytest.mark.parametrize("stored", [b"", b"\n\n", recorded(_NGINX, _ANY, level="metadata"), b"nothing"])
 def test_nothing_to_judge(tmp_path: Path, stored: bytes) -> None:
-    """Where no record can be judged the command does not say that all is well."""
+    """Where no record can be evaluated the command does not say that all is well."""
     (tmp_path / "a.log").write_bytes(stored)
     done = _replay(tmp_path / "a.log")
     assert done.exit_code == 0
     assert _replay(tmp_path / "a.log", "--fail-on-empty").exit_code == 2
-    assert "no record was judged: expected records of level request" in done.stderr
+    assert "no record was evaluated: expected records of level request" in done.stderr
 
 
 def test_nothing_is_left_to_judge(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_nothing_is_left_to_judge(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(recorded(_NGINX, _ANY))
     done = _replay(tmp_path / "a.log", "--namespace", "nowhere")
     assert done.exit_code == 0
-    assert "no record was judged: expected one that --since, --until, --namespace" in done.stderr
+    assert "no record was evaluated: expected one that --since, --until, --namespace" in done.stderr
 
 
 def test_nothing_changes(tmp_path: Path, strict: Path) -> None:
@@ -240,7 +240,7 @@ def test_nothing_changes(tmp_path: Path, strict: Path) -> None:
     (tmp_path / "a.log").write_bytes(recorded(_NGINX, policy_of(_STRICT)))
     done = _replay(tmp_path / "a.log", "--policy", strict)
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout.endswith("0 newly refused, 0 newly allowed, 0 completed otherwise\n")
+    assert done.stdout.endswith("0 newly denied, 0 newly allowed, 0 mutated differently\n")
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_selection(tmp_path: Path, strict: Path, options: list[str], judged: int
     ]
     (tmp_path / "a.log").write_bytes(b"\n".join(lines))
     done = _replay(tmp_path / "a.log", "--policy", strict, *options)
-    assert f"{judged} judged" in done.stdout
+    assert f"{judged} evaluated" in done.stdout
     assert ("left out" in done.stderr) == (judged < 4)
 
 
@@ -380,7 +380,7 @@ def halves(tmp_path: Path, strict: Path) -> list[str]:
 def test_reports_that_do_not_fit(
     tmp_path: Path, halves: list[str], change: Callable[[str, str], list[str]], sentence: str
 ) -> None:
-    """Reports that are not all parts of one report are refused, and it is said which and why."""
+    """Reports that are not all parts of one report are denied, and it is said which and why."""
     files = [tmp_path / "a.json", tmp_path / "b.json"]
     for file, text in zip(files, change(*halves), strict=False):
         file.write_text(text)
@@ -461,7 +461,7 @@ def test_a_worker_that_dies(year: Path, strict: Path) -> None:
         process.stdin.close()
         assert process.wait(60) == 2
         assert process.stderr is not None
-        assert b"a worker process ended before its part was judged" in process.stderr.read()
+        assert b"a worker process ended before its part was evaluated" in process.stderr.read()
 
 
 def test_workers_do_not_outlive_it(year: Path, strict: Path) -> None:

@@ -52,7 +52,7 @@ def _outcomes(draw: st.DrawFn) -> Outcome:
         origin=Origin(draw(_TEXT), draw(_LINE), draw(_LINE)),
         verdict=draw(st.sampled_from([ALLOW, DENY, SKIP, ERROR])),
         before=draw(st.sampled_from(["", ALLOW, DENY])),
-        **{key: draw(_TEXT) for key in ("door", "operation", "namespace", "name", "user", "time", "message")},
+        **{key: draw(_TEXT) for key in ("resource", "operation", "namespace", "name", "user", "time", "message")},
         tags=tuple(draw(st.lists(_TAG, max_size=2))),
         findings=findings,
         marks=tuple(Mark(draw(_LINE), draw(_LINE)) for _ in findings),
@@ -102,7 +102,7 @@ def test_json_says_what_a_decision_says(head: Header) -> None:
     assert report["rules"][1]["name"] == "no-insecure-imports"
     assert report["outcomes"] == [
         {
-            "file": "tag.yaml", "line": 3, "column": 0, "verdict": "allow", "before": "", "door": "imagestreamtags",
+            "file": "tag.yaml", "line": 3, "column": 0, "verdict": "allow", "before": "", "resource": "imagestreamtags",
             "operation": "UPDATE", "namespace": "app", "name": "app:live", "user": "alice", "time": "",
             "tags": [
                 {
@@ -122,7 +122,7 @@ def test_json_says_what_a_decision_says(head: Header) -> None:
     assert report["summary"] == {
         "allowed": 1, "denied": 0, "skipped": 0, "errors": 0, "newlyAllowed": 0, "newlyDenied": 0,
         "newlyCompleted": 0, "namespaces": {"app": {"allow": 1}}, "users": {"alice": {"allow": 1}}, "hours": {},
-        "reasons": {}, "unjudged": {}, "completed": 0, "exempt": 0, "findings": {"enforce": 0, "warn": 1, "audit": 0}, "rules": {"no-quay": 1},
+        "reasons": {}, "notEvaluated": {}, "completed": 0, "exempt": 0, "findings": {"enforce": 0, "warn": 1, "audit": 0}, "rules": {"no-quay": 1},
     }  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def _cut(text: str, **changes: str) -> list[bytes]:
     ids=["empty", "other", "kind", "no-summary", "half-a-line", "reason", "half-a-summary"],
 )
 def test_json_that_cannot_be_read(head: Header, lines: Any, line: int, sentence: str) -> None:
-    """A report that is something else, or was cut off, is refused with file and line, after what could be read."""
+    """A report that is something else, or was cut off, is denied with file and line, after what could be read."""
     found = Outcome(Origin("a"), DENY, findings=(Finding("r", Mode.ENFORCE, "m", "f"),), marks=(Mark(1),))
     text = _written("json", head, found, found)
     with pytest.raises(ReportRefused) as caught:
@@ -178,7 +178,7 @@ def test_table(head: Header, outcomes: list[Outcome]) -> None:
     """A person reads verdicts, findings by severity with file, line and field, what is completed, and a summary."""
     text = re.sub("\x1b\\[[0-9]*m", "", _written("table", head, *outcomes))
     assert text.splitlines() == [
-        "a b/c.yaml:3: prod/app:a,b: refused",
+        "a b/c.yaml:3: prod/app:a,b: denied",
         '  enforce: a b/c.yaml:7:3: spec.tags[1].from.name: the value "50%" is wrong (rule no)',
         "  audit: a b/c.yaml:9:5: spec.tags[1].annotations: it is there (rule quiet)",
         "a b/c.yaml:20: prod/two: allowed",
@@ -186,10 +186,10 @@ def test_table(head: Header, outcomes: list[Outcome]) -> None:
         '  sets /spec to {"x": 1}',
         "prod/three: allowed (exempt: sre)",
         "  audit: spec.tags[1].annotations: it is there (rule quiet)",
-        "3 judged: 2 allowed, 1 refused; findings: 1 enforce, 1 warn, 2 audit; passed over: 1 (Service of v1: 1); unusable: 1",
+        "3 evaluated: 2 allowed, 1 denied; findings: 1 enforce, 1 warn, 2 audit; skipped: 1 (Service of v1: 1); unusable: 1",
     ]
     before = replace(outcomes[1], before=DENY)
-    assert "prod/two: allowed (was refused)" in re.sub("\x1b\\[[0-9]*m", "", _written("table", head, before))
+    assert "prod/two: allowed (was denied)" in re.sub("\x1b\\[[0-9]*m", "", _written("table", head, before))
 
 
 def _columns(width: int, *outcomes: Outcome) -> list[str]:
@@ -254,7 +254,7 @@ def test_table_omits_what_has_no_findings(head: Header) -> None:
     """An allowed object without findings is counted, and listed with -v alone."""
     quiet = Outcome(Origin("a.yaml", 1), ALLOW, namespace="prod", name="app", patch=(PatchOp("add", "/spec", {}),))
     denied = replace(quiet, verdict=DENY, name="other")
-    summary = "2 judged: 1 allowed, 1 refused; findings: 0 enforce, 0 warn, 0 audit"
+    summary = "2 evaluated: 1 allowed, 1 denied; findings: 0 enforce, 0 warn, 0 audit"
     assert _written("table", head, quiet, denied).splitlines()[-1] == summary
     assert "prod/app" not in _written("table", head, quiet, denied)
     assert "prod/other" in _written("table", head, quiet, denied)
@@ -464,7 +464,7 @@ def test_empty_reports(head: Header) -> None:
     assert yaml.safe_load(_written("yaml", head))["outcomes"] == []
     assert json.loads(_written("json", head))["outcomes"] == []
     assert _written("github", head) == ""
-    assert _written("table", head) == "0 judged: 0 allowed, 0 refused; findings: 0 enforce, 0 warn, 0 audit\n"
+    assert _written("table", head) == "0 evaluated: 0 allowed, 0 denied; findings: 0 enforce, 0 warn, 0 audit\n"
 
 
 _COUNTED = ("html", "openreports", "wgpolicyk8s")

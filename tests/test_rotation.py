@@ -162,7 +162,7 @@ def _posted(server: Server, pair: Path | None, version: ssl.TLSVersion) -> str:
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
 def test_callers_need_a_certificate(tmp_path: Path, version: ssl.TLSVersion) -> None:
-    """Who has none, or another CA's, is refused by the handshake and not judged; a renewed client CA is taken up.
+    """Who has none, or another CA's, is denied by the handshake and not evaluated; a renewed client CA is taken up.
 
     In TLS 1.3 a client is done before the server has seen its certificate: its first answer is the end of the
     connection.
@@ -235,7 +235,7 @@ def _resuming(
 
 
 def test_a_handshake_that_fails_is_told(tmp_path: Path) -> None:
-    """A caller that is refused is in the log with its address and the reason, once for many; who goes away is not."""
+    """A caller that is denied is in the log with its address and the reason, once for many; who goes away is not."""
     mount(tmp_path / "certs", _issue(trustme.CA()))
     ours, stranger = trustme.CA(), _caller(tmp_path / "stranger", trustme.CA())
     mount(tmp_path / "callers", {"ca.crt": ours.cert_pem.bytes()})

@@ -1,4 +1,4 @@
-"""Every rule kind: what passes, what is refused, and the exact sentence that the user reads."""
+"""Every rule kind: what passes, what is denied, and the exact sentence that the user reads."""
 
 import json
 from dataclasses import replace
@@ -22,20 +22,20 @@ from support import (
     tag_of,
 )
 
-from webhook import admission, doors
-from webhook.doors import standing
-from webhook.model import Carried, Condition, Place, Reason
+from webhook import admission, resources
+from webhook.model import Condition, Place, Reason, TagField
 from webhook.parameters import Bool
 from webhook.policy.entries import judged
+from webhook.resources import stored
 from webhook.rules import KINDS
 from webhook.rules.base import parameter
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
 _APP = docker("quay.io/acme/app:1")
 # A scan knows the signatures of an image, which no review carries.
 _SCANNED = {
-    "place": Place("image", "/image", "tag", next(each for each in standing.CARRIED if Carried.SIGNATURES in each))
+    "place": Place("image", "/image", "tag", next(each for each in stored.CARRIED if TagField.SIGNATURES in each))
 }
 
 
@@ -140,7 +140,7 @@ ROWS: dict[str, Row] = {
     "registry-unparsable": Row(
         "registries: {allow: [quay.io]}", docker("quay.io/Acme"),
         (
-            'tag.from.name: "quay.io/Acme" cannot be judged: '
+            'tag.from.name: "quay.io/Acme" cannot be evaluated: '
             '"quay.io/Acme" is not an image reference: repository name must be lowercase',
         ),
     ),
@@ -181,7 +181,7 @@ ROWS: dict[str, Row] = {
     "pin-unparsable": Row(
         "pin: {digest: true}", docker("quay.io/Acme"),
         (
-            'tag.from.name: "quay.io/Acme" cannot be judged: '
+            'tag.from.name: "quay.io/Acme" cannot be evaluated: '
             '"quay.io/Acme" is not an image reference: repository name must be lowercase',
         ),
     ),
@@ -214,7 +214,7 @@ ROWS: dict[str, Row] = {
     "namespace-unparsable": Row(
         "crossNamespace: {}", docker("quay.io/Acme"),
         (
-            'tag.from.name: "quay.io/Acme" cannot be judged: '
+            'tag.from.name: "quay.io/Acme" cannot be evaluated: '
             '"quay.io/Acme" is not an image reference: repository name must be lowercase',
         ),
     ),
@@ -314,7 +314,7 @@ ROWS: dict[str, Row] = {
     "scheduled-from-what-cannot-be-parsed": Row(
         "importPolicy: {scheduledFrom: [quay.io]}", docker("quay.io/Acme"),
         (
-            'tag.from.name: "quay.io/Acme" cannot be judged: '
+            'tag.from.name: "quay.io/Acme" cannot be evaluated: '
             '"quay.io/Acme" is not an image reference: repository name must be lowercase',
         ),
     ),
@@ -477,7 +477,7 @@ ROWS: dict[str, Row] = {
     "label-no-configuration": Row(
         "labels: {deny: [tmp]}", None,
         (
-            "image.dockerImageMetadata.Config.Labels: the image's labels cannot be judged: "
+            "image.dockerImageMetadata.Config.Labels: the image's labels cannot be evaluated: "
             "its configuration is not there",
         ),
         review=_BARE,
@@ -485,7 +485,7 @@ ROWS: dict[str, Row] = {
     "label-of-a-manifest-list": Row(
         "labels: {deny: [tmp]}", None,
         (
-            "image.dockerImageMetadata.Config.Labels: the image's labels cannot be judged: "
+            "image.dockerImageMetadata.Config.Labels: the image's labels cannot be evaluated: "
             "a manifest list has no labels of its own",
         ),
         review=_LIST,
@@ -732,9 +732,9 @@ def test_rule(name: str) -> None:
     elif row.tag.get("annotations"):
         istag["metadata"]["annotations"] = {}
     review = decoded(row.review or document)
-    changes = [replace(change, **row.change) for change in doors.changes(review)]
-    hearing = Hearing(review)
-    findings = [finding for change in changes for finding in admission.judge(change, hearing, policy)]
+    changes = [replace(change, **row.change) for change in resources.changes(review)]
+    context = EvaluationContext(review)
+    findings = [finding for change in changes for finding in admission.judge(change, context, policy)]
     of_the_rule = [each for each in findings if each.rule == "the-rule"]
     assert tuple(f"{each.field}: {each.message}" for each in of_the_rule) == row.findings
     assert {each.reason for each in of_the_rule} == ({REASONS.get(name, Reason.INVALID)} if row.findings else set())
@@ -750,10 +750,10 @@ def test_every_kind_has_rows_that_pass_and_rows_that_are_refused() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
 def test_every_kind_is_documented(kind: Any) -> None:
-    """A kind has one sentence for itself and one for each parameter, and says where it judges."""
+    """A kind has one sentence for itself and one for each parameter, and says where it evaluates."""
     assert kind.documentation().endswith(".")
     assert "\n" not in kind.documentation()
-    assert judged(kind) or any(kind.reads <= carried for carried in standing.CARRIED)
+    assert judged(kind) or any(kind.reads <= carried for carried in stored.CARRIED)
     assert all(each.metadata["doc"] for each in kind.parameters())
     assert set(kind.needs) <= {each.name for each in kind.parameters()}
 

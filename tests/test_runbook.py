@@ -47,7 +47,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_policy_only_records(cluster: Path) -> None:
-    """The policy that a rollout begins with refuses nothing and warns of nothing by itself, and is otherwise the shipped one."""
+    """The policy that a rollout begins with denies nothing and warns of nothing by itself, and is otherwise the shipped one."""
     policy = load(cluster / "policy.yaml")
     assert {entry.mode for entry in policy.rules if entry.name != "schema"} == {"audit"}
     assert [entry.name for entry in policy.rules] == [entry.name for entry in load().rules]
@@ -66,7 +66,7 @@ def test_the_overlay(cluster: Path, kustomize: Kustomize) -> None:
 
 
 def test_break_glass() -> None:
-    """The patch of the runbook lets a source go by that a rule refuses, for the exempt group, and its reason is kept."""
+    """The patch of the runbook lets a source go by that a rule denies, for the exempt group, and its reason is kept."""
     policy = policy_of(
         yaml.safe_dump(
             {

@@ -41,7 +41,7 @@ def filled(scannable: ApiServer) -> Iterator[ApiServer]:
 
 @pytest.mark.usefixtures("filled")
 def test_ten_thousand_tags(scan: Scan) -> None:
-    """Every tag of the cluster is judged, and those with findings are reported."""
+    """Every tag of the cluster is evaluated, and those with findings are reported."""
     done = scan("--selector", "test=scan", "--format", "json")
     assert (done.code, done.err) == (1, "")
     outcomes, tally = report_of(done.out)

@@ -119,7 +119,7 @@ def test_a_report_of_somebody_else_is_left(scannable: ApiServer, scan: Scan, fre
 
 
 def test_images(scannable: ApiServer, scan: Scan, fresh: Callable[..., list[str]], tmp_path: Path) -> None:
-    """With --images the rules about images judge what each tag means now; one that was pruned is not judged."""
+    """With --images the rules about images evaluate what each tag means now; one that was pruned is not evaluated."""
     (namespace,) = fresh(1, 3)
     cluster = connect(scannable.kubeconfig)
     digests = [f"sha256:{character * 64}" for character in "abc"]
@@ -138,7 +138,7 @@ def test_images(scannable: ApiServer, scan: Scan, fresh: Callable[..., list[str]
     cluster.patch(STREAMS, "app-0", {"status": {"dockerImageRepository": "r/app", "tags": tags}}, namespace, "status")
     policy = _policy(tmp_path, "{name: arm, platforms: {require: [linux/arm64]}}")
     done = scan("-n", namespace, "--policy", policy)
-    assert (done.code, done.err) == (0, "not judged without --images: arm\n")
+    assert (done.code, done.err) == (0, "not evaluated without --images: arm\n")
     done = scan("-n", namespace, "--policy", policy, "--images", "--format", "json")
     assert done.code == 1
     assert [(each.title.partition("/")[2], [str(finding) for finding in each.findings]) for each in report_of(done.out)[0]] == [
@@ -148,7 +148,7 @@ def test_images(scannable: ApiServer, scan: Scan, fresh: Callable[..., list[str]
 
 
 def test_a_cluster_without_such_reports(scannable: ApiServer) -> None:
-    """Where the definition is missing it is said once, before anything is judged."""
+    """Where the definition is missing it is said once, before anything is evaluated."""
     reports = Reports(connect(scannable.kubeconfig), Api("openreports.io", "v2", "Report", "reports", configured=True))
     with pytest.raises(
         ClusterRefused, match=r"^the cluster does not know reports\.openreports\.io; expected its definition$"

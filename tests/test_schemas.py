@@ -1,4 +1,4 @@
-"""The schemas against what OpenShift's API server really sends, takes and refuses."""
+"""The schemas against what OpenShift's API server really sends, takes and denies."""
 
 import json
 import re
@@ -64,7 +64,7 @@ def test_recorded_reviews_pass(path: Path) -> None:
         assert schema.faults(request["oldObject"]) == ()
 
 
-# Requests that the API server refuses for what stands elsewhere in the cluster: no schema can know it.
+# Requests that the API server rejects for what stands elsewhere in the cluster: no schema can know it.
 _ELSEWHERE = {
     "isimage ref nonexisting": "the image is not in the cluster",
     "istag cross-ns forbidden": "the user may not pull from that namespace",
@@ -79,7 +79,7 @@ _PATH = re.compile(r"(?:spec\.|tag\.|metadata\.)[\w.\[\]]+(?=: )")
 
 @pytest.mark.parametrize("verdict", [pytest.param(each, id=each["label"]) for each in _VERDICTS if each["code"] == 422])
 def test_what_the_api_server_refuses(verdict: dict[str, Any]) -> None:
-    """What the API server refused with 422 for something in the tag is a fault at the same field."""
+    """What the API server rejected with 422 for something in the tag is a fault at the same field."""
     faults = _NEW.faults(as_stored(verdict["body"]))
     if verdict["label"] in _ELSEWHERE:
         assert faults == ()

@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_a_recorded_review(server: Server) -> None:
-    """A real review is refused over TLS, and its record is there before the answer is."""
+    """A real review is denied over TLS, and its record is there before the answer is."""
     status, answer = server.post(_REFUSED)
     assert status == 200
     assert answer["response"]["allowed"] is False
@@ -126,10 +126,10 @@ def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> 
 
         policy.write_text("nonsense: [")
         until(
-            lambda: server.metric('istag_webhook_policy_loads_total{result="refused"}') >= 2,
-            "the bad policy to be refused",
+            lambda: server.metric('istag_webhook_policy_loads_total{result="denied"}') >= 2,
+            "the bad policy to be denied",
         )
-        assert server.logged("the new policy is refused")
+        assert server.logged("the new policy is rejected")
         assert not any(allowed())
         _policy(policy, "registry.example")  # as it was: nothing new is loaded
         until(lambda: server.logged("the policy is valid again"), "the recovery to be logged")
@@ -140,7 +140,7 @@ def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> 
         until(lambda: server.logged("certificate loaded"), "the new certificate")
         until(lambda: _serves(server), "every worker to serve it")
         (tmp_path / "certs" / "tls.crt").write_text("rubbish")
-        until(lambda: server.logged("the new certificate is refused"), "the bad certificate to be refused")
+        until(lambda: server.logged("the new certificate is rejected"), "the bad certificate to be denied")
         assert server.post(body)[0] == 200
         assert server.post(body, connection=kept)[0] == 200
         issue(tmp_path / "certs", ["localhost"], force=True)

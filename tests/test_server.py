@@ -386,17 +386,17 @@ def test_connections_that_wait_to_be_accepted_are_answered(tmp_path: Path) -> No
 
 
 def test_new_connections_while_it_ends(tmp_path: Path, measured: Measured) -> None:
-    """A connection that was accepted is answered, to the last one before connections are refused."""
+    """A connection that was accepted is answered, to the last one before connections are denied."""
     with serving(tmp_path, "--drain", "1", "--grace", "20") as server:
         context = ssl.create_default_context(cafile=server.ca)
 
         def calls() -> Counter[bytes]:
             found = Counter[bytes]()
-            while not found[b"refused"]:
+            while not found[b"denied"]:
                 try:
                     plain = socket.create_connection(("127.0.0.1", server.port), timeout=30)
                 except ConnectionRefusedError:
-                    found[b"refused"] += 1
+                    found[b"denied"] += 1
                 else:
                     with plain:
                         found[_answered(context, plain, "Connection: close\r\n")] += 1
@@ -407,7 +407,7 @@ def test_new_connections_while_it_ends(tmp_path: Path, measured: Measured) -> No
             until(lambda: server.metric("istag_webhook_admission_requests_total") > 20, "the load")
             server.signal(signal.SIGTERM)
             found = sum((caller.result() for caller in callers), Counter[bytes]())
-        assert set(found) == {b"HTTP/1.1 200 OK", b"refused"}
+        assert set(found) == {b"HTTP/1.1 200 OK", b"denied"}
         measured(requests=found[b"HTTP/1.1 200 OK"], lost=0, failed=0)
         assert server.process.wait(30) == 0
 

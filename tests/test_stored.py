@@ -34,12 +34,12 @@ def _as_a_user_writes(value: Any) -> Any:
 def test_a_manifest_is_judged_as_its_recorded_review(path: Path, shipped: Policy, strict: Policy) -> None:
     """What a user wrote, with what was there before, gets the verdict and the findings of the review that was recorded."""
     recorded = decoded(json.loads(path.read_text()))
-    if recorded.object is None or "/" in recorded.door:
+    if recorded.object is None or "/" in recorded.resource:
         pytest.skip("no manifest makes this review")
     user = User(recorded.user.name, groups=recorded.user.groups)
     manifest = _as_a_user_writes(recorded.object)
     made = decoded(envelope(manifest, recorded.old_object, user, "u", recorded.namespace))
-    assert (made.door, made.name, made.namespace) == (recorded.door, recorded.name, recorded.namespace)
+    assert (made.resource, made.name, made.namespace) == (recorded.resource, recorded.name, recorded.namespace)
     for policy in (shipped, strict):
         expected, got = admission.admit(recorded, policy), admission.admit(made, policy)
         assert (got.verdict, got.findings, got.patch) == (expected.verdict, expected.findings, expected.patch)
@@ -93,7 +93,7 @@ def test_an_image_without_a_tag_goes_nowhere() -> None:
 @pytest.mark.parametrize("value", [None, 1, "x", [1], {"a": 1}, [[]], {"tags": {}}, {"images": [1]}])
 @pytest.mark.parametrize("key", ["metadata", "spec", "tag", "image", "status"])
 def test_whatever_a_manifest_holds(kind: str, key: str, value: Any, strict: Policy) -> None:
-    """A manifest of the wrong form is judged by the schema, and nothing is raised."""
+    """A manifest of the wrong form is evaluated by the schema, and nothing is raised."""
     manifest = {"apiVersion": "image.openshift.io/v1", "kind": kind, "metadata": {"name": "a:b"}, key: value}
     for old in (None, manifest, stream_of(tag_of(docker("a/b:1"))) | {"kind": kind}):
         review = decoded(envelope(manifest, old, User("u"), "u"))

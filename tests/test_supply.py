@@ -58,7 +58,7 @@ def test_the_page_says_what_may_be_there() -> None:
     ],
 )  # fmt: skip
 def test_which_licences_are_refused(said: list[str], wrong: list[str]) -> None:
-    """What is not on the list is refused, and so is a library that says nothing."""
+    """What is not on the list is denied, and so is a library that says nothing."""
     assert sbom.refused(said) == wrong
 
 
@@ -131,7 +131,7 @@ def test_an_sbom_has_the_hashes_of_the_lock() -> None:
     ],
 )  # fmt: skip
 def test_an_sbom_that_would_not_be_whole(metadata: dict[str, Any], locked: list[dict[str, Any]], message: str) -> None:
-    """What is installed without a hash in the lock is not passed over."""
+    """What is installed without a hash in the lock is not skipped."""
     with pytest.raises(sbom.Unsound, match=message):
         sbom.joined({"metadata": metadata, "components": [_component("a")]}, {"components": locked})
 

@@ -105,7 +105,7 @@ def _trustme(directory: Path, *names: str, authority: trustme.CA | None = None) 
 
 
 def test_an_independent_issuer(tmp_path: Path) -> None:
-    """A pair that somebody else issued is served, and judged by its own names."""
+    """A pair that somebody else issued is served, and evaluated by its own names."""
     ca, cert, key = _trustme(tmp_path / "t", "localhost")
     with _listening(Serving(cert, key)) as port:
         assert _serial(port, _client(ca))
@@ -161,7 +161,7 @@ def _expired(cert: Path, key: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [_half, _mismatched, _expired, lambda cert, key: key.unlink()])
 def test_a_bad_replacement_is_refused_once(tmp_path: Path, spoil: object) -> None:
-    """A bad new pair is refused once, and the old one is served on until a good one comes."""
+    """A bad new pair is rejected once, and the old one is served on until a good one comes."""
     issued = issue(tmp_path, ["localhost"])
     serving = Serving(issued.cert, issued.key)
     expires = serving.expires
@@ -261,7 +261,7 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     ids=["none", "space", "empty-label", "wildcard", "long", "unicode", "days"],
 )
 def test_what_cannot_be_issued(tmp_path: Path, names: list[str], days: int, said: str) -> None:
-    """A name or a term that no certificate can have is refused before anything is written."""
+    """A name or a term that no certificate can have is denied before anything is written."""
     with pytest.raises(CertificateRefused) as refused:
         issue(tmp_path / "new", names, days=days)
     assert said in str(refused.value)
@@ -291,7 +291,7 @@ def test_what_cannot_be_served(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["passphrase", "short"])
 def test_keys_that_are_not_served(tmp_path: Path, kind: str) -> None:
-    """A key with a passphrase never asks for it, and a short RSA key is refused."""
+    """A key with a passphrase never asks for it, and a short RSA key is denied."""
     issued = issue(tmp_path, ["localhost"])
     key = rsa.generate_private_key(65537, 2048 if kind == "passphrase" else 1024)
     lock = BestAvailableEncryption(b"x") if kind == "passphrase" else NoEncryption()

@@ -35,7 +35,7 @@ from support import (
 )
 from vap import Evaluator, Scope
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.alphabets.kinds import TEXT
 from webhook.cli import main
 from webhook.errors import MalformedGlob, MalformedReference
@@ -81,11 +81,11 @@ def _agrees(review: Review, policy: Policy, exported: Exported, evaluator: Evalu
 
 @pytest.mark.parametrize("name", ["", "strict", "wide"], ids=["shipped", "strict", "wide"])
 def test_recorded_reviews(name: str) -> None:
-    """Every exported rule does to every recorded review what it does in the webhook: refuse, warn, record or nothing."""
+    """Every exported rule does to every recorded review what it does in the webhook: deny, warn, record or nothing."""
     said = 0
     for path in _FILES:
-        review = decode(path.read_bytes(), doors.DOORS)
-        if review.operation != "DELETE" and "/" not in review.door:
+        review = decode(path.read_bytes(), resources.RESOURCES)
+        if review.operation != "DELETE" and "/" not in review.resource:
             _agrees(review, *_exported(name))
             said += bool(_ours(review, _exported(name)[0], _exported(name)[1].rules))
     assert said > 20
@@ -201,10 +201,10 @@ _REVIEWS = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(_REVIEWS)
 def test_generated_reviews(document: dict[str, Any]) -> None:
-    """Whatever is sent through whichever door, by whomever, every exported rule does what it does in the webhook."""
+    """Whatever is sent through whichever resource, by whomever, every exported rule does what it does in the webhook."""
     review = decoded(document)
-    # What is malformed the API server refuses before it asks anybody.
-    assume(not any(change.faults for change in doors.changes(review)))
+    # What is malformed the API server rejects before it asks anybody.
+    assume(not any(change.faults for change in resources.changes(review)))
     _agrees(review, *_exported("wide"))
 
 
@@ -332,7 +332,7 @@ def test_what_the_api_server_takes(name: str) -> None:
 
 
 def test_each_policy_has_a_binding() -> None:
-    """A rule has one policy for what is new and, where that is judged in another mode, one for what was so before."""
+    """A rule has one policy for what is new and, where that is evaluated in another mode, one for what was so before."""
     _, exported, evaluator = _exported("wide")
     assert evaluator.actions["secure.istag-webhook.io"] == ["Deny"]
     assert evaluator.actions["secure.existing.istag-webhook.io"] == ["Warn"]
@@ -388,7 +388,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[1:] == [
         "  defaults/keep-every-architecture: a ValidatingAdmissionPolicy completes nothing",
         "  rules/schema: the API server holds it itself",
-        "  imagestreams/status: a write of a stream's status is judged by the webhook only",
+        "  imagestreams/status: a write of a stream's status is evaluated by the webhook only",
     ]
     head = [line for line in done.stdout.splitlines() if line.startswith("#")]
     assert [line.removeprefix("# - ") for line in head[2:]] == [line.strip() for line in done.stderr.splitlines()[1:]]

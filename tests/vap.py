@@ -1,7 +1,7 @@
 """A ValidatingAdmissionPolicy evaluated as the API server does (k8s.io/apiserver, admission/plugin/policy/validating).
 
 The engine is the one that the webhook has; what Kubernetes' CEL has beside it (library `regex`) is added here. It looks
-at no types: what a type checker would refuse is held by other tests.
+at no types: what a type checker would deny is held by other tests.
 """
 
 import re

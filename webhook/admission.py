@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook import defaults, doors
-from webhook.doors import imagestreamstatus
-from webhook.doors.reading import items, mapping, text
+from webhook import defaults, resources
 from webhook.globs import any_matches
 from webhook.model import (
     NOTHING,
@@ -25,8 +23,10 @@ from webhook.model import (
 )
 from webhook.policy import Policy
 from webhook.policy.entries import ExemptionEntry, RuleEntry
+from webhook.resources import imagestreamstatus
+from webhook.resources.parsing import items, mapping, text
 from webhook.rules.base import Violation
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 from webhook.text import printable
 
 MOST_FINDINGS: Final = 1_000  # of one review; an answer names a tenth of them
@@ -45,7 +45,7 @@ To comply:
 
 
 def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS) -> Decision:
-    """Decide whether `review` may happen: every rule judges every change, and none stops at the first finding.
+    """Decide whether `review` may happen: every rule evaluates every change, and none stops at the first finding.
 
     An exemption lets it happen, and still records what the rules would have said. A probe is always denied.
 
@@ -54,15 +54,15 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
         policy: the rules.
         most: how many findings are kept; with that many, evaluation goes on only until the answer is known.
     """
-    changes = doors.changes(review, untouched=policy.plan.asks_untouched)
+    changes = resources.changes(review, untouched=policy.index.asks_untouched)
     if (mark := _probe(review)) is not None:
         return deny(tuple(change for change in changes if change.touched), (_probed(*mark, policy),))
-    hearing, findings = Hearing(review), Findings(most)
+    context, findings = EvaluationContext(review), Findings(most)
     for index, change in enumerate(changes):
         if findings.settled:
             findings.cut = True
             break
-        _judge(change, index, hearing, policy, findings)
+        _judge(change, index, context, policy, findings)
     found = findings.sorted()
     changed = changes if len(changes) == 1 else tuple(change for change in changes if change.touched)
     exemption = exempt(changed or changes, review, policy)
@@ -72,8 +72,8 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
 
 
 def mutate(review: Review, policy: Policy) -> Decision:
-    """Complete the tags of `review`; it is never refused here, for the validating call judges the final object."""
-    changes = tuple(change for change in doors.changes(review, untouched=False) if change.touched)
+    """Complete the tags of `review`; it is never denied here, for the validating call evaluates the final object."""
+    changes = tuple(change for change in resources.changes(review, untouched=False) if change.touched)
     exemption = exempt(changes, review, policy)
     document = review.object
     if exemption is not None or document is None:
@@ -92,7 +92,7 @@ def mutate(review: Review, policy: Policy) -> Decision:
 
 
 def admit(review: Review, policy: Policy) -> Decision:
-    """Decide as a cluster would, which completes an object first and then judges what came of it."""
+    """Decide as a cluster would, which completes an object first and then evaluates what came of it."""
     completion = mutate(review, policy) if policy.defaults else allow()
     if completion.patch and review.object is not None:
         completed = defaults.patched_document(review.object, completion.patch)
@@ -101,30 +101,30 @@ def admit(review: Review, policy: Policy) -> Decision:
     return replace(decision, patch=completion.patch)
 
 
-def judge(change: Change, hearing: Hearing, policy: Policy) -> tuple[Finding, ...]:
+def judge(change: Change, context: EvaluationContext, policy: Policy) -> tuple[Finding, ...]:
     """Return what the rules of `policy` say of one change: what it leaves as it was in the mode `existing`.
 
     Args:
         change: one of the changes of the review.
-        hearing: the review; the same for all of its changes.
+        context: the review; the same for all of its changes.
         policy: the rules.
     """
     findings = Findings()
-    _judge(change, 0, hearing, policy, findings)
+    _judge(change, 0, context, policy, findings)
     return findings.sorted()
 
 
-def _judge(change: Change, index: int, hearing: Hearing, policy: Policy, findings: Findings) -> None:
+def _judge(change: Change, index: int, context: EvaluationContext, policy: Policy, findings: Findings) -> None:
     """Add what the rules of `policy` find in the change at `index` of the review."""
-    for entry in policy.plan.selected(change, hearing.review.user):
+    for entry in policy.index.selected(change, context.review.user):
         if findings.full and (findings.denied or Mode.ENFORCE not in (entry.mode, entry.existing)):
             findings.cut = True
             continue
         before: frozenset[Violation] | None = None
-        position = policy.plan.position[entry.name]
-        for violation in entry.rule.check(change, hearing):
+        position = policy.index.position[entry.name]
+        for violation in entry.rule.check(change, context):
             if before is None and not _leaves(entry, change):
-                before = _before(entry, change, hearing)
+                before = _before(entry, change, context)
             existing = before is None or violation in before
             mode = entry.existing if existing else entry.mode
             if mode is not Mode.IGNORE:
@@ -143,7 +143,7 @@ def _probe(review: Review) -> tuple[str, str] | None:
     new = review.object or NOTHING
     if PROBE in mapping(mapping(new.get("metadata")).get("annotations")):
         return f"the annotation {PROBE}", "metadata.annotations"
-    if review.door == imagestreamstatus.NAME:
+    if review.resource == imagestreamstatus.NAME:
         before = _status_tags(review.old_object or NOTHING)
         for tag in _status_tags(new) - before:
             if tag.startswith(f"{PROBE_RULE}-"):
@@ -167,11 +167,11 @@ def _leaves(entry: RuleEntry, change: Change) -> bool:
     return isinstance(change, TagChange) and not change.touched and not entry.rule.reads_review
 
 
-def _before(entry: RuleEntry, change: Change, hearing: Hearing) -> frozenset[Violation]:
-    """Return what the rule says of what was; nothing of a tag that points elsewhere now: it is judged anew."""
+def _before(entry: RuleEntry, change: Change, context: EvaluationContext) -> frozenset[Violation]:
+    """Return what the rule says of what was; nothing of a tag that points elsewhere now: it is evaluated anew."""
     if change.old is None or (isinstance(change, TagChange) and change.moved):
         return frozenset()
-    return frozenset(entry.rule.check(change.as_it_was(), hearing.as_it_was()))
+    return frozenset(entry.rule.check(change.as_it_was(), context.as_it_was()))
 
 
 def exempt(changes: tuple[Change, ...], review: Review, policy: Policy) -> Exemption | None:

@@ -1,10 +1,10 @@
-"""What is in files becomes outcomes: judged, passed over, or said to be unusable."""
+"""What is in files becomes outcomes: evaluated, skipped, or said to be unusable."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.documents.files import Given
 from webhook.documents.lines import Mark
 from webhook.errors import MalformedReview, unexpected
@@ -91,7 +91,7 @@ def check(files: Iterable[Given], policy: Policy, user: User, old: Old, asked: A
 
     Args:
         files: where the objects stand.
-        policy: what they are judged by.
+        policy: what they are evaluated by.
         user: who would send a manifest; a review says so itself.
         old: what manifests would replace, and the namespace of those that name none.
         asked: how they are evaluated.
@@ -197,12 +197,12 @@ def _reviewed(piece: Piece, policy: Policy, user: User, old: Old, asked: Asked, 
         MalformedReview: it is a review that cannot be evaluated.
     """
     if piece.kind == "AdmissionReview":
-        return _decided(piece, "request.object", of_document(piece.value, doors.DOORS), policy)
+        return _decided(piece, "request.object", of_document(piece.value, resources.RESOURCES), policy)
     if piece.kind in RESOURCES and piece.api_version == _API_VERSION:
         stored = old.of(piece.value)
         written = asked.write.written(piece.value, stored)
         document = envelope(written, stored, user, f"check-{index}", old.namespace)
-        return _known(piece, _decided(piece, "", of_document(document, doors.DOORS), policy))
+        return _known(piece, _decided(piece, "", of_document(document, resources.RESOURCES), policy))
     return None
 
 

@@ -5,9 +5,9 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.doors import reading
 from webhook.model import NOTHING, PatchOp, SourceKind, TagChange, TagReference
 from webhook.parameters import Bool, Choice, Record, TextMap
+from webhook.resources import parsing
 
 KEEP: Final = "istag-webhook/keep"
 # What the API server fills in before it calls us, so that "unset" is never seen for these two.
@@ -164,8 +164,8 @@ def _at(document: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
     """Return the object at a JSON Pointer (RFC 6901) to a place that was read, an empty one where its end is none."""
     found: Any = document
     for token in pointer.split("/")[1:]:
-        found = found[int(token)] if isinstance(found, list) else reading.mapping(found).get(token)
-    return reading.mapping(found)
+        found = found[int(token)] if isinstance(found, list) else parsing.mapping(found).get(token)
+    return parsing.mapping(found)
 
 
 def patched_document(document: Mapping[str, Any], patch: Iterable[PatchOp]) -> dict[str, Any]:

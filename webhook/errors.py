@@ -16,7 +16,7 @@ class MalformedReference(WebhookError):
 
 
 class AmbiguousReference(MalformedReference):
-    """A reference that the API server takes, but that other clients refuse or read as that of another image."""
+    """A reference that the API server takes, but that other clients deny or read as that of another image."""
 
 
 class MalformedGlob(WebhookError):
@@ -28,7 +28,7 @@ class MalformedExpression(WebhookError):
 
 
 class MalformedReview(WebhookError):
-    """A request that is not an AdmissionReview we can judge.
+    """A request that is not an AdmissionReview we can evaluate.
 
     Attributes:
         status: the HTTP status that answers it.
@@ -55,7 +55,7 @@ class MalformedRecord(WebhookError):
 
 
 class WorkerLost(WebhookError):
-    """A process that judged a part of the work ended before it was done."""
+    """A process that evaluated a part of the work ended before it was done."""
 
 
 class RecordFailed(WebhookError):
@@ -63,7 +63,7 @@ class RecordFailed(WebhookError):
 
 
 class ClusterRefused(WebhookError):
-    """A cluster cannot be asked, or refused what it was asked; the message is its own.
+    """A cluster cannot be asked, or denied what it was asked; the message is its own.
 
     Attributes:
         status: the HTTP status, 0 where there was no answer.

@@ -105,7 +105,7 @@ def renew(cluster: Cluster, installation: Installation, terms: Terms, say: Calla
         say: called with a sentence for each step.
 
     Raises:
-        ClusterRefused: the API server's refusal, or objects that are not as they have to be.
+        ClusterRefused: the API server's denial, or objects that are not as they have to be.
         CertificateRefused: a name that no certificate can have.
     """
     at_first = _read(cluster, installation).data("tls.crt")

@@ -28,27 +28,27 @@ _INVALID: Final = 422
 _REVIEW: Final = AdmissionReview()
 
 
-def decode(body: bytes, doors: Collection[str]) -> Review:
+def decode(body: bytes, resources: Collection[str]) -> Review:
     """Read the AdmissionReview in `body`.
 
     Args:
         body: what was posted, JSON in UTF-8.
-        doors: the resources of image.openshift.io/v1 that are known, subresources after a slash.
+        resources: the resources of image.openshift.io/v1 that are known, subresources after a slash.
 
     Raises:
         MalformedReview: `body` is not an AdmissionReview of a known resource, or larger than one can be.
     """
     if why := too_large(body):
         raise MalformedReview(why, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    return of_document(parse(body), doors)
+    return of_document(parse(body), resources)
 
 
-def of_document(document: Any, doors: Collection[str]) -> Review:
+def of_document(document: Any, resources: Collection[str]) -> Review:
     """Return the Review that `document`, read from JSON, is.
 
     Args:
         document: an AdmissionReview.
-        doors: as in `decode`.
+        resources: as in `decode`.
 
     Raises:
         MalformedReview: as `decode` does.
@@ -62,7 +62,7 @@ def of_document(document: Any, doors: Collection[str]) -> Review:
     return Review(
         version=document["apiVersion"],
         uid=request["uid"],
-        door=_door(request, doors),
+        resource=_resource(request, resources),
         kind=request["kind"].get("kind") or "",
         operation=request["operation"],
         namespace=request.get("namespace") or "",
@@ -73,19 +73,22 @@ def of_document(document: Any, doors: Collection[str]) -> Review:
     )
 
 
-def _door(request: Mapping[str, Any], doors: Collection[str]) -> str:
-    resource = request["resource"]
-    name, subresource = resource.get("resource") or "", request.get("subResource") or ""
-    if "/" in name:  # an API server never sends it so, and then each door has one spelling
+def _resource(request: Mapping[str, Any], resources: Collection[str]) -> str:
+    asked = request["resource"]
+    name, subresource = asked.get("resource") or "", request.get("subResource") or ""
+    if "/" in name:  # an API server never sends it so, and then each resource has one spelling
         sentence = f"request.resource: expected the subresource in request.subResource, got {printable(name)}"
         raise MalformedReview(sentence, uid=request["uid"])
-    door = f"{name}/{subresource}" if subresource else name
-    if resource.get("group") != GROUP or resource.get("version") != VERSION or door not in doors:
-        known, got = ", ".join(sorted(doors)), f"{door} of {resource.get('group') or 'core'}/{resource.get('version')}"
+    resource = f"{name}/{subresource}" if subresource else name
+    if asked.get("group") != GROUP or asked.get("version") != VERSION or resource not in resources:
+        known, got = (
+            ", ".join(sorted(resources)),
+            f"{resource} of {asked.get('group') or 'core'}/{asked.get('version')}",
+        )
         raise MalformedReview(
             f"request.resource: expected {known} of {GROUP}/{VERSION}, got {printable(got)}", uid=request["uid"]
         )
-    return door
+    return resource
 
 
 def _user(info: Mapping[str, Any]) -> User:
@@ -104,7 +107,7 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes) -> Any:
-    """Read JSON (RFC 8259) strictly: what two parsers could read differently is refused.
+    """Read JSON (RFC 8259) strictly: what two parsers could read differently is denied.
 
     That is: anything but UTF-8, a byte order mark, a repeated key, NaN and infinities, a lone surrogate.
 

@@ -49,7 +49,7 @@ class Settings:
     log_format: str = setting("auto", "Format of the log; auto: text on a terminal, otherwise json.", FORMATS)
     keepalive: int = setting(120, "Seconds that an idle connection is kept; the API server keeps its own for 90.")
     patience: float = setting(
-        1.0, "Seconds that a request waits before it is judged; one that would wait longer is answered 503."
+        1.0, "Seconds that a request waits before it is evaluated; one that would wait longer is answered 503."
     )
     drain: float = setting(5.0, "Seconds to go on answering after SIGTERM, until no more requests are sent here.")
     grace: int = setting(10, "Seconds that requests under way may take after that.")

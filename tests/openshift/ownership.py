@@ -1,7 +1,7 @@
 """Managed fields: who owns which field of a stream (`metadata.managedFields`), as far as it shows.
 
 Only writes of imagestreams keep them; imagestreamtags, imagetags, imports and pushes leave them as they are. They matter in
-one place: an imagetag carries those of its stream, and an update that would change them is refused.
+one place: an imagetag carries those of its stream, and an update that would change them is denied.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Registries:
-    """All registries by host; others refuse connections.
+    """All registries by host; others deny connections.
 
     Args:
         hosts: The registries.

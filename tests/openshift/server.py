@@ -78,7 +78,7 @@ class Outcome:
         reviews: What webhooks were asked, in order.
         cluster: The state after it.
         answer: The object that is answered, or what an import found; None for the others.
-        message: Why it was refused, in our words.
+        message: Why it was denied, in our words.
     """
 
     code: int

@@ -239,6 +239,6 @@ def encode_stream(stream: Stream) -> dict[str, Any]:
 
 
 def _repository(name: str) -> str:
-    """Leave out a tag and a digest: they are never shown, though they are refused."""
+    """Leave out a tag and a digest: they are never shown, though they are denied."""
     reference = parsed(name)
     return name if reference is None else str(replace(reference, tag="", digest=""))

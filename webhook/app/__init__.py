@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.app.lean import Lean, RawResponse
 from webhook.audit.record import MOST, Context, annotations, record, tags
 from webhook.errors import MalformedReview, RecordFailed
@@ -100,7 +100,7 @@ def create_app(service: Service) -> Flask:
 def _answer(service: Service, context: Context, decide: Decide) -> Response | RawResponse:
     """Decode, decide, encode, record: the record is written last, and before the answer leaves, so that they agree."""
     time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
-    review = decode(_body(), doors.DOORS)
+    review = decode(_body(), resources.RESOURCES)
     try:
         decision = decide(review, policy)
         judged = tags(decision, MOST)
@@ -110,7 +110,7 @@ def _answer(service: Service, context: Context, decide: Decide) -> Response | Ra
     except Exception:  # noqa: BLE001 - logged with its traceback, and answered
         service.metrics.fault()
         _log.exception("the review could not be answered", extra={"uid": printable(review.uid)})
-        return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to judge the review; its log says why")
+        return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to evaluate the review; its log says why")
     service.metrics.answered(context.webhook, review, decision, perf_counter() - started, written=written)
     return RawResponse(body, _JSON)
 

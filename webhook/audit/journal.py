@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from webhook.audit.turn import Turn
+from webhook.audit.mutex import SharedMutex
 from webhook.errors import RecordFailed
 from webhook.text import printable
 
@@ -28,18 +28,18 @@ class Journal:
     writer of a pipe was killed) there may be an empty line.
     """
 
-    def __init__(self, target: str, turn: Turn, patience: float = 2.0) -> None:
+    def __init__(self, target: str, mutex: SharedMutex, patience: float = 2.0) -> None:
         """Open the journal.
 
         Args:
             target: a file's path, or "-" for standard output.
-            turn: the turn of all who write there.
+            mutex: the mutex of all who write there.
             patience: seconds that a write may take.
 
         Raises:
             RecordFailed: the file cannot be opened.
         """
-        self._target, self._turn, self._patience = target, turn, patience
+        self._target, self._mutex, self._patience = target, mutex, patience
         self._name = "standard output" if target == STANDARD_OUTPUT else printable(target)
         self._descriptor = -1
         self._identity = (0, 0)
@@ -54,15 +54,15 @@ class Journal:
             RecordFailed: it could not be written whole within the patience.
         """
         deadline = time.monotonic() + self._patience
-        turn = self._turn
+        mutex = self._mutex
         try:
-            turn.take(deadline)
+            mutex.take(deadline)
             try:
                 if self._descriptor < 0 or self._target != STANDARD_OUTPUT:
                     self._follow()
                 self._put(line + b"\n", deadline)
             finally:
-                turn.give()
+                mutex.give()
         except OSError as error:
             raise self._failed(error) from error
 
@@ -89,7 +89,7 @@ class Journal:
     def _alone(self) -> Iterator[None]:
         """Keep the descriptor from the other threads, which may be writing to it."""
         try:
-            with self._turn.taken(time.monotonic() + self._patience):
+            with self._mutex.taken(time.monotonic() + self._patience):
                 yield
         except OSError as error:
             raise self._failed(error) from error
@@ -102,7 +102,7 @@ class Journal:
             if self._target == STANDARD_OUTPUT:
                 self._descriptor = _standard_output()
             else:
-                # O_NONBLOCK means nothing to a regular file, and a pipe without a reader is refused, not waited for.
+                # O_NONBLOCK means nothing to a regular file, and a pipe without a reader is denied, not waited for.
                 self._descriptor = os.open(self._target, _FLAGS | os.O_APPEND | os.O_CREAT, 0o640)
             found = os.fstat(self._descriptor)
         except (OSError, ValueError) as error:  # ValueError: a path that no file can have
@@ -133,20 +133,20 @@ class Journal:
 
     def _put(self, data: bytes, deadline: float) -> None:
         """Write `data`, a line with its newline; whatever happens on the way, the next writer will know."""
-        turn = self._turn
-        torn = turn.torn
+        mutex = self._mutex
+        torn = mutex.torn
         if (torn or self._unread) and self._poll is None:
             torn = _unended(self._descriptor, otherwise=torn)  # a file tells it itself, of an earlier process too
         if torn:
             data = b"\n" + data
-        turn.torn = True
+        mutex.torn = True
         written = 0
         try:
             written = self._some(data, deadline)
             while written < len(data):
                 written += self._some(memoryview(data)[written:], deadline)
         finally:
-            turn.torn = data[written - 1 : written] != b"\n" if written else torn
+            mutex.torn = data[written - 1 : written] != b"\n" if written else torn
         self._unread = False
 
     def _some(self, rest: bytes | memoryview, deadline: float) -> int:

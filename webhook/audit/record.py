@@ -1,4 +1,4 @@
-"""A decision becomes one JSON line that can be judged again."""
+"""A decision becomes one JSON line that can be evaluated again."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ def record(
         review: the question.
         decision: the answer.
         judged: its tags.
-        policy: what it was judged by.
+        policy: what it was evaluated by.
         context: which webhook, version and level.
         time: when the review came, aware.
         seconds: how long the decision took.
@@ -82,7 +82,7 @@ def record(
         "time": time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "webhook": context.webhook,
         "uid": _short(review.uid),
-        "door": review.door,
+        "resource": review.resource,
         "operation": review.operation,
         "namespace": _short(review.namespace),
         "name": _short(review.name),

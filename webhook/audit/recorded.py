@@ -42,7 +42,7 @@ class Recorded:
 
 
 def read(line: bytes) -> Recorded:
-    """Read a line that `record` made; what a log collector puts before its first brace is passed over.
+    """Read a line that `record` made; what a log collector puts before its first brace is skipped.
 
     Raises:
         MalformedRecord: it is another line.

@@ -1,4 +1,4 @@
-"""`istag-webhook check`: judge reviews and manifests without a server."""
+"""`istag-webhook check`: evaluate reviews and manifests without a server."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -67,7 +67,7 @@ def check(
     fail_on_empty: bool,
     **options: Any,
 ) -> None:
-    """Judge reviews and manifests without a server.
+    """Evaluate reviews and manifests without a server.
 
     FILES hold AdmissionReviews and manifests of ImageStreams, ImageStreamTags, ImageTags, ImageStreamImports and
     ImageStreamMappings, alone, in Lists or in Templates, in JSON or YAML; objects of other kinds are skipped. A

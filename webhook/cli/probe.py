@@ -71,7 +71,7 @@ def probe(
 def _compare(result: Probed, expected: Policy) -> None:
     """Print a note if a denial names another policy; replicas load a new policy up to minutes after it is written."""
     others = [
-        answer.door
+        answer.resource
         for answer in result.answers
         if answer.verdict is Verdict.CLOSED and str(expected) not in answer.message
     ]
@@ -80,17 +80,19 @@ def _compare(result: Probed, expected: Policy) -> None:
 
 
 def _table(result: Probed) -> str:
-    width = max(len(answer.door) for answer in result.answers)
-    return "\n".join(f"{answer.door:{width}}  {answer.verdict:7}  {answer.message}" for answer in result.answers)
+    width = max(len(answer.resource) for answer in result.answers)
+    return "\n".join(f"{answer.resource:{width}}  {answer.verdict:7}  {answer.message}" for answer in result.answers)
 
 
 def _json(result: Probed, namespace: str) -> str:
-    doors = [{"door": each.door, "verdict": each.verdict, "message": each.message} for each in result.answers]
+    resources = [
+        {"resource": each.resource, "verdict": each.verdict, "message": each.message} for each in result.answers
+    ]
     document = {
         "apiVersion": "istag-webhook/v1",
         "kind": "Probe",
         "namespace": namespace,
-        "doors": doors,
+        "resources": resources,
         "left": list(result.left),
     }
     return json.dumps(document, indent=2)

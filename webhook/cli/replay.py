@@ -1,4 +1,4 @@
-"""`istag-webhook replay`: judge recorded decisions by another policy."""
+"""`istag-webhook replay`: evaluate recorded decisions by another policy."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ from webhook.shard import Shard
 @click.option("--skip-dry-run", is_flag=True, help="Leave out what was only tried (dryRun).")
 @click.option(
     "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="one a core",
-    help="Processes that judge.",
+    help="Processes that evaluate.",
 )  # fmt: skip
 @shard_option
 @empty_option
@@ -51,12 +51,12 @@ def replay(
     fail_on_empty: bool,
     **selected: Any,
 ) -> None:
-    """Judge recorded decisions by another policy.
+    """Evaluate recorded decisions by another policy.
 
-    Says what would be refused that was allowed, and the reverse. FILES hold records of level request, plain or gzip,
+    Says what would be denied that was allowed, and the reverse. FILES hold records of level request, plain or gzip,
     among whatever other lines; a directory stands for all files below it, - for standard input. What validate decided
-    is judged as check judges it: the policy's defaults are applied to it before its rules judge. What mutate completed
-    is completed again.
+    is evaluated as check evaluates it: the policy's defaults are applied before its rules. What mutate completed is
+    completed again.
 
     Exit code 0 if nothing would change, 1 if something would, 2 if a file or the policy cannot be used. A part of
     several (--shard) ends with 0 instead of 1: merge reports what all found.
@@ -117,7 +117,7 @@ def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted, *, fail
     others = {why: count for why, count in tally.unjudged.items() if count}
     if others:
         said = ", ".join(f"{count:,} {why}" for why, count in sorted(others.items()))
-        click.echo(f"not judged: {said}", err=True)
+        click.echo(f"not evaluated: {said}", err=True)
     if remarks.faults:
         return 2
     if shard.count > 1:
@@ -126,5 +126,5 @@ def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted, *, fail
         wanting = "one that --since, --until, --namespace and --skip-dry-run do not leave out"
         if set(others) != {LEFT_OUT}:
             wanting = "records of level request (serve --record-level request)"
-        nothing(f"no record was judged: expected {wanting}", failing=failing)
+        nothing(f"no record was evaluated: expected {wanting}", failing=failing)
     return wanted.code(found=bool(tally.changes.total()))

@@ -120,13 +120,13 @@ def nothing(message: str, *, failing: bool) -> None:
 
 
 def end(tally: Tally, wanted: Wanted) -> None:
-    """End with 2 where an input cannot be used, 1 where something is refused, else 0."""
+    """End with 2 where an input cannot be used, 1 where something is denied, else 0."""
     refused = tally.verdicts[DENY] or (wanted.fail_on_warn and tally.modes[str(Mode.WARN)])
     sys.exit(2 if tally.verdicts[ERROR] else wanted.code(found=bool(refused)))
 
 
 def noting(outcomes: Iterable[Outcome], files: Collection[str]) -> Iterator[Outcome]:
-    """Yield `outcomes`; say of each of `files` that none of it was judged, where that is so."""
+    """Yield `outcomes`; say of each of `files` that none of it was evaluated, where that is so."""
     silent: dict[str, list[str]] = {}
     judged: set[str] = set()
     for outcome in outcomes:
@@ -137,7 +137,7 @@ def noting(outcomes: Iterable[Outcome], files: Collection[str]) -> Iterator[Outc
         yield outcome
     for file in dict.fromkeys(files):
         if file in silent and file not in judged:
-            click.echo(f"{printable(file)}: nothing to judge: {', '.join(dict.fromkeys(silent[file]))}", err=True)
+            click.echo(f"{printable(file)}: nothing to evaluate: {', '.join(dict.fromkeys(silent[file]))}", err=True)
 
 
 def _said(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:

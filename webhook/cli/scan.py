@@ -20,7 +20,7 @@ from webhook.cli.shard import shard_option
 from webhook.cluster import Cluster, connect
 from webhook.errors import ClusterRefused, MalformedGlob, PolicyRefused
 from webhook.globs import Glob
-from webhook.model import Carried
+from webhook.model import TagField
 from webhook.policy import Policy, load
 from webhook.report.openreports import OPENREPORTS
 from webhook.report.outcome import Outcome
@@ -45,7 +45,7 @@ _APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
     "--chunk-size", "chunk", type=click.IntRange(1), default=100, show_default=True,
     help="Image streams to ask for at a time.",
 )  # fmt: skip
-@click.option("--images", is_flag=True, help="Fetch the image of each tag, for the rules that judge images.")
+@click.option("--images", is_flag=True, help="Fetch the image of each tag, for the rules that evaluate images.")
 @report_options
 @click.option(
     "--write-reports", "reports", type=click.Choice(list(_APIS)),
@@ -69,7 +69,7 @@ def scan(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Hold a live cluster against a policy.
 
-    Every tag of every image stream is judged as it stands, by each rule's own mode, as if it were set now: a rule that
+    Every tag of every image stream is evaluated as it is, by each rule's own mode, as if it were set now: a rule that
     says existing: ignore leaves an edit in peace, and not a scan. Who set a tag is not known, so rules that match users
     or groups say nothing, and no exemption holds.
 
@@ -139,9 +139,9 @@ def _scan(
     found: Iterable[Outcome] = tally.counting(outcomes(cluster, selection, policy, progress, images=images))
     api = _APIS[reports] if reports else None
     written = Reports(cluster, api) if api else None
-    unasked = [entry.name for entry in policy.rules if Carried.IMAGE in entry.rule.reads and not images]
+    unasked = [entry.name for entry in policy.rules if TagField.IMAGE in entry.rule.reads and not images]
     if unasked:
-        click.echo(f"not judged without --images: {', '.join(unasked)}", err=True)
+        click.echo(f"not evaluated without --images: {', '.join(unasked)}", err=True)
     if api and written:
         written.check()
         found = written_back(found, written, api, first, faults)

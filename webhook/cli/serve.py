@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from webhook import logs, tls
 from webhook.audit.journal import Journal
-from webhook.audit.turn import Turn
+from webhook.audit.mutex import SharedMutex
 from webhook.cli import fail
 from webhook.cli.settings import option_names, setting_options
 from webhook.cli.version import DISTRIBUTION
@@ -50,8 +50,8 @@ def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
     logs.configure(settings.log_level, form=settings.log_format)
     if dev:
         settings = _development(ctx, settings)
-    policy, serving, turn = _checked(settings)
-    _serve(settings, policy, serving, turn)
+    policy, serving, mutex = _checked(settings)
+    _serve(settings, policy, serving, mutex)
 
 
 def _development(ctx: click.Context, settings: Settings) -> Settings:
@@ -83,11 +83,11 @@ def _unheard(settings: Settings) -> Iterator[str]:
             yield f"{option}: cannot listen on {printable(settings.host)}:{port}: {error.strerror}{hint}"
 
 
-def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, Turn]:
+def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, SharedMutex]:
     """Return what the workers share; what cannot be used is said all at once, and no worker starts."""
     faults: list[str] = [*(f"{name}: no such setting" for name in unknown()), *_unheard(settings)]
     policy = serving = None
-    turn = Turn.make()
+    mutex = SharedMutex.make()
     try:
         policy = PolicySource(*settings.policy)
     except PolicyRefused as error:
@@ -97,15 +97,15 @@ def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, Turn]:
     except CertificateRefused as error:
         faults.append(str(error))
     try:
-        Journal(settings.record, turn).close()
+        Journal(settings.record, mutex).close()
     except RecordFailed as error:
         faults.append(str(error))
     if faults or policy is None or serving is None:
         fail("\n".join(faults))
-    return policy, serving, turn
+    return policy, serving, mutex
 
 
-def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn: Turn) -> None:
+def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, mutex: SharedMutex) -> None:
     """Run the workers; metrics and server are imported here, for they read the environment when they are."""
     directory, parent = tempfile.mkdtemp(prefix="istag-webhook-"), os.getpid()
     os.environ[_METRICS] = directory
@@ -133,7 +133,7 @@ def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, turn:
                 source.refresh()
 
     try:
-        run(listen, lambda: _worker(settings, policy, serving, turn), beat=beat, worker_ended=forget)
+        run(listen, lambda: _worker(settings, policy, serving, mutex), beat=beat, worker_ended=forget)
     finally:
         if os.getpid() == parent:  # a worker that ends comes by here too
             shutil.rmtree(directory, ignore_errors=True)
@@ -151,7 +151,7 @@ def _about(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn: Turn) -> Any:
+def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, mutex: SharedMutex) -> Any:
     """Return what one worker serves."""
     from webhook.app import Service, create_app, create_management_app  # noqa: PLC0415 - as in _serve
     from webhook.metrics import Metrics  # noqa: PLC0415 - as in _serve
@@ -180,7 +180,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
                 log.info("the policy is valid again", extra={"policy": str(policy.current)})
         except PolicyRefused as error:
             metrics.policy_refused()
-            _refused(log, "the new policy is refused, the last good one stays", error)
+            _refused(log, "the new policy is rejected, the last good one stays", error)
         metrics.policy_current(current=not policy.refused)
         try:
             was_refused = serving.refused
@@ -190,13 +190,13 @@ def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, turn
             if was_refused and not serving.refused:
                 log.info("the certificate is valid again", extra={"expires": serving.expires.isoformat()})
         except CertificateRefused as error:
-            _refused(log, "the new certificate is refused, the last good one stays", error)
+            _refused(log, "the new certificate is rejected, the last good one stays", error)
 
     take()
     tick()  # before the first answer
     service = Service(
         policy=lambda: policy.current,
-        journal=Journal(settings.record, turn),
+        journal=Journal(settings.record, mutex),
         metrics=metrics,
         version=package,
         level=settings.record_level,

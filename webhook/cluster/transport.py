@@ -88,7 +88,7 @@ class Transport:
             content_type: what the body is.
 
         Raises:
-            ClusterRefused: there was no answer, or it is a refusal; the message is the API server's own.
+            ClusterRefused: there was no answer, or it is a denial; the message is the API server's own.
         """
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
         if query:

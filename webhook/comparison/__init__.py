@@ -1,4 +1,4 @@
-"""The same changes judged by two policies, and what comes of each that is not the same."""
+"""The same changes evaluated by two policies, and what comes of each that is not the same."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ class Pair:
 
     @property
     def judged(self) -> bool:
-        """Whether it was judged at all."""
+        """Whether it was evaluated at all."""
         return self.after.verdict not in (ERROR, SKIP)
 
     @property
@@ -43,10 +43,10 @@ class Pair:
 
     @property
     def change(self) -> str:
-        """`refused`, `allowed`, `findings`, `patch` or `exemption`: the gravest that is other; "" where none is."""
+        """`denied`, `allowed`, `findings`, `patch` or `exemption`: the gravest that is other; "" where none is."""
         before, after = self.before, self.after
         if before.verdict != after.verdict:
-            return "refused" if after.verdict == DENY else "allowed"
+            return "denied" if after.verdict == DENY else "allowed"
         if self.gone or self.new:
             return "findings"
         if before.patch != after.patch:
@@ -63,7 +63,7 @@ class Counts:
     """The summary of a comparison.
 
     Attributes:
-        judged: how many changes were judged.
+        judged: how many changes were evaluated.
         errors: how many could not be.
         changes: those that come to something else, by what.
         namespaces: the same by namespace.
@@ -77,7 +77,7 @@ class Counts:
     rules: Counter[tuple[str, Mode, str]] = field(default_factory=Counter)
 
     def differing(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
-        """Yield those of `pairs` that differ, and those that cannot be judged; all are counted."""
+        """Yield those of `pairs` that differ, and those that cannot be evaluated; all are counted."""
         for pair in pairs:
             self.judged += pair.judged
             self.errors += pair.after.verdict == ERROR
@@ -92,7 +92,7 @@ class Counts:
     def as_json(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         return {
-            "judged": self.judged,
+            "evaluated": self.judged,
             "errors": self.errors,
             "changes": dict(self.changes),
             "namespaces": dict(self.namespaces.most_common()),
@@ -104,7 +104,7 @@ class Counts:
 
 
 def compare(files: Iterable[Given], before: Policy, after: Policy, user: User, old: Old) -> Iterator[Pair]:
-    """Judge what is in `files` by both policies.
+    """Evaluate what is in `files` by both policies.
 
     Args:
         files: where the objects stand.

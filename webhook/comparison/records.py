@@ -1,4 +1,4 @@
-"""Recorded requests judged by two policies."""
+"""Recorded requests evaluated by two policies."""
 
 import re
 import zlib
@@ -21,7 +21,7 @@ _RECORD: Final = re.compile(rb'[^\n]*"webhook": ?"(?:validate|mutate)"')
 
 @dataclass(slots=True)
 class Unread:
-    """What could not be judged.
+    """What could not be evaluated.
 
     Attributes:
         faults: files that cannot be read, or not to their end.
@@ -59,14 +59,14 @@ def _is_record(file: Path | None) -> bool:
 def compare_records(
     files: Iterable[Path | None], before: Policy, after: Policy, unread: Unread, selection: Selection
 ) -> Iterator[Pair]:
-    """Judge recorded requests by both policies, in bounded memory.
+    """Evaluate recorded requests by both policies, in bounded memory.
 
     Args:
         files: what to read, None for standard input.
         before: the first policy.
         after: the second.
-        unread: what cannot be judged is put there.
-        selection: which records are judged.
+        unread: what cannot be evaluated is put there.
+        selection: which records are evaluated.
     """
     for part in cut(files, unread.faults):
         for number, line in enumerate(part.data.split(b"\n"), part.line):
@@ -90,7 +90,7 @@ def compare_records(
 
 
 def _pair(origin: Origin, recorded: Recorded, before: Policy, after: Policy) -> Pair | None:
-    """Judge one record, None where it does not hold the request.
+    """Evaluate one record, None where it does not hold the request.
 
     Raises:
         MalformedReview: its request is no review of ours.

@@ -43,7 +43,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class CostBudget:
     """The keys of an object, for paths that lead through it.
 
     A key is written `.key`, or `["key"]` if it holds dots itself; both are understood for every key.
@@ -53,7 +53,7 @@ class Steps:
     lengths: tuple[int, ...]
 
     @classmethod
-    def of(cls, keys: Iterable[str]) -> "Steps":
+    def of(cls, keys: Iterable[str]) -> "CostBudget":
         """Return the steps that `keys` are."""
         found = frozenset(keys)
         return cls(found, tuple(sorted({len(key) for key in found}, reverse=True)))

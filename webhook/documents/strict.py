@@ -1,4 +1,4 @@
-"""JSON that every parser reads alike: what two could read differently is refused (RFC 8259, RFC 7493)."""
+"""JSON that every parser reads alike: what two could read differently is denied (RFC 8259, RFC 7493)."""
 
 import json
 from math import isfinite
@@ -10,7 +10,7 @@ _MOST_DIGITS: Final = 20  # of a number of 64 bits, with its sign
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of `pairs`: two parsers may read a repeated key differently, so it is refused."""
+    """Make an object of `pairs`: two parsers may read a repeated key differently, so it is denied."""
     document = dict(pairs)
     if len(document) != len(pairs):
         raise ValueError(f"the key {quoted(_repeated(pairs))} stands twice in one object")
@@ -31,7 +31,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def finite(digits: str) -> float:
-    """Read a number that is no integer; one that is not finite is refused."""
+    """Read a number that is no integer; one that is not finite is denied."""
     number = float(digits)
     if not isfinite(number):
         raise ValueError(f"{digits[:32]} is too large a number")
@@ -39,7 +39,7 @@ def finite(digits: str) -> float:
 
 
 def integer(digits: str) -> int:
-    """Read an integer; one of more than 64 bits is refused."""
+    """Read an integer; one of more than 64 bits is denied."""
     if len(digits) > _MOST_DIGITS or not -(2**63) <= (number := int(digits)) < 2**64:
         raise ValueError(f"{digits[:32]} is too large a number")
     return number

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 import yaml
 
-from webhook.documents.document import Document, Path, Steps, after_index, written
+from webhook.documents.document import CostBudget, Document, Path, after_index, written
 from webhook.documents.lines import Lines, Mark, Section
 from webhook.documents.mistakes import Problem, explained
 from webhook.documents.scalars import Scalar, key, resolve
@@ -132,7 +132,7 @@ class _Locator:
 
     def __init__(self, root: yaml.Node, lines: Section) -> None:
         self._root, self._lines = root, lines
-        self._known: dict[int, tuple[_Children, Steps]] = {}
+        self._known: dict[int, tuple[_Children, CostBudget]] = {}
         self._own = _is_own(root)
 
     def mark(self, path: str) -> Mark:
@@ -156,7 +156,7 @@ class _Locator:
         step = steps.first(path)
         return (children[step[0]], step[1]) if step is not None else None
 
-    def _children(self, node: yaml.Node) -> tuple[_Children, Steps]:
+    def _children(self, node: yaml.Node) -> tuple[_Children, CostBudget]:
         """Return each key of a map: the node that shows it, and the node of its value; the map's own come first."""
         if id(node) not in self._known:
             children: _Children = {}
@@ -166,7 +166,7 @@ class _Locator:
                     children.setdefault(name, (shown, item))
             for merged in _merged(node):
                 children = {**self._children(merged)[0], **children}
-            self._known[id(node)] = children, Steps.of(children)
+            self._known[id(node)] = children, CostBudget.of(children)
         return self._known[id(node)]
 
 

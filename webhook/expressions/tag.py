@@ -52,7 +52,7 @@ _IMAGE: Final = _record(
 )
 TAG: Final = _record(
     "tag",
-    door=Field(STRING, "resource of the review, with its subresource: `imagestreamtags`, `imagestreams/status`"),
+    resource=Field(STRING, "resource of the review, with its subresource: `imagestreamtags`, `imagestreams/status`"),
     namespace=Field(STRING, "namespace of the image stream"),
     stream=Field(STRING, "name of the image stream"),
     name=Field(STRING, "name of the tag; `*` if `everyTag` is true"),

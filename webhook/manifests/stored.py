@@ -138,5 +138,5 @@ _FILLED: Final[Mapping[str, Callable[[_Object, _Object], dict[str, Any]]]] = Map
         "ImageStreamMapping": _image_stream_mapping,
     }
 )
-# The kinds that can be judged, and the resources that serve them.
+# The kinds that can be evaluated, and the resources that serve them.
 RESOURCES: Final[Mapping[str, str]] = MappingProxyType({kind: f"{kind.lower()}s" for kind in _FILLED})

@@ -53,7 +53,7 @@ def _is_stream(value: dict[str, Any]) -> bool:
 def unrendered(value: Any) -> str | None:
     """Return the path of the first name in an object that is a template action, None if there is none.
 
-    The API server refuses such a name, so the object is meant to be rendered.
+    The API server rejects such a name, so the object is meant to be rendered.
     """
     stack: list[tuple[Path, Any]] = [(None, value)]
     while stack:

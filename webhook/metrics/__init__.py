@@ -1,6 +1,6 @@
 """The tally: what was asked and answered, and how the service fares.
 
-Labels are bounded: no names, no users, nothing that a caller could make up. What a review says of itself (door,
+Labels are bounded: no names, no users, nothing that a caller could make up. What a review says of itself (resource,
 operation) comes from sets that its codec knows, and the rest from us or from the policy. Counters of a rule that the
 policy no longer has stay until the pod ends, as counters must.
 """
@@ -49,7 +49,7 @@ class Metrics:
         verdict, exemption = decision.verdict, decision.exemption
         self._answers.append(
             (
-                (webhook, review.door, review.operation, verdict, "true" if review.dry_run else "false"),
+                (webhook, review.resource, review.operation, verdict, "true" if review.dry_run else "false"),
                 seconds,
                 [
                     (finding.rule, finding.mode, verdict, "true" if finding.existing else "false")
@@ -88,7 +88,7 @@ class Metrics:
 
     def policy_refused(self) -> None:
         """Count a policy that could not be loaded."""
-        self._of.loads.labels("refused").inc()
+        self._of.loads.labels("denied").inc()
 
     def policy_current(self, *, current: bool) -> None:
         """Note whether the policy in force is the one that stands in its files."""
@@ -103,7 +103,7 @@ class Metrics:
         self._of.faults.inc()
 
     def shed(self) -> None:
-        """Count a request that was not judged, for there were too many."""
+        """Count a request that was not evaluated, for there were too many."""
         self._of.shed.inc()
 
     def flush(self) -> None:

@@ -18,7 +18,7 @@ class Instruments:
         self.requests = Counter(
             "istag_webhook_admission_requests_total",
             "Reviews answered.",
-            ("webhook", "door", "operation", "verdict", "dry_run"),
+            ("webhook", "resource", "operation", "verdict", "dry_run"),
             registry=registry,
         )
         self.duration = Histogram(
@@ -90,7 +90,7 @@ class Instruments:
         self.faults = Counter("istag_webhook_faults_total", "Faults of ours, answered with 500.", registry=registry)
         self.shed = Counter(
             "istag_webhook_shed_requests_total",
-            "Requests answered with 503 and not judged, for which there was no time within --patience, or no memory.",
+            "Requests answered with 503 and not evaluated: there was no time within --patience, or no memory.",
             registry=registry,
         )
         self.starts = Counter(
@@ -103,7 +103,7 @@ class Instruments:
             registry=registry,
             multiprocess_mode="livemax",
         )
-        for counter, results in ((self.records, RESULTS.values()), (self.loads, ("loaded", "refused"))):
+        for counter, results in ((self.records, RESULTS.values()), (self.loads, ("loaded", "denied"))):
             for result in results:
                 # A series that begins at 0: increase() does not see the first count of one that does not.
                 counter.labels(result)

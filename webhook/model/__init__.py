@@ -1,6 +1,6 @@
 """Frozen values that pass between rooms."""
 
-from webhook.model.change import Carried, Change, Place, Reason, SchemaFault, Stream, StreamChange, TagChange
+from webhook.model.change import Change, Place, Reason, SchemaFault, Stream, StreamChange, TagChange, TagField
 from webhook.model.decision import Decision, Exemption, Finding, Mode, PatchOp, allow, deny, patched
 from webhook.model.findings import Findings
 from webhook.model.review import Review, User
@@ -8,7 +8,6 @@ from webhook.model.tag import NOTHING, Condition, Image, Signature, Source, Sour
 
 __all__ = [
     "NOTHING",
-    "Carried",
     "Change",
     "Condition",
     "Decision",
@@ -28,6 +27,7 @@ __all__ = [
     "Stream",
     "StreamChange",
     "TagChange",
+    "TagField",
     "TagReference",
     "User",
     "allow",

@@ -19,14 +19,14 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SchemaFault:
-    """A field that the API server itself would refuse, and how it would say so."""
+    """A field that the API server itself would deny, and how it would say so."""
 
     field: str
     message: str
     reason: Reason
 
 
-class Carried(StrEnum):
+class TagField(StrEnum):
     """What a review may say of a tag, beside its name."""
 
     NAME = "name"
@@ -60,10 +60,10 @@ class Place:
     path: str
     pointer: str
     name: str
-    carries: frozenset[Carried]
+    carries: frozenset[TagField]
     homes: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    kept: frozenset[Carried] = frozenset()
+    kept: frozenset[TagField] = frozenset()
 
     def field(self, name: str) -> str:
         """Return the JSON path of a field of the tag, such as `tag.from.name`."""
@@ -73,10 +73,10 @@ class Place:
 @quick
 @dataclass(frozen=True, slots=True)
 class TagChange:
-    """One tag that a review would make mean something else: what nearly every rule judges.
+    """One tag that a review would make mean something else: what nearly every rule evaluates.
 
     Attributes:
-        door: the resource that carried it, its subresource after a slash.
+        resource: the resource that carried it, its subresource after a slash.
         place: where it stands.
         namespace: the stream's namespace.
         stream: the image stream's name.
@@ -91,7 +91,7 @@ class TagChange:
         old_faults: what it said of the tag as it was; asked only where there are faults.
     """
 
-    door: str
+    resource: str
     place: Place
     namespace: str
     stream: str
@@ -119,7 +119,7 @@ class TagChange:
         return new is not old and (new.source != old.source or new.image != old.image)
 
     def as_it_was(self) -> "TagChange":
-        """Return the tag as it was before, to be judged by the same rules."""
+        """Return the tag as it was before, to be evaluated by the same rules."""
         return replace(self, new=self.old, faults=self.old_faults)
 
     def field(self, name: str) -> str:
@@ -149,10 +149,10 @@ class Stream:
 @quick
 @dataclass(frozen=True, slots=True)
 class StreamChange:
-    """What a review says of an image stream as a whole: what the rules about streams judge.
+    """What a review says of an image stream as a whole: what the rules about streams evaluate.
 
     Attributes:
-        door: the resource that carried it, its subresource after a slash.
+        resource: the resource that carried it, its subresource after a slash.
         namespace: the stream's namespace.
         stream: the image stream's name.
         new: what the stream is to be, None where the review says nothing of it.
@@ -161,7 +161,7 @@ class StreamChange:
         old_faults: what it said of the object as it was; asked only where there are faults.
     """
 
-    door: str
+    resource: str
     namespace: str
     stream: str
     new: Stream | None = None
@@ -177,7 +177,7 @@ class StreamChange:
         return self.new.lookup_local is not (self.old is not None and self.old.lookup_local) or bool(self.faults)
 
     def as_it_was(self) -> "StreamChange":
-        """Return the stream as it was before, to be judged by the same rules."""
+        """Return the stream as it was before, to be evaluated by the same rules."""
         return replace(self, new=self.old, faults=self.old_faults)
 
     def __str__(self) -> str:

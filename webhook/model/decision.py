@@ -77,7 +77,7 @@ class Decision:
 
     Attributes:
         verdict: `allow`, `deny` or `patch`.
-        changes: what would change, and was judged.
+        changes: what would change, and was evaluated.
         findings: what the rules said of them, whatever the mode.
         patch: what completes the object.
         exemption: the exemption that was used.

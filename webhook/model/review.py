@@ -30,14 +30,14 @@ class Review:
 
     Attributes:
         version: the review's own apiVersion, which the answer echoes.
-        door: the resource, with its subresource after a slash.
+        resource: the resource, with its subresource after a slash.
         kind: the object's kind.
         request: the request as it was sent, read only.
     """
 
     version: str
     uid: str
-    door: str
+    resource: str
     kind: str
     operation: str
     namespace: str

@@ -1,6 +1,7 @@
 """How a policy's values are read by marshmallow, and how its JSON Schema describes them."""
 
 from webhook.parameters.containers import Items, Record
+from webhook.parameters.parsing import parse
 from webhook.parameters.patterns import GlobMap, NameText, TextMap, globs, reference_globs
 from webhook.parameters.scalars import (
     Anything,
@@ -15,7 +16,6 @@ from webhook.parameters.scalars import (
     Text,
     shown,
 )
-from webhook.parameters.understanding import understand
 
 __all__ = [
     "Anything",
@@ -34,7 +34,7 @@ __all__ = [
     "Text",
     "TextMap",
     "globs",
+    "parse",
     "reference_globs",
     "shown",
-    "understand",
 ]

@@ -13,9 +13,9 @@ from webhook.documents import Document, yaml
 from webhook.documents.files import STANDARD_INPUT
 from webhook.errors import Fault, PolicyRefused
 from webhook.model import Mode
-from webhook.parameters import understand
+from webhook.parameters import parse
 from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
-from webhook.policy.plan import Plan
+from webhook.policy.index import RuleIndex
 from webhook.policy.spec import POLICY, SPEC
 from webhook.rules.cluster import Schema
 from webhook.text import quoted
@@ -35,7 +35,7 @@ class Policy:
         name: the names of its documents.
         digest: SHA-256 of its canonical form, `sha256:` and 64 hexadecimal digits.
         ignore: the names of the warnings that are not to be reported.
-        plan: its rules, by what they judge.
+        index: its rules, by what they evaluate.
         texts: the names and texts of its files.
     """
 
@@ -45,7 +45,7 @@ class Policy:
     defaults: tuple[DefaultEntry, ...]
     rules: tuple[RuleEntry, ...]
     ignore: tuple[str, ...]
-    plan: Plan = field(repr=False, compare=False)
+    index: RuleIndex = field(repr=False, compare=False)
     texts: tuple[tuple[str, str], ...] = field(repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -56,14 +56,14 @@ class Policy:
         """The rules that its documents have; the rule `schema` is evaluated without an entry too."""
         return tuple(entry for entry in self.rules if entry.rule is not _IMPLIED.rule)
 
-    def of_what_stands(self) -> "Policy":
-        """Return the policy by which a scan judges what nobody changes.
+    def for_stored_streams(self) -> "Policy":
+        """Return the policy by which a scan evaluates what nobody changes.
 
-        Each rule judges what exists in its own `mode`, as if it were set now: `existing` says what an edit of something
-        else may be troubled with. No exemption holds, for it exempts who asks, and nobody does.
+        Each rule evaluates what exists in its own `mode`, as if it were set now: `existing` says what an edit of
+        something else may be troubled with. No exemption holds, for it exempts who asks, and nobody does.
         """
         rules = tuple(replace(entry, existing=entry.mode) for entry in self.rules)
-        return replace(self, exemptions=(), rules=rules, plan=Plan.of(rules))
+        return replace(self, exemptions=(), rules=rules, index=RuleIndex.of(rules))
 
 
 def load(*paths: Path) -> Policy:
@@ -78,7 +78,7 @@ def load(*paths: Path) -> Policy:
     faults = [*faults, *chain.from_iterable(wrong for _, wrong in read_all)]
     parsed: list[tuple[Document, str, dict[str, Any]]] = []
     for document in documents:
-        understood, wrong = understand(POLICY, document)
+        understood, wrong = parse(POLICY, document)
         faults.extend(wrong)
         if understood is not None:
             parsed.append((document, *understood))
@@ -98,7 +98,7 @@ def load(*paths: Path) -> Policy:
         entries["defaults"],
         rules,
         tuple(dict.fromkeys(chain.from_iterable(spec.get("ignore", ()) for _, _, spec in parsed))),
-        Plan.of(rules),
+        RuleIndex.of(rules),
         tuple(given),
     )
 

@@ -9,11 +9,11 @@ from marshmallow import ValidationError
 
 from webhook.alphabets.kinds import ANNOTATION_KEY, GROUP, USER
 from webhook.defaults import COMPLETION, Completion
-from webhook.doors import DOORS, Door
 from webhook.globs import Glob
 from webhook.model import Mode
 from webhook.parameters import Choice, NameText, Parameter, Record, Schema, Sentence, globs
 from webhook.policy.match import MATCH, Match
+from webhook.resources import RESOURCES, Resource
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
 
@@ -87,31 +87,35 @@ def _rule_entry(
     rule = next(iter(kinds.values()))
     wanted = match or Match()
     can = resources(rule)
-    if can and wanted.only.doors and set(can).isdisjoint(wanted.only.doors):
+    if can and wanted.only.resources and set(can).isdisjoint(wanted.only.resources):
         raise ValidationError(
             {
                 "match": {
-                    "doors": [f"{rule.kind} judges nothing there, so it can never match; expected {', '.join(can)}"]
+                    "resources": [
+                        f"{rule.kind} evaluates nothing there, so it can never match; expected {', '.join(can)}"
+                    ]
                 }
             }
         )
     if wanted.only.tags and not rule.judges_tags:
-        raise ValidationError({"match": {"tags": [f"{rule.kind} judges streams and no tags, so it can never match"]}})
+        raise ValidationError(
+            {"match": {"tags": [f"{rule.kind} evaluates streams and no tags, so it can never match"]}}
+        )
     return RuleEntry(name, rule, Mode(mode), Mode(existing), wanted, description)
 
 
 def resources(rule: Rule | type[Rule]) -> list[str]:
-    """Return the resources at which a rule kind judges, in the doors' order; none for one that only a scan judges."""
-    return list(dict.fromkeys(door.name.partition("/")[0] for door in judged(rule)))
+    """Return the resources at which a rule kind evaluates, in their order; none for one that only a scan evaluates."""
+    return list(dict.fromkeys(resource.name.partition("/")[0] for resource in judged(rule)))
 
 
-def judged(rule: Rule | type[Rule]) -> list[Door]:
-    """Return the doors at which a rule kind judges: those whose reviews carry what it reads."""
+def judged(rule: Rule | type[Rule]) -> list[Resource]:
+    """Return the resources at which a rule kind evaluates: those whose reviews carry what it reads."""
     return [
-        door
-        for door in DOORS.values()
-        if (rule.judges_streams and door.streams)
-        or (rule.judges_tags and any(rule.reads <= place.carries for place in door.places))
+        resource
+        for resource in RESOURCES.values()
+        if (rule.judges_streams and resource.streams)
+        or (rule.judges_tags and any(rule.reads <= place.carries for place in resource.places))
     ]
 
 
@@ -132,9 +136,9 @@ RULE: Final = Record(
     docs={
         "name": "what messages, metrics and records call it",
         "description": "why it is there and whom to ask, for `policy explain`",
-        "mode": "what a finding does: refuse, warn the client, or only record",
+        "mode": "what a finding does: deny, warn the client, or only record",
         "existing": "the same for what a change leaves as it was",
-        "match": "the changes it judges, all where absent",
+        "match": "the changes it evaluates, all where absent",
         **{kind: cls.documentation() for kind, cls in _BY_KIND.items()},
     },
     one_of=tuple(_BY_KIND),

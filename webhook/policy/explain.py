@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from webhook.doors import DOORS, Door
-from webhook.doors.reading import SOURCE
-from webhook.model import Carried
+from webhook.model import TagField
 from webhook.policy.entries import judged
+from webhook.resources import RESOURCES, Resource
+from webhook.resources.parsing import SOURCE
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
 
@@ -16,7 +16,7 @@ def kinds() -> list[str]:
 
 
 def explained(name: str) -> str:
-    """Return what one rule kind means, takes and judges."""
+    """Return what one rule kind means, takes and evaluates."""
     kind = next(each for each in KINDS if each.kind == name)
     return "\n".join(_lines(kind))
 
@@ -27,18 +27,18 @@ def _lines(kind: type[Rule]) -> Iterator[str]:
     for each in kind.parameters():
         yield f"  {each.name}: {each.metadata['parameter'].expected} - {each.metadata['doc']}"
     yield from (f"  {path} ({type_}): {meaning}" for path, type_, meaning in kind.variables())
-    yield f"  judges: {_where(kind)}"
+    yield f"  evaluates: {_where(kind)}"
 
 
 def _where(kind: type[Rule]) -> str:
     """Return the resources whose reviews the kind evaluates."""
-    return ", ".join(door.name for door in judged(kind)) or "no review, only `scan`"
+    return ", ".join(resource.name for resource in judged(kind)) or "no review, only `scan`"
 
 
 def table() -> str:
     """Return the rule kinds as a Markdown table."""
     rows = [f"| `{kind.kind}` | {kind.documentation()} | {_parameters(kind)} | {_where(kind)} |" for kind in KINDS]
-    return "\n".join(("| kind | what it says | parameters | judges |", "|---|---|---|---|", *rows))
+    return "\n".join(("| kind | what it says | parameters | evaluates |", "|---|---|---|---|", *rows))
 
 
 def _parameters(kind: type[Rule]) -> str:
@@ -52,11 +52,13 @@ def variables_table(name: str) -> str:
     return "\n".join(("| field | type | meaning |", "|---|---|---|", *rows)) if rows else ""
 
 
-def doors_table() -> str:
-    """Return which kinds judge what at which door, and what a patch of the defaults reaches there, as Markdown."""
-    names = [f"`{name}`" for name in DOORS]
-    kinds = (f"| `{kind.kind}` | {' | '.join(_cell(kind, door) for door in DOORS.values())} |" for kind in KINDS)
-    kept = (" ".join(f"`{each}`" for each in _kept(door)) or "-" for door in DOORS.values())
+def resources_table() -> str:
+    """Return what each kind evaluates of each resource, and what a patch of the defaults reaches there, as Markdown."""
+    names = [f"`{name}`" for name in RESOURCES]
+    kinds = (
+        f"| `{kind.kind}` | {' | '.join(_cell(kind, resource) for resource in RESOURCES.values())} |" for kind in KINDS
+    )
+    kept = (" ".join(f"`{each}`" for each in _kept(resource)) or "-" for resource in RESOURCES.values())
     return "\n".join(
         (
             f"| kind | {' | '.join(names)} |",
@@ -67,32 +69,32 @@ def doors_table() -> str:
     )
 
 
-def doors_text() -> str:
-    """Return the same for a terminal: door by door, the kinds that judge there and what they judge."""
-    return "\n\n".join("\n".join(_door_lines(door)) for door in DOORS.values())
+def resources_text() -> str:
+    """Return the same for a terminal: resource by resource, the kinds that evaluate there and what they evaluate."""
+    return "\n\n".join("\n".join(_resource_lines(resource)) for resource in RESOURCES.values())
 
 
-def _door_lines(door: Door) -> Iterator[str]:
-    yield door.name
+def _resource_lines(resource: Resource) -> Iterator[str]:
+    yield resource.name
     cells: dict[str, list[str]] = {}
     for kind in KINDS:
-        cells.setdefault(_cell(kind, door).replace("`", ""), []).append(kind.kind)
+        cells.setdefault(_cell(kind, resource).replace("`", ""), []).append(kind.kind)
     for cell, found in cells.items():
         if cell != "-":
             yield f"  {cell}: {' '.join(found)}"
-    yield f"  not judged there: {' '.join(cells.get('-', ())) or 'none'}"
-    yield f"  defaults that the API server keeps: {' '.join(_kept(door)) or 'none'}"
+    yield f"  not evaluated there: {' '.join(cells.get('-', ())) or 'none'}"
+    yield f"  defaults that the API server keeps: {' '.join(_kept(resource)) or 'none'}"
 
 
-def _cell(kind: type[Rule], door: Door) -> str:
-    """Return what of a door's review the kind judges."""
-    places = [place for place in door.places if kind.judges_tags and kind.reads <= place.carries]
+def _cell(kind: type[Rule], resource: Resource) -> str:
+    """Return what of a resource's review the kind evaluates."""
+    places = [place for place in resource.places if kind.judges_tags and kind.reads <= place.carries]
     source = not kind.reads.isdisjoint(SOURCE)
     judged = [f"`{place.field('from.name') if place.fields and source else place.path}`" for place in places]
-    if kind.judges_streams and door.streams:
+    if kind.judges_streams and resource.streams:
         judged.append("the stream")
     return " ".join(dict.fromkeys(judged)) or "-"
 
 
-def _kept(door: Door) -> list[str]:
-    return [each for each in Carried if any(each in place.kept for place in door.places)]
+def _kept(resource: Resource) -> list[str]:
+    return [each for each in TagField if any(each in place.kept for place in resource.places)]

@@ -2,32 +2,32 @@
 
 from collections.abc import Iterator
 
-from webhook.doors import DOORS, Door
-from webhook.doors.ledger import Row
+from webhook.resources import RESOURCES, Resource
+from webhook.resources.ledger import Row
 from webhook.rules import KINDS
 
 
 def fields_table() -> str:
     """Return the ledger of each resource as a Markdown table."""
-    return "\n\n".join("\n".join(_table(door)) for door in DOORS.values())
+    return "\n\n".join("\n".join(_table(resource)) for resource in RESOURCES.values())
 
 
 def fields_text() -> str:
     """Return the ledger of each resource for a terminal."""
-    return "\n\n".join("\n".join(_text(door)) for door in DOORS.values())
+    return "\n\n".join("\n".join(_text(resource)) for resource in RESOURCES.values())
 
 
-def _table(door: Door) -> Iterator[str]:
-    yield f"### {door.name}\n"
+def _table(resource: Resource) -> Iterator[str]:
+    yield f"### {resource.name}\n"
     yield "| field | read by | notes |"
     yield "|---|---|---|"
-    for path, row in door.ledger.items():
+    for path, row in resource.ledger.items():
         yield f"| `{path}` | {' '.join(f'`{kind}`' for kind in _kinds(row)) or '-'} | {_notes(row)} |"
 
 
-def _text(door: Door) -> Iterator[str]:
-    yield door.name
-    for path, row in door.ledger.items():
+def _text(resource: Resource) -> Iterator[str]:
+    yield resource.name
+    for path, row in resource.ledger.items():
         read = f"read by {', '.join(_kinds(row))}" if row.feeds else ""
         yield f"  {path}: {'; '.join(part for part in (read, _notes(row)) if part)}"
 

@@ -6,10 +6,10 @@ from typing import Final
 from marshmallow import ValidationError
 
 from webhook.alphabets.kinds import GROUP, NAMESPACE, STREAM, TAG, USER
-from webhook.doors import RESOURCES
 from webhook.globs import Glob, any_matches
 from webhook.model import Change, TagChange, User
 from webhook.parameters import Choice, Items, Record, globs
+from webhook.resources import NAMES
 
 _DOCS: Final = {
     "namespaces": "namespaces of the tag",
@@ -17,7 +17,7 @@ _DOCS: Final = {
     "tags": "names of the tag",
     "users": "users who ask",
     "groups": "groups of the user, one of which must match",
-    "doors": "resources that carry the change",
+    "resources": "resources that carry the change",
 }
 _KEYS: Final = {
     "namespaces": globs(NAMESPACE),
@@ -25,7 +25,7 @@ _KEYS: Final = {
     "tags": globs(TAG),
     "users": globs(USER),
     "groups": globs(GROUP),
-    "doors": Items(Choice(*RESOURCES)),
+    "resources": Items(Choice(*NAMES)),
 }
 
 
@@ -41,14 +41,14 @@ class Selector:
     tags: tuple[Glob, ...] = ()
     users: tuple[Glob, ...] = ()
     groups: tuple[Glob, ...] = ()
-    doors: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
 
     def selects(self, change: Change, user: User, *, perhaps: bool = False) -> bool:
         """Whether `change`, asked for by `user`, has all of it; or perhaps has, where its tags are not named."""
         return (
             self._selects_stream(change.namespace, change.stream, user)
             and (not self.tags or self._selects_tag(change, perhaps=perhaps))
-            and (not self.doors or change.door.partition("/")[0] in self.doors)
+            and (not self.resources or change.resource.partition("/")[0] in self.resources)
         )
 
     def _selects_stream(self, namespace: str, stream: str, user: User) -> bool:
@@ -84,7 +84,7 @@ class Match:
         """Whether the entry speaks of `change`, asked for by `user`.
 
         Args:
-            change: what is judged.
+            change: what is evaluated.
             user: who asks.
             perhaps: whether it is enough that it may speak of one of the tags of a whole repository.
         """

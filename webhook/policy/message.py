@@ -1,4 +1,4 @@
-"""What a refused user pasted, read back into the rules that said it."""
+"""What a denied user pasted, read back into the rules that said it."""
 
 import re
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""What a policy says to whoever a rule refused: why the rule is there, where it stands, how to comply."""
+"""What a policy says to whoever a rule denied: why the rule is there, where it stands, how to comply."""
 
 from collections.abc import Iterator
 from textwrap import indent
@@ -11,7 +11,7 @@ from webhook.policy.explain import explained
 from webhook.policy.located import Located
 
 _MODES: Final = {
-    Mode.ENFORCE: "refuses the change",
+    Mode.ENFORCE: "denies the change",
     Mode.WARN: "warns, and lets the change happen",
     Mode.AUDIT: "is only recorded",
     Mode.IGNORE: "is not looked for",
@@ -45,5 +45,5 @@ def _lines(policy: Policy, entry: RuleEntry, where: Located | None, sentence: st
     yield indent(explained(entry.rule.kind), "  ")
     yield ""
     yield "To comply:"
-    for each in entry.rule.comply():
+    for each in entry.rule.remediation():
         yield f"  - {each}"

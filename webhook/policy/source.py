@@ -27,7 +27,7 @@ class PolicySource:
 
     @property
     def refused(self) -> bool:
-        """Whether what stands in the files now was refused, and an older policy stands in for it."""
+        """Whether what stands in the files now was denied, and an older policy stands in for it."""
         return self._refused
 
     def refresh(self) -> bool:

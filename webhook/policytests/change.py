@@ -62,7 +62,7 @@ def _tag(annotations: tuple[tuple[str, str], ...] = (), referencePolicy: str | N
 
 
 def _change(
-    door: str = "imagestreamtags",
+    resource: str = "imagestreamtags",
     namespace: str = "default",
     stream: str = "app",
     tag: str = "latest",
@@ -70,9 +70,9 @@ def _change(
     **given: Any,
 ) -> _Objects:
     """Return the object that carries the change, and the one that it replaces."""
-    if old is not None and door == "imagestreamimports":
+    if old is not None and resource == "imagestreamimports":
         raise ValidationError({"old": ["an import does not say what was before"]})
-    make = _DOORS[door]
+    make = _RESOURCES[resource]
     new = make(namespace, stream, tag, _tag(**given))
     return new, make(namespace, stream, tag, old) if old is not None else None
 
@@ -102,7 +102,7 @@ def _image_stream_import(namespace: str, stream: str, tag: str, value: Mapping[s
     return _object("ImageStreamImport", namespace, stream, value.get("annotations"), spec=spec)
 
 
-_DOORS: Final[Mapping[str, Callable[[str, str, str, Mapping[str, Any]], dict[str, Any]]]] = MappingProxyType(
+_RESOURCES: Final[Mapping[str, Callable[[str, str, str, Mapping[str, Any]], dict[str, Any]]]] = MappingProxyType(
     {
         "imagestreamtags": _image_stream_tag,
         "imagetags": _image_tag,
@@ -112,7 +112,7 @@ _DOORS: Final[Mapping[str, Callable[[str, str, str, Mapping[str, Any]], dict[str
 )
 CHANGE: Final = Record(
     {
-        "door": Choice(*_DOORS),
+        "resource": Choice(*_RESOURCES),
         "namespace": Text(),
         "stream": Text(),
         "tag": Text(),
@@ -121,7 +121,7 @@ CHANGE: Final = Record(
     },
     _change,
     docs={
-        "door": "the resource that carries the change; imagestreamtags where absent",
+        "resource": "the resource that carries the change; imagestreamtags where absent",
         "namespace": "the stream's namespace; default where absent",
         "stream": "the image stream; app where absent",
         "tag": "the tag; latest where absent",

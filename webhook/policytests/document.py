@@ -11,7 +11,7 @@ from webhook.documents import Document
 from webhook.documents.files import Given
 from webhook.errors import Fault
 from webhook.model import Mode
-from webhook.parameters import Anything, Choice, Items, Object, Record, Sentence, Text, understand
+from webhook.parameters import Anything, Choice, Items, Object, Record, Sentence, Text, parse
 from webhook.policy import TEST_KIND
 from webhook.policy.entries import API_VERSION, Name
 from webhook.policytests.change import CHANGE
@@ -174,7 +174,7 @@ def load(file: Given) -> tuple[list[Suite], list[Fault]]:
     suites: list[Suite] = []
     faults = list(file.faults)
     for document in file.documents:
-        spec, wrong = understand(_TEST, document)
+        spec, wrong = parse(_TEST, document)
         faults.extend(wrong or _twice(document))
         if spec is not None:
             policies, cases = spec

@@ -1,10 +1,10 @@
-"""A case is judged as a cluster would, and what came of it compared with what was expected."""
+"""A case is evaluated as a cluster would, and what came of it compared with what was expected."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.documents import read
 from webhook.errors import CaseRefused, Fault, MalformedReview
 from webhook.manifests import RESOURCES, envelope
@@ -44,14 +44,14 @@ class Result:
 
 
 def run(case: Case, file: str, line: int, policy: Policy) -> Result:
-    """Judge `case`, which stands in `file` at `line`, by `policy`.
+    """Evaluate `case`, which stands in `file` at `line`, by `policy`.
 
     Raises:
-        CaseRefused: it holds nothing that can be judged.
+        CaseRefused: it holds nothing that can be evaluated.
     """
     where = f"{file}:{line}"
     try:
-        review = of_document(_document(case, where, Path(file).parent), doors.DOORS)
+        review = of_document(_document(case, where, Path(file).parent), resources.RESOURCES)
     except MalformedReview as error:
         raise _refused(where, case, str(error)) from None
     decision = admission.admit(review, policy)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
 
-from webhook import doors
+from webhook import resources
 from webhook.cluster import Cluster, Resource
 from webhook.errors import ClusterRefused
 from webhook.probe.request import STREAM, Request, request
@@ -45,8 +45,10 @@ def probe(cluster: Cluster, namespace: str, configuration: str) -> Probed:
     run = _Run(cluster, namespace, uuid4().hex, frozenset(str(each["name"]) for each in webhooks))
     before = run.stream()
     answers = tuple(
-        run.answer(door, before) if door in served else Answer(door, Verdict.ABSENT, f"{door} is not served")
-        for door in doors.DOORS
+        run.answer(resource, before)
+        if resource in served
+        else Answer(resource, Verdict.ABSENT, f"{resource} is not served")
+        for resource in resources.RESOURCES
     )
     if not webhooks:
         answers = tuple(_unconfigured(each, configuration) for each in answers)
@@ -82,26 +84,26 @@ class _Run:
         named = (each for each in found if each["metadata"]["name"] == STREAM)
         return next(named, found[0] if found else None)
 
-    def answer(self, door: str, stream: Mapping[str, Any] | None, tries: int = _TRIES) -> Answer:
+    def answer(self, resource: str, stream: Mapping[str, Any] | None, tries: int = _TRIES) -> Answer:
         """Send a request to one resource, again if its stream changed meanwhile, and return what the answer says."""
-        sent = request(door, self.namespace, self.word, stream)
+        sent = request(resource, self.namespace, self.word, stream)
         if sent is None:
             hint = f"oc create imagestream {STREAM} -n {self.namespace}"
-            return Answer(door, Verdict.UNKNOWN, f"namespace {self.namespace} has no image stream: {hint}")
+            return Answer(resource, Verdict.UNKNOWN, f"namespace {self.namespace} has no image stream: {hint}")
         try:
             self._send(sent)
         except ClusterRefused as error:
             if sent.replaces and error.status == HTTPStatus.CONFLICT and tries > 1:
-                return self.answer(door, self.stream(), tries - 1)
-            return denial(door, error, self.webhooks)
-        return Answer(door, Verdict.OPEN, "no webhook denied the request; the API server accepted it")
+                return self.answer(resource, self.stream(), tries - 1)
+            return denial(resource, error, self.webhooks)
+        return Answer(resource, Verdict.OPEN, "no webhook denied the request; the API server accepted it")
 
     def _send(self, sent: Request) -> None:
         """Send a request as a dry run; what cannot rely on that fails in the API server for another reason."""
         if sent.replaces:
-            self.cluster.replace(sent.resource, sent.body, sent.namespace, sent.subresource, dry_run=True)
+            self.cluster.replace(sent.api, sent.body, sent.namespace, sent.subresource, dry_run=True)
         else:
-            self.cluster.create(sent.resource, sent.body, sent.namespace, dry_run=True)
+            self.cluster.create(sent.api, sent.body, sent.namespace, dry_run=True)
 
     def left(self) -> Iterator[str]:
         """Yield what the run left behind: the image streams that hold its word, wherever it stands in them."""
@@ -143,4 +145,6 @@ def _unconfigured(answer: Answer, configuration: str) -> Answer:
     """Return the answer with the reason why a resource is open: there is no webhook configuration."""
     if answer.verdict is not Verdict.OPEN:
         return answer
-    return Answer(answer.door, answer.verdict, f"there is no webhook configuration {configuration}: {answer.message}")
+    return Answer(
+        answer.resource, answer.verdict, f"there is no webhook configuration {configuration}: {answer.message}"
+    )

@@ -52,66 +52,66 @@ class Request:
     """What is sent to one resource.
 
     Attributes:
-        door: the resource's name, as in `doors.DOORS`.
+        resource: the resource's name, as in `resources.RESOURCES`.
         namespace: where.
         body: the object.
     """
 
-    door: str
+    resource: str
     namespace: str
     body: Mapping[str, Any]
 
     @property
-    def resource(self) -> Resource:
+    def api(self) -> Resource:
         """The resource that is written."""
-        return Resource(GROUP, VERSION, self.door.partition("/")[0])
+        return Resource(GROUP, VERSION, self.resource.partition("/")[0])
 
     @property
     def replaces(self) -> bool:
         """Whether it replaces an object that exists."""
-        return self.door == STATUS
+        return self.resource == STATUS
 
     @property
     def subresource(self) -> str:
         """The subresource that is written, "" for none."""
-        return self.door.partition("/")[2]
+        return self.resource.partition("/")[2]
 
 
-def request(door: str, namespace: str, run: str, stream: Mapping[str, Any] | None) -> Request | None:
+def request(resource: str, namespace: str, run: str, stream: Mapping[str, Any] | None) -> Request | None:
     """Return what is sent to a resource, None if it needs an image stream and there is none.
 
     Args:
-        door: the resource's name.
+        resource: the resource's name.
         namespace: where.
         run: what marks the requests of this run and no others; lower-case letters and digits.
         stream: an image stream of the namespace as the API server lists it, None if there is none.
     """
-    if door == STATUS:
+    if resource == STATUS:
         if stream is None:
             return None
         status = {"dockerImageRepository": "", **(stream.get("status") or {})}
         tags = [*(status.get("tags") or ()), {"tag": f"{PROBE_RULE}-{run}", "items": []}]
         metadata = {**stream["metadata"], "annotations": {**(stream["metadata"].get("annotations") or {}), PROBE: run}}
         written = {"metadata": metadata, "status": {**status, "tags": tags}}
-        return Request(door, namespace, {**_typed(door), **stream, **written})
-    name, fields = _created(door, namespace, run)
-    if door == "imagestreams" and stream is not None:
+        return Request(resource, namespace, {**_typed(resource), **stream, **written})
+    name, fields = _created(resource, namespace, run)
+    if resource == "imagestreams" and stream is not None:
         name = stream["metadata"]["name"]
-    versions = {"resourceVersion": "1"} if door == "imagestreamimports" else {}
+    versions = {"resourceVersion": "1"} if resource == "imagestreamimports" else {}
     metadata = {"name": name, "namespace": namespace, **versions, "annotations": {PROBE: run}}
-    return Request(door, namespace, {**_typed(door), "metadata": metadata, **fields})
+    return Request(resource, namespace, {**_typed(resource), "metadata": metadata, **fields})
 
 
-def _typed(door: str) -> dict[str, str]:
-    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": _KINDS[door]}
+def _typed(resource: str) -> dict[str, str]:
+    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": _KINDS[resource]}
 
 
-def _created(door: str, namespace: str, run: str) -> tuple[str, dict[str, Any]]:
+def _created(resource: str, namespace: str, run: str) -> tuple[str, dict[str, Any]]:
     """Return the name and the fields of the object that is created."""
     absent, name = f"{STREAM}-{run}", f"probe-{run}"
     tag = {"name": name, "annotations": None, "generation": None, **_POLICIES}
     lookup = {"lookupPolicy": {"local": False}}
-    match door:
+    match resource:
         case "imagestreamtags":
             return f"{_IMPOSSIBLE}:{name}", {"tag": tag, "generation": 0, **lookup, "image": dict(_IMAGE)}
         case "imagetags":

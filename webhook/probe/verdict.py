@@ -8,7 +8,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
-from webhook import doors
+from webhook import resources
 from webhook.errors import ClusterRefused
 
 # k8s.io/apiserver, pkg/admission/plugin/webhook/errors/statuserror.go and its dispatcher's ErrCallingWebhook
@@ -44,7 +44,7 @@ class Verdict(StrEnum):
 class Answer:
     """What is known of a resource, and why."""
 
-    door: str
+    resource: str
     verdict: Verdict
     message: str
 
@@ -66,39 +66,41 @@ class Probed:
     @property
     def exit_code(self) -> int:
         """0 if every resource is closed and nothing was left, 1 if one is open or something was left, else 2."""
-        verdicts = {answer.door: answer.verdict for answer in self.answers}
+        verdicts = {answer.resource: answer.verdict for answer in self.answers}
         if self.left or Verdict.OPEN in verdicts.values():
             return 1
-        closed = verdicts == dict.fromkeys(doors.DOORS, Verdict.CLOSED)
+        closed = verdicts == dict.fromkeys(resources.RESOURCES, Verdict.CLOSED)
         return 0 if closed and not self.unlisted else 2
 
 
-def denial(door: str, error: ClusterRefused, webhooks: Collection[str]) -> Answer:
+def denial(resource: str, error: ClusterRefused, webhooks: Collection[str]) -> Answer:
     """Return what an error of the API server says about a resource.
 
     Args:
-        door: the resource.
+        resource: the resource.
         error: what was answered.
         webhooks: the names of the webhooks that are ours.
     """
     said = str(error)
     denied, failed = _DENIED.match(said), _FAILED.match(said)
     if denied and denied["name"] in webhooks:
-        return Answer(door, Verdict.CLOSED, said)
+        return Answer(resource, Verdict.CLOSED, said)
     if failed and failed["name"] in webhooks:
-        return Answer(door, Verdict.DOWN, said)
+        return Answer(resource, Verdict.DOWN, said)
     if denied:
-        return Answer(door, Verdict.UNKNOWN, f"another webhook denied the request: {said}")
+        return Answer(resource, Verdict.UNKNOWN, f"another webhook denied the request: {said}")
     if failed:
-        return Answer(door, Verdict.UNKNOWN, f"another webhook failed: {said}")
-    if _came_after(door, error):
+        return Answer(resource, Verdict.UNKNOWN, f"another webhook failed: {said}")
+    if _came_after(resource, error):
         return Answer(
-            door, Verdict.OPEN, f"no webhook denied the request; the API server did, after calling all of them: {said}"
+            resource,
+            Verdict.OPEN,
+            f"no webhook denied the request; the API server did, after calling all of them: {said}",
         )
-    return Answer(door, Verdict.UNKNOWN, f"something else denied the request: {said}" if error.status else said)
+    return Answer(resource, Verdict.UNKNOWN, f"something else denied the request: {said}" if error.status else said)
 
 
-def _came_after(door: str, error: ClusterRefused) -> bool:
+def _came_after(resource: str, error: ClusterRefused) -> bool:
     """Whether the API server denied the request after it had called every webhook.
 
     Its own validation of the object comes before the validating webhooks (422, with the kind of the object that was
@@ -106,16 +108,16 @@ def _came_after(door: str, error: ClusterRefused) -> bool:
     """
     details = error.answer.get("details") or {}
     kind = str(details.get("kind") or "").lower().removesuffix("s")
-    if kind not in _BEHIND[door]:
+    if kind not in _BEHIND[resource]:
         return False
     match error.status:
         case HTTPStatus.NOT_FOUND:
-            return door not in ("imagestreams", "imagestreams/status")
+            return resource not in ("imagestreams", "imagestreams/status")
         case HTTPStatus.CONFLICT:
-            return door != "imagestreams" or error.answer.get("reason") == _EXISTS
+            return resource != "imagestreams" or error.answer.get("reason") == _EXISTS
         case HTTPStatus.UNPROCESSABLE_ENTITY:
-            return door in ("imagestreamtags", "imagetags") or (
-                door == "imagestreamimports" and _all_forbidden(details.get("causes"))
+            return resource in ("imagestreamtags", "imagetags") or (
+                resource == "imagestreamimports" and _all_forbidden(details.get("causes"))
             )
     return False
 

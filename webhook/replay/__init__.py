@@ -1,4 +1,4 @@
-"""Recorded decisions judged again by another policy."""
+"""Recorded decisions evaluated again by another policy."""
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Remarks:
 
     Attributes:
         faults: files that cannot be read, or not to their end, and lines on which the webhook itself failed.
-        lines: the first few lines that cannot be judged, and why.
+        lines: the first few lines that cannot be evaluated, and why.
     """
 
     faults: list[Fault] = field(default_factory=list)
@@ -36,18 +36,18 @@ def replay(
     workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Generator[Outcome]:
-    """Judge the records in `files` again; yields what would change, in the files' order.
+    """Evaluate the records in `files` again; yields what would change, in the files' order.
 
     Args:
         files: what to read, None for standard input.
-        judge: how each line is judged.
+        judge: how each line is evaluated.
         tally: counts every record, also those that would not change.
         remarks: what could not be used is put there.
-        workers: how many processes judge.
+        workers: how many processes evaluate.
         progress: told how many bytes of the files are done since it was told last.
 
     Raises:
-        WorkerLost: a process ended before its part was judged.
+        WorkerLost: a process ended before its part was evaluated.
     """
     for judged in in_order(judge, cut(files, remarks.faults), workers):
         tally.add(judged.tally)

@@ -1,11 +1,11 @@
-"""Recorded decisions are judged again: lines in, what would change and a summary out. No I/O."""
+"""Recorded decisions are evaluated again: lines in, what would change and a summary out. No I/O."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.audit.recorded import Recorded, read
 from webhook.errors import Fault, MalformedRecord, MalformedReview, unexpected
 from webhook.globs import Glob, any_matches
@@ -21,7 +21,7 @@ from webhook.text import printable
 LEFT_OUT: Final = "left out by the options"
 METADATA: Final = "records of level metadata"
 OTHER: Final = "other lines"
-UNFIT: Final = "records whose request cannot be judged"
+UNFIT: Final = "records whose request cannot be evaluated"
 _MOST_REMARKS: Final = 5
 
 
@@ -32,14 +32,14 @@ def moment(time: datetime | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which records are judged.
+    """Which records are evaluated.
 
     Attributes:
         since: the first time (RFC 3339, UTC), "" for any.
         until: the first time that is too late, "" for any.
         namespaces: globs, none for any.
-        dry_run: whether records of what was only tried are judged too.
-        shard: the part that is judged here.
+        dry_run: whether records of what was only tried are evaluated too.
+        shard: the part that is evaluated here.
     """
 
     since: str = ""
@@ -49,7 +49,7 @@ class Selection:
     shard: Shard = field(default_factory=Shard)
 
     def takes(self, recorded: Recorded) -> bool:
-        """Whether `recorded` is to be judged."""
+        """Whether `recorded` is to be evaluated."""
         return (
             self.since <= recorded.time
             and (not self.until or recorded.time < self.until)
@@ -65,7 +65,7 @@ class Judged:
     Attributes:
         outcomes: what would change.
         tally: counts every line of the part.
-        remarks: the first few lines that cannot be judged.
+        remarks: the first few lines that cannot be evaluated.
         faults: lines on which the webhook itself failed.
         size: the part's.
     """
@@ -79,13 +79,13 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges parts by one policy."""
+    """Evaluates parts by one policy."""
 
     policy: Policy
     selection: Selection = Selection()
 
     def __call__(self, part: Part) -> Judged:
-        """Judge the lines of `part` that belong here."""
+        """Evaluate the lines of `part` that belong here."""
         judged = Judged(part.size)
         for number, line in self._lines(part):
             origin = Origin(part.file, number)
@@ -112,7 +112,7 @@ class Judge:
                 yield number, line
 
     def _outcome(self, origin: Origin, line: bytes, tally: Tally) -> Outcome | None:
-        """Judge one line, None where it is not to be judged, which is counted.
+        """Evaluate one line, None where it is not to be evaluated, which is counted.
 
         Raises:
             MalformedRecord: it is no record.
@@ -168,7 +168,7 @@ def review_of(request: Mapping[str, Any]) -> Review:
     Raises:
         MalformedReview: it is no review of ours.
     """
-    return of_document({**_REVIEW, "request": request}, doors.DOORS)
+    return of_document({**_REVIEW, "request": request}, resources.RESOURCES)
 
 
 def decide(review: Review, webhook: str, policy: Policy) -> Decision:

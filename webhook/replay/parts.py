@@ -14,7 +14,7 @@ from webhook.errors import Fault
 
 STANDARD_INPUT: Final = "-"
 _MAGIC: Final = b"\x1f\x8b"  # RFC 1952, 2.3.1: ID1 and ID2
-PART: Final = 512 * 2**10  # bytes: enough that handing a part to another process costs nothing beside judging it
+PART: Final = 512 * 2**10  # bytes: enough that handing a part to another process costs nothing beside evaluating it
 LONGEST: Final = 64 * 2**20  # bytes of a line: a review has 7 MiB at most, escaped it has six times as much
 
 
@@ -121,7 +121,7 @@ def _cut(name: str, stream: BufferedReader, size: int, longest: int) -> Iterator
             line += data.count(b"\n")
         else:
             held += piece
-            del held[longest:]  # of a line that nobody can judge the head is enough to say so
+            del held[longest:]  # of a line that nobody can evaluate the head is enough to say so
     if held:
         yield Part(name, line, bytes(held), source.done())
     if failed is not None:

@@ -1,4 +1,4 @@
-"""Parts are judged by several processes, and come back in their order."""
+"""Parts are evaluated by several processes, and come back in their order."""
 
 import os
 import signal
@@ -15,12 +15,12 @@ from webhook.errors import WorkerLost
 from webhook.replay.judging import Judge, Judged
 from webhook.replay.parts import Part
 
-_JUDGE: Final[ContextVar[Judge]] = ContextVar("judge")  # of a worker process, set once when it begins
-_AHEAD: Final = 3  # parts a worker: one that it judges, and what it need not wait for
+_JUDGE: Final[ContextVar[Judge]] = ContextVar("evaluate")  # of a worker process, set once when it begins
+_AHEAD: Final = 3  # parts a worker: one that it evaluates, and what it need not wait for
 
 
 def in_order(judge: Judge, parts: Iterable[Part], workers: int) -> Iterator[Judged]:
-    """Yield what `judge` makes of each of `parts`, in their order; at most a few parts a worker are in memory.
+    """Yield what `evaluate` makes of each of `parts`, in their order; at most a few parts a worker are in memory.
 
     Raises:
         WorkerLost: a worker process was killed.
@@ -41,7 +41,7 @@ def in_order(judge: Judge, parts: Iterable[Part], workers: int) -> Iterator[Judg
             yield pending.popleft().result()
     except BrokenProcessPool:
         raise WorkerLost(
-            "a worker process ended before its part was judged: it was killed, or there was not enough memory; "
+            "a worker process ended before its part was evaluated: it was killed, or there was not enough memory; "
             "fewer --workers take less"
         ) from None
     finally:

@@ -36,7 +36,7 @@ class Header:
     """The head of a report.
 
     Attributes:
-        command: the command that judged, such as `check`.
+        command: the command that evaluated, such as `check`.
         policy: the policy's name.
         digest: its digest.
         version: of this package.
@@ -55,7 +55,7 @@ class Header:
 
     @property
     def compares(self) -> bool:
-        """Whether the command says what would be other than before, and not only what would be refused."""
+        """Whether the command says what would be other than before, and not only what would be denied."""
         return self.command == "replay"
 
     @property
@@ -65,7 +65,7 @@ class Header:
 
     @property
     def judges(self) -> str:
-        """What is judged, and may be counted: a tag as it stands, or a change."""
+        """What is evaluated, and may be counted: a tag as it stands, or a change."""
         return "tag" if self.command == "scan" else "change"
 
     def as_json(self) -> dict[str, Any]:

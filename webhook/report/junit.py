@@ -75,7 +75,7 @@ def suite(name: str, cases: Iterable[Case], time: str, policy: str = "") -> Iter
         name: the file's, or whatever the cases have in common.
         cases: what was tested.
         time: when (RFC 3339).
-        policy: what it was judged by, "" where that is not one.
+        policy: what it was evaluated by, "" where that is not one.
     """
     written: list[str] = []
     verdicts, alike = Counter[str](), Counter[tuple[str, str]]()
@@ -132,7 +132,7 @@ def _case(outcome: Outcome) -> Case:
     """Return the test case of an outcome."""
     name, at = outcome.title or str(outcome.origin), outcome.origin
     text = "\n".join(_lines(outcome))
-    base = Case(name, group(_suite_of(outcome), outcome.door or "document"), at.file, at.line, text=text)
+    base = Case(name, group(_suite_of(outcome), outcome.resource or "document"), at.file, at.line, text=text)
     if outcome.verdict == SKIP:
         return replace(base, verdict="skipped", message=outcome.message)
     if outcome.verdict == ERROR:
@@ -141,7 +141,7 @@ def _case(outcome: Outcome) -> Case:
     if outcome.verdict == DENY:
         refusals = outcome.in_mode(Mode.ENFORCE) or outcome.findings  # warnings that are to fail the command
         rules = ", ".join(dict.fromkeys(finding.whose.strip(" ()") for finding in refusals))
-        message = refusals[0].message if refusals else "refused"
+        message = refusals[0].message if refusals else "denied"
         return replace(base, verdict="failure", message=message, type=rules)
     return base
 

@@ -143,7 +143,7 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
 
 
 def _subject(outcome: Outcome) -> dict[str, str]:
-    """Return what was judged: the tag where it is one, else the image stream."""
+    """Return what was evaluated: the tag where it is one, else the image stream."""
     names = [str(tag["tag"]).partition("/")[2] for tag in outcome.tags]
     kind, name = ("ImageStreamTag", names[0]) if len(names) == 1 else ("ImageStream", outcome.name)
     return {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind, "namespace": outcome.namespace, "name": name}

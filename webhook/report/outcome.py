@@ -1,4 +1,4 @@
-"""What came of judging one change: the value that every command hands to every format, and `merge` reads back."""
+"""What came of evaluating one change: the value that every command hands to every format, and `merge` reads back."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -51,8 +51,8 @@ class Outcome:
 
     Attributes:
         origin: where it was read.
-        verdict: `allow`, `deny`, `skip` (it is none of ours) or `error` (it cannot be judged).
-        door: the resource, its subresource after a slash; "" where there is none to tell.
+        verdict: `allow`, `deny`, `skip` (it is none of ours) or `error` (it cannot be evaluated).
+        resource: the resource, its subresource after a slash; "" where there is none to tell.
         operation: CREATE, UPDATE or DELETE, "" where nobody asks for anything.
         namespace: the object's.
         name: the object's.
@@ -66,12 +66,12 @@ class Outcome:
         marks: for each finding the line and column of its field in the file.
         patch: what the defaults complete.
         exemption: the exemption that was used.
-        message: why it was passed over or cannot be judged, "" otherwise.
+        message: why it was skipped or cannot be evaluated, "" otherwise.
     """
 
     origin: Origin
     verdict: str
-    door: str = ""
+    resource: str = ""
     operation: str = ""
     namespace: str = ""
     name: str = ""
@@ -98,7 +98,7 @@ class Outcome:
 
     @property
     def deciding(self) -> tuple[Finding, ...]:
-        """The findings that refuse it, or that refused it before."""
+        """The findings that deny it, or that denied it before."""
         found = self.findings_before if self.change == NEWLY_ALLOWED else self.findings
         return tuple(finding for finding in found if finding.mode is Mode.ENFORCE)
 
@@ -135,7 +135,7 @@ class Outcome:
             "column": self.origin.column,
             "verdict": self.verdict,
             "before": self.before,
-            "door": self.door,
+            "resource": self.resource,
             "operation": self.operation,
             "namespace": self.namespace,
             "name": self.name,
@@ -174,7 +174,7 @@ class Outcome:
 
 
 _VERDICTS: Final = (ALLOW, DENY, SKIP, ERROR)
-_TEXTS: Final = ("verdict", "before", "door", "operation", "namespace", "name", "user", "time", "message")
+_TEXTS: Final = ("verdict", "before", "resource", "operation", "namespace", "name", "user", "time", "message")
 
 
 def _as_json(finding: Finding, mark: Mark) -> dict[str, Any]:
@@ -233,7 +233,7 @@ def outcome(
     return Outcome(
         origin=origin,
         verdict=ALLOW if decision.allowed else DENY,
-        door=review.door,
+        resource=review.resource,
         operation=review.operation,
         namespace=printable(review.namespace),
         name=printable(review.name),

@@ -107,7 +107,7 @@ def _properties(header: Header, tally: Tally) -> dict[str, Any]:
 
 
 def _result(outcome: Outcome, finding: Finding, mark: Mark, subject: str) -> dict[str, Any]:
-    parts = (finding.rule, outcome.door, outcome.namespace, outcome.name, finding.field, finding.message)
+    parts = (finding.rule, outcome.resource, outcome.namespace, outcome.name, finding.field, finding.message)
     identity = "\0".join(parts)
     result: dict[str, Any] = {
         "ruleId": finding.rule,
@@ -160,7 +160,7 @@ def _uri(outcome: Outcome) -> str:
     An absolute path is a URI's, a relative one is relative to the root of the checkout.
     """
     file = outcome.origin.file or "/".join(
-        part.replace("/", "-") for part in (outcome.namespace, outcome.door, outcome.name) if part
+        part.replace("/", "-") for part in (outcome.namespace, outcome.resource, outcome.name) if part
     )
     path = quote(normpath(file or "cluster"), errors="surrogatepass")
     return f"file:///{path.lstrip('/')}" if path.startswith("/") else path

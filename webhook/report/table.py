@@ -18,11 +18,11 @@ from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMP
 from webhook.report.tally import Groups, Tally
 from webhook.text import more, printable
 
-_VERDICTS: Final = {ALLOW: (_GREEN, "allowed"), DENY: (_RED, "refused")}
+_VERDICTS: Final = {ALLOW: (_GREEN, "allowed"), DENY: (_RED, "denied")}
 _CHANGES: Final = {
-    NEWLY_DENIED: (_RED, "newly refused"),
+    NEWLY_DENIED: (_RED, "newly denied"),
     NEWLY_ALLOWED: (_GREEN, "newly allowed"),
-    NEWLY_COMPLETED: (_BLUE, "completed otherwise"),
+    NEWLY_COMPLETED: (_BLUE, "mutated differently"),
 }
 _MOST_CHANGES: Final = 20
 _MOST_NAMES: Final = 10
@@ -33,7 +33,7 @@ _MODES: Final = {Mode.ENFORCE: _RED, Mode.WARN: _YELLOW, Mode.AUDIT: _BLUE}
 def write(
     header: Header, outcomes: Iterable[Outcome], tally: Tally, *, width: int = 0, verbose: bool = False
 ) -> Iterator[str]:
-    """Yield a line for each outcome that was judged, one for each finding, and a summary.
+    """Yield a line for each outcome that was evaluated, one for each finding, and a summary.
 
     Args:
         header: the report's head.
@@ -100,7 +100,7 @@ def _comparison(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> It
     changes = ", ".join(
         f"{colour}{tally.changes[change]:,} {said}{_RESET}" for change, (colour, said) in _CHANGES.items()
     )
-    yield f"{tally.judged:,} judged by {header.policy}@{header.digest[:19]}: {changes}"
+    yield f"{tally.judged:,} evaluated by {header.policy}@{header.digest[:19]}: {changes}"
     for title, groups in (("rule", tally.reasons), ("namespace", tally.namespaces), ("user", tally.users)):
         yield from _group(title, groups)
     if first:
@@ -140,9 +140,9 @@ def _reasons(tally: Tally) -> str:
 def _summary(tally: Tally) -> str:
     allowed, denied = tally.verdicts[ALLOW], tally.verdicts[DENY]
     counts = ", ".join(f"{tally.modes[str(mode)]} {mode}" for mode in _MODES)
-    parts = [f"{allowed + denied} judged: {allowed} allowed, {denied} refused", f"findings: {counts}"]
+    parts = [f"{allowed + denied} evaluated: {allowed} allowed, {denied} denied", f"findings: {counts}"]
     if skipped := tally.verdicts[SKIP]:
-        parts.append(f"passed over: {skipped}{_reasons(tally)}")
+        parts.append(f"skipped: {skipped}{_reasons(tally)}")
     if errors := tally.verdicts[ERROR]:
         parts.append(f"{_RED}unusable: {errors}{_RESET}")
     return "; ".join(parts)

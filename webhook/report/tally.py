@@ -36,11 +36,11 @@ class Tally:
         completed: outcomes that the defaults complete.
         exempt: outcomes that an exemption lets through.
         changes: by what is other than before, NEWLY_ALLOWED and so on.
-        reasons: changes by the rules that refuse now, or refused before.
+        reasons: changes by the rules that deny now, or denied before.
         namespaces: verdicts and changes by namespace.
         users: verdicts and changes by user.
         hours: verdicts and changes by hour, such as `2026-01-02T03` (RFC 3339).
-        unjudged: by why: what could not be judged, or was left out.
+        unjudged: by why: what could not be evaluated, or was left out.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -57,7 +57,7 @@ class Tally:
 
     @property
     def judged(self) -> int:
-        """How many could be judged."""
+        """How many could be evaluated."""
         return self.verdicts[ALLOW] + self.verdicts[DENY]
 
     def count(self, outcome: Outcome) -> None:
@@ -120,7 +120,7 @@ class Tally:
             "namespaces": _groups(self.namespaces),
             "users": _groups(self.users),
             "hours": _groups(self.hours),
-            "unjudged": _sorted(self.unjudged),
+            "notEvaluated": _sorted(self.unjudged),
         }
 
     @classmethod
@@ -137,7 +137,7 @@ class Tally:
             completed=exactly(int, value["completed"]),
             exempt=exactly(int, value["exempt"]),
             changes=_counter({change: value[change] for change in _CHANGES}),
-            unjudged=_counter(value["unjudged"]),
+            unjudged=_counter(value["notEvaluated"]),
             **{
                 part: {name: _counter(counts) for name, counts in exactly(dict, value[part]).items()}
                 for part in ("reasons", "namespaces", "users", "hours")

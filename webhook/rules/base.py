@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, Final
 
-from webhook.model import Carried, Reason, SourceKind, TagChange
+from webhook.model import Reason, SourceKind, TagChange, TagField
 from webhook.parameters import Parameter
 from webhook.reference import ImageReference
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 from webhook.text import joined, quoted
 from webhook.values import quick
 
@@ -41,9 +41,9 @@ class Rule(ABC):
 
     Attributes:
         kind: the key of the kind in a policy's entry.
-        reads: what a review must carry of a tag for the kind to judge it.
-        judges_tags: whether the kind judges a TagChange.
-        judges_streams: whether it judges a StreamChange.
+        reads: what a review must carry of a tag for the kind to evaluate it.
+        judges_tags: whether the kind evaluates a TagChange.
+        judges_streams: whether it evaluates a StreamChange.
         judges_removal: whether the kind has something to say of a tag that is removed.
         reads_review: whether it looks beyond the change, so that a tag may be news to it of which nothing changes.
         judges_untouched: whether it has something to say of a tag of which nothing changes.
@@ -53,7 +53,7 @@ class Rule(ABC):
     __slots__ = ()
 
     kind: ClassVar[str]
-    reads: ClassVar[frozenset[Carried]] = frozenset()
+    reads: ClassVar[frozenset[TagField]] = frozenset()
     judges_tags: ClassVar[bool] = True
     judges_streams: ClassVar[bool] = False
     judges_removal: ClassVar[bool] = False
@@ -62,12 +62,12 @@ class Rule(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def check(self, change: Any, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: Any, context: EvaluationContext) -> Iterator[Violation]:
         """Yield what is wrong with `change`, of the review heard; `change.new` is there, but see `judges_removal`."""
 
     @abstractmethod
-    def comply(self) -> Iterator[str]:
-        """Yield what whoever is refused can do, one plain sentence each, by the rule's parameters."""
+    def remediation(self) -> Iterator[str]:
+        """Yield what whoever is denied can do, one plain sentence each, by the rule's parameters."""
 
     @classmethod
     def documentation(cls) -> str:
@@ -91,7 +91,7 @@ def docker_image(change: TagChange) -> ImageReference | Violation | None:
     if source is None or source.kind != SourceKind.DOCKER_IMAGE:
         return None
     if source.reference is None:
-        return Violation(f"{quoted(source.name)} cannot be judged: {source.fault}", change.field("from.name"))
+        return Violation(f"{quoted(source.name)} cannot be evaluated: {source.fault}", change.field("from.name"))
     return source.reference
 
 

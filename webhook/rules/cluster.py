@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from webhook.alphabets.kinds import CONDITION_TYPE
 from webhook.globs import Glob, any_matches
-from webhook.model import Carried, Change, TagChange
+from webhook.model import Change, TagChange, TagField
 from webhook.parameters import globs
 from webhook.rules.base import Rule, Violation, parameter
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 from webhook.text import quoted
 
 
@@ -21,13 +21,13 @@ class Schema(Rule):
     judges_streams: ClassVar[bool] = True
     judges_untouched: ClassVar[bool] = False  # what is stored already the API server took
 
-    def check(self, change: Change, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: Change, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each field that is not as the API server wants it."""
-        del hearing
+        del context
         for fault in change.faults:
             yield Violation(fault.message, fault.field, fault.reason)
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield where it is said what a field may hold."""
         yield "Mend the field that the message names: `oc explain imagestream.spec.tags` says what a tag may hold."
 
@@ -37,15 +37,15 @@ class Conditions(Rule):
     """Conditions of a tag that may not be False: `ImportSuccess` is, where its last import failed."""
 
     kind: ClassVar[str] = "conditions"
-    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.CONDITIONS})
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.CONDITIONS})
     needs: ClassVar[tuple[str, ...]] = ("deny",)
     deny: tuple[Glob, ...] = parameter(
         globs(CONDITION_TYPE), "types of conditions that may not be False, such as ImportSuccess"
     )
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each such condition, of a tag that still points where it did."""
-        del hearing
+        del context
         if change.moved and change.old is not None:
             return
         for condition in change.conditions:
@@ -53,7 +53,7 @@ class Conditions(Rule):
                 why = ": ".join(part for part in (condition.reason, condition.message) if part) or "no reason given"
                 yield Violation(f"condition {quoted(condition.type)} is False: {quoted(why)}", condition.field)
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield how an import is tried again."""
         yield "Mend what the condition says, then import again: `oc import-image STREAM:TAG`."
         yield "Or point the tag elsewhere: what another source's import said no longer counts."

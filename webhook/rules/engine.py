@@ -12,7 +12,7 @@ from webhook.expressions.counting import COUNT, counted
 from webhook.expressions.declarations import declarations
 from webhook.expressions.parsing import parse
 from webhook.model import Review
-from webhook.rules.steps import Steps
+from webhook.rules.budget import CostBudget
 
 if TYPE_CHECKING:
     from cel import Context
@@ -85,7 +85,7 @@ def fault_of_pattern(literal: str) -> str:
 class Evaluation:
     """What expressions are evaluated with on one review; what is the same for all of its tags is done once."""
 
-    def __init__(self, review: Review, steps: Steps) -> None:
+    def __init__(self, review: Review, budget: CostBudget) -> None:
         cel, self._stdlib = _engine()
         self._values = {"object": review.object, "oldObject": review.old_object, "request": review.request}
         self._warm = partial(cel.evaluate, "true")
@@ -94,8 +94,8 @@ class Evaluation:
         # Each new variable makes the engine build all of them anew, so the tag is one that it asks for.
         self._asked: dict[str, Any] = {}
         self._context.set_variable_resolver(self._asked.get)
-        self._context.add_function(COUNT, steps.take)
-        self._steps = steps
+        self._context.add_function(COUNT, budget.take)
+        self._budget = budget
         self._known: dict[Program, Any] = {}
 
     def result(self, program: Program, tag: Callable[[], dict[str, Any]]) -> Any:
@@ -109,8 +109,8 @@ class Evaluation:
         self._prepare(program)
         if TAG in program.variables:
             self._asked[TAG] = tag()
-            return self._steps.spend(partial(program.compiled.execute, self._context))
-        found = self._known[program] = self._steps.spend(partial(program.compiled.execute, self._context))
+            return self._budget.spend(partial(program.compiled.execute, self._context))
+        found = self._known[program] = self._budget.spend(partial(program.compiled.execute, self._context))
         return found
 
     def _prepare(self, program: Program) -> None:

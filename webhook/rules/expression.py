@@ -12,9 +12,9 @@ from webhook.expressions.tag import described
 from webhook.model import Image, TagChange
 from webhook.parameters import Items, Parameter, Record, Schema, Sentence, shown
 from webhook.rules.base import Rule, Violation, parameter
+from webhook.rules.context import EvaluationContext
 from webhook.rules.engine import Evaluation, Program, compiled
 from webhook.rules.failure import sentence
-from webhook.rules.hearing import Hearing
 from webhook.text import quoted
 
 _LONGEST: Final = 5_000
@@ -22,7 +22,7 @@ _LONGEST: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """One expression and the sentence for those it refuses (admissionregistration.k8s.io/v1, Validation)."""
+    """One expression and the sentence for those it denies (admissionregistration.k8s.io/v1, Validation)."""
 
     expression: str
     message: str
@@ -69,7 +69,7 @@ def _described() -> str:
 _VALIDATION: Final = Record(
     {"expression": Cel(required=True), "message": Sentence()},
     _validation,
-    docs={"expression": _described(), "message": "the sentence that a refused user reads"},
+    docs={"expression": _described(), "message": "the sentence that a denied user reads"},
 )
 
 
@@ -78,26 +78,26 @@ class Expression(Rule):
     """What CEL says of `object`, `oldObject` and `request`, as in ValidatingAdmissionPolicy, and of `tag`.
 
     Types are checked when the policy is loaded. All expressions of a review share 50,000 turns of macros and half a
-    second: what would cost more is refused.
+    second: what would cost more is denied.
     """
 
     kind: ClassVar[str] = "expression"
     reads_review: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("validations",)
     validations: tuple[Validation, ...] = parameter(
-        Items(_VALIDATION), "what must be true: each an `expression`, and the `message` for those it refuses"
+        Items(_VALIDATION), "what must be true: each an `expression`, and the `message` for those it denies"
     )
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each expression that is not true, or that cannot be evaluated."""
-        evaluation, tag = hearing.once(Evaluation), partial(as_variable, change)
+        evaluation, tag = context.once(Evaluation), partial(as_variable, change)
         for validation in self.validations:
             try:
                 result = evaluation.result(validation.program, tag)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer
-                if hearing.past and isinstance(error, TimeoutError):
+                if context.past and isinstance(error, TimeoutError):
                     continue  # nobody knows what it said of what was, so what it says now is new
                 failed = f"{quoted(validation.expression)} could not be evaluated: {sentence(error)}"
                 yield Violation(failed, change.place.path)
@@ -113,7 +113,7 @@ class Expression(Rule):
         """Return the fields of `tag`."""
         return described()
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield the expressions that must be true."""
         for validation in self.validations:
             yield f"Make this true: `{validation.expression}` (else: {validation.message})."
@@ -125,7 +125,7 @@ def as_variable(change: TagChange) -> dict[str, Any]:
     source = new.source if new else None
     image = source.reference if source else None
     return {
-        "door": change.door,
+        "resource": change.resource,
         "namespace": change.namespace,
         "stream": change.stream,
         "name": change.tag,

@@ -1,4 +1,4 @@
-"""Rules about the image, judged where a whole one is to be had: a push to the internal registry, and a scan."""
+"""Rules about the image, evaluated where a whole one is to be had: a push to the internal registry, and a scan."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,30 +6,30 @@ from typing import ClassVar, Final
 
 from webhook.alphabets.kinds import LABEL_KEY, PLATFORM, SIGNATURE_TYPE
 from webhook.globs import Glob, any_matches
-from webhook.model import Carried, Reason, TagChange
+from webhook.model import Reason, TagChange, TagField
 from webhook.parameters import Bool, Count, GlobMap, Quantity, globs
 from webhook.rules.base import Rule, Violation, listed, parameter
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 from webhook.text import counted, quoted
 
-_IMAGE: Final = frozenset({Carried.IMAGE})
+_IMAGE: Final = frozenset({TagField.IMAGE})
 
 
 @dataclass(frozen=True, slots=True)
 class Labels(Rule):
-    """Which labels an image must have, and which it may not have; a manifest list has none, and so is refused."""
+    """Which labels an image must have, and which it may not have; a manifest list has none, and so is denied."""
 
     kind: ClassVar[str] = "labels"
-    reads: ClassVar[frozenset[Carried]] = _IMAGE
+    reads: ClassVar[frozenset[TagField]] = _IMAGE
     needs: ClassVar[tuple[str, ...]] = ("require", "deny")
     require: tuple[tuple[str, Glob], ...] = parameter(
         GlobMap(LABEL_KEY), "labels that must be there, and what they must match"
     )
     deny: tuple[Glob, ...] = parameter(globs(LABEL_KEY), "labels that may not be there")
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each label that is missing, wrong or denied."""
-        del hearing
+        del context
         if change.image is None:
             return
         where, labels = change.field("dockerImageMetadata.Config.Labels"), change.image.labels
@@ -39,7 +39,7 @@ class Labels(Rule):
                 if change.image.manifests
                 else "its configuration is not there"
             )
-            yield Violation(f"the image's labels cannot be judged: {why}", where, Reason.REQUIRED)
+            yield Violation(f"the image's labels cannot be evaluated: {why}", where, Reason.REQUIRED)
             return
         for name, glob in self.require:
             if name not in labels:
@@ -52,7 +52,7 @@ class Labels(Rule):
                     f"label {quoted(name)} is not allowed; denied: {listed(self.deny)}", where, Reason.FORBIDDEN
                 )
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield how an image gets its labels."""
         for name, glob in self.require:
             yield f"Build the image with a label {name} that matches {glob}: `podman build --label {name}=VALUE`."
@@ -66,13 +66,13 @@ class Platforms(Rule):
     """Which platforms an image must be there for, as `os/architecture` or `os/architecture/variant`."""
 
     kind: ClassVar[str] = "platforms"
-    reads: ClassVar[frozenset[Carried]] = _IMAGE
+    reads: ClassVar[frozenset[TagField]] = _IMAGE
     needs: ClassVar[tuple[str, ...]] = ("require",)
     require: tuple[Glob, ...] = parameter(globs(PLATFORM), "platforms that must be there, such as linux/arm64")
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where a platform is missing."""
-        del hearing
+        del context
         if change.image is None:
             return
         found = change.image.platforms
@@ -80,24 +80,24 @@ class Platforms(Rule):
             has = listed(quoted(platform) for platform in found) or "none"
             yield Violation(f"the image is not there for {listed(missing)}; it is there for {has}", change.place.path)
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield how an image is built for several platforms."""
         yield f"Build and push it for {listed(self.require)}: `podman build --platform PLATFORM,… --manifest NAME`."
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSize(Rule):
-    """How large an image may be; a manifest list does not say, and so is refused."""
+    """How large an image may be; a manifest list does not say, and so is denied."""
 
     kind: ClassVar[str] = "imageSize"
-    reads: ClassVar[frozenset[Carried]] = _IMAGE
+    reads: ClassVar[frozenset[TagField]] = _IMAGE
     needs: ClassVar[tuple[str, ...]] = ("max", "maxLayers")
     max: int | None = parameter(Quantity(), "the most bytes its layers may have together", default=None)
     maxLayers: int | None = parameter(Count(1), "the most layers it may have", default=None)  # noqa: N815 - the policy's name
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where the image is larger."""
-        del hearing
+        del context
         image = change.image
         if image is None:
             return
@@ -108,7 +108,7 @@ class ImageSize(Rule):
             has = "does not say its layers" if image.layers is None else f"has {image.layers} layers"
             yield Violation(f"the image {has}; allowed: {self.maxLayers}", change.field("dockerImageLayers"))
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield how large the image may be."""
         if self.max is not None:
             yield f"Build an image of {self.max} bytes at most: a smaller base, and a last stage without what built it."
@@ -125,14 +125,14 @@ class Signatures(Rule):
     """
 
     kind: ClassVar[str] = "signatures"
-    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.SIGNATURES})
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.SIGNATURES})
     minimum: int = parameter(Count(1), "the fewest signatures", default=1)
     trusted: bool = parameter(Bool(), "whether only signatures count that the cluster calls Trusted", default=False)
     types: tuple[Glob, ...] = parameter(globs(SIGNATURE_TYPE), "the signature types that count, all where absent")
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where too few signatures count."""
-        del hearing
+        del context
         if change.image is None:
             return
         count = sum(
@@ -148,7 +148,7 @@ class Signatures(Rule):
                 Reason.REQUIRED,
             )
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield how an image gets a signature that the cluster stores."""
         trusted = ", one that verifies (`oc adm verify-image-signature --save`)" if self.trusted else ""
         yield f"Push the image with its signature{trusted}: `skopeo copy --sign-by KEY SOURCE DESTINATION`."

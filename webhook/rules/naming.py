@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from webhook.alphabets.kinds import ANNOTATION_KEY, TAG
 from webhook.globs import Glob, any_matches
-from webhook.model import Carried, Reason, TagChange
+from webhook.model import Reason, TagChange, TagField
 from webhook.parameters import Bool, Choice, GlobMap, globs
 from webhook.reference import TAG as GRAMMAR
 from webhook.rules.base import Rule, Violation, listed, parameter
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 from webhook.text import quoted
 
 
@@ -19,19 +19,19 @@ class TagName(Rule):
     """What a tag may be called; `grammar` is the distribution specification's, which OpenShift itself does not hold.
 
     The names in a repository that is imported or followed as a whole are not known: their registry serves them, so
-    `grammar` holds, and `allow` and `deny` refuse the whole repository.
+    `grammar` holds, and `allow` and `deny` deny the whole repository.
     """
 
     kind: ClassVar[str] = "tagName"
-    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.NAME})
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.NAME})
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny", "grammar")
     allow: tuple[Glob, ...] = parameter(globs(TAG), "names that are allowed, all where absent")
     deny: tuple[Glob, ...] = parameter(globs(TAG), "names that are denied, whatever is allowed")
     grammar: bool = parameter(Bool(), "whether the name must be one that a registry can serve", default=False)
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each way in which the name is not as it must be."""
-        del hearing
+        del context
         if change.every_tag:
             if self.allow or self.deny:
                 yield Violation("a whole repository is meant, whatever its tags are named", change.field("from.name"))
@@ -43,7 +43,7 @@ class TagName(Rule):
         elif self.allow and not any_matches(self.allow, change.tag):
             yield self._violation(change, "a tag may not be named", f"allowed: {listed(self.allow)}")
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield what a tag may be called."""
         if self.grammar:
             yield "Use letters, digits, `_`, `.` and `-`, 128 at most, with no `.` or `-` first."
@@ -67,15 +67,15 @@ class Immutable(Rule):
     """
 
     kind: ClassVar[str] = "immutable"
-    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.MOVE})
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.MOVE})
     judges_removal: ClassVar[bool] = True
     unknown: str = parameter(
         Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
     )
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where a tag that had a source has another, or none, or where none can tell."""
-        del hearing
+        del context
         if change.old_unknown and self.unknown == "deny":
             yield Violation(
                 f"{quoted(change.tag)} may point elsewhere already, and this request does not say; set it as a tag",
@@ -101,7 +101,7 @@ class Immutable(Rule):
                 Reason.FORBIDDEN,
             )
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield what can be done beside changing a tag."""
         yield "Leave the tag as it is, and make a new one: `oc tag SOURCE STREAM:NEWTAG`."
         if self.unknown == "deny":
@@ -113,16 +113,16 @@ class Annotations(Rule):
     """Which annotations a tag must have, and which it may not have."""
 
     kind: ClassVar[str] = "annotations"
-    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.ANNOTATIONS})
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.ANNOTATIONS})
     needs: ClassVar[tuple[str, ...]] = ("require", "deny")
     require: tuple[tuple[str, Glob], ...] = parameter(
         GlobMap(ANNOTATION_KEY), "annotations that must be there, and what they must match"
     )
     deny: tuple[Glob, ...] = parameter(globs(ANNOTATION_KEY), "annotations that may not be there")
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each annotation that is missing, wrong or denied."""
-        del hearing
+        del context
         found = change.new.annotations if change.new else {}
         for name, glob in self.require:
             where = f'{change.field("annotations")}["{name}"]'
@@ -138,7 +138,7 @@ class Annotations(Rule):
                     Reason.FORBIDDEN,
                 )
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield the commands that set and remove annotations."""
         for name, glob in self.require:
             yield f"Set an annotation {name} that matches {glob}: `oc annotate istag/STREAM:TAG {name}=VALUE`."

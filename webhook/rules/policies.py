@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from webhook.globs import ReferenceGlob, any_reference_matches
-from webhook.model import Carried, Reason, SourceKind, TagChange
+from webhook.model import Reason, SourceKind, TagChange, TagField
 from webhook.parameters import Bool, Choice, Items, reference_globs
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 from webhook.text import quoted
 
 
@@ -17,7 +17,7 @@ class ImportPolicy(Rule):
     """How a tag may be imported; the annotation `openshift.io/image.insecureRepository` counts as `insecure`."""
 
     kind: ClassVar[str] = "importPolicy"
-    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.IMPORT_POLICY})
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.IMPORT_POLICY})
     needs: ClassVar[tuple[str, ...]] = ("insecure", "scheduled", "scheduledFrom", "importMode")
     insecure: bool | None = parameter(Bool(), "what `insecure` must be", default=None)
     scheduled: bool | None = parameter(
@@ -30,9 +30,9 @@ class ImportPolicy(Rule):
         Items(Choice("Legacy", "PreserveOriginal")), "the import modes that a DockerImage may have"
     )
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each part of the import policy that is not as it must be."""
-        del hearing
+        del context
         tag = change.new
         if tag is None:
             return
@@ -55,7 +55,7 @@ class ImportPolicy(Rule):
                 Reason.NOT_SUPPORTED,
             )
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield the options of `oc tag` and the fields that decide."""
         if self.insecure is False:
             yield (
@@ -101,13 +101,13 @@ class ReferencePolicy(Rule):
     """How those who use the tag may be given its image: from its Source, or from the Local registry."""
 
     kind: ClassVar[str] = "referencePolicy"
-    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.SOURCE, Carried.REFERENCE_POLICY})
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.SOURCE, TagField.REFERENCE_POLICY})
     needs: ClassVar[tuple[str, ...]] = ("allow",)
     allow: tuple[str, ...] = parameter(Items(Choice("Source", "Local")), "the types that are allowed")
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where a tag with a source has a type that is not allowed."""
-        del hearing
+        del context
         if change.new is None or change.new.source is None:
             return
         found = change.new.reference_policy or "Source"
@@ -118,7 +118,7 @@ class ReferencePolicy(Rule):
                 Reason.NOT_SUPPORTED,
             )
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield the option of `oc tag` that decides."""
         options = " or ".join(f"`--reference-policy={each.lower()}`" for each in self.allow)
         yield f"Tag with {options} (`referencePolicy.type`)."

@@ -6,14 +6,14 @@ from typing import ClassVar, Final
 
 from webhook.alphabets.kinds import NAMESPACE, TAG
 from webhook.globs import Glob, ReferenceGlob, any_matches, any_reference_matches
-from webhook.model import Carried, Reason, SourceKind, TagChange
+from webhook.model import Reason, SourceKind, TagChange, TagField
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs
 from webhook.reference import ImageReference, is_internal
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 from webhook.text import quoted
 
-_SOURCE: Final = frozenset({Carried.SOURCE})
+_SOURCE: Final = frozenset({TagField.SOURCE})
 _OC_SOURCES: Final = {
     SourceKind.DOCKER_IMAGE: "docker",
     SourceKind.IMAGE_STREAM_TAG: "imagestreamtag",
@@ -26,13 +26,13 @@ class SourceKinds(Rule):
     """What kinds of source a tag may point at."""
 
     kind: ClassVar[str] = "sourceKinds"
-    reads: ClassVar[frozenset[Carried]] = frozenset({Carried.SOURCE_KIND})
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.SOURCE_KIND})
     needs: ClassVar[tuple[str, ...]] = ("allow",)
     allow: tuple[str, ...] = parameter(Items(Choice(*SourceKind)), "the kinds that are allowed")
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where the source is of another kind."""
-        del hearing
+        del context
         source = change.new.source if change.new else None
         if source is not None and source.kind not in self.allow:
             yield Violation(
@@ -41,7 +41,7 @@ class SourceKinds(Rule):
                 Reason.NOT_SUPPORTED,
             )
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield the sources of `oc tag` that are allowed."""
         kinds = " or ".join(f"--source={_OC_SOURCES[SourceKind(kind)]}" for kind in self.allow)
         yield f"Point the tag at a source of kind {' or '.join(self.allow)}: `oc tag` takes {kinds}."
@@ -52,7 +52,7 @@ class Registries(Rule):
     """Which registries and repositories a DockerImage may come from; references are parsed, never prefix-matched."""
 
     kind: ClassVar[str] = "registries"
-    reads: ClassVar[frozenset[Carried]] = _SOURCE
+    reads: ClassVar[frozenset[TagField]] = _SOURCE
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny")
     allow: tuple[ReferenceGlob, ...] = parameter(
         reference_globs(),
@@ -60,9 +60,9 @@ class Registries(Rule):
     )
     deny: tuple[ReferenceGlob, ...] = parameter(reference_globs(), "those that are denied, whatever is allowed")
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where the image comes from elsewhere."""
-        del hearing
+        del context
         image = docker_image(change)
         if isinstance(image, Violation):
             yield image
@@ -72,7 +72,7 @@ class Registries(Rule):
             elif self.allow and not any_reference_matches(self.allow, image):
                 yield self._violation(change, image, f"is not an allowed repository; allowed: {listed(self.allow)}")
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield where an image may come from, and how it gets there."""
         if self.allow:
             yield f"Take the image from {listed(self.allow)}: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`."
@@ -93,14 +93,14 @@ class Pin(Rule):
     """
 
     kind: ClassVar[str] = "pin"
-    reads: ClassVar[frozenset[Carried]] = _SOURCE
+    reads: ClassVar[frozenset[TagField]] = _SOURCE
     needs: ClassVar[tuple[str, ...]] = ("digest", "denyTags")
     digest: bool = parameter(Bool(), "whether a source must be a digest or an ImageStreamImage", default=False)
     denyTags: tuple[Glob, ...] = parameter(globs(TAG), "tags that a source may not have; no tag at all is `latest`")  # noqa: N815 - the policy's name
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where the source can move."""
-        del hearing
+        del context
         source = change.new.source if change.new else None
         image = docker_image(change)
         if isinstance(image, Violation):
@@ -118,7 +118,7 @@ class Pin(Rule):
             has = "has any tag" if change.every_tag else f"has the tag {quoted(tag)}"
             yield Violation(f"{quoted(source.name)} {has}; denied: {listed(self.denyTags)}", change.field("from.name"))
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield how a source is named that cannot move."""
         if self.digest:
             yield (
@@ -142,15 +142,15 @@ class CrossNamespace(Rule):
     """From which other namespaces of the cluster a tag may take its image, through the internal registry too."""
 
     kind: ClassVar[str] = "crossNamespace"
-    reads: ClassVar[frozenset[Carried]] = _SOURCE
+    reads: ClassVar[frozenset[TagField]] = _SOURCE
     allow: tuple[Glob, ...] = parameter(globs(NAMESPACE), "namespaces that are allowed beside the tag's own")
     internalRegistries: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
         reference_globs(), "what else the internal registry is called, beside the names of its service"
     )
 
-    def check(self, change: TagChange, hearing: Hearing) -> Iterator[Violation]:
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where the source is in a namespace that is not allowed."""
-        del hearing
+        del context
         image = docker_image(change)
         if isinstance(image, Violation):
             yield image
@@ -170,7 +170,7 @@ class CrossNamespace(Rule):
                 Reason.FORBIDDEN,
             )
 
-    def comply(self) -> Iterator[str]:
+    def remediation(self) -> Iterator[str]:
         """Yield the namespaces that a source may be in."""
         allowed = f" or of {listed(self.allow)}" if self.allow else ""
         yield f"Point the tag at a source of its own namespace{allowed}: `oc tag STREAM:TAG STREAM:TAG`."

@@ -73,7 +73,7 @@ def tests(answers: Answers) -> str:
         ),
         (
             "the image import controller is exempt",
-            f"door: imagestreamimports, {insecure}",
+            f"resource: imagestreamimports, {insecure}",
             "{verdict: allow, exemption: image-import-controller}",
             f"user: {_IMPORTER}",
         ),

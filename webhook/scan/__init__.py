@@ -1,1 +1,1 @@
-"""A live cluster, held against a policy: what stands there is judged, reported, and completed."""
+"""A live cluster, held against a policy: what stands there is evaluated, reported, and completed."""

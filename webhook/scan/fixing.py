@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from webhook.cluster import Cluster
 from webhook.cluster.client import JSON_PATCH
-from webhook.doors.reading import items, mapping, text
-from webhook.doors.standing import digests
 from webhook.errors import ClusterRefused
 from webhook.model import PatchOp
 from webhook.policy import Policy
+from webhook.resources.parsing import items, mapping, text
+from webhook.resources.stored import digests
 from webhook.review import operation
 from webhook.scan.importing import followers, has_no_generation, why_imported
 from webhook.scan.listing import STREAMS

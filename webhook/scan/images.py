@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from webhook.cluster import Cluster, Resource
-from webhook.doors.image import read_image
-from webhook.doors.standing import digests
 from webhook.errors import ClusterRefused
 from webhook.model import Image
+from webhook.resources.image import read_image
+from webhook.resources.stored import digests
 from webhook.review import GROUP, VERSION
 
 _IMAGES: Final = Resource(GROUP, VERSION, "images")

@@ -8,8 +8,8 @@ the tag at once: it takes whatever its source names now. A tag that is scheduled
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from webhook.doors.reading import items, mapping, text
 from webhook.model import SourceKind
+from webhook.resources.parsing import items, mapping, text
 
 AT_ONCE: Final = "imports the tag at once"
 ON_SCHEDULE: Final = "imports the tag on a schedule"

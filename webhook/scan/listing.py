@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from webhook.cluster import Cluster, Resource
-from webhook.doors.imagestreams import NAME
 from webhook.errors import ClusterRefused
+from webhook.resources.imagestreams import NAME
 from webhook.review import GROUP, VERSION
 from webhook.scan.stream import key_of
 
@@ -40,7 +40,7 @@ def chunks(cluster: Cluster, namespace: str, *, selector: str, size: int) -> Ite
         size: how many streams to ask for at a time.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or refuses.
+        ClusterRefused: the API server cannot be reached, or denies.
     """
     selectors = {"labelSelector": selector} if selector else {}
     token, last, seen, expired = "", "", "", 0

@@ -1,4 +1,4 @@
-"""What an API server may refuse for the moment is asked again, later each time, and not for ever."""
+"""What an API server may deny for the moment is asked again, later each time, and not for ever."""
 
 import random
 import time
@@ -46,7 +46,7 @@ class Patient:
         """Send one request and return the object that it answers.
 
         Raises:
-            ClusterRefused: it is refused for good, or still after half a minute.
+            ClusterRefused: it is denied for good, or still after half a minute.
         """
         for pause in _PAUSES:
             try:

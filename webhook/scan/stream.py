@@ -6,13 +6,13 @@ from typing import Any, Final
 from webhook import admission
 from webhook.audit.record import tags
 from webhook.documents.lines import Mark
-from webhook.doors import standing
-from webhook.doors.imagestreams import NAME
 from webhook.model import Image, Mode, PatchOp, Review, TagChange, User, allow, deny
 from webhook.policy import Policy
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome
+from webhook.resources import stored
+from webhook.resources.imagestreams import NAME
 from webhook.review import GROUP, VERSION
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 from webhook.text import printable
 
 # Who set a tag the cluster does not store: rules that ask for users or groups say nothing, and nobody is exempt.
@@ -26,13 +26,13 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
 
     Args:
         stream: an ImageStream as the API server returns it.
-        policy: by which it is judged, made by `Policy.of_what_stands`.
+        policy: by which it is evaluated, made by `Policy.for_stored_streams`.
         images: the images that are known, by digest.
     """
     review = _review(stream, stands=True)
-    hearing = Hearing(review)
-    for part in standing.standing(review, images):
-        findings = tuple(finding for change in part for finding in admission.judge(change, hearing, policy))
+    context = EvaluationContext(review)
+    for part in stored.parts(review, images):
+        findings = tuple(finding for change in part for finding in admission.judge(change, context, policy))
         change = part[0]
         if not findings and not isinstance(change, TagChange):
             continue
@@ -41,7 +41,7 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
         yield Outcome(
             origin=_CLUSTER,
             verdict=DENY if refused else ALLOW,
-            door=change.door,
+            resource=change.resource,
             namespace=printable(change.namespace),
             name=printable(change.stream),
             tags=tags(decision),

@@ -1,4 +1,4 @@
-"""A whole scan: every image stream that is meant, judged as it stands, and the reports that are written on the way."""
+"""A whole scan: every image stream that is meant, evaluated as it is, and the reports that are written on the way."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -21,18 +21,18 @@ def outcomes(
     """Yield what the rules say of each tag that stands, those of a namespace one after the other.
 
     Args:
-        cluster: what is judged.
+        cluster: what is evaluated.
         selection: what of it.
         policy: as it was loaded.
         progress: is told how far it went.
-        images: whether to fetch the tags' images, for the rules that judge them.
+        images: whether to fetch the tags' images, for the rules that evaluate them.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or refuses.
+        ClusterRefused: the API server cannot be reached, or denies.
     """
-    standing, fetched = policy.of_what_stands(), Images(cluster)
+    stored, fetched = policy.for_stored_streams(), Images(cluster)
     for stream in streams(cluster, selection, progress):
-        yield from judged(stream, standing, fetched.of(stream) if images else {})
+        yield from judged(stream, stored, fetched.of(stream) if images else {})
 
 
 def written_back(

@@ -78,7 +78,7 @@ def streams(cluster: Cluster, selection: Selection, progress: Progress) -> Itera
     """Yield the image streams that `selection` means, those of a namespace one after the other.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or refuses.
+        ClusterRefused: the API server cannot be reached, or denies.
     """
     done = 0
     for namespace in selection.lists(cluster):

@@ -171,11 +171,11 @@ class ImageStreamMapping(Document):
     dockerImageRepository = Text()
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The tag and the stream are named; a stream that only its repository names cannot be judged."""
+        """The tag and the stream are named; a stream that only its repository names cannot be evaluated."""
         if not document.get("tag"):
             yield "tag", REQUIRED
         if not (document.get("metadata") or {}).get("name"):
-            yield "metadata.name", f"{REQUIRED}: a stream that only its dockerImageRepository names cannot be judged"
+            yield "metadata.name", f"{REQUIRED}: a stream that only its dockerImageRepository names cannot be evaluated"
 
 
 def _repository(key: str, name: str) -> Iterator[tuple[str, str]]:

@@ -81,7 +81,7 @@ def _parsed(kind: str, name: str) -> ImageReference | StreamReference:
     return StreamReference.parse_image(name)
 
 
-# Asked by the schema and by the door, of the tag as it is and as it was.
+# Asked by the schema and by the resource, of the tag as it is and as it was.
 _remembered: Final = lru_cache(maxsize=1_024)(_parsed)
 
 

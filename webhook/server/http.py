@@ -1,7 +1,7 @@
-"""HTTP/1.1 requests out of bytes: every limit and every refusal, without I/O.
+"""HTTP/1.1 requests out of bytes: every limit and every denial, without I/O.
 
-httptools (llhttp) parses. It refuses ambiguous framing itself: a Content-Length that is repeated, signed or beside a
-Transfer-Encoding, folded fields, bare LF, wrong chunk sizes. What it accepts and a server must not is refused here.
+httptools (llhttp) parses. It denies ambiguous framing itself: a Content-Length that is repeated, signed or beside a
+Transfer-Encoding, folded fields, bare LF, wrong chunk sizes. What it accepts and a server must not is denied here.
 It cannot be paused, so it is fed up to the end of a head, and then up to the end of a body.
 """
 
@@ -132,7 +132,7 @@ class Reader:
         raise self._error
 
     def _failed(self, error: HttpParserError) -> None:
-        """Raise what a callback or the parser refused; do nothing for a body that is too large."""
+        """Raise what a callback or the parser denied; do nothing for a body that is too large."""
         if self._error is not None:
             raise self._error from None
         if self._request.too_large:

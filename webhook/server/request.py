@@ -72,7 +72,7 @@ def variable(name: bytes) -> str:
 
 
 def check_lines(head: bytearray, *, first: bool) -> None:
-    """Refuse lines that are too long before they are parsed.
+    """Deny lines that are too long before they are parsed.
 
     Args:
         head: a part of a head.

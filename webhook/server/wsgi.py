@@ -43,7 +43,7 @@ def failure(status: HTTPStatus, message: str, *more: tuple[str, str]) -> Answer:
 
 BUSY: Final = failure(
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "the webhook has more reviews than it can judge; try again",
+    "the webhook has more reviews than it can evaluate; try again",
     ("Retry-After", "1"),
 )
 

@@ -37,7 +37,7 @@ class Serving:
             CertificateRefused: with every fault.
         """
         self._cert, self._key, self._client_ca = cert, key, client_ca
-        self._untimely: x509.Certificate | None = None  # what was refused by the time of day, and by nothing else
+        self._untimely: x509.Certificate | None = None  # what was denied by the time of day, and by nothing else
         self._signature = self._sign()
         self._context, self._expires = self._load()
         self._refused = False

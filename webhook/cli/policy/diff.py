@@ -18,7 +18,7 @@ from webhook.cli.types import GivenPath
 from webhook.cluster import connect
 from webhook.comparison import Counts, Pair, compare
 from webhook.comparison.records import Unread, compare_records, sort_out
-from webhook.comparison.standing import compare_cluster
+from webhook.comparison.stored import compare_cluster
 from webhook.documents.files import given
 from webhook.errors import ClusterRefused, PolicyRefused
 from webhook.model import User
@@ -36,7 +36,7 @@ _SIGNS: Final = {
     "renamed": ("~", "yellow"),
     "changed": ("~", "yellow"),
 }
-_VERDICTS: Final = {ALLOW: "allowed", DENY: "refused"}
+_VERDICTS: Final = {ALLOW: "allowed", DENY: "denied"}
 
 
 @click.command(short_help="Say what two policies say differently.")
@@ -44,7 +44,7 @@ _VERDICTS: Final = {ALLOW: "allowed", DENY: "refused"}
 @click.argument("after", metavar="B", type=GivenPath())
 @click.option(
     "--against", multiple=True, type=GivenPath(str),
-    help="Records (level request), AdmissionReviews and manifests to judge by both: a file, a directory, - for "
+    help="Records (level request), AdmissionReviews and manifests to evaluate by both: a file, a directory, - for "
     "standard input; cluster for a live one; may be repeated.",
 )  # fmt: skip
 @period_options
@@ -70,8 +70,8 @@ def diff(  # noqa: PLR0913 - one for each option
     """Say what the policies A and B (files or directories) say differently.
 
     Entries are compared by name: added, removed, renamed, changed. With --against, so is what comes of each change
-    that is given: its verdict, findings and patch; `cluster` is every tag as it stands in a live cluster, judged as a
-    scan judges it. `shipped` is the policy that comes with istag-webhook, where no file is called so.
+    that is given: its verdict, findings and patch; `cluster` is every tag of a live cluster, evaluated as a scan
+    evaluates it. `shipped` is the policy that comes with istag-webhook, where no file is called so.
 
     Exit code 0 where they say the same, 1 where they do not, 2 where a policy or what is given cannot be used. With
     --against, the same is what comes to the same, however it is written.
@@ -90,10 +90,10 @@ def diff(  # noqa: PLR0913 - one for each option
         write(pieces(one, two, entries, counts.differing(pairs) if against else None, counts), output)
     except (PolicyRefused, ClusterRefused) as error:
         fail(str(error))
-    for said in (*unread.faults, *(f"not judged: {count} {why}" for why, count in unread.lines.items())):
+    for said in (*unread.faults, *(f"not evaluated: {count} {why}" for why, count in unread.lines.items())):
         click.echo(str(said), err=True)
     if against and not counts.judged and not counts.errors:
-        click.echo(f"nothing to judge in {', '.join(map(printable, against))}", err=True)
+        click.echo(f"nothing to evaluate in {', '.join(map(printable, against))}", err=True)
     differs = bool(counts.changes) if against else bool(entries) or one.name != two.name
     sys.exit(2 if counts.errors or unread.faults or (against and not counts.judged) else 1 if differs else 0)
 
@@ -151,7 +151,8 @@ def _exempt(before: Outcome, after: Outcome) -> str:
 
 def _summary(counts: Counts) -> Iterator[str]:
     changes = ", ".join(f"{count} {change}" for change, count in counts.changes.most_common())
-    yield f"{counts.judged} judged: {changes or ('all come to the same' if counts.judged else 'nothing is compared')}\n"
+    same = "all come to the same" if counts.judged else "nothing is compared"
+    yield f"{counts.judged} evaluated: {changes or same}\n"
     for (rule, mode, sign), count in sorted(counts.rules.items()):
         yield f"  {sign} {rule} ({mode}): {count}\n"
     for namespace, count in counts.namespaces.most_common(20):

@@ -12,7 +12,7 @@ from webhook.cli.options import policy_option
 from webhook.cli.output import say
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load, shipped
-from webhook.policy.explain import doors_table, doors_text, explained, kinds, table, variables_table
+from webhook.policy.explain import explained, kinds, resources_table, resources_text, table, variables_table
 from webhook.policy.fields import fields_table, fields_text
 from webhook.policy.lint.catalogue import names
 from webhook.policy.lint.explained import explained_warning, mentioned, warnings_table, warnings_text
@@ -22,7 +22,7 @@ from webhook.policy.refusal import explained_rule
 from webhook.text import nearest, quoted
 
 
-@click.command(short_help="Say why a change was refused and how to comply.")
+@click.command(short_help="Say why a change was denied and how to comply.")
 @click.argument("words", metavar="[RULE|MESSAGE|KIND|WARNING]", nargs=-1)
 @policy_option()
 @click.option(
@@ -30,7 +30,7 @@ from webhook.text import nearest, quoted
     is_flag=True,
     help="Print a table of the rule kinds in Markdown, or of the fields that `expression` reads.",
 )
-@click.option("--doors", is_flag=True, help="Say which kinds judge what at which door.")
+@click.option("--resources", is_flag=True, help="Say which kinds evaluate what at which resource.")
 @click.option("--fields", is_flag=True, help="Print each field of the API, and the rule kinds that read it.")
 @click.option("--warnings", is_flag=True, help="Explain every warning of `policy validate`.")
 @click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
@@ -39,14 +39,14 @@ def explain(
     policies: tuple[Path, ...],
     *,
     markdown: bool,
-    doors: bool,
+    resources: bool,
     fields: bool,
     warnings: bool,
     show_shipped: bool,
 ) -> None:
-    """Say why a change was refused and how to comply, or what a rule or a rule kind means.
+    """Say why a change was denied and how to comply, or what a rule or a rule kind means.
 
-    MESSAGE is what was printed, pasted as it is: one refusal with several findings, a warning, a line of the record; -
+    MESSAGE is what was printed, pasted as it is: one denial with several findings, a warning, a line of the record; -
     reads it from standard input. RULE is a rule's name in the policy, KIND a rule kind, WARNING a warning of `policy
     validate`; without any, all kinds.
 
@@ -54,8 +54,8 @@ def explain(
     """
     if show_shipped:
         say(shipped(), nl=False)
-    elif doors:
-        say(doors_table() if markdown else doors_text())
+    elif resources:
+        say(resources_table() if markdown else resources_text())
     elif fields:
         say(fields_table() if markdown else fields_text())
     elif warnings:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import ClassVar, Final
 
 from webhook.globs import Glob
-from webhook.model import Carried, SourceKind
+from webhook.model import SourceKind, TagField
 from webhook.namespaces import is_reserved
 from webhook.policy.entries import RuleEntry
 from webhook.policy.lint.covering import covers, narrows, widest
@@ -118,7 +118,7 @@ def _about_sources(rule: Rule) -> bool:
     """Whether `rule` decides by the image that a tag names; a reference policy is the alias's own."""
     if isinstance(rule, Expression):
         return any(_READS_SOURCE.search(each.expression) for each in rule.validations)
-    about = {Carried.SOURCE, Carried.IMPORT_POLICY}
+    about = {TagField.SOURCE, TagField.IMPORT_POLICY}
     return not rule.reads.isdisjoint(about) and not isinstance(rule, ReferencePolicy)
 
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Final
 
-from webhook.doors import RESOURCES
 from webhook.globs import Glob
 from webhook.policy.match import Match, Selector
+from webhook.resources import NAMES
 
 Globs = tuple[Glob, ...]
 # Stands for the text that a `*` matches: only a `*` of another glob matches it too.
 _ANY: Final = "\0"
-_GLOBS: Final = tuple(field.name for field in fields(Selector) if field.name != "doors")
+_GLOBS: Final = tuple(field.name for field in fields(Selector) if field.name != "resources")
 # A user has many groups: two globs that no group matches alike can both select the same user.
 _EXCLUSIVE: Final = tuple(part for part in _GLOBS if part != "groups")
 
@@ -53,7 +53,7 @@ def _meet(pattern: Glob, other: Glob) -> bool:
 
 def selects_all(outer: Selector, inner: Selector) -> bool:
     """Whether `outer` selects every change that `inner` selects."""
-    if outer.doors and not set(inner.doors or RESOURCES) <= set(outer.doors):
+    if outer.resources and not set(inner.resources or NAMES) <= set(outer.resources):
         return False
     return all(_selects_all(getattr(outer, part), getattr(inner, part)) for part in _GLOBS)
 
@@ -70,7 +70,7 @@ def narrows(globs: Globs) -> bool:
 
 def apart(one: Selector, other: Selector) -> bool:
     """Whether no change is selected by both."""
-    if one.doors and other.doors and set(one.doors).isdisjoint(other.doors):
+    if one.resources and other.resources and set(one.resources).isdisjoint(other.resources):
         return True
     return any(
         getattr(one, part) and getattr(other, part) and _disjoint(getattr(one, part), getattr(other, part))
@@ -84,7 +84,7 @@ def widest(matches: Iterable[Match], most: int) -> list[Match]:
 
 
 def _narrowed(match: Match) -> int:
-    return sum(narrows(getattr(match.only, part)) for part in _GLOBS) + bool(match.only.doors) + bool(match.exclude)
+    return sum(narrows(getattr(match.only, part)) for part in _GLOBS) + bool(match.only.resources) + bool(match.exclude)
 
 
 def covers(outer: Match, inner: Match) -> bool:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import ClassVar, Final
 
 from webhook.defaults import complete, patched_document
-from webhook.model import Carried, SourceKind
+from webhook.model import SourceKind, TagField
 from webhook.policy.entries import DefaultEntry, RuleEntry
 from webhook.policy.lint.covering import overlap
 from webhook.policy.lint.examples import example, of_object
@@ -15,7 +15,7 @@ from webhook.rules.base import Rule
 from webhook.rules.expression import Expression
 
 _SOURCE: Final = {"kind": str(SourceKind.DOCKER_IMAGE), "name": "registry.example/istag-webhook/lint:1"}
-_COMPLETED: Final = frozenset({Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY, Carried.ANNOTATIONS})
+_COMPLETED: Final = frozenset({TagField.IMPORT_POLICY, TagField.REFERENCE_POLICY, TagField.ANNOTATIONS})
 _LEGACY: Final = "Legacy"
 _MOST: Final = 50  # defaults that are tried against every rule: the cost must not grow with the square of the entries
 

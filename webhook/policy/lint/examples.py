@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.doors import changes, imagestreamtags
 from webhook.model import Review, TagChange, User
+from webhook.resources import changes, imagestreamtags
 from webhook.rules.base import Rule
-from webhook.rules.hearing import Hearing
+from webhook.rules.context import EvaluationContext
 
 # Names that no policy is about.
 STREAM: Final = "istag-webhook-lint"
@@ -24,7 +24,7 @@ class Example:
 
     def denied(self, rule: Rule) -> frozenset[str]:
         """Return the sentences of `rule` about the tag, whatever the rule's match is."""
-        return frozenset(violation.message for violation in rule.check(self.change, Hearing(self.review)))
+        return frozenset(violation.message for violation in rule.check(self.change, EvaluationContext(self.review)))
 
 
 def example(source: Mapping[str, str]) -> Example:
@@ -62,7 +62,7 @@ def of_object(document: Mapping[str, Any]) -> Example:
     review = Review(
         version="admission.k8s.io/v1",
         uid="",
-        door=imagestreamtags.NAME,
+        resource=imagestreamtags.NAME,
         kind="ImageStreamTag",
         operation="CREATE",
         namespace=STREAM,

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar, Final
 
-from webhook.doors import imagestreamimports
 from webhook.globs import Glob, any_matches
 from webhook.namespaces import is_reserved
 from webhook.policy.entries import ExemptionEntry, RuleEntry, resources
 from webhook.policy.lint.covering import covers, selects_all
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match, Selector
+from webhook.resources import imagestreamimports
 from webhook.rules.cluster import Schema
 
 IMPORTER: Final = "system:serviceaccount:openshift-infra:image-import-controller"
@@ -71,13 +71,13 @@ def _imports(match: Match) -> Match | None:
 
 def _of_importer(selector: Selector) -> Selector | None:
     """Return what `selector` asks of an import of the controller beside its sender, None if it does not select one."""
-    if selector.doors and imagestreamimports.NAME not in selector.doors:
+    if selector.resources and imagestreamimports.NAME not in selector.resources:
         return None
     if selector.users and not any_matches(selector.users, IMPORTER):
         return None
     if selector.groups and not any(any_matches(selector.groups, group) for group in _GROUPS):
         return None
-    return replace(selector, users=(), groups=(), doors=())
+    return replace(selector, users=(), groups=(), resources=())
 
 
 @dataclass(frozen=True, slots=True)

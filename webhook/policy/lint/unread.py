@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.doors import RESOURCES
 from webhook.policy.entries import RuleEntry, resources
 from webhook.policy.lint.covering import narrows
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Selector
+from webhook.resources import NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +48,5 @@ def _matched(entry: RuleEntry) -> set[str]:
     """Return the resources that a rule matches, without those that it excludes as a whole."""
     exclude = entry.match.exclude or Selector()
     parts = (exclude.namespaces, exclude.streams, exclude.tags, exclude.users, exclude.groups)
-    whole = bool(exclude.doors) and not any(map(narrows, parts))
-    return set(entry.match.only.doors or RESOURCES) - set(exclude.doors if whole else ())
+    whole = bool(exclude.resources) and not any(map(narrows, parts))
+    return set(entry.match.only.resources or NAMES) - set(exclude.resources if whole else ())

@@ -30,7 +30,7 @@ _REASONS: Final = {
     Signatures: "no review carries signatures: the API server clears those of a push",
     Conditions: "it says what earlier imports came to, which is no property of the change",
 }
-STATUS: Final = "imagestreams/status: a write of a stream's status is judged by the webhook only"
+STATUS: Final = "imagestreams/status: a write of a stream's status is evaluated by the webhook only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,9 @@ def export(policy: Policy, failure_policy: str = "Fail") -> Exported:
             documents += made
             rules.append(entry.name)
         else:
-            left.append(Left("rules", entry.name, "all that it says stands at doors or in modes that are not exported"))
+            left.append(
+                Left("rules", entry.name, "all that it says stands at resources or in modes that are not exported")
+            )
     return Exported(tuple(documents), tuple(rules), tuple(left))
 
 
@@ -110,7 +112,7 @@ def _documents(
     policy: Policy, entry: RuleEntry, half: tuple[Half, Mode], failure_policy: str
 ) -> Iterator[dict[str, Any]]:
     which, mode = half
-    wanted = entry.match.only.doors or RESOURCES
+    wanted = entry.match.only.resources or RESOURCES
     carried = [each for each in resources(entry.rule) if each in wanted]
     found = findings(entry, which)
     if not carried or not found:
@@ -160,7 +162,7 @@ def _documents(
             "validations": [
                 {
                     "expression": holds,
-                    "message": f"refused by rule {entry.name} of policy {policy.name}",
+                    "message": f"denied by rule {entry.name} of policy {policy.name}",
                     "messageExpression": 'variables.findings.join("; ")',
                     "reason": "Invalid",
                 }

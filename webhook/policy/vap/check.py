@@ -18,9 +18,9 @@ class Check:
         wrong: whether a tag, named by a variable of CEL, is not as it must be.
         says: what is said then.
         image: whether the variable is one of `variables.images`, and the tag its `of`.
-        each: the strings of a tag of which each is judged, where not the tag as a whole is: `k` in `wrong` and `says`.
+        each: the strings of a tag that are evaluated one by one, instead of the tag: `k` in `wrong` and `says`.
         always: whether it is news whatever the tag was.
-    before: whether the tag as it was, was not as it must be, where that is not asked as of the tag as it is.
+        before: whether the tag as it was, was not as it must be, where that is not asked as of the tag as it is.
     """
 
     wrong: Says

@@ -52,7 +52,7 @@ def inexpressible(rule: Expression) -> str:
 
 
 def expression_checks(rule: Expression) -> Iterator[Check]:
-    """Yield a check for each expression; the object as it was is judged by the same, under the name `object`."""
+    """Yield a check for each expression; the object as it was is evaluated by the same, under the name `object`."""
     for validation in rule.validations:
         yield _check(validation)
 

@@ -90,7 +90,7 @@ def _where(check: Check, half: Half, variable: str) -> str:
 
 
 def _was(check: Check, variable: str) -> str:
-    """Return whether the same was said of the tag as it was; a tag that points elsewhere now is judged anew."""
+    """Return whether the same was said of the tag as it was; a tag that points elsewhere now is evaluated anew."""
     before, of, now = ("imagesBefore", "w.of", f"{variable}.of") if check.image else ("before", "w", variable)
     same = all_of(
         (

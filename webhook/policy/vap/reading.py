@@ -1,4 +1,4 @@
-"""The variables that read a review as the doors do: the tags that it would change, as they are to be and as they were.
+"""The variables that read a review as `resources` does: the tags that it would change, as they are to be and were.
 
 A tag is a map: `name path nameField fromField every from insecure insecureField scheduled importMode referencePolicy
 reference annotations`; `from` has `kind name namespace`, all empty where the tag has no source. What must be parsed of
@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.doors.reading import CHECKED, INSECURE_REPOSITORY
 from webhook.policy.vap.images import images
 from webhook.policy.vap.syntax import escaped, got, literal, record, there
 from webhook.reference import INTERNAL_REGISTRIES
+from webhook.resources.parsing import CHECKED, INSECURE_REPOSITORY
 
 RESOURCES: Final = ("imagestreamtags", "imagetags", "imagestreams", "imagestreamimports", "imagestreammappings")
 # The name in the request is empty where the API server is yet to make one (`generateName`).

@@ -28,8 +28,8 @@ def _of_request(selector: Selector) -> Iterator[str]:
         yield matches(_USER, selector.users)
     if selector.groups:
         yield _in_groups(selector.groups)
-    if selector.doors:
-        yield f"request.resource.resource in {literal(list(selector.doors))}"
+    if selector.resources:
+        yield f"request.resource.resource in {literal(list(selector.resources))}"
 
 
 def request_conditions(match: Match) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ def name_of(i: str) -> str:
 UNREADABLE: Final = Check(
     lambda i: negated(f"{i}.valid"),
     lambda i: sentence(
-        f"{i}.of.fromField", f'"{HERE}" cannot be judged: it is not an image reference', f"{i}.of.from.name"
+        f"{i}.of.fromField", f'"{HERE}" cannot be evaluated: it is not an image reference', f"{i}.of.from.name"
     ),
     image=True,
 )

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.doors.reading import INSECURE_REPOSITORY
 from webhook.policy.vap.check import HERE, Says, sentence
 from webhook.policy.vap.reading import is_insecure
 from webhook.policy.vap.syntax import got, literal
+from webhook.resources.parsing import INSECURE_REPOSITORY
 from webhook.rules.base import Rule
 from webhook.rules.expression import Expression, Validation
 from webhook.rules.policies import ImportPolicy, word

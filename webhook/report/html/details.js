@@ -7,7 +7,7 @@ function details(row) {
   const facts = [
     ...(row.tags ?? []).map((tag) => [tag.tag, moved(tag)]),
     ["Requested by", row.user],
-    ["Request", [row.operation, row.door].filter(Boolean).join(" ")],
+    ["Request", [row.operation, row.resource].filter(Boolean).join(" ")],
     ["Time", row.time ? `${row.time.slice(0, 19).replace("T", " ")} UTC` : ""],
     ["Read from", row.file ? row.place : ""],
     ["Exemption", row.exemption ? [row.exemption.name, row.exemption.reason].filter(Boolean).join(": ") : ""],

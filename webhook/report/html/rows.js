@@ -1,18 +1,18 @@
 // What the page lists: the outcomes as the format json says them, without what is empty.
 
 const RESULTS = {
-  newlyDenied: ["would be refused", "deny"],
-  deny: ["refused", "deny"],
-  error: ["cannot be judged", "warn"],
+  newlyDenied: ["would be denied", "deny"],
+  deny: ["denied", "deny"],
+  error: ["cannot be evaluated", "warn"],
   newlyAllowed: ["would be allowed", "allow"],
   newlyCompleted: ["mutated differently", "patch"],
-  skip: ["passed over", "plain"],
+  skip: ["skipped", "plain"],
   allow: ["allowed", "allow"],
 };
 
 const rows = JSON.parse(one("#rows").textContent);
 
-/** The findings that a row is about: those that refused it before, where nothing refuses it now. */
+/** The findings that a row is about: those that denied it before, where nothing denies it now. */
 const findings = (row) => (row.change === "newlyAllowed" ? row.findingsBefore : row.findings) ?? [];
 const place = (row) => (row.line ? `${row.file}:${row.line}` : row.file) || `${row.namespace ?? ""}/${row.name ?? ""}`;
 
@@ -29,7 +29,7 @@ const place = (row) => (row.line ? `${row.file}:${row.line}` : row.file) || `${r
     seen.set(row.place, times);
     row.id = times > 1 ? `${row.place}~${times}` : row.place;
     row.text = [
-      row.title, row.namespace, row.name, row.user, row.place, row.message, row.door, RESULTS[row.result][0],
+      row.title, row.namespace, row.name, row.user, row.place, row.message, row.resource, RESULTS[row.result][0],
       ...found.flatMap((finding) => [finding.rule, finding.field, finding.message]),
       ...(row.tags ?? []).flatMap((tag) => [tag.from, tag.to]),
     ].filter(Boolean).join("\n").toLowerCase();

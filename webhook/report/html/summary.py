@@ -75,12 +75,12 @@ class Summary:
 
 
 _CHANGED: Final = (
-    Sort(NEWLY_DENIED, "would be refused", "deny"),
+    Sort(NEWLY_DENIED, "would be denied", "deny"),
     Sort(NEWLY_ALLOWED, "would be allowed", "allow"),
     Sort(NEWLY_COMPLETED, "would be mutated differently", "patch"),
 )
-_JUDGED: Final = (Sort(DENY, "refused", "deny"), Sort(ALLOW, "allowed", "allow"))
-_OTHERS: Final = (Sort(SKIP, "passed over", "plain"), Sort(ERROR, "cannot be judged", "warn"))
+_JUDGED: Final = (Sort(DENY, "denied", "deny"), Sort(ALLOW, "allowed", "allow"))
+_OTHERS: Final = (Sort(SKIP, "skipped", "plain"), Sort(ERROR, "cannot be evaluated", "warn"))
 
 
 def summary(header: Header, tally: Tally) -> Summary:
@@ -88,7 +88,7 @@ def summary(header: Header, tally: Tally) -> Summary:
     sorts = _CHANGED if header.compares else _JUDGED[:1]
     if header.compares:
         figures = [Figure(tally.changes[sort.key], sort) for sort in _CHANGED]
-        figures.append(Figure(tally.judged, Sort("", "judged", "plain")))
+        figures.append(Figure(tally.judged, Sort("", "evaluated", "plain")))
         rules = _chart("Rules", "rule", tally.reasons, sorts)
     else:
         figures = [Figure(tally.verdicts[sort.key], sort) for sort in _JUDGED]
@@ -114,12 +114,12 @@ def summary(header: Header, tally: Tally) -> Summary:
 
 def _headline(header: Header, tally: Tally) -> str:
     if not tally.judged:
-        return "Nothing was judged"
+        return "Nothing was evaluated"
     if not header.compares:
         refused = tally.verdicts[DENY]
-        return f"{_counted(refused, header.judges)} would be refused" if refused else "Nothing would be refused"
+        return f"{_counted(refused, header.judges)} would be denied" if refused else "Nothing would be denied"
     refused, allowed = tally.changes[NEWLY_DENIED], tally.changes[NEWLY_ALLOWED]
-    said = [f"{refused:,} more would be refused"] if refused else []
+    said = [f"{refused:,} more would be denied"] if refused else []
     said += [f"{allowed:,} more would be allowed"] if allowed else []
     if said:
         return " and ".join(said)

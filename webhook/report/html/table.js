@@ -14,11 +14,11 @@ const COLUMNS = [
   { key: "place", name: "Where", order: (row) => [row.file ?? "", row.line ?? 0, row.place], cell: (row) => breakable(row.place) },
 ].filter((column) => !["user", "time"].includes(column.key) || has(column.key));
 
-/** Return the rules of a row, those that do not refuse in a quieter colour. */
+/** Return the rules of a row, those that do not deny in a quieter colour. */
 function ruleNames(row) {
-  const refusing = new Set(findings(row).filter((finding) => finding.mode === "enforce").map((finding) => finding.rule));
-  const sorted = [...row.rules].sort((a, b) => refusing.has(b) - refusing.has(a));
-  return make("span", "", ...sorted.flatMap((rule, index) => [index ? ", " : "", make("span", refusing.has(rule) ? "" : "lesser", rule)]));
+  const denying = new Set(findings(row).filter((finding) => finding.mode === "enforce").map((finding) => finding.rule));
+  const sorted = [...row.rules].sort((a, b) => denying.has(b) - denying.has(a));
+  return make("span", "", ...sorted.flatMap((rule, index) => [index ? ", " : "", make("span", denying.has(rule) ? "" : "lesser", rule)]));
 }
 
 /** Return the result of a row, after the chevron that says whether the row is open. */

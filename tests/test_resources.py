@@ -1,4 +1,4 @@
-"""Every door: what is read through it, and that the same change gets the same answer at each."""
+"""Every resource: what is read through it, and that the same change gets the same answer at each."""
 
 import gc
 import json
@@ -28,11 +28,11 @@ from support import (
     tag_of,
 )
 
-from webhook import admission, doors
+from webhook import admission, resources
 from webhook.defaults import patched_document
-from webhook.doors import reading
 from webhook.model import Change, Decision, Signature, TagChange
 from webhook.policy import Policy
+from webhook.resources import parsing
 from webhook.review import encode, operation
 from webhook.schemas.tag import MEMORABLE
 
@@ -47,7 +47,7 @@ def _judged(document: dict[str, Any], policy: Policy) -> Decision:
 
 
 def _read(document: dict[str, Any]) -> list[Change]:
-    return list(doors.changes(decoded(document)))
+    return list(resources.changes(decoded(document)))
 
 
 def _said(decision: Decision) -> list[str]:
@@ -59,7 +59,7 @@ def _said(decision: Decision) -> list[str]:
 
 def _told(change: Change) -> str:
     """Return who a change is of, where it stands, and what it was and is to be."""
-    head = f"{change.door} {change}"
+    head = f"{change.resource} {change}"
     if not isinstance(change, TagChange):
         return head
     was, now = (each and each.source for each in (change.old, change.new))
@@ -310,7 +310,7 @@ _READ: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize(("document", "told"), _READ.values(), ids=_READ)
 def test_what_is_read(document: dict[str, Any], told: list[str]) -> None:
-    """Each door says which tags of which stream a review would change, where they stand, and what they were."""
+    """Each resource says which tags of which stream a review would change, where they stand, and what they were."""
     assert [_told(change) for change in _read(document)] == told
 
 
@@ -334,7 +334,7 @@ def test_the_name_of_the_request_wins(document: dict[str, Any], tags: list[str])
     assert [str(change) for change in _read(document)] == tags
 
 
-# --- the same change at every door
+# --- the same change at every resource
 
 
 def _annotated(tag: dict[str, Any]) -> dict[str, Any]:
@@ -448,7 +448,7 @@ _PASSING = {
 
 @pytest.mark.parametrize("case", _CASES, ids=str)
 def test_the_same_change_gets_the_same_answer(case: str) -> None:
-    """A tag is refused with the same sentence whichever request would make it, and the field is where it stands there."""
+    """A tag is denied with the same sentence whichever request would make it, and the field is where it stands there."""
     rule, fields, field = _CASES[case]
     policy = policy_of(f"spec: {{rules: [{{name: the-rule, {rule}}}]}}\n")
     tag = {**tag_of(None), **fields}
@@ -468,7 +468,7 @@ def test_the_same_change_gets_the_same_answer(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", _CASES, ids=str)
-def test_what_is_allowed_is_allowed_at_every_door(case: str) -> None:
+def test_what_is_allowed_is_allowed_at_every_resource(case: str) -> None:
     """A tag with nothing wrong is let through by every rule, whichever request would make it."""
     rule, _, _ = _CASES[case]
     policy = policy_of(f"spec: {{rules: [{{name: the-rule, {_PASSING.get(case, rule)}}}]}}\n")
@@ -478,7 +478,7 @@ def test_what_is_allowed_is_allowed_at_every_door(case: str) -> None:
 
 
 def test_the_ways_of_oc_tag_are_all_refused() -> None:
-    """`oc tag` answers a 403 by trying POST and then the stream; each of the three requests is refused, and with 422."""
+    """`oc tag` answers a 403 by trying POST and then the stream; each of the three requests is denied, and with 422."""
     policy = policy_of(_ANY % "audit")
     tag = tag_of(_EVIL)
     for document in (
@@ -515,7 +515,7 @@ def test_the_ways_of_oc_tag_are_all_refused() -> None:
     ],
 )
 def test_tags_of_a_stream(new: list[Any], old: list[Any], said: list[str]) -> None:
-    """Tags are matched by name: what is new or points elsewhere is judged anew, the rest as what it was."""
+    """Tags are matched by name: what is new or points elsewhere is evaluated anew, the rest as what it was."""
     document = stream_review(
         stream_of(*(tag_of(source, name=name) for name, source in new)),
         stream_of(*(tag_of(source, name=name) for name, source in old)),
@@ -531,19 +531,22 @@ def test_untouched_tags_are_judged_only_where_a_rule_asks() -> None:
     ignoring = policy_of("spec: {rules: [{name: s, schema: {}, existing: ignore}, "
                          "{name: any, registries: {allow: [quay.io]}, existing: ignore}]}\n")  # fmt: skip
     asking = policy_of(_ANY % "warn")
-    assert not ignoring.plan.asks_untouched
-    assert [str(change) for change in doors.changes(decoded(document), untouched=False)] == ["app/app", "app/app:live"]
+    assert not ignoring.index.asks_untouched
+    assert [str(change) for change in resources.changes(decoded(document), untouched=False)] == [
+        "app/app",
+        "app/app:live",
+    ]
     assert [str(tag) for tag in _judged(document, ignoring).tags] == ["app/app:live"]
     regenerated = [{**tag, "generation": 7} for tag in tags]
     again = decoded(stream_review(stream_of(*regenerated, tag_of(_APP)), stream_of(*tags)))
-    assert [str(change) for change in doors.changes(again, untouched=False)] == ["app/app", "app/app:live"]
+    assert [str(change) for change in resources.changes(again, untouched=False)] == ["app/app", "app/app:live"]
     decision = _judged(document, asking)
     assert [str(tag) for tag in decision.tags] == ["app/app:live"]
     assert [finding.field for finding in decision.findings] == [f"spec.tags[{number}].from.name" for number in range(5)]
 
 
 def test_an_expression_sees_tags_of_which_nothing_changes() -> None:
-    """A rule that reads the whole object judges untouched tags anew, whatever `existing` says of what was so before."""
+    """A rule that reads the whole object evaluates untouched tags anew, whatever `existing` says of what was so before."""
     policy = policy_of(
         "spec: {rules: [{name: e, existing: ignore, expression: {validations: "
         "[{expression: '!has(object.metadata.labels)', message: no labels}]}}]}\n"
@@ -557,7 +560,7 @@ def test_an_expression_sees_tags_of_which_nothing_changes() -> None:
 
 
 def test_the_streams_annotation_makes_its_tags_insecure() -> None:
-    """The stream's insecureRepository annotation counts for every tag, is judged when it is set, and said once."""
+    """The stream's insecureRepository annotation counts for every tag, is evaluated when it is set, and said once."""
     policy = policy_of("spec: {rules: [{name: secure, importPolicy: {insecure: false}}]}\n")
     tags = [tag_of(_APP, name="a"), tag_of(_APP, name="b"), tag_of(stream_tag("a"), name="c")]
     insecure = {"annotations": {_INSECURE: "true"}}
@@ -590,7 +593,7 @@ def test_the_streams_annotation_makes_its_tags_insecure() -> None:
 
 
 def test_a_schema_fault_is_a_tags_own() -> None:
-    """What the schema says of a tag is judged with the tag, and what was so before is `existing` wherever it stands."""
+    """What the schema says of a tag is evaluated with the tag, and what was so before is `existing` wherever it stands."""
     bad = tag_of(_APP, name="b", importPolicy={"importMode": "All"})
     touched = {**bad, "annotations": {"a": "b"}}
     policy = policy_of("spec: {rules: [{name: s, schema: {}}]}\n")
@@ -673,7 +676,7 @@ def test_a_created_tag_has_the_objects_annotations_or_none() -> None:
 
 @pytest.mark.parametrize("spec", [5, [], "x"], ids=str)
 def test_an_image_tag_that_is_none(spec: Any) -> None:
-    """Whatever stands in the place of a new tag is refused at its place."""
+    """Whatever stands in the place of a new tag is denied at its place."""
     document = reviewed("imagetags", "ImageTag", "app:live", {**itag_of(None), "spec": spec})
     decision = _judged(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
     assert [finding.field for finding in decision.findings] == ["spec"]
@@ -728,7 +731,7 @@ def test_an_old_fault_does_not_refuse_another_edit(untouched: str) -> None:
 
 @pytest.mark.parametrize("name", [[], {}, 5, True], ids=str)
 def test_a_name_that_is_no_text(name: Any) -> None:
-    """A tag whose name is no string is refused at its name, whatever stands on the other side."""
+    """A tag whose name is no string is denied at its name, whatever stands on the other side."""
     strange = tag_of(_APP, name=name)
     policy = policy_of("spec: {rules: [{name: s, schema: {}}]}\n")
     for old in (stream_of(), stream_of(tag_of(_APP))):
@@ -746,14 +749,14 @@ def test_a_name_that_is_no_text(name: Any) -> None:
     ],
 )
 def test_what_is_no_tag_is_a_fault(tags: Any, field: str) -> None:
-    """Whatever stands in the place of a tag is refused at its place."""
+    """Whatever stands in the place of a tag is denied at its place."""
     document = stream_review({**stream_of(), "spec": {"tags": tags}})
     decision = _judged(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
     assert [finding.field for finding in decision.findings] == [field]
 
 
 def test_a_stream_that_follows_a_repository() -> None:
-    """`spec.dockerImageRepository` means every tag of it; it is judged when it is set, and not when it stays."""
+    """`spec.dockerImageRepository` means every tag of it; it is evaluated when it is set, and not when it stays."""
     policy = policy_of(_ANY % "audit")
     following = stream_of(dockerImageRepository="evil.example/x")
     assert _said(_judged(stream_review(following, stream_of()), policy)) == [
@@ -782,13 +785,13 @@ def _status(name: str, image: str = "", tag: str = "live") -> dict[str, Any]:
         pytest.param(_status(f"evil.example/x@{DIGEST}", DIGEST), _status(f"evil.example/x@{DIGEST}", DIGEST), [], id="as-it-was"),
         pytest.param(
             _status(f"quay.io/acme/app@{DIGEST}", DIGEST.replace("a", "b")), _status(f"quay.io/acme/app@{DIGEST}", DIGEST),
-            ["cannot be judged"], id="an-image-that-the-reference-does-not-name",
+            ["cannot be evaluated"], id="an-image-that-the-reference-does-not-name",
         ),
         pytest.param(_status(f"quay.io/acme/app@{DIGEST}", DIGEST), _status("evil.example/x:1"), [], id="mended"),
     ],
 )  # fmt: skip
 def test_the_status_of_a_stream(new: dict[str, Any], old: dict[str, Any], said: list[str]) -> None:
-    """What a tag means now stands in its newest item: a status that points it elsewhere is judged."""
+    """What a tag means now stands in its newest item: a status that points it elsewhere is evaluated."""
     decision = _judged(stream_review(new, old, "status"), policy_of(_ANY % "audit"))
     assert len(decision.findings) == len(said)
     for finding, part in zip(decision.findings, said, strict=True):
@@ -851,7 +854,7 @@ def test_what_an_import_changes(document: dict[str, Any], tags: list[str]) -> No
     ],
 )  # fmt: skip
 def test_faults_of_an_import(document: dict[str, Any], field: str) -> None:
-    """What the API server would refuse in an import is a finding at the same field."""
+    """What the API server would deny in an import is a finding at the same field."""
     decision = _judged(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
     assert [finding.field for finding in decision.findings] == [field]
 
@@ -913,7 +916,7 @@ def test_a_push_is_refused_with_a_sentence() -> None:
 
 
 def test_a_push_that_names_no_stream_is_refused() -> None:
-    """A mapping that names its stream by a repository alone cannot be judged by stream, so it is a fault."""
+    """A mapping that names its stream by a repository alone cannot be evaluated by stream, so it is a fault."""
     document = push_review()
     document["request"]["object"]["metadata"] = {"namespace": "app"}
     document["request"]["name"] = ""
@@ -989,7 +992,7 @@ _DEFAULTS = policy_of(
 
 
 @pytest.mark.parametrize("name", _WAYS)
-def test_defaults_at_every_door(name: str) -> None:
+def test_defaults_at_every_resource(name: str) -> None:
     """The patch goes back to where the tag stands, holds what the API server keeps there, and leaves nothing to patch."""
     way = _WAYS[name]
     review = decoded(way.review(tag_of(_APP)))
@@ -1080,8 +1083,8 @@ _DOCUMENTS = [
 
 
 @given(st.sampled_from(_DOCUMENTS), st.sampled_from(["object", "oldObject"]), st.lists(st.sampled_from(_KEYS)), _VALUES)
-def test_any_value_at_any_door(document: dict[str, Any], side: str, path: list[str], value: Any) -> None:
-    """Whatever stands at any place of an object, it is read and judged: nothing is raised."""
+def test_any_value_at_any_resource(document: dict[str, Any], side: str, path: list[str], value: Any) -> None:
+    """Whatever stands at any place of an object, it is read and evaluated: nothing is raised."""
     changed = json.loads(json.dumps(document))
     at: Any = changed["request"][side]
     if not isinstance(at, dict):
@@ -1100,7 +1103,7 @@ def test_any_value_at_any_door(document: dict[str, Any], side: str, path: list[s
 def test_a_source_that_is_not_remembered() -> None:
     """A name that is too long to be remembered is said to be too long, as one that is remembered."""
     for length in (260, 600):
-        (change,) = doors.changes(decoded(review_of(docker("quay.io/" + "a" * length))), untouched=True)
+        (change,) = resources.changes(decoded(review_of(docker("quay.io/" + "a" * length))), untouched=True)
         assert isinstance(change, TagChange)
         assert change.new is not None
         assert change.new.source is not None
@@ -1112,7 +1115,7 @@ def test_a_new_tag_has_no_old_faults() -> None:
     wrong = {"from": docker("quay.io/acme/app:1"), "referencePolicy": {"type": "Remote"}}
     old = [{"name": "a", "from": _APP}, {"name": "b", **wrong}]
     review = decoded(stream_review(stream_of(*old, {"name": "c", **wrong}), stream_of(*old)))
-    _, added = doors.changes(review, untouched=False)
+    _, added = resources.changes(review, untouched=False)
     assert (len(added.faults), added.old_faults) == (1, ())
     decision = admission.validate(review, policy_of(_ANY % "audit"))
     assert [(each.field, each.existing) for each in decision.findings] == [("spec.tags[2].referencePolicy.type", False)]
@@ -1122,7 +1125,7 @@ def test_a_new_tag_has_no_old_faults() -> None:
 def test_which_sources_are_remembered(length: int) -> None:
     """A source that is read twice is one value where kind, name and namespace together are short, and read anew where not."""
     said = {"kind": "ImageStreamTag", "name": "app:1", "namespace": "n" * (length - len("ImageStreamTag" + "app:1"))}
-    first, second = reading.source(said), reading.source(said)
+    first, second = parsing.source(said), parsing.source(said)
     assert first == second
     assert (first is second) is (length <= MEMORABLE)
 

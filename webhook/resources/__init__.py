@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from webhook.doors import (
+from webhook.model import Change, Place, Review, TagField
+from webhook.resources import (
     imagestreamimports,
     imagestreammappings,
     imagestreams,
     imagestreamstatus,
     imagestreamtags,
     imagetags,
-    standing,
+    stored,
 )
-from webhook.doors.ledger import Ledger
-from webhook.model import Carried, Change, Place, Review
+from webhook.resources.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Resource:
     """A resource, with its subresource after a slash.
 
     Attributes:
@@ -37,27 +37,27 @@ class Door:
     streams: bool = False
 
 
-DOORS: Final[Mapping[str, Door]] = MappingProxyType(
+RESOURCES: Final[Mapping[str, Resource]] = MappingProxyType(
     {
-        door.name: door
-        for door in (
-            Door(imagestreamtags.NAME, imagestreamtags.changes, imagestreamtags.PLACES, imagestreamtags.LEDGER),
-            Door(imagetags.NAME, imagetags.changes, imagetags.PLACES, imagetags.LEDGER),
-            Door(imagestreams.NAME, imagestreams.changes, imagestreams.PLACES, imagestreams.LEDGER, streams=True),
-            Door(
+        resource.name: resource
+        for resource in (
+            Resource(imagestreamtags.NAME, imagestreamtags.changes, imagestreamtags.PLACES, imagestreamtags.LEDGER),
+            Resource(imagetags.NAME, imagetags.changes, imagetags.PLACES, imagetags.LEDGER),
+            Resource(imagestreams.NAME, imagestreams.changes, imagestreams.PLACES, imagestreams.LEDGER, streams=True),
+            Resource(
                 imagestreamstatus.NAME,
                 imagestreamstatus.changes,
                 imagestreamstatus.PLACES,
                 imagestreamstatus.LEDGER,
                 streams=True,
             ),
-            Door(
+            Resource(
                 imagestreamimports.NAME,
                 imagestreamimports.changes,
                 imagestreamimports.PLACES,
                 imagestreamimports.LEDGER,
             ),
-            Door(
+            Resource(
                 imagestreammappings.NAME,
                 imagestreammappings.changes,
                 imagestreammappings.PLACES,
@@ -67,9 +67,9 @@ DOORS: Final[Mapping[str, Door]] = MappingProxyType(
     }
 )
 # The resources themselves; whoever speaks of one means its subresources too.
-RESOURCES: Final = tuple(dict.fromkeys(name.partition("/")[0] for name in DOORS))
-CARRIED: Final[frozenset[frozenset[Carried]]] = frozenset(
-    (*(place.carries for door in DOORS.values() for place in door.places), *standing.CARRIED)
+NAMES: Final = tuple(dict.fromkeys(name.partition("/")[0] for name in RESOURCES))
+CARRIED: Final[frozenset[frozenset[TagField]]] = frozenset(
+    (*(place.carries for resource in RESOURCES.values() for place in resource.places), *stored.CARRIED)
 )
 
 
@@ -80,4 +80,4 @@ def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
         review: the question.
         untouched: whether tags of which nothing changes are wanted too: a stream may have a thousand.
     """
-    return DOORS[review.door].changes(review, untouched=untouched)
+    return RESOURCES[review.resource].changes(review, untouched=untouched)

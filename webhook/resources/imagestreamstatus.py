@@ -9,10 +9,10 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final
 
-from webhook.doors import history, ledger, reading
-from webhook.doors.imagestreams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
-from webhook.doors.ledger import Ledger, feeds, no_effect
-from webhook.model import NOTHING, Carried, Change, Place, Review, TagChange, TagReference
+from webhook.model import NOTHING, Change, Place, Review, TagChange, TagField, TagReference
+from webhook.resources import history, ledger, parsing
+from webhook.resources.imagestreams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
+from webhook.resources.ledger import Ledger, feeds, no_effect
 
 NAME: Final = "imagestreams/status"
 _REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", history.EVENT)
@@ -20,25 +20,25 @@ _REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", history.EV
 
 def _spec(index: int | str) -> Place:
     """Return where one of `spec.tags` stands, which nothing can be written to."""
-    return Place(f"spec.tags[{index}]", f"/spec/tags/{index}", f"spec.tags[{index}].name", reading.TAG)
+    return Place(f"spec.tags[{index}]", f"/spec/tags/{index}", f"spec.tags[{index}].name", parsing.TAG)
 
 
 LEDGER: Final[Ledger] = {
     "metadata": ledger.METADATA,
-    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
     "metadata.annotations": feeds(
-        Carried.IMPORT_POLICY,
-        Carried.MOVE,
+        TagField.IMPORT_POLICY,
+        TagField.MOVE,
         because="the reason of an exemption, and whether a repository is imported anew",
     ),
     "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
     "spec": no_effect("the API server puts back what is stored"),
-    "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
+    "spec.lookupPolicy.local": feeds(TagField.LOOKUP_POLICY, because="recorded too"),
     "status.dockerImageRepository": no_effect("the API server computes it when it is read"),
     "status.publicDockerImageRepository": no_effect("the API server computes it when it is read"),
-    "status.tags[].tag": feeds(Carried.NAME),
-    "status.tags[].items[].dockerImageReference": feeds(Carried.SOURCE, Carried.MOVE),
-    "status.tags[].items[].image": feeds(Carried.MOVE),
+    "status.tags[].tag": feeds(TagField.NAME),
+    "status.tags[].items[].dockerImageReference": feeds(TagField.SOURCE, TagField.MOVE),
+    "status.tags[].items[].image": feeds(TagField.MOVE),
     "status.tags[].items[].created": no_effect("the order of the list decides"),
     "status.tags[].items[].generation": no_effect("the order of the list decides"),
     "status.tags[].conditions": no_effect("what an import came to sets no tag"),
@@ -48,10 +48,10 @@ PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE, OVERWRITTEN)
 
 def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return what `review` would change: what is new in the tags' history, and how all tags are imported."""
-    del untouched  # nothing of a status is judged that does not change
+    del untouched  # nothing of a status is evaluated that does not change
     if review.object is None:
         return ()
-    name = reading.name_of(review.name, review.object)
+    name = parsing.name_of(review.name, review.object)
     new, old = sides(review)
     stream = stream_change(
         review,
@@ -69,10 +69,10 @@ def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
     """Yield every tag where the stream's annotation begins or ceases to make it insecure."""
     if new.insecure is old.insecure:
         return
-    for index, tag in enumerate(map(reading.mapping, old.tags)):
+    for index, tag in enumerate(map(parsing.mapping, old.tags)):
         place = _spec(index)
         after, before = new.tag(tag, place.path), old.tag(tag, place.path)
-        yield TagChange(NAME, place, review.namespace, name, reading.text(tag.get("name")), after, before)
+        yield TagChange(NAME, place, review.namespace, name, parsing.text(tag.get("name")), after, before)
 
 
 def _pointed(review: Review, name: str, stored: Side) -> Iterator[TagChange]:
@@ -98,7 +98,7 @@ def _pointed(review: Review, name: str, stored: Side) -> Iterator[TagChange]:
 
 def _awaited(stored: Side, tag: str, event: history.Event) -> TagReference | None:
     """Return the tag that has a source and was never imported, None if the event may be of its source."""
-    found = next((each for each in map(reading.mapping, stored.tags) if each.get("name") == tag), None)
+    found = next((each for each in map(parsing.mapping, stored.tags) if each.get("name") == tag), None)
     reference = stored.tag(found, "spec.tags") if found is not None else None
     wanted = reference.source.reference if reference is not None and reference.source is not None else None
     given = event.source.reference if event.source is not None else None

@@ -5,11 +5,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from webhook.doors import history, ledger, reading
-from webhook.doors.ledger import Ledger, feeds, no_effect
 from webhook.model import (
     NOTHING,
-    Carried,
     Change,
     Condition,
     Place,
@@ -19,19 +16,22 @@ from webhook.model import (
     Stream,
     StreamChange,
     TagChange,
+    TagField,
     TagReference,
 )
+from webhook.resources import history, ledger, parsing
+from webhook.resources.ledger import Ledger, feeds, no_effect
 from webhook.schemas.stream import ImageStream
 
 NAME: Final = "imagestreams"
 _SCHEMA: Final = ImageStream()
-_REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", reading.TAG)
+_REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", parsing.TAG)
 _FOLLOWED: Final = {"from.name": "dockerImageRepository"}
-REPOSITORY: Final = Place("spec", "/spec", "metadata.name", reading.REFERENCE, fields=_FOLLOWED)
+REPOSITORY: Final = Place("spec", "/spec", "metadata.name", parsing.REFERENCE, fields=_FOLLOWED)
 # A tag that is there already keeps its name and its annotations, whatever repository sets it.
-OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset({Carried.MOVE}), fields=_FOLLOWED)
+OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset({TagField.MOVE}), fields=_FOLLOWED)
 INSECURE: Final = Place(
-    "metadata.annotations", "/metadata/annotations", "metadata.name", frozenset({Carried.IMPORT_POLICY})
+    "metadata.annotations", "/metadata/annotations", "metadata.name", frozenset({TagField.IMPORT_POLICY})
 )
 
 
@@ -39,31 +39,31 @@ INSECURE: Final = Place(
 def _place(index: int | str) -> Place:
     """Return where one of `spec.tags` stands."""
     path, pointer = f"spec.tags[{index}]", f"/spec/tags/{index}"
-    return Place(path, pointer, f"{path}.name", reading.TAG, (f"{pointer}/annotations",), NOTHING, reading.KEPT)
+    return Place(path, pointer, f"{path}.name", parsing.TAG, (f"{pointer}/annotations",), NOTHING, parsing.KEPT)
 
 
 PLACES: Final = (_place("*"), REPOSITORY, OVERWRITTEN, INSECURE)
 
 LEDGER: Final[Ledger] = {
     "metadata": ledger.METADATA,
-    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
-    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
     "metadata.annotations": feeds(
-        Carried.IMPORT_POLICY,
-        Carried.MOVE,
+        TagField.IMPORT_POLICY,
+        TagField.MOVE,
         because="the reason of an exemption, and whether a repository is imported anew",
     ),
     "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
-    "spec.lookupPolicy.local": feeds(Carried.LOOKUP_POLICY, because="recorded too"),
-    "spec.dockerImageRepository": feeds(Carried.SOURCE, Carried.SOURCE_KIND, Carried.MOVE),
-    "spec.tags": feeds(Carried.TAG_COUNT),
-    "spec.tags[].name": feeds(Carried.NAME),
-    "spec.tags[].annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    "spec.lookupPolicy.local": feeds(TagField.LOOKUP_POLICY, because="recorded too"),
+    "spec.dockerImageRepository": feeds(TagField.SOURCE, TagField.SOURCE_KIND, TagField.MOVE),
+    "spec.tags": feeds(TagField.TAG_COUNT),
+    "spec.tags[].name": feeds(TagField.NAME),
+    "spec.tags[].annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
     **ledger.below("spec.tags[]", ledger.TAG),
     "status": no_effect("the API server takes the stored status with a write of the stream"),
-    "status.tags[].tag": feeds(Carried.MOVE, because="a repository may set a tag that was only pushed", of_old=True),
-    "status.tags[].items[].dockerImageReference": feeds(Carried.MOVE, because="as above", of_old=True),
-    "status.tags[].items[].image": feeds(Carried.MOVE, because="as above", of_old=True),
+    "status.tags[].tag": feeds(TagField.MOVE, because="a repository may set a tag that was only pushed", of_old=True),
+    "status.tags[].items[].dockerImageReference": feeds(TagField.MOVE, because="as above", of_old=True),
+    "status.tags[].items[].image": feeds(TagField.MOVE, because="as above", of_old=True),
     **ledger.below("status.tags[].conditions[]", ledger.CONDITION),
 }
 
@@ -89,17 +89,17 @@ class Side:
     @property
     def insecure(self) -> bool:
         """Whether all of the stream's imports are insecure."""
-        return self.stream.annotations.get(reading.INSECURE_REPOSITORY, "").lower() == "true"
+        return self.stream.annotations.get(parsing.INSECURE_REPOSITORY, "").lower() == "true"
 
     @property
     def checked(self) -> bool:
         """Whether the repository that the stream follows has been imported."""
-        return bool(self.stream.annotations.get(reading.CHECKED))
+        return bool(self.stream.annotations.get(parsing.CHECKED))
 
     def tag(self, tag: Mapping[str, Any], path: str) -> TagReference:
         """Read one of `spec.tags`, to be spoken of at `path`."""
-        own = reading.annotations(tag)
-        return reading.tag_reference(
+        own = parsing.annotations(tag)
+        return parsing.tag_reference(
             tag, own, (f"{path}.annotations", own), ("metadata.annotations", self.stream.annotations)
         )
 
@@ -115,7 +115,7 @@ class Side:
         name = f"{self.repository}:{tag}" if tag else self.repository
         source = {"kind": SourceKind.DOCKER_IMAGE.value, "name": name}
         annotations = ("metadata.annotations", self.stream.annotations)
-        return reading.tag_reference({"from": source}, given, annotations)
+        return parsing.tag_reference({"from": source}, given, annotations)
 
     def given(self, old: "Side") -> Mapping[str, str]:
         """Return the stream's annotations that `old` does not have: those that are given with the change."""
@@ -132,9 +132,9 @@ def sides(review: Review) -> tuple[Side, Side]:
 
 def _faults(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[SchemaFault, ...]:
     """Return what the schema says of `new`, but for the tags that stand in `old` alike: the API server took them."""
-    spec = reading.mapping(new.get("spec"))
-    tags = reading.items(spec.get("tags"))
-    stored = _by_name(reading.items(reading.mapping((old or NOTHING).get("spec")).get("tags")))
+    spec = parsing.mapping(new.get("spec"))
+    tags = parsing.items(spec.get("tags"))
+    stored = _by_name(parsing.items(parsing.mapping((old or NOTHING).get("spec")).get("tags")))
     kept = {index for index, tag in enumerate(tags) if _named(tag) and stored.get(tag["name"], (0, None))[1] == tag}
     if not kept:
         return _SCHEMA.faults(new)
@@ -142,7 +142,7 @@ def _faults(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[Sche
     found = _SCHEMA.faults({**new, "spec": {**spec, "tags": [tags[index] for index in left]}})
     # What is wrong is named where it is in `new`.
     paths = {_place(at).path: _place(index).path for at, index in enumerate(left)} if found else {}
-    elements = [reading.element(fault.field) for fault in found]
+    elements = [parsing.element(fault.field) for fault in found]
     return tuple(
         replace(fault, field=paths.get(element, element) + fault.field[len(element) :])
         for fault, element in zip(found, elements, strict=True)
@@ -162,17 +162,17 @@ def _by_name(tags: list[Any]) -> dict[str, tuple[int, Mapping[str, Any]]]:
 def side_of(document: Mapping[str, Any] | None, faults: tuple[SchemaFault, ...] = ()) -> Side:
     """Return one side of a change of a stream, of which the schema says `faults`."""
     found = document or NOTHING
-    spec, status = reading.mapping(found.get("spec")), reading.mapping(found.get("status"))
-    tags = reading.items(spec.get("tags"))
-    local = reading.mapping(spec.get("lookupPolicy")).get("local") is True
+    spec, status = parsing.mapping(found.get("spec")), parsing.mapping(found.get("status"))
+    tags = parsing.items(spec.get("tags"))
+    local = parsing.mapping(spec.get("lookupPolicy")).get("local") is True
     return Side(
         tags,
-        reading.text(spec.get("dockerImageRepository")),
-        Stream(local, len(tags), reading.annotations(found.get("metadata"))),
-        reading.by_element(faults),
+        parsing.text(spec.get("dockerImageRepository")),
+        Stream(local, len(tags), parsing.annotations(found.get("metadata"))),
+        parsing.by_element(faults),
         {
-            reading.text(tag.get("tag")): reading.conditions(tag["conditions"], f"status.tags[{index}].conditions")
-            for index, tag in enumerate(map(reading.mapping, reading.items(status.get("tags"))))
+            parsing.text(tag.get("tag")): parsing.conditions(tag["conditions"], f"status.tags[{index}].conditions")
+            for index, tag in enumerate(map(parsing.mapping, parsing.items(status.get("tags"))))
             if tag.get("conditions")
         },
     )
@@ -185,7 +185,7 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         review: the question.
         untouched: whether tags of which nothing changes are wanted too.
     """
-    name = reading.name_of(review.name, review.object or review.old_object or NOTHING)
+    name = parsing.name_of(review.name, review.object or review.old_object or NOTHING)
     new, old = sides(review)
     tags = tuple(tag_changes(review, name, new, old, untouched=untouched))
     if review.object is None:
@@ -209,7 +209,7 @@ def stream_change(
 ) -> StreamChange:
     """Return what `review` says of the stream as a whole, and what the schema says of what is no tag's own."""
     before = old[0] if review.old_object is not None else None
-    return StreamChange(review.door, review.namespace, name, new[0], before, tuple(new[1]), tuple(old[1]))
+    return StreamChange(review.resource, review.namespace, name, new[0], before, tuple(new[1]), tuple(old[1]))
 
 
 def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
@@ -219,7 +219,7 @@ def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: b
     for index, tag in enumerate(new.tags):
         if not isinstance(tag, dict):
             continue
-        tag_name = reading.text(tag.get("name"))
+        tag_name = parsing.text(tag.get("name"))
         at, before = olds.pop(tag_name, (-1, None))
         unchanged = same and before == tag
         if unchanged and not untouched:
@@ -251,7 +251,7 @@ def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: b
 def _faults_of(old: Side, index: int, place: Place) -> tuple[SchemaFault, ...]:
     """Return what the schema says of a tag as it was, at the place where it stands now."""
     path = _place(index).path
-    return reading.rebased(old.faults.get(path, ()), path, place.path)
+    return parsing.rebased(old.faults.get(path, ()), path, place.path)
 
 
 def made_insecure(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
@@ -266,10 +266,10 @@ def made_insecure(review: Review, name: str, new: Side, old: Side, *, untouched:
     """
     if not new.insecure or (old.insecure and not untouched):
         return
-    field = f'{INSECURE.path}["{reading.INSECURE_REPOSITORY}"]'
+    field = f'{INSECURE.path}["{parsing.INSECURE_REPOSITORY}"]'
     after = TagReference(insecure=True, insecure_field=field, annotations=new.given(old))
     before = after if old.insecure else TagReference() if review.old_object is not None else None
-    yield TagChange(review.door, INSECURE, review.namespace, name, "*", after, before, every_tag=True)
+    yield TagChange(review.resource, INSECURE, review.namespace, name, "*", after, before, every_tag=True)
 
 
 def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
@@ -306,7 +306,7 @@ def overwritten(review: Review, name: str, new: Side, old: Side, *, anew: bool) 
             found[tag] = new.tag(value, REPOSITORY.path) if value.get("from") else found.get(tag, TagReference())
     for tag, was in found.items():
         after, before = new.followed(given, tag), replace(was, annotations=NOTHING)
-        yield TagChange(review.door, OVERWRITTEN, review.namespace, name, tag, after, before)
+        yield TagChange(review.resource, OVERWRITTEN, review.namespace, name, tag, after, before)
 
 
 def _events(review: Review, name: str) -> Iterator[tuple[str, tuple[history.Event, ...]]]:

@@ -1,4 +1,4 @@
-"""What stands in a cluster, judged by two policies."""
+"""What stands in a cluster, evaluated by two policies."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ from webhook.scan.walk import Selection, streams
 
 
 def compare_cluster(cluster: Cluster, before: Policy, after: Policy) -> Iterator[Pair]:
-    """Judge every image stream of `cluster`, and every tag of it, by both policies as a scan does.
+    """Evaluate every image stream of `cluster`, and every tag of it, by both policies as a scan does.
 
     Raises:
         ClusterRefused: the cluster cannot be asked.
@@ -31,7 +31,7 @@ def _pairs(stream: Mapping[str, Any], before: Policy, after: Policy) -> Iterator
 
 def _outcomes(stream: Mapping[str, Any], policy: Policy) -> Iterator[tuple[str, Outcome]]:
     """Yield what comes of a stream and of each of its tags, by what a person calls it."""
-    found = {each.title: each for each in judged(stream, policy.of_what_stands(), {})}
+    found = {each.title: each for each in judged(stream, policy.for_stored_streams(), {})}
     key = key_of(stream)
     namespace, _, name = key.partition("/")
     nothing = Outcome(Origin(), ALLOW, "imagestreams", namespace=namespace, name=name)

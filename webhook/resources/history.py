@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.doors import reading
-from webhook.model import Carried, Place, Source, SourceKind, TagReference
+from webhook.model import Place, Source, SourceKind, TagField, TagReference
 from webhook.reference import is_internal
+from webhook.resources import parsing
 
-EVENT: Final = frozenset({Carried.NAME, Carried.MOVE, Carried.SOURCE})
+EVENT: Final = frozenset({TagField.NAME, TagField.MOVE, TagField.SOURCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ def events(document: Mapping[str, Any], namespace: str, stream: str) -> Iterator
         namespace: its namespace.
         stream: its name.
     """
-    status = reading.mapping(document.get("status"))
-    for index, tag in enumerate(map(reading.mapping, reading.items(status.get("tags")))):
-        name = reading.text(tag.get("tag"))
+    status = parsing.mapping(document.get("status"))
+    for index, tag in enumerate(map(parsing.mapping, parsing.items(status.get("tags")))):
+        name = parsing.text(tag.get("tag"))
         found: list[Event] = []
-        for position, item in enumerate(map(reading.mapping, reading.items(tag.get("items")))):
-            image = reading.text(item.get("image"))
-            source = meant(reading.text(item.get("dockerImageReference")), image, namespace, stream)
+        for position, item in enumerate(map(parsing.mapping, parsing.items(tag.get("items")))):
+            image = parsing.text(item.get("image"))
+            source = meant(parsing.text(item.get("dockerImageReference")), image, namespace, stream)
             found.append(Event(name, index, position, image, source))
         yield name, tuple(found)
 
@@ -86,11 +86,11 @@ def meant(reference: str, image: str, namespace: str, stream: str) -> Source | N
     """
     if not reference and not image:
         return None
-    found = reading.source({"kind": SourceKind.DOCKER_IMAGE.value, "name": reference})
+    found = parsing.source({"kind": SourceKind.DOCKER_IMAGE.value, "name": reference})
     named = found.reference if found is not None else None
     own = named is not None and is_internal(named.registry) and named.repository == f"{namespace}/{stream}"
     if not reference or (own and named is not None and named.digest == image):
-        return reading.source({"kind": SourceKind.IMAGE_STREAM_IMAGE.value, "name": f"{stream}@{image}"})
+        return parsing.source({"kind": SourceKind.IMAGE_STREAM_IMAGE.value, "name": f"{stream}@{image}"})
     if named is not None and named.digest and image and named.digest != image:
         return Source(SourceKind.DOCKER_IMAGE.value, reference, fault=f"it names another image than {image}")
     return found

@@ -9,7 +9,7 @@ from webhook.errors import Fault
 from webhook.parameters.scalars import Parameter
 
 
-def understand(parameter: Parameter, document: Document) -> tuple[Any, list[Fault]]:
+def parse(parameter: Parameter, document: Document) -> tuple[Any, list[Fault]]:
     """Return what `parameter` makes of `document`, None where there are faults, and the faults in their order."""
     try:
         return parameter.read(document.value), []

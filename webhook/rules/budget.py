@@ -9,7 +9,7 @@ _SECONDS: Final = 0.5  # of CPU: how busy the machine is decides nothing
 _TOO_MUCH: Final = "it costs too much on this review"
 
 
-class Steps:
+class CostBudget:
     """How much of its cost a review has left, for all evaluations together."""
 
     def __init__(self) -> None:

@@ -2,24 +2,24 @@
 
 from typing import Any, Final
 
-from webhook.doors import ledger, reading
-from webhook.doors.ledger import Ledger, feeds, no_effect
-from webhook.model import Carried, Change, Place, Review, TagChange, TagReference
+from webhook.model import Change, Place, Review, TagChange, TagField, TagReference
+from webhook.resources import ledger, parsing
+from webhook.resources.ledger import Ledger, feeds, no_effect
 from webhook.schemas.tag import ImageTag
 
 NAME: Final = "imagetags"
-_PLACE: Final = Place("spec", "/spec", "metadata.name", reading.TAG, ("/spec/annotations",), kept=reading.KEPT)
+_PLACE: Final = Place("spec", "/spec", "metadata.name", parsing.TAG, ("/spec/annotations",), kept=parsing.KEPT)
 PLACES: Final = (_PLACE,)
 LEDGER: Final[Ledger] = {
     "metadata": ledger.METADATA,
-    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
-    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
-    "metadata.annotations": feeds(Carried.IMPORT_POLICY, because="it shows the stream's"),
-    "metadata.labels": no_effect("it shows the stream's: the API server drops them on create and refuses others"),
-    "spec.name": no_effect("the API server refuses another than the object's"),
-    "spec.annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
+    "metadata.annotations": feeds(TagField.IMPORT_POLICY, because="it shows the stream's"),
+    "metadata.labels": no_effect("it shows the stream's: the API server drops them on create and denies others"),
+    "spec.name": no_effect("the API server rejects another than the object's"),
+    "spec.annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
     **ledger.below("spec", ledger.TAG),
-    "status": no_effect("the API server fills it in, and refuses another on update"),
+    "status": no_effect("the API server fills it in, and denies another on update"),
     **ledger.below("status.conditions[]", ledger.CONDITION),
     "image": no_effect("the API server finds the image in the stream's history, and stores none of this"),
 }
@@ -40,8 +40,8 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     before = _reference(old) if old is not None else None
     if after is None and before is None and not faults:
         return ()
-    stream, tag = reading.split_name(reading.name_of(review.name, new))
-    status = reading.mapping((old or new).get("status"))
+    stream, tag = parsing.split_name(parsing.name_of(review.name, new))
+    status = parsing.mapping((old or new).get("status"))
     return (
         TagChange(
             NAME,
@@ -51,7 +51,7 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
             tag,
             after if after is not None or before is not None else TagReference(),
             before,
-            conditions=reading.conditions(status.get("conditions"), "status.conditions"),
+            conditions=parsing.conditions(status.get("conditions"), "status.conditions"),
             faults=faults,
             old_faults=_SCHEMA.faults(old) if faults and old is not None else (),
         ),
@@ -63,6 +63,6 @@ def _reference(itag: Any) -> TagReference | None:
     spec = itag.get("spec")
     if not isinstance(spec, dict):
         return None
-    own = reading.annotations(spec)
-    stream = reading.annotations(itag.get("metadata"))
-    return reading.tag_reference(spec, own, ("spec.annotations", own), ("metadata.annotations", stream))
+    own = parsing.annotations(spec)
+    stream = parsing.annotations(itag.get("metadata"))
+    return parsing.tag_reference(spec, own, ("spec.annotations", own), ("metadata.annotations", stream))

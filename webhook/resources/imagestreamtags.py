@@ -4,26 +4,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.doors import ledger, reading
-from webhook.doors.ledger import Ledger, feeds, no_effect
-from webhook.model import Carried, Change, Place, Review, TagChange, TagReference
+from webhook.model import Change, Place, Review, TagChange, TagField, TagReference
+from webhook.resources import ledger, parsing
+from webhook.resources.ledger import Ledger, feeds, no_effect
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
 
 NAME: Final = "imagestreamtags"
 _PLACE: Final = Place(
-    "tag", "/tag", "metadata.name", reading.TAG, ("/metadata/annotations", "/tag/annotations"), kept=reading.KEPT
+    "tag", "/tag", "metadata.name", parsing.TAG, ("/metadata/annotations", "/tag/annotations"), kept=parsing.KEPT
 )
 _BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # of an object that has no metadata, or null
 _KEPT: Final = replace(_PLACE, homes=_PLACE.homes[:1], kept=frozenset())  # of an object without its tag
 PLACES: Final = (_PLACE,)
 LEDGER: Final[Ledger] = {
     "metadata": ledger.METADATA,
-    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
-    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
-    "metadata.annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
-    "metadata.labels": no_effect("the API server drops them on create and refuses others on update"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
+    "metadata.annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
+    "metadata.labels": no_effect("the API server drops them on create and denies others on update"),
     "tag.name": no_effect("the API server writes the name of the object over it"),
-    "tag.annotations": feeds(Carried.ANNOTATIONS, Carried.IMPORT_POLICY, completed=True),
+    "tag.annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
     **ledger.below("tag", ledger.TAG),
     "generation": no_effect("the API server counts it"),
     "lookupPolicy": no_effect("it shows the stream's, which only imagestreams and imagestreams/status store"),
@@ -46,10 +46,10 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     place = _PLACE if isinstance(new.get("metadata"), dict) else _BARE
     if after is None and before is not None:
         # `tag: null` leaves the tag as it is, but for its annotations.
-        place, after = _KEPT, replace(before, annotations=reading.annotations(new.get("metadata")))
+        place, after = _KEPT, replace(before, annotations=parsing.annotations(new.get("metadata")))
     if after is None and not faults:
         return ()
-    stream, tag = reading.split_name(reading.name_of(review.name, new))
+    stream, tag = parsing.split_name(parsing.name_of(review.name, new))
     return (
         TagChange(
             NAME,
@@ -59,7 +59,7 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
             tag,
             after or TagReference(),
             before,
-            conditions=reading.conditions(old["conditions"], "conditions") if old and "conditions" in old else (),
+            conditions=parsing.conditions(old["conditions"], "conditions") if old and "conditions" in old else (),
             faults=faults,
             old_faults=_SCHEMA.faults(old) if faults and old is not None else (),
         ),
@@ -75,7 +75,7 @@ def _reference(istag: Mapping[str, Any], *, created: bool) -> TagReference | Non
     tag = istag.get("tag")
     if not isinstance(tag, dict):
         return None
-    own, given = reading.annotations(tag), reading.annotations(istag.get("metadata"))
-    return reading.tag_reference(
+    own, given = parsing.annotations(tag), parsing.annotations(istag.get("metadata"))
+    return parsing.tag_reference(
         tag, {**own, **given} if created else given, ("tag.annotations", own), ("metadata.annotations", given)
     )

@@ -1,4 +1,4 @@
-"""What the doors share: the pieces of wire documents as values; whatever has not the right form is read as unset."""
+"""What the resources share: the pieces of wire documents as values; whatever has the wrong form is read as unset."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,16 +6,16 @@ from functools import lru_cache
 from typing import Any, Final
 
 from webhook.errors import MalformedReference
-from webhook.model import NOTHING, Carried, Condition, SchemaFault, Source, SourceKind, TagReference
+from webhook.model import NOTHING, Condition, SchemaFault, Source, SourceKind, TagField, TagReference
 from webhook.reference import ImageReference
 from webhook.schemas.tag import MEMORABLE, parse_source
 
 INSECURE_REPOSITORY: Final = "openshift.io/image.insecureRepository"
 CHECKED: Final = "openshift.io/image.dockerRepositoryCheck"  # when the repository that a stream follows was imported
-SOURCE: Final = frozenset({Carried.SOURCE, Carried.SOURCE_KIND, Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY})
-REFERENCE: Final = SOURCE | {Carried.NAME, Carried.MOVE}  # a tag without annotations
-TAG: Final = REFERENCE | {Carried.ANNOTATIONS, Carried.CONDITIONS}
-KEPT: Final = frozenset({Carried.IMPORT_POLICY, Carried.REFERENCE_POLICY, Carried.ANNOTATIONS})
+SOURCE: Final = frozenset({TagField.SOURCE, TagField.SOURCE_KIND, TagField.IMPORT_POLICY, TagField.REFERENCE_POLICY})
+REFERENCE: Final = SOURCE | {TagField.NAME, TagField.MOVE}  # a tag without annotations
+TAG: Final = REFERENCE | {TagField.ANNOTATIONS, TagField.CONDITIONS}
+KEPT: Final = frozenset({TagField.IMPORT_POLICY, TagField.REFERENCE_POLICY, TagField.ANNOTATIONS})
 _ELEMENT: Final = re.compile(r"[a-zA-Z.]+\[\d+\]")
 _KINDS: Final = SourceKind._value2member_map_
 

@@ -1,13 +1,13 @@
-"""The rules of a policy, laid out by what they judge, so that a review meets only those that can speak of it."""
+"""The rules of a policy, laid out by what they evaluate, so that a review meets only those that can speak of it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from webhook.doors import CARRIED
 from webhook.globs import Index
-from webhook.model import Carried, Change, Mode, TagChange, User
+from webhook.model import Change, Mode, TagChange, TagField, User
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
+from webhook.resources import CARRIED
 
 # Rules that share a match, which is asked once for all of them.
 Group = tuple[Match, tuple[RuleEntry, ...]]
@@ -41,8 +41,8 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The rules of a policy by what they judge.
+class RuleIndex:
+    """The rules of a policy by what they evaluate.
 
     Attributes:
         tags: those for a tag, by what its place carries.
@@ -53,19 +53,19 @@ class Plan:
         asks_untouched: whether any rule has something to say of a tag of which nothing changes.
     """
 
-    tags: Mapping[frozenset[Carried], Groups]
-    untouched: Mapping[frozenset[Carried], Groups]
-    removed: Mapping[frozenset[Carried], Groups]
+    tags: Mapping[frozenset[TagField], Groups]
+    untouched: Mapping[frozenset[TagField], Groups]
+    removed: Mapping[frozenset[TagField], Groups]
     streams: Groups
     position: Mapping[str, int]
     asks_untouched: bool
 
     @classmethod
-    def of(cls, rules: Iterable[RuleEntry]) -> "Plan":
+    def of(cls, rules: Iterable[RuleEntry]) -> "RuleIndex":
         """Lay out `rules`."""
         entries = tuple(rules)
 
-        def table(wanted: Callable[[RuleEntry], bool]) -> dict[frozenset[Carried], Groups]:
+        def table(wanted: Callable[[RuleEntry], bool]) -> dict[frozenset[TagField], Groups]:
             return {
                 carried: Groups(each for each in entries if each.rule.reads <= carried and wanted(each))
                 for carried in CARRIED

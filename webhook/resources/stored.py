@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.doors import history, imagestreammappings, reading
-from webhook.doors.history import Event
-from webhook.doors.imagestreams import NAME, REPOSITORY, Side, made_insecure, side_of, stream_change, tag_changes
-from webhook.model import NOTHING, Carried, Change, Image, Place, Review, SourceKind, TagChange
+from webhook.model import NOTHING, Change, Image, Place, Review, SourceKind, TagChange, TagField
+from webhook.resources import history, imagestreammappings, parsing
+from webhook.resources.history import Event
+from webhook.resources.imagestreams import NAME, REPOSITORY, Side, made_insecure, side_of, stream_change, tag_changes
 
-_IMAGE: Final = frozenset({Carried.IMAGE, Carried.SIGNATURES})
-_PUSHED: Final = _IMAGE | {Carried.NAME, Carried.MOVE, Carried.CONDITIONS}
-_FOREIGN: Final = _PUSHED | {Carried.SOURCE}
-_TAG: Final = reading.TAG | _IMAGE
-_NEWEST: Final = frozenset({Carried.SOURCE})
+_IMAGE: Final = frozenset({TagField.IMAGE, TagField.SIGNATURES})
+_PUSHED: Final = _IMAGE | {TagField.NAME, TagField.MOVE, TagField.CONDITIONS}
+_FOREIGN: Final = _PUSHED | {TagField.SOURCE}
+_TAG: Final = parsing.TAG | _IMAGE
+_NEWEST: Final = frozenset({TagField.SOURCE})
 _REFERENCE: Final = "items[0].dockerImageReference"
 
 
-def _pushed(index: int, carries: frozenset[Carried]) -> Place:
+def _pushed(index: int, carries: frozenset[TagField]) -> Place:
     """Return where one of `status.tags` stands."""
     path = f"status.tags[{index}]"
     fields = {"from.name": _REFERENCE, "from.namespace": _REFERENCE}
@@ -31,7 +31,7 @@ def _pushed(index: int, carries: frozenset[Carried]) -> Place:
 CARRIED: Final = (_PUSHED, _FOREIGN, _TAG, _NEWEST)
 
 
-def standing(review: Review, images: Mapping[str, Image]) -> Iterator[tuple[Change, ...]]:
+def parts(review: Review, images: Mapping[str, Image]) -> Iterator[tuple[Change, ...]]:
     """Yield all of the stream that `review` holds, each part as the changes of which it is made.
 
     The parts are the stream, each of its tags, and what holds for every tag: the repository that it follows, and the
@@ -39,10 +39,10 @@ def standing(review: Review, images: Mapping[str, Image]) -> Iterator[tuple[Chan
 
     Args:
         review: of an ImageStream as it is stored, both its object and its old object.
-        images: the images that are known, by digest: the rules about images judge the tags that mean them.
+        images: the images that are known, by digest: the rules about images evaluate the tags that mean them.
     """
     document = review.object or NOTHING
-    name = reading.name_of(review.name, document)
+    name = parsing.name_of(review.name, document)
     side = side_of(document)
     newest = {tag: events[0] for tag, events in history.events(document, review.namespace, name) if events}
     yield (stream_change(review, name, (side.stream, ()), (side.stream, ())),)

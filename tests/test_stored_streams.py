@@ -1,19 +1,19 @@
-"""A stored image stream is judged as it stands, by the same rules, and completed as if it were new."""
+"""A stored image stream is evaluated as it stands, by the same rules, and completed as if it were new."""
 
 from typing import Any
 
 import pytest
 from support import DIGEST, docker, policy_of, stream_of, stream_tag, tag_of
 
-from webhook.doors.image import read_image
 from webhook.model import Finding, Mode
 from webhook.policy import load
+from webhook.resources.image import read_image
 from webhook.scan.stream import completion, judged, key_of
 
 
 def _findings(stream: dict[str, Any], rules: str, images: dict[str, dict[str, Any]] | None = None) -> list[str]:
     """Return what the rules say of each part of a stream, as `what mode sentence`."""
-    policy = policy_of(f"spec:\n  rules:\n{rules}").of_what_stands()
+    policy = policy_of(f"spec:\n  rules:\n{rules}").for_stored_streams()
     known = {digest: read_image({"metadata": {"name": digest}, **image}) for digest, image in (images or {}).items()}
     return [
         f"{outcome.title} {finding.mode} {finding}"
@@ -120,19 +120,19 @@ _STREAM = stream_of(
     ],
 )  # fmt: skip
 def test_as_it_stands(stream: dict[str, Any], rules: str, expected: list[str]) -> None:
-    """What stands is judged in each rule's own mode."""
+    """What stands is evaluated in each rule's own mode."""
     assert _findings(stream, rules) == expected
 
 
 def test_every_finding_is_of_something_that_exists() -> None:
     """A finding of a scan says that nothing changed."""
-    policy = policy_of("spec:\n  rules:\n    - {name: known, registries: {allow: [gcr.io]}}").of_what_stands()
+    policy = policy_of("spec:\n  rules:\n    - {name: known, registries: {allow: [gcr.io]}}").for_stored_streams()
     found = [finding for outcome in judged(_STREAM, policy, {}) for finding in outcome.findings]
     assert [(type(each), each.mode, each.existing) for each in found] == [(Finding, Mode.ENFORCE, True)] * 2
 
 
 def test_the_images_rules_judge_images_that_are_known() -> None:
-    """The image of a tag is judged where it was fetched, whether the tag was imported or pushed."""
+    """The image of a tag is evaluated where it was fetched, whether the tag was imported or pushed."""
     other = "sha256:" + "b" * 64
     stream = _with_status(
         stream_of(tag_of(docker("quay.io/acme/app:1")), tag_of(stream_tag("app:live"), name="alias")),
@@ -154,7 +154,7 @@ def test_no_exemption_holds() -> None:
         "spec:\n  exemptions:\n    - {name: all, users: ['*']}\n"
         "  rules:\n    - {name: known, registries: {allow: [gcr.io]}}\n"
     )
-    assert [outcome.verdict for outcome in judged(_STREAM, policy.of_what_stands(), {})] == ["deny"] * 2
+    assert [outcome.verdict for outcome in judged(_STREAM, policy.for_stored_streams(), {})] == ["deny"] * 2
     assert policy.exemptions != ()
 
 
@@ -165,8 +165,10 @@ def test_all_of_a_stream_is_judged() -> None:
         _event("live"),
         _event("pushed"),
     )
-    outcomes = list(judged(stream, policy_of("spec: {rules: [{name: few, tagLimit: {max: 9}}]}").of_what_stands(), {}))
-    assert [(each.title, each.door, each.verdict, each.operation, each.user) for each in outcomes] == [
+    outcomes = list(
+        judged(stream, policy_of("spec: {rules: [{name: few, tagLimit: {max: 9}}]}").for_stored_streams(), {})
+    )
+    assert [(each.title, each.resource, each.verdict, each.operation, each.user) for each in outcomes] == [
         ("app/app:live", "imagestreams", "allow", "", ""),
         ("app/app:pushed", "imagestreammappings", "allow", "", ""),
         ("app/app:*", "imagestreams", "allow", "", ""),

@@ -1,4 +1,4 @@
-"""Our webhook behind a real API server: what kubectl shows, what is stored and what the audit log says, at each door."""
+"""Our webhook behind a real API server: what kubectl shows, what is stored and what the audit log says, at each resource."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -52,8 +52,8 @@ def _push(tag: Document) -> Document:
 
 
 @dataclass(frozen=True)
-class _Door:
-    """A door, and where the tag stands in its object, "" where nothing can be completed."""
+class _Resource:
+    """A resource, and where the tag stands in its object, "" where nothing can be completed."""
 
     resource: str
     write: Callable[[Document], Document]
@@ -70,22 +70,22 @@ class _Door:
 
 
 _TAGS = [
-    _Door("imagestreamtags", _istag, "tag", "/tag"),
-    _Door("imagetags", _itag, "spec", "/spec"),
-    _Door("imagestreams", _stream, "spec.tags[0]", "/spec/tags/0"),
+    _Resource("imagestreamtags", _istag, "tag", "/tag"),
+    _Resource("imagetags", _itag, "spec", "/spec"),
+    _Resource("imagestreams", _stream, "spec.tags[0]", "/spec/tags/0"),
 ]
-_IMPORTS = _Door("imagestreamimports", _import, "spec.images[0]", "/spec/images/0")
-_PUSHES = _Door("imagestreammappings", _push)
-_at_each = pytest.mark.parametrize("door", [*_TAGS, _IMPORTS, _PUSHES], ids=lambda door: door.resource)
-_at_sources = pytest.mark.parametrize("door", [*_TAGS, _IMPORTS], ids=lambda door: door.resource)
-_at_tags = pytest.mark.parametrize("door", _TAGS, ids=lambda door: door.resource)
+_IMPORTS = _Resource("imagestreamimports", _import, "spec.images[0]", "/spec/images/0")
+_PUSHES = _Resource("imagestreammappings", _push)
+_at_each = pytest.mark.parametrize("resource", [*_TAGS, _IMPORTS, _PUSHES], ids=lambda resource: resource.resource)
+_at_sources = pytest.mark.parametrize("resource", [*_TAGS, _IMPORTS], ids=lambda resource: resource.resource)
+_at_tags = pytest.mark.parametrize("resource", _TAGS, ids=lambda resource: resource.resource)
 _dry_or_not = pytest.mark.parametrize("flags", [(), ("--dry-run=server",)], ids=["for-good", "dry-run"])
 
 
 @pytest.fixture(scope="module")
 def server(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The webhook with the shipped policy, installed as it is shipped."""
-    with serving(tmp_path_factory.mktemp("doors")) as running:
+    with serving(tmp_path_factory.mktemp("resources")) as running:
         url = f"https://localhost:{running.port}"
         with installed(api, *(calling(document, url, running.ca) for document in shipped().values())):
             yield running
@@ -95,15 +95,15 @@ def server(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def namespace(request: pytest.FixtureRequest, api: ApiServer, server: Server) -> str:
     """A namespace of one's own, for which the webhook is called."""
     del server
-    door = getattr(request.node, "callspec", None) and request.node.callspec.params.get("door")
-    if door and ":" in door.name and not api.any_name:
-        leave_out(f"this API server takes no custom resource named {door.name}")
+    resource = getattr(request.node, "callspec", None) and request.node.callspec.params.get("resource")
+    if resource and ":" in resource.name and not api.any_name:
+        leave_out(f"this API server takes no custom resource named {resource.name}")
     return api.namespace()
 
 
-def _stored(api: ApiServer, namespace: str, door: _Door) -> Document | None:
+def _stored(api: ApiServer, namespace: str, resource: _Resource) -> Document | None:
     """Return the object that is stored, None where there is none."""
-    answer = api.request("GET", path_of(door.resource, namespace, door.name))
+    answer = api.request("GET", path_of(resource.resource, namespace, resource.name))
     return answer.document if answer.status == 200 else None
 
 
@@ -118,66 +118,66 @@ def _send(api: ApiServer, namespace: str, document: Document, *arguments: str) -
     return api.kubectl(*arguments, f"--namespace={namespace}", "--filename=-", stdin=document)
 
 
-def _refusal(door: _Door, *sentences: str) -> str:
-    """Return what kubectl shows of a refusal."""
-    head = f'The {door.kind} "{door.name}" is invalid: '
+def _refusal(resource: _Resource, *sentences: str) -> str:
+    """Return what kubectl shows of a denial."""
+    head = f'The {resource.kind} "{resource.name}" is invalid: '
     return head + (sentences[0] if len(sentences) == 1 else "".join(f"\n* {sentence}" for sentence in sentences))
 
 
 @_dry_or_not
 @_at_each
-def test_a_refused_create(api: ApiServer, namespace: str, door: _Door, flags: Sequence[str]) -> None:
-    """What is refused is said in one line that names the field and the rule, and is not there afterwards."""
-    bad, where = ({**_tag(), "name": "+"}, "tag") if door is _PUSHES else (_tag(insecure=True), door.path)
-    said = _send(api, namespace, door.write(bad), "create", "--as=alice", *flags)
-    sentence = f"{where}: {_GRAMMAR}" if door is _PUSHES else f"{where}.importPolicy.insecure: {_INSECURE}"
-    assert (said.code, said.out, said.err) == (1, "", _refusal(door, sentence) + "\n")
-    assert _stored(api, namespace, door) is None
+def test_a_refused_create(api: ApiServer, namespace: str, resource: _Resource, flags: Sequence[str]) -> None:
+    """What is denied is said in one line that names the field and the rule, and is not there afterwards."""
+    bad, where = ({**_tag(), "name": "+"}, "tag") if resource is _PUSHES else (_tag(insecure=True), resource.path)
+    said = _send(api, namespace, resource.write(bad), "create", "--as=alice", *flags)
+    sentence = f"{where}: {_GRAMMAR}" if resource is _PUSHES else f"{where}.importPolicy.insecure: {_INSECURE}"
+    assert (said.code, said.out, said.err) == (1, "", _refusal(resource, sentence) + "\n")
+    assert _stored(api, namespace, resource) is None
 
 
 @_dry_or_not
 @_at_each
-def test_an_allowed_create(api: ApiServer, namespace: str, door: _Door, flags: Sequence[str]) -> None:
+def test_an_allowed_create(api: ApiServer, namespace: str, resource: _Resource, flags: Sequence[str]) -> None:
     """What is allowed is completed by the JSON Patch, and stored so; a dry run shows it and stores nothing."""
-    document = door.write(_tag())
+    document = resource.write(_tag())
     said = _send(api, namespace, document, "create", "--as=alice", "--output=json", *flags)
     assert (said.code, said.err) == (0, "")
-    mode = {"op": "add", "path": f"{door.pointer}/importPolicy/importMode", "value": "PreserveOriginal"}
-    completed = jsonpatch.apply_patch(document, [mode] if door.pointer else [])
+    mode = {"op": "add", "path": f"{resource.pointer}/importPolicy/importMode", "value": "PreserveOriginal"}
+    completed = jsonpatch.apply_patch(document, [mode] if resource.pointer else [])
     assert _written(json.loads(said.out)) == completed
-    stored = _stored(api, namespace, door)
+    stored = _stored(api, namespace, resource)
     assert stored is None if flags else _written(stored) == completed
 
 
 @_at_sources
-def test_a_warning(api: ApiServer, namespace: str, door: _Door) -> None:
-    """A finding in warn mode is shown as kubectl shows warnings, and refuses nothing."""
-    said = _send(api, namespace, door.write(_tag("nginx:latest")), "create")
-    assert (said.code, said.out) == (0, f"{door.kind.lower()}.image.openshift.io/{door.name} created\n")
-    assert said.err == f"Warning: {door.path}.from.name: {_LATEST}\n"
+def test_a_warning(api: ApiServer, namespace: str, resource: _Resource) -> None:
+    """A finding in warn mode is shown as kubectl shows warnings, and denies nothing."""
+    said = _send(api, namespace, resource.write(_tag("nginx:latest")), "create")
+    assert (said.code, said.out) == (0, f"{resource.kind.lower()}.image.openshift.io/{resource.name} created\n")
+    assert said.err == f"Warning: {resource.path}.from.name: {_LATEST}\n"
 
 
 def test_two_findings(api: ApiServer, namespace: str) -> None:
-    """Each finding of a refusal is a line of its own."""
+    """Each finding of a denial is a line of its own."""
     stream = _stream(_tag(insecure=True), {**_tag(), "name": "+"})
     said = _send(api, namespace, stream, "create")
     sentences = f"spec.tags[0].importPolicy.insecure: {_INSECURE}", f"spec.tags[1].name: {_GRAMMAR}"
     assert said.error.replace("invalid: \n", "invalid:\n") == _refusal(_TAGS[2], *sentences).replace(": \n", ":\n")
 
 
-def _patch(kind: str) -> Callable[[_Door], tuple[list[str], Document | None]]:
-    def arguments(door: _Door) -> tuple[list[str], Document | None]:
-        bad = door.write(_tag(insecure=True))
+def _patch(kind: str) -> Callable[[_Resource], tuple[list[str], Document | None]]:
+    def arguments(resource: _Resource) -> tuple[list[str], Document | None]:
+        bad = resource.write(_tag(insecure=True))
         changes: Any = {key: bad[key] for key in ("tag", "spec") if key in bad}
         if kind == "json":
-            changes = [{"op": "add", "path": f"{door.pointer}/importPolicy/insecure", "value": True}]
-        return ["patch", door.resource, door.name, f"--type={kind}", f"--patch={json.dumps(changes)}"], None
+            changes = [{"op": "add", "path": f"{resource.pointer}/importPolicy/insecure", "value": True}]
+        return ["patch", resource.resource, resource.name, f"--type={kind}", f"--patch={json.dumps(changes)}"], None
 
     return arguments
 
 
-def _file(*command: str) -> Callable[[_Door], tuple[list[str], Document | None]]:
-    return lambda door: ([*command, "--filename=-"], door.write(_tag(insecure=True)))
+def _file(*command: str) -> Callable[[_Resource], tuple[list[str], Document | None]]:
+    return lambda resource: ([*command, "--filename=-"], resource.write(_tag(insecure=True)))
 
 
 @pytest.mark.parametrize(
@@ -190,52 +190,52 @@ def _file(*command: str) -> Callable[[_Door], tuple[list[str], Document | None]]
 )  # fmt: skip
 @_at_tags
 def test_a_refused_change(
-    api: ApiServer, namespace: str, door: _Door, way: Callable[[_Door], tuple[list[str], Document | None]]
+    api: ApiServer, namespace: str, resource: _Resource, way: Callable[[_Resource], tuple[list[str], Document | None]]
 ) -> None:
-    """However a change comes, it is refused in the same words, and the object is what it was."""
-    before = api.create(namespace, door.write(_tag()))
-    arguments, document = way(door)
+    """However a change comes, it is denied in the same words, and the object is what it was."""
+    before = api.create(namespace, resource.write(_tag()))
+    arguments, document = way(resource)
     said = api.kubectl(*arguments, f"--namespace={namespace}", stdin=document)
     assert (said.code, said.out, said.error) == (
         1,
         "",
-        _refusal(door, f"{door.path}.importPolicy.insecure: {_INSECURE}"),
+        _refusal(resource, f"{resource.path}.importPolicy.insecure: {_INSECURE}"),
     )
-    assert _stored(api, namespace, door) == before
+    assert _stored(api, namespace, resource) == before
 
 
 @pytest.mark.parametrize("flags", [(), ("--server-side",)], ids=["client-side", "server-side"])
 @_at_tags
-def test_an_apply_again(api: ApiServer, namespace: str, door: _Door, flags: Sequence[str]) -> None:
+def test_an_apply_again(api: ApiServer, namespace: str, resource: _Resource, flags: Sequence[str]) -> None:
     """What is applied again stays as it was completed: a pipeline that applies for ever changes nothing."""
-    document = door.write(_tag())
+    document = resource.write(_tag())
     assert _send(api, namespace, document, "apply", *flags).code == 0
-    first = _stored(api, namespace, door)
+    first = _stored(api, namespace, resource)
     assert _send(api, namespace, document, "apply", *flags).code == 0
-    again = _stored(api, namespace, door)
+    again = _stored(api, namespace, resource)
     assert _written(again) == _written(first)
     assert "PreserveOriginal" in json.dumps(again)
 
 
 def test_a_refused_status(api: ApiServer, namespace: str) -> None:
-    """A write of a stream's status is judged too, and changes nothing where it is refused."""
-    door = _TAGS[2]
-    before = api.create(namespace, door.write(_tag()))
+    """A write of a stream's status is evaluated too, and changes nothing where it is denied."""
+    resource = _TAGS[2]
+    before = api.create(namespace, resource.write(_tag()))
     status = {"dockerImageRepository": "", "tags": [{"tag": "live", "items": [{"created": "2026-01-01T00:00:00Z"}]}]}
     answer = api.request("PUT", path_of("imagestreams", namespace, "app") + "/status", {**before, "status": status})
     assert answer.status == 422
     causes = [cause["field"] for cause in answer.document["details"]["causes"]]
     assert causes == [f"status.tags[0].items[0].{field}" for field in ("dockerImageReference", "image", "generation")]
-    assert _stored(api, namespace, door) == before
+    assert _stored(api, namespace, resource) == before
 
 
 @_at_each
-def test_a_delete(api: ApiServer, namespace: str, door: _Door) -> None:
+def test_a_delete(api: ApiServer, namespace: str, resource: _Resource) -> None:
     """A delete is not ours: it happens, and nobody asks us."""
-    api.create(namespace, door.write(_tag()))
-    said = api.kubectl("delete", door.resource, door.name, f"--namespace={namespace}", "--as=alice")
+    api.create(namespace, resource.write(_tag()))
+    said = api.kubectl("delete", resource.resource, resource.name, f"--namespace={namespace}", "--as=alice")
     assert said.code == 0, said.err
-    assert _stored(api, namespace, door) is None
+    assert _stored(api, namespace, resource) is None
     (event,) = [event for event in api.audited(namespace) if event["verb"] == "delete"]
     assert _ours(event) == {}
 
@@ -247,18 +247,18 @@ def _ours(event: Document, webhook: str = "") -> dict[str, str]:
 
 
 @_at_sources
-def test_the_audit_log(api: ApiServer, namespace: str, door: _Door) -> None:
+def test_the_audit_log(api: ApiServer, namespace: str, resource: _Resource) -> None:
     """The audit log says who pointed which tag where, by which policy and why not, and what was completed."""
-    _send(api, namespace, door.write(_tag("nginx:latest", insecure=True)), "create", "--as=alice")
+    _send(api, namespace, resource.write(_tag("nginx:latest", insecure=True)), "create", "--as=alice")
     (event,) = [event for event in api.audited(namespace) if event["verb"] == "create"]
     assert (event["impersonatedUser"]["username"], event["responseStatus"]["code"]) == ("alice", 422)
     policy = _ours(event, "validate").pop("validate.istag-webhook.io/policy")
     assert policy.startswith("shipped@sha256:")
     told = {"policy": policy, "tag": f"{namespace}/app:live", "from": "", "to": "DockerImage nginx:latest"}
     said = {
-        "enforce": f"{door.path}.importPolicy.insecure: {_INSECURE}",
-        "warn": f"{door.path}.from.name: {_LATEST}",
-        "audit": f'{door.path}.from.name: "nginx:latest" has no digest; expected name@digest (rule images-by-digest)',
+        "enforce": f"{resource.path}.importPolicy.insecure: {_INSECURE}",
+        "warn": f"{resource.path}.from.name: {_LATEST}",
+        "audit": f'{resource.path}.from.name: "nginx:latest" has no digest; expected name@digest (rule images-by-digest)',
     }
     assert _ours(event, "mutate") == {f"mutate.istag-webhook.io/{key}": value for key, value in told.items()}
     assert _ours(event, "validate") == {
@@ -266,7 +266,7 @@ def test_the_audit_log(api: ApiServer, namespace: str, door: _Door) -> None:
     }
     patch = json.loads(event["annotations"]["patch.webhook.admission.k8s.io/round_0_index_0"])
     assert patch["webhook"] == "mutate.istag-webhook.io"
-    assert [each["path"] for each in patch["patch"]] == [f"{door.pointer}/importPolicy/importMode"]
+    assert [each["path"] for each in patch["patch"]] == [f"{resource.pointer}/importPolicy/importMode"]
 
 
 def test_an_exempt_user(api: ApiServer, namespace: str) -> None:
@@ -284,21 +284,21 @@ def test_the_record(api: ApiServer, namespace: str, server: Server) -> None:
     _send(api, namespace, _stream(_tag(insecure=True)), "create", "--as=alice", "--as-group=dev", "--dry-run=server")
     records = until(lambda: [line for line in server.records() if line["namespace"] == namespace][1:], "both records")
     (record,) = records
-    facts = {key: record[key] for key in ("webhook", "door", "operation", "name", "user", "dryRun", "verdict")}
+    facts = {key: record[key] for key in ("webhook", "resource", "operation", "name", "user", "dryRun", "verdict")}
     assert facts == {
-        "webhook": "validate", "door": "imagestreams", "operation": "CREATE", "name": "app", "user": "alice",
+        "webhook": "validate", "resource": "imagestreams", "operation": "CREATE", "name": "app", "user": "alice",
         "dryRun": True, "verdict": "deny",
     }  # fmt: skip
     assert record["groups"] == ["dev", "system:authenticated"]
 
 
 def test_no_way_round(api: ApiServer, namespace: str) -> None:
-    """The three requests that `oc tag` falls back to after a 403 (PUT, POST, an edit of the stream) are refused for good."""
+    """The three requests that `oc tag` falls back to after a 403 (PUT, POST, an edit of the stream) are denied for good."""
     if not api.any_name:
         leave_out("this API server takes no custom resource named app:live")
     for good in (_istag(_tag()), _stream(_tag())):
         api.create(namespace, good)
-    tag, stream = (path_of(door.resource, namespace, door.name) for door in (_TAGS[0], _TAGS[2]))
+    tag, stream = (path_of(resource.resource, namespace, resource.name) for resource in (_TAGS[0], _TAGS[2]))
     bad = _istag(_tag(insecure=True))
     requests: list[tuple[str, str, Document]] = [
         ("replace", tag, bad),

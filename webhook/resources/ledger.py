@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.model import Carried
+from webhook.model import TagField
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Row:
         of_old: whether the old object's is read.
     """
 
-    feeds: frozenset[Carried] = frozenset()
+    feeds: frozenset[TagField] = frozenset()
     because: str = ""
     recorded: bool = False
     completed: bool = False
@@ -38,7 +38,7 @@ class Row:
 Ledger = Mapping[str, Row]
 
 
-def feeds(*fields: Carried, because: str = "", completed: bool = False, of_old: bool = False) -> Row:
+def feeds(*fields: TagField, because: str = "", completed: bool = False, of_old: bool = False) -> Row:
     """Return the row of a field that rules read."""
     return Row(frozenset(fields), because, completed=completed, of_old=of_old)
 
@@ -67,34 +67,34 @@ def below(path: str, rows: Ledger) -> dict[str, Row]:
     return {f"{path}.{name}" if name else path: row for name, row in rows.items()}
 
 
-_MOVES: Final = (Carried.SOURCE, Carried.MOVE)
+_MOVES: Final = (TagField.SOURCE, TagField.MOVE)
 METADATA: Final = no_effect("the API server keeps it for itself, or the request says it")
 # core/v1, ObjectReference.
 SOURCE: Final[Ledger] = {
     "": no_effect("of a source the API server reads kind, name and namespace only"),
-    "kind": feeds(Carried.SOURCE_KIND, *_MOVES),
+    "kind": feeds(TagField.SOURCE_KIND, *_MOVES),
     "name": feeds(*_MOVES),
     "namespace": feeds(*_MOVES),
 }
 IMPORT_POLICY: Final[Ledger] = {
-    "insecure": feeds(Carried.IMPORT_POLICY, completed=True),
-    "scheduled": feeds(Carried.IMPORT_POLICY, completed=True),
-    "importMode": feeds(Carried.IMPORT_POLICY, completed=True),
+    "insecure": feeds(TagField.IMPORT_POLICY, completed=True),
+    "scheduled": feeds(TagField.IMPORT_POLICY, completed=True),
+    "importMode": feeds(TagField.IMPORT_POLICY, completed=True),
 }
-REFERENCE_POLICY: Final[Ledger] = {"type": feeds(Carried.REFERENCE_POLICY, completed=True)}
+REFERENCE_POLICY: Final[Ledger] = {"type": feeds(TagField.REFERENCE_POLICY, completed=True)}
 # image.openshift.io/v1, TagReference; its name has another meaning in each resource.
 TAG: Final[Ledger] = {
     **below("from", SOURCE),
-    "reference": feeds(Carried.IMPORT_POLICY, because="a tag with it is never imported"),
+    "reference": feeds(TagField.IMPORT_POLICY, because="a tag with it is never imported"),
     "generation": no_effect("a number here asks for an import of what the tag names already"),
     **below("importPolicy", IMPORT_POLICY),
     **below("referencePolicy", REFERENCE_POLICY),
 }
 CONDITION: Final[Ledger] = {
-    "type": feeds(Carried.CONDITIONS, of_old=True),
-    "status": feeds(Carried.CONDITIONS, of_old=True),
-    "reason": feeds(Carried.CONDITIONS, because="the sentence says it", of_old=True),
-    "message": feeds(Carried.CONDITIONS, because="the sentence says it", of_old=True),
+    "type": feeds(TagField.CONDITIONS, of_old=True),
+    "status": feeds(TagField.CONDITIONS, of_old=True),
+    "reason": feeds(TagField.CONDITIONS, because="the sentence says it", of_old=True),
+    "message": feeds(TagField.CONDITIONS, because="the sentence says it", of_old=True),
     "lastTransitionTime": no_effect("when an import ended says nothing of what the tag means"),
     "generation": no_effect("which import is meant says nothing of what the tag means"),
 }

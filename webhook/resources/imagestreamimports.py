@@ -4,23 +4,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.doors import ledger, reading
-from webhook.doors.ledger import Ledger, feeds, no_effect, recorded
-from webhook.model import Carried, Change, Place, Review, Source, StreamChange, TagChange
+from webhook.model import Change, Place, Review, Source, StreamChange, TagChange, TagField
+from webhook.resources import ledger, parsing
+from webhook.resources.ledger import Ledger, feeds, no_effect, recorded
 from webhook.schemas.stream import ImageStreamImport
 
 NAME: Final = "imagestreamimports"
 _SCHEMA: Final = ImageStreamImport()
-_KEPT: Final = reading.KEPT - {Carried.ANNOTATIONS}
+_KEPT: Final = parsing.KEPT - {TagField.ANNOTATIONS}
 _REPOSITORY: Final = Place(
-    "spec.repository", "/spec/repository", "spec.repository.from.name", reading.REFERENCE, kept=_KEPT
+    "spec.repository", "/spec/repository", "spec.repository.from.name", parsing.REFERENCE, kept=_KEPT
 )
 
 
 def _image(index: int | str) -> Place:
     """Return where one of `spec.images` stands."""
     path = f"spec.images[{index}]"
-    return Place(path, f"/spec/images/{index}", f"{path}.to.name", reading.REFERENCE, kept=_KEPT)
+    return Place(path, f"/spec/images/{index}", f"{path}.to.name", parsing.REFERENCE, kept=_KEPT)
 
 
 PLACES: Final = (_image("*"), _REPOSITORY)
@@ -28,12 +28,12 @@ _FROM: Final[Ledger] = {**ledger.SOURCE, "namespace": no_effect("a DockerImage i
 _ANSWER: Final = no_effect("it is what the answer shows")
 LEDGER: Final[Ledger] = {
     "metadata": ledger.METADATA,
-    "metadata.name": feeds(Carried.NAME, because="the request's name wins"),
-    "metadata.generateName": feeds(Carried.NAME, because="for an object without a name"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
     "metadata.annotations": recorded("the reason of an exemption; the API server stores none"),
-    "spec.import": feeds(Carried.SOURCE, Carried.MOVE, because="without it nothing is stored"),
+    "spec.import": feeds(TagField.SOURCE, TagField.MOVE, because="without it nothing is stored"),
     **ledger.below("spec.images[].from", _FROM),
-    "spec.images[].to.name": feeds(Carried.NAME),
+    "spec.images[].to.name": feeds(TagField.NAME),
     **ledger.below("spec.images[].importPolicy", ledger.IMPORT_POLICY),
     **ledger.below("spec.images[].referencePolicy", ledger.REFERENCE_POLICY),
     "spec.images[].includeManifest": _ANSWER,
@@ -57,12 +57,12 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     if new is None:
         return ()
     found = _SCHEMA.faults(new)
-    spec = reading.mapping(new.get("spec"))
+    spec = parsing.mapping(new.get("spec"))
     if spec.get("import") is not True:
         return ()
-    name = reading.name_of(review.name, new)
-    faults = reading.by_element(found)
-    given = reading.annotations(new.get("metadata"))
+    name = parsing.name_of(review.name, new)
+    faults = parsing.by_element(found)
+    given = parsing.annotations(new.get("metadata"))
     tags = tuple(_images(review, name, spec, given))
     owned = {change.place.path for change in tags}
     tags = tuple(replace(change, faults=faults.get(change.place.path, ())) for change in tags) if faults else tags
@@ -75,19 +75,19 @@ def _images(review: Review, name: str, spec: Mapping[str, Any], given: Mapping[s
     entries = tuple(_entries(spec))
     riders = _insecure(entries)
     for place, entry in entries:
-        reference = reading.tag_reference(entry, given)
+        reference = parsing.tag_reference(entry, given)
         field = riders.get(_registry(reference.source), "")
         if field and not reference.insecure:
             reference = replace(reference, insecure=True, insecure_field=field)
         if place is _REPOSITORY:
             yield TagChange(NAME, place, review.namespace, name, "*", reference, every_tag=True, old_unknown=True)
-        elif to := reading.text(reading.mapping(entry.get("to")).get("name")):
+        elif to := parsing.text(parsing.mapping(entry.get("to")).get("name")):
             yield TagChange(NAME, place, review.namespace, name, to, reference, old_unknown=True)
 
 
 def _entries(spec: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
     """Yield everything that is to be imported, with or without a tag that it goes to."""
-    for index, image in enumerate(map(reading.mapping, reading.items(spec.get("images")))):
+    for index, image in enumerate(map(parsing.mapping, parsing.items(spec.get("images")))):
         yield _image(index), image
     if isinstance(repository := spec.get("repository"), dict):
         yield _REPOSITORY, repository
@@ -102,8 +102,8 @@ def _insecure(entries: Iterable[tuple[Place, Mapping[str, Any]]]) -> dict[str, s
     """
     found: dict[str, str] = {}
     for place, entry in entries:
-        if reading.mapping(entry.get("importPolicy")).get("insecure") is True:
-            found.setdefault(_registry(reading.source(entry.get("from"))), place.field("importPolicy.insecure"))
+        if parsing.mapping(entry.get("importPolicy")).get("insecure") is True:
+            found.setdefault(_registry(parsing.source(entry.get("from"))), place.field("importPolicy.insecure"))
     found.pop("", None)
     return found
 

@@ -1,4 +1,4 @@
-"""The writers' turn: records of several workers never interleave, however long they are.
+"""The writers' mutex: records of several workers never interleave, however long they are.
 
 A robust mutex of the threads library in memory that the workers share (POSIX, pthread_mutexattr_setrobust): it costs
 no system call while nobody waits, keeps threads and processes apart alike, and when its holder is killed the kernel
@@ -26,8 +26,8 @@ class _Timespec(ctypes.Structure):
     _fields_ = (("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long))
 
 
-class Turn:
-    """The writers' turn: one at a time, whichever thread of whichever process.
+class SharedMutex:
+    """The writers' mutex: one at a time, whichever thread of whichever process.
 
     Made before the workers are forked. One byte beside it says whether the last write left a part of a line.
     """
@@ -40,23 +40,23 @@ class Turn:
         self._unlock, self._consistent = quick.pthread_mutex_unlock, quick.pthread_mutex_consistent
 
     @classmethod
-    def make(cls) -> "Turn":
-        """Make the turn of this process and those that it forks."""
-        turn = cls(mmap.mmap(-1, mmap.PAGESIZE))
+    def make(cls) -> "SharedMutex":
+        """Make the mutex of this process and those that it forks."""
+        mutex = cls(mmap.mmap(-1, mmap.PAGESIZE))
         threads, attributes = ctypes.PyDLL(None), ctypes.create_string_buffer(_ATTRIBUTES)
         for result in (
             threads.pthread_mutexattr_init(attributes),
             threads.pthread_mutexattr_setpshared(attributes, _SHARED),
             threads.pthread_mutexattr_setrobust(attributes, _ROBUST),
-            threads.pthread_mutex_init(turn._address, attributes),
+            threads.pthread_mutex_init(mutex._address, attributes),
         ):
             if result:
                 raise OSError(result, os.strerror(result))
-        return turn
+        return mutex
 
     @contextmanager
     def taken(self, deadline: float) -> Iterator[None]:
-        """Hold the turn: no other writer has it.
+        """Hold the mutex: no other writer has it.
 
         Raises:
             TimeoutError: it could not be had before `deadline`, seconds on the monotonic clock.
@@ -68,7 +68,7 @@ class Turn:
             self.give()
 
     def take(self, deadline: float) -> None:
-        """Take the turn, which the same thread must `give` back.
+        """Take the mutex, which the same thread must `give` back.
 
         Raises:
             TimeoutError: it could not be had before `deadline`, seconds on the monotonic clock.
@@ -81,12 +81,12 @@ class Turn:
         if result == errno.EOWNERDEAD:  # it is ours all the same, and what the dead one left is known by the flag
             result = self._consistent(self._address)
         if result == errno.ETIMEDOUT:
-            raise TimeoutError("another writer kept the turn")
+            raise TimeoutError("another writer kept the mutex")
         if result:
             raise OSError(result, os.strerror(result))
 
     def give(self) -> None:
-        """Give the turn back."""
+        """Give the mutex back."""
         self._unlock(self._address)
 
     @property

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from webhook.doors.reading import items, mapping, text
 from webhook.model import Image, Signature
+from webhook.resources.parsing import items, mapping, text
 
 
 def read_image(image: Mapping[str, Any]) -> Image:
