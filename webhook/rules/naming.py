@@ -36,7 +36,8 @@ class TagName(Rule):
             if self.allow or self.deny:
                 yield Violation("a whole repository is meant, whatever its tags are named", change.field("from.name"))
             return
-        if self.grammar and not GRAMMAR.fullmatch(change.tag):
+        named = change.tag or not change.faults  # a name that is no string is what the schema denies
+        if self.grammar and named and not GRAMMAR.fullmatch(change.tag):
             yield self._violation(change, "no registry can serve a tag named", f"expected {GRAMMAR.pattern}")
         if self.deny and any_matches(self.deny, change.tag):
             yield self._violation(change, "a tag may not be named", f"denied: {listed(self.deny)}")
