@@ -289,7 +289,6 @@ def test_connections_are_shared(tmp_path: Path) -> None:
     """Sixteen connections that are opened at once are shared by two workers, no worse than eleven to five."""
     with serving(tmp_path) as server:
         workers = server.workers()
-        base = {worker: _sockets(worker) for worker in workers}
 
         def shares() -> list[int]:
             async def opened() -> list[int]:
@@ -300,14 +299,16 @@ def test_connections_are_shared(tmp_path: Path) -> None:
                         for _ in range(16)
                     )
                 )
-                counts = sorted(_sockets(worker) - base[worker] for worker in workers)
+                counts = sorted(_connections(worker, server.port) for worker in workers)
                 for _, writer in found:
                     writer.close()
                     await writer.wait_closed()
                 return counts
 
             counts = asyncio.run(opened())
-            until(lambda: all(_sockets(worker) <= base[worker] for worker in workers), "the connections to be closed")
+            until(
+                lambda: not any(_connections(worker, server.port) for worker in workers), "the connections to be closed"
+            )
             return counts
 
         until(lambda: shares()[0] > 0, "both workers to serve")
@@ -315,12 +316,15 @@ def test_connections_are_shared(tmp_path: Path) -> None:
         assert sum(shares()[0] >= 5 for _ in range(5)) >= 3
 
 
-def _sockets(pid: int) -> int:
-    found = []
+def _connections(pid: int, port: int) -> int:
+    """Return how many connections to `port` a process has (proc(5), /proc/net/tcp: 01 is established)."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    at_port = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"}
+    found = 0
     for each in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            found.append(str(each.readlink()))
-    return sum(each.startswith("socket:") for each in found)
+            found += str(each.readlink()) in at_port
+    return found
 
 
 def test_bodies_that_wait_are_bounded(tmp_path: Path) -> None:
