@@ -11,9 +11,9 @@ from pathlib import Path
 
 from support import Lines
 
-from webhook.app import Service, create_app
-from webhook.metrics import Metrics
-from webhook.policy import load
+from webhook.policy.loading import load
+from webhook.service.app import Service, create_app
+from webhook.service.metrics import Metrics
 
 
 def main(path: Path) -> None:

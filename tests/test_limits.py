@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from serving import serving
 from support import docker, import_review, imported, review_of, stream_of, stream_review
 
-from webhook import limits
-from webhook.app import LARGEST
-from webhook.limits import MOST_CONTAINERS, MOST_TAGS, MOST_VALUES, too_large, too_many
+from webhook.admission import limits
+from webhook.admission.limits import MOST_CONTAINERS, MOST_TAGS, MOST_VALUES, too_large, too_many
+from webhook.service.app import LARGEST
 
 _SECONDS: Final = 1.0  # of CPU
 _MEMORY: Final = 256  # MiB

@@ -20,9 +20,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from webhook.logs import configure
-from webhook.logs.lines import Formatter
-from webhook.logs.text import TextFormatter
+from webhook.service.logformat import Formatter
+from webhook.service.logs import TextFormatter, configure
 
 # Forks processes that share one standard error; argv: processes, lines of each.
 _WORKERS = """

@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Final
 
 import yaml
 
-from webhook.documents.document import CostBudget, Document, Path, after_index, written
-from webhook.documents.lines import Lines, Mark, Section
+from webhook.documents.document import CostBudget, Document, Lines, Mark, Path, Section, after_index, written
 from webhook.documents.mistakes import Problem, explained
 from webhook.documents.scalars import Scalar, key, resolve
 from webhook.errors import Fault
