@@ -26,7 +26,7 @@ from webhook.service.logs import TextFormatter, configure
 # Forks processes that share one standard error; argv: processes, lines of each.
 _WORKERS = """
 import logging, os, sys
-from webhook.logs import configure
+from webhook.service.logs import configure
 configure()
 children = []
 for worker in range(int(sys.argv[1])):
@@ -45,7 +45,7 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 # Logs more than a pipe holds, says so, and logs once more when it is told to.
 _TALKATIVE = """
 import logging, sys
-from webhook.logs import configure
+from webhook.service.logs import configure
 configure()
 log = logging.getLogger("x")
 for number in range(200):
