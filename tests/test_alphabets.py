@@ -35,7 +35,7 @@ from webhook.parameters.scalars import Parameter
 from webhook.policy import schema
 from webhook.reference import STREAM as STREAM_GRAMMAR
 from webhook.reference import TAG as TAG_GRAMMAR
-from webhook.rules import KINDS
+from webhook.rules.kinds import KINDS
 
 _ALL = {name: each for name, each in vars(kinds).items() if isinstance(each, Alphabet)} | {"REFERENCE": REFERENCE}
 _REGEX = "it is a regular expression, and patterns are globs"

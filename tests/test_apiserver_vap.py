@@ -12,8 +12,8 @@ from vap import Evaluator
 
 from webhook import resources
 from webhook.policy import load
-from webhook.policy.vap import export
 from webhook.review import decode
+from webhook.vap.export import export
 
 _GROUP = "/apis/admissionregistration.k8s.io/v1"
 

@@ -10,7 +10,7 @@ from webhook import admission
 from webhook.cli import main
 from webhook.policy.message import Said, read_message
 from webhook.review import encode
-from webhook.rules import KINDS
+from webhook.rules.kinds import KINDS
 
 _INSECURE = "tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
 _DENIED = (

@@ -24,14 +24,12 @@ from support import (
 
 from webhook import admission, resources
 from webhook.errors import PolicyRefused
-from webhook.expressions.counting import COUNT, counted
 from webhook.expressions.parsing import parse
 from webhook.limits import MOST_VALUES
 from webhook.model import TagChange
 from webhook.review import decode
-from webhook.rules.budget import CostBudget
-from webhook.rules.context import EvaluationContext
-from webhook.rules.engine import compiled
+from webhook.rules.base import CostBudget, EvaluationContext
+from webhook.rules.engine import COUNT, compiled, counted
 from webhook.rules.expression import as_variable
 
 _TOO_MUCH = "could not be evaluated: it costs too much on this review"

@@ -27,9 +27,8 @@ from webhook.model import Condition, Place, Reason, TagField
 from webhook.parameters import Bool
 from webhook.policy.entries import judged
 from webhook.resources import stored
-from webhook.rules import KINDS
-from webhook.rules.base import parameter
-from webhook.rules.context import EvaluationContext
+from webhook.rules.base import EvaluationContext, parameter
+from webhook.rules.kinds import KINDS
 
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
 _APP = docker("quay.io/acme/app:1")

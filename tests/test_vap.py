@@ -37,16 +37,16 @@ from vap import Evaluator, Scope
 
 from webhook import admission, resources
 from webhook.alphabets.kinds import TEXT
+from webhook.cel import matches, reference_matches
 from webhook.cli import main
 from webhook.errors import MalformedGlob, MalformedReference
 from webhook.globs import Glob, ReferenceGlob, any_matches
 from webhook.model import Mode, Review
 from webhook.policy import Policy, load
-from webhook.policy.vap import Exported, export
-from webhook.policy.vap.reading import variables
-from webhook.policy.vap.syntax import matches, reference_matches
 from webhook.reference import ImageReference
 from webhook.review import decode
+from webhook.vap.export import Exported, export
+from webhook.vap.variables import variables
 
 _POLICIES = Path(__file__).parent / "policies"
 _ACTIONS = {Mode.ENFORCE: "Deny", Mode.WARN: "Warn", Mode.AUDIT: "Audit"}

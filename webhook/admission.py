@@ -25,8 +25,7 @@ from webhook.policy import Policy
 from webhook.policy.entries import ExemptionEntry, RuleEntry
 from webhook.resources import imagestreamstatus
 from webhook.resources.parsing import items, mapping, text
-from webhook.rules.base import Violation
-from webhook.rules.context import EvaluationContext
+from webhook.rules.base import EvaluationContext, Violation
 from webhook.text import printable
 
 MOST_FINDINGS: Final = 1_000  # of one review; an answer names a tenth of them

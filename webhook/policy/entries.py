@@ -14,8 +14,8 @@ from webhook.model import Mode
 from webhook.parameters import Choice, NameText, Parameter, Record, Schema, Sentence, globs
 from webhook.policy.match import MATCH, Match
 from webhook.resources import RESOURCES, Resource
-from webhook.rules import KINDS
 from webhook.rules.base import Rule
+from webhook.rules.kinds import KINDS
 
 API_VERSION: Final = "istag-webhook/v1"
 KIND: Final = "ImageTagPolicy"

@@ -6,8 +6,8 @@ from webhook.model import TagField
 from webhook.policy.entries import judged
 from webhook.resources import RESOURCES, Resource
 from webhook.resources.parsing import SOURCE
-from webhook.rules import KINDS
 from webhook.rules.base import Rule
+from webhook.rules.kinds import KINDS
 
 
 def kinds() -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from webhook.resources import RESOURCES, Resource
 from webhook.resources.ledger import Row
-from webhook.rules import KINDS
+from webhook.rules.kinds import KINDS
 
 
 def fields_table() -> str:

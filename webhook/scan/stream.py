@@ -12,7 +12,7 @@ from webhook.report.outcome import ALLOW, DENY, Origin, Outcome
 from webhook.resources import stored
 from webhook.resources.imagestreams import NAME
 from webhook.review import GROUP, VERSION
-from webhook.rules.context import EvaluationContext
+from webhook.rules.base import EvaluationContext
 from webhook.text import printable
 
 # Who set a tag the cluster does not store: rules that ask for users or groups say nothing, and nobody is exempt.

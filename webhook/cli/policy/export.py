@@ -12,8 +12,8 @@ from webhook.cli.output import write
 from webhook.documents import yaml
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load
-from webhook.policy.vap import STATUS, Exported
-from webhook.policy.vap import export as as_vap
+from webhook.vap.export import STATUS, Exported
+from webhook.vap.export import export as as_vap
 
 
 @click.command(short_help="Print a policy as ValidatingAdmissionPolicies.")

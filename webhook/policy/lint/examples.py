@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from webhook.model import Review, TagChange, User
 from webhook.resources import changes, imagestreamtags
-from webhook.rules.base import Rule
-from webhook.rules.context import EvaluationContext
+from webhook.rules.base import EvaluationContext, Rule
 
 # Names that no policy is about.
 STREAM: Final = "istag-webhook-lint"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
-from webhook.rules.naming import Immutable
+from webhook.rules.tags import Immutable
 
 
 @dataclass(frozen=True, slots=True)

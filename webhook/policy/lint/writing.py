@@ -8,7 +8,7 @@ from webhook.model import Mode, SourceKind
 from webhook.policy.entries import resources
 from webhook.policy.lint.examples import OTHER, example
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
-from webhook.rules import KINDS
+from webhook.rules.kinds import KINDS
 from webhook.rules.source import Registries
 
 _KINDS: Final = {kind.kind.lower(): kind.kind for kind in KINDS}

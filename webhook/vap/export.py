@@ -1,35 +1,25 @@
-"""A policy as ValidatingAdmissionPolicies (admissionregistration.k8s.io/v1): the rules that CEL can express."""
+"""Assembles ValidatingAdmissionPolicies and their bindings from a policy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from webhook.cel import all_of, any_of, negated
 from webhook.model import Mode
 from webhook.policy import Policy
 from webhook.policy.entries import RuleEntry, resources
-from webhook.policy.vap.expressions import inexpressible
-from webhook.policy.vap.findings import Half, findings
-from webhook.policy.vap.reading import RESOURCES
-from webhook.policy.vap.selecting import exempt_changes, exempt_user, is_simple, request_conditions
-from webhook.policy.vap.syntax import all_of, any_of, negated
-from webhook.policy.vap.variables import needed
 from webhook.review import GROUP, VERSION
-from webhook.rules.cluster import Conditions, Schema
-from webhook.rules.expression import Expression
-from webhook.rules.image import ImageSize, Labels, Platforms, Signatures
+from webhook.rules.vocabulary import Inexpressible
+from webhook.vap.findings import Half, findings
+from webhook.vap.reading import RESOURCES
+from webhook.vap.selecting import exempt_changes, exempt_user, is_simple, request_conditions
+from webhook.vap.variables import needed
 
 SUFFIX: Final = "istag-webhook.io"
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _ACTIONS: Final = {Mode.ENFORCE: "Deny", Mode.WARN: "Warn", Mode.AUDIT: "Audit"}
-_JSON: Final = "the registry sends the image's configuration and manifest as JSON in a string, which CEL cannot read"
-_REASONS: Final = {
-    Schema: "the API server holds it itself",
-    Labels: _JSON,
-    Platforms: _JSON,
-    ImageSize: _JSON,
-    Signatures: "no review carries signatures: the API server clears those of a push",
-    Conditions: "it says what earlier imports came to, which is no property of the change",
-}
+# The API server drops a message of several lines.
+_MESSAGE: Final = 'variables.findings.join("; ").replace("\\n", "\\\\x0a")'
 STATUS: Final = "imagestreams/status: a write of a stream's status is evaluated by the webhook only"
 
 
@@ -66,6 +56,21 @@ class Exported:
     left: tuple[Left, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What becomes one ValidatingAdmissionPolicy.
+
+    Attributes:
+        half: which findings of a rule are meant.
+        mode: what they do.
+        findings: the expression for their messages.
+    """
+
+    half: Half
+    mode: Mode
+    findings: str
+
+
 def export(policy: Policy, failure_policy: str = "Fail") -> Exported:
     """Return `policy` as ValidatingAdmissionPolicies and bindings: one for each rule and mode.
 
@@ -77,25 +82,20 @@ def export(policy: Policy, failure_policy: str = "Fail") -> Exported:
     rules: list[str] = []
     left = [Left("defaults", entry.name, "a ValidatingAdmissionPolicy completes nothing") for entry in policy.defaults]
     for entry in policy.rules:
-        reason = _reason(entry)
-        if reason:
-            left.append(Left("rules", entry.name, reason))
-            continue
-        made = [document for half in _halves(entry) for document in _documents(policy, entry, half, failure_policy)]
+        made: list[dict[str, Any]] = []
+        reason = "it evaluates only resources, or has only modes, that are not exported"
+        for half, mode in _halves(entry):
+            found = findings(entry, half)
+            if isinstance(found, Inexpressible):
+                reason = found.reason
+            elif found:
+                made += _documents(policy, entry, _Part(half, mode, found), failure_policy)
         if made:
             documents += made
             rules.append(entry.name)
         else:
-            left.append(
-                Left("rules", entry.name, "all that it says stands at resources or in modes that are not exported")
-            )
+            left.append(Left("rules", entry.name, reason))
     return Exported(tuple(documents), tuple(rules), tuple(left))
-
-
-def _reason(entry: RuleEntry) -> str:
-    if isinstance(entry.rule, Expression):
-        return inexpressible(entry.rule)
-    return _REASONS.get(type(entry.rule), "")
 
 
 def _halves(entry: RuleEntry) -> Iterator[tuple[Half, Mode]]:
@@ -108,22 +108,18 @@ def _halves(entry: RuleEntry) -> Iterator[tuple[Half, Mode]]:
         yield Half.EXISTING, entry.existing
 
 
-def _documents(
-    policy: Policy, entry: RuleEntry, half: tuple[Half, Mode], failure_policy: str
-) -> Iterator[dict[str, Any]]:
-    which, mode = half
+def _documents(policy: Policy, entry: RuleEntry, part: _Part, failure_policy: str) -> Iterator[dict[str, Any]]:
     wanted = entry.match.only.resources or RESOURCES
     carried = [each for each in resources(entry.rule) if each in wanted]
-    found = findings(entry, which)
-    if not carried or not found:
+    if not carried:
         return
-    name = f"{entry.name}.{'existing.' if which is Half.EXISTING else ''}{SUFFIX}"
+    name = f"{entry.name}.{'existing.' if part.half is Half.EXISTING else ''}{SUFFIX}"
     simple = [each for each in policy.exemptions if is_simple(each)]
     looking = {
         each.name: all_of((exempt_user(each), exempt_changes(each))) for each in policy.exemptions if each not in simple
     }
     holds = "size(variables.findings) == 0"
-    given = {"findings": found}
+    given = {"findings": part.findings}
     if looking:
         given = {"exempt": any_of(looking.values()), **given}
         holds = f"variables.exempt || {holds}"
@@ -163,7 +159,7 @@ def _documents(
                 {
                     "expression": holds,
                     "message": f"denied by rule {entry.name} of policy {policy.name}",
-                    "messageExpression": 'variables.findings.join("; ")',
+                    "messageExpression": _MESSAGE,
                     "reason": "Invalid",
                 }
             ],
@@ -173,5 +169,5 @@ def _documents(
         "apiVersion": _API_VERSION,
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": metadata,
-        "spec": {"policyName": name, "validationActions": [_ACTIONS[mode]]},
+        "spec": {"policyName": name, "validationActions": [_ACTIONS[part.mode]]},
     }

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from webhook.cel import all_of, any_of, got, literal, matches, negated, record
 from webhook.globs import Glob
 from webhook.policy.entries import ExemptionEntry
 from webhook.policy.match import Match, Selector
-from webhook.policy.vap.reading import STREAM, annotation, has_annotation, is_insecure
-from webhook.policy.vap.syntax import all_of, any_of, got, literal, matches, negated, record
+from webhook.vap.binding import tag
+from webhook.vap.reading import STREAM, is_insecure
 
 _USER = "request.userInfo.username"
 # Every tag of a stream, those to come among them.
@@ -106,11 +107,11 @@ def _given_on_stream(name: str) -> str:
 
 def _given(name: str) -> str:
     """Return whether the tag `t` has an annotation that says something, and did not have it before."""
-    key = literal(name)
-    same = f"w.name == t.name && w.every == t.every && {has_annotation('w', key)}"
+    key, now, before = literal(name), tag("t").annotations, tag("w").annotations
+    same = f"w.name == t.name && w.every == t.every && {before.has(key)}"
     return (
-        f'({has_annotation("t", key)} && {annotation("t", key)}.trim() != "" && '
-        f"!variables.before.exists(w, {same} && {annotation('w', key)}.trim() == {annotation('t', key)}.trim()))"
+        f'({now.has(key)} && {now.value(key)}.trim() != "" && '
+        f"!variables.before.exists(w, {same} && {before.value(key)}.trim() == {now.value(key)}.trim()))"
     )
 
 

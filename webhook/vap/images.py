@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from webhook.policy.vap.syntax import literal, record
+from webhook.cel import literal, record
 from webhook.registry import ALIASES, CLUSTER_DOMAIN, DEFAULT_PORT, DOCKER_HUB, LIBRARY, LOCALHOST, SERVICE
 
 _LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -44,7 +44,8 @@ def images(tags: str) -> str:
     )
     after = f'{name}.split("@")[0].substring(size(p))'
     tag = f'!v ? "" : {after} != "" ? {after}.substring(1) : {digest} == "" ? "latest" : ""'
-    image = record(of="t", valid="v", registry="g", repository="b", digest=digest, tag=tag)
+    fault = f'"\\"" + {name} + "\\" is not an image reference"'
+    image = record(of="t", valid="v", fault=fault, registry="g", repository="b", digest=digest, tag=tag)
     domain = literal(SERVICE + CLUSTER_DOMAIN)
     alone = f'n.contains(".") || n == "{LOCALHOST}" || n.startsWith("[")'
     lets = (
