@@ -22,11 +22,10 @@ from webhook import resources
 from webhook.cli import main
 from webhook.errors import MalformedExpression, PolicyRefused
 from webhook.expressions.checking import Checked, check
-from webhook.expressions.declarations import OBJECTS, declarations
+from webhook.expressions.declarations import OBJECTS, TAG, declarations, described
 from webhook.expressions.functions import ADDED, LANGUAGE, NAMES
 from webhook.expressions.parsing import MOST_NESTED, parse
 from webhook.expressions.syntax import walk
-from webhook.expressions.tag import TAG, described
 from webhook.expressions.types import Type
 from webhook.model import TagChange
 from webhook.policy import schema

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from webhook.cel import literal
 from webhook.errors import MalformedExpression
-from webhook.expressions.tag import described
+from webhook.expressions.declarations import described
 from webhook.model import Image, TagChange
 from webhook.parameters import Items, Parameter, Record, Schema, Sentence, shown
 from webhook.rules.base import EvaluationContext, Rule, Violation, parameter
@@ -171,7 +171,7 @@ def _inexpressible(validation: Validation) -> str:
 
 
 def as_variable(change: TagChange) -> dict[str, Any]:
-    """Return the CEL variable `tag` of a change; `webhook.expressions.tag` declares its type."""
+    """Return the CEL variable `tag` of a change; `webhook.expressions.declarations` declares its type."""
     new = change.new
     source = new.source if new else None
     image = source.reference if source else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.cel import all_of, literal, negated, reference_matches
+from webhook.cel import all_of, literal, negated
 from webhook.globs import ReferenceGlob, any_reference_matches
 from webhook.model import Reason, SourceKind, StreamChange, TagChange, TagField
 from webhook.parameters import Bool, Choice, Items, reference_globs
@@ -55,7 +55,7 @@ class ImportPolicy(Rule):
         if self.insecure is False:
             yield Denial(terms.stream.insecure, terms.stream.insecure_field, must, Subject.EVERY_TAG)
         if self.insecure is not None:
-            wrong = f"!{tag.insecure}" if self.insecure else tag.insecure
+            wrong = all_of((negated(tag.insecure), negated(terms.rides))) if self.insecure else tag.insecure
             yield Denial(wrong, tag.field("importPolicy.insecure"), must)
         if self.insecure is False:
             rides = f"{image.valid} && !{image.of.insecure} && {image.insecure_riders} > 0"
@@ -71,7 +71,7 @@ class ImportPolicy(Rule):
         schedulable, field = f'{image.digest} == "" && !{tag.reference}', tag.field("importPolicy.scheduled")
         if self.scheduledFrom:
             yield unreadable_image(image)
-            elsewhere = negated(reference_matches(image.registry, image.repository, self.scheduledFrom))
+            elsewhere = negated(image.matches(self.scheduledFrom))
             wrong = all_of((f"{image.valid} && {tag.scheduled}", schedulable, elsewhere))
             yield Denial(wrong, field, self._schedule_denied(quote(image.name)), Subject.IMAGE)
         if self.scheduled is not None:

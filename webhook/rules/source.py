@@ -1,17 +1,17 @@
 """Rules about what a tag points at."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from webhook.alphabets.kinds import NAMESPACE, TAG
-from webhook.cel import all_of, any_of, literal, matches, negated, reference_matches
+from webhook.cel import all_of, any_of, literal, matches, negated
 from webhook.globs import Glob, ReferenceGlob, any_matches, any_reference_matches
 from webhook.model import Reason, SourceKind, TagChange, TagField
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs
 from webhook.reference import INTERNAL_REGISTRIES, ImageReference, is_internal
 from webhook.rules.base import EvaluationContext, Rule, Violation, docker_image, listed, parameter, unreadable_image
-from webhook.rules.vocabulary import Denial, Image, Subject, Terms, quote, value
+from webhook.rules.vocabulary import Denial, Subject, Terms, quote, value
 from webhook.text import quoted
 
 _SOURCE: Final = frozenset({TagField.SOURCE})
@@ -69,26 +69,26 @@ class Registries(Rule):
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where the image comes from elsewhere."""
         del context
-        image = docker_image(change)
+        image, where = docker_image(change), change.field("from.name")
         if isinstance(image, Violation):
             yield image
         elif image is not None:
             if self.deny and (denied := [glob for glob in self.deny if glob.matches(image)]):
-                yield self._violation(change, self._denied(quoted(image.name), listed(denied)))
+                yield Violation(self._denied(quoted(image.name), listed(denied)), where, Reason.FORBIDDEN)
             elif self.allow and not any_reference_matches(self.allow, image):
-                yield self._violation(change, self._not_allowed(quoted(image.name)))
+                yield Violation(self._not_allowed(quoted(image.name)), where, Reason.FORBIDDEN)
 
     def cel(self, terms: Terms) -> Iterator[Denial]:
         """Yield denials of an image from elsewhere."""
         image, field = terms.image, terms.image.of.field("from.name")
         yield unreadable_image(image)
-        denied = _among(image, self.deny)
+        denied = image.matches(self.deny)
         if self.deny:
-            each = " + ".join(f"({_among(image, (glob,))} ? [{literal(str(glob))}] : [])" for glob in self.deny)
+            each = " + ".join(f"({image.matches((glob,))} ? [{literal(str(glob))}] : [])" for glob in self.deny)
             message = self._denied(quote(image.name), value(f'({each}).join(", ")'))
             yield Denial(all_of((image.valid, denied)), field, message, Subject.IMAGE)
         if self.allow:
-            elsewhere = all_of((image.valid, negated(denied), negated(_among(image, self.allow))))
+            elsewhere = all_of((image.valid, negated(denied), negated(image.matches(self.allow))))
             yield Denial(elsewhere, field, self._not_allowed(quote(image.name)), Subject.IMAGE)
 
     def remediation(self) -> Iterator[str]:
@@ -105,10 +105,6 @@ class Registries(Rule):
 
     def _not_allowed(self, image: str) -> str:
         return f"{image} is not an allowed repository; allowed: {listed(self.allow)}"
-
-    @staticmethod
-    def _violation(change: TagChange, message: str) -> Violation:
-        return Violation(message, change.field("from.name"), Reason.FORBIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +190,6 @@ def _tag_in_cel(every: str, tag: str) -> str:
     return value(f'({every} ? "any tag" : "the tag \\"" + {tag} + "\\"")')
 
 
-def _among(image: Image, globs: Iterable[ReferenceGlob]) -> str:
-    """Return in CEL whether one of `globs` matches an image."""
-    return reference_matches(image.registry, image.repository, globs)
-
-
 @dataclass(frozen=True, slots=True)
 class CrossNamespace(Rule):
     """From which other namespaces of the cluster a tag may take its image, through the internal registry too."""
@@ -233,23 +224,18 @@ class CrossNamespace(Rule):
         tag, image = terms.tag, terms.image
         yield unreadable_image(image)
         host = f'{image.registry}.split(":")[0]'
-        inside = any_of((f"{host} in {literal(sorted(INTERNAL_REGISTRIES))}", _among(image, self.internalRegistries)))
+        inside = any_of((f"{host} in {literal(sorted(INTERNAL_REGISTRIES))}", image.matches(self.internalRegistries)))
         namespace = f'{image.repository}.split("/")[0]'
-        yield Denial(
-            all_of((image.valid, inside, self._denies(namespace, terms))),
-            image.of.field("from.name"),
-            self._elsewhere(quote(image.of.source), quote(namespace)),
-            Subject.IMAGE,
-        )
-        yield Denial(
-            all_of((f'{tag.kind} != "{SourceKind.DOCKER_IMAGE}"', self._denies(tag.source_namespace, terms))),
-            tag.field("from.namespace"),
-            self._elsewhere(quote(tag.source), quote(tag.source_namespace)),
-        )
+        wrong = all_of((image.valid, inside, *self._denies(namespace, terms)))
+        message = self._elsewhere(quote(image.of.source), quote(namespace))
+        yield Denial(wrong, image.of.field("from.name"), message, Subject.IMAGE)
+        namespace = tag.source_namespace
+        wrong = all_of((f'{tag.kind} != "{SourceKind.DOCKER_IMAGE}"', *self._denies(namespace, terms)))
+        message = self._elsewhere(quote(tag.source), quote(namespace))
+        yield Denial(wrong, tag.field("from.namespace"), message)
 
-    def _denies(self, namespace: str, terms: Terms) -> str:
-        other = (f'{namespace} != ""', f"{namespace} != {terms.namespace}", negated(matches(namespace, self.allow)))
-        return all_of(other)
+    def _denies(self, namespace: str, terms: Terms) -> tuple[str, ...]:
+        return (f'{namespace} != ""', f"{namespace} != {terms.namespace}", negated(matches(namespace, self.allow)))
 
     def _elsewhere(self, source: str, namespace: str) -> str:
         allowed = listed(("the tag's own namespace", *self.allow))

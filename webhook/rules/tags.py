@@ -128,7 +128,7 @@ class Immutable(Rule):
         kind = SourceKind.DOCKER_IMAGE
         other = all_of((points, negated(f'{tag.kind} == "{kind}" && {tag.source} == {terms.followed}')))
         moved = self._moved(name, before, f'"{kind} {value(terms.followed)}"')
-        yield Denial(other, field, moved, Subject.OVERWRITTEN, introduced=True)
+        yield Denial(other, terms.followed_field, moved, Subject.OVERWRITTEN, introduced=True)
 
     @staticmethod
     def _unknown(name: str) -> str:

@@ -3,12 +3,13 @@
 `webhook.vap` binds each name to an expression, and evaluates the same CEL for a change as it is to be and as it was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from webhook.cel import literal
+from webhook.cel import literal, reference_matches
+from webhook.globs import ReferenceGlob
 
 _HOLE: Final = "\0"  # around an expression in a message; a policy cannot contain it
 EACH: Final = "k"  # the variable of one of several strings of a tag, such as the names of its annotations
@@ -137,6 +138,10 @@ class Image:
         """The registry and the repository."""
         return f'{self.registry} + "/" + {self.repository}'
 
+    def matches(self, globs: Iterable[ReferenceGlob]) -> str:
+        """Return whether one of `globs` matches the image."""
+        return reference_matches(self.registry, self.repository, globs)
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -168,9 +173,11 @@ class Terms:
         namespace: the namespace of the stream.
         moved: whether the tag pointed elsewhere before.
         before: the tag as it was, if it moved.
+        rides: whether another import of the request makes that of the tag insecure.
         old_unknown: whether the request does not say what the tag was.
         removed_field: the JSON path of tags that are removed.
         followed: the name of the source that the followed repository gives to the tag.
+        followed_field: the JSON path of the followed repository.
         past: the variable that holds the object as it was; "" for the object as it is to be.
     """
 
@@ -180,9 +187,11 @@ class Terms:
     namespace: str
     moved: str
     before: Tag
+    rides: str
     old_unknown: str
     removed_field: str
     followed: str
+    followed_field: str
     past: str = ""
 
     def untrue(self, expression: str) -> str:

@@ -37,8 +37,13 @@ def tag(of: str) -> Tag:
     )
 
 
+def _riders(of: str) -> str:
+    """Return the insecure imports of the request from the registry of an image."""
+    return f"variables.riders.filter(x, x.valid && x.registry == {of}.registry)"
+
+
 def _image(of: str) -> Image:
-    riders = f"variables.riders.filter(x, x.valid && x.registry == {of}.registry)"
+    riders = _riders(of)
     return Image(
         of=tag(f"{of}.of"),
         valid=f"{of}.valid",
@@ -77,9 +82,11 @@ def _terms(variable: str, image: str, of: str, past: str = "") -> Terms:
         namespace="request.namespace",
         moved=f"size({was}) > 0",
         before=tag(f"{was}[0]"),
+        rides=f"variables.images.exists(y, y.of == {variable} && y.valid && size({_riders('y')}) > 0)",
         old_unknown='request.resource.resource in ["imagestreamimports", "imagestreammappings"]',
         removed_field='(request.resource.resource == "imagetags" ? "spec" : "spec.tags")',
         followed=f'{_REPOSITORY} + ":" + {variable}.name',
+        followed_field=literal("spec.dockerImageRepository"),
         past=past,
     )
 

@@ -79,6 +79,7 @@ def _of_tags(match: Match, denial: Denial, was: Denial, half: Half, named: str) 
     found = _LISTS[denial.subject]
     same = all_of(
         (
+            *((f"{EACH} in {was.each}",) if was.each else ()),
             f"{found.was}.name == {found.of}.name",
             f"{found.was}.every == {found.of}.every",
             f"{found.was}.from == {found.of}.from",

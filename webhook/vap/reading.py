@@ -1,8 +1,8 @@
 """The variables that read a review as `resources` does: the tags that it would change, as they are to be and were.
 
 A tag is a map: `name path nameField fromField every from insecure insecureField scheduled importMode referencePolicy
-reference annotations`; `from` has `kind name namespace`, all empty where the tag has no source. What must be parsed of
-a DockerImage stands in `variables.images`, beside the tag as `of`.
+reference annotations`; `from` has `kind name namespace`, all empty if the tag has no source, and in a push `image`, the
+digest that is recorded. What must be parsed of a DockerImage is in `variables.images`, beside the tag as `of`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -147,12 +147,7 @@ class Reader:
             return "[]"
         name = f'({got("object", "tag")} == "" ? "latest" : object.tag)'
         reference, image = got("object", "image", "dockerImageReference"), got("object", "image", "metadata", "name")
-        # A name with two digests is no reference: one to another image than that which is recorded.
-        named = (
-            f'{reference}.contains("@") && {image} != "" && !{reference}.endsWith("@" + {image}) ? '
-            f'{reference} + "@" + {image} : {reference}'
-        )
-        source = record(kind=f'{is_own(reference, image)} ? "" : "DockerImage"', name=named)
+        source = record(kind=f'{is_own(reference, image)} ? "" : "DockerImage"', name=reference, image=image)
         field = '"image.dockerImageReference"'
         given = f"[{_GIVEN['object']}, {{}}]"
         tag = self.raw(record(**{"from": source}), name, '"image"', (), given, nameField='"tag"', fromField=field)

@@ -81,11 +81,13 @@ def _entries(reader: Reader) -> str:
     )
 
 
-def _tags(raw: str, wanted: Collection[str]) -> str:
-    """Return the tags of `raw`, all of the same form."""
+def _tags(raw: str, wanted: Collection[str], *, pushed: bool = False) -> str:
+    """Return the tags of `raw`, all of the same form; `pushed` is whether a push can be among them."""
     asked = f"{got('r.tag', 'importPolicy', 'insecure', default='false')} == true"
     homes = f"r.homes.filter(h, {is_insecure('h.annotations')})"
-    source = record(**{key: got("r.tag", "from", key) for key in ("kind", "name", "namespace")})
+    source = record(
+        **{key: got("r.tag", "from", key) for key in ("kind", "name", "namespace", *(["image"] if pushed else []))}
+    )
     tag = {
         "name": "r.name",
         "path": "r.path",
@@ -113,6 +115,7 @@ def variables(resources: Iterable[str], words: Collection[str]) -> Mapping[str, 
         words: the words of the expressions that use them, every field of a tag among them that they need.
     """
     of = tuple(resources)
+    pushed = "imagestreammappings" in of
     wanted = frozenset((*words, "name", "every", "from"))
     reader = Reader(wanted)
     return {
@@ -120,9 +123,9 @@ def variables(resources: Iterable[str], words: Collection[str]) -> Mapping[str, 
         "annotations": got("object", "metadata", "annotations", default="{}"),
         "annotationsBefore": f"oldObject == null ? {{}} : {got('oldObject', 'metadata', 'annotations', default='{}')}",
         "sent": carried(reader, "object", of),
-        "tags": _tags("variables.sent", wanted),
+        "tags": _tags("variables.sent", wanted, pushed=pushed),
         "was": carried(reader, "oldObject", of),
-        "before": _tags("variables.was", wanted),
+        "before": _tags("variables.was", wanted, pushed=pushed),
         "overwritten": _overwritten(),
         "entries": _entries(reader),
         "riders": images(f"{_tags('variables.entries', wanted | {'insecure'})}.filter(t, t.insecure)"),
