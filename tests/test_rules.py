@@ -22,11 +22,11 @@ from support import (
     tag_of,
 )
 
-from webhook import admission, resources
+from webhook import admission
 from webhook.model import Condition, Place, Reason, TagField
 from webhook.parameters import Bool
 from webhook.policy.entries import judged
-from webhook.resources import stored
+from webhook.resources import catalog, stored
 from webhook.rules import KINDS
 from webhook.rules.base import parameter
 from webhook.rules.context import EvaluationContext
@@ -732,7 +732,7 @@ def test_rule(name: str) -> None:
     elif row.tag.get("annotations"):
         istag["metadata"]["annotations"] = {}
     review = decoded(row.review or document)
-    changes = [replace(change, **row.change) for change in resources.changes(review)]
+    changes = [replace(change, **row.change) for change in catalog.changes(review)]
     context = EvaluationContext(review)
     findings = [finding for change in changes for finding in admission.judge(change, context, policy)]
     of_the_rule = [each for each in findings if each.rule == "the-rule"]

@@ -35,7 +35,7 @@ from support import (
 )
 from vap import Evaluator, Scope
 
-from webhook import admission, resources
+from webhook import admission
 from webhook.alphabets.kinds import TEXT
 from webhook.cli import main
 from webhook.errors import MalformedGlob, MalformedReference
@@ -46,6 +46,7 @@ from webhook.policy.vap import Exported, export
 from webhook.policy.vap.reading import variables
 from webhook.policy.vap.syntax import matches, reference_matches
 from webhook.reference import ImageReference
+from webhook.resources import catalog
 from webhook.review import decode
 
 _POLICIES = Path(__file__).parent / "policies"
@@ -84,7 +85,7 @@ def test_recorded_reviews(name: str) -> None:
     """Every exported rule does to every recorded review what it does in the webhook: deny, warn, record or nothing."""
     said = 0
     for path in _FILES:
-        review = decode(path.read_bytes(), resources.RESOURCES)
+        review = decode(path.read_bytes(), catalog.RESOURCES)
         if review.operation != "DELETE" and "/" not in review.resource:
             _agrees(review, *_exported(name))
             said += bool(_ours(review, _exported(name)[0], _exported(name)[1].rules))
@@ -204,7 +205,7 @@ def test_generated_reviews(document: dict[str, Any]) -> None:
     """Whatever is sent through whichever resource, by whomever, every exported rule does what it does in the webhook."""
     review = decoded(document)
     # What is malformed the API server rejects before it asks anybody.
-    assume(not any(change.faults for change in resources.changes(review)))
+    assume(not any(change.faults for change in catalog.changes(review)))
     _agrees(review, *_exported("wide"))
 
 

@@ -3,16 +3,20 @@
 Every project's `admin` and `edit` may create one, with any reference (openshift-apiserver, bootstrap policy).
 """
 
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 
 from webhook.model import Change, Place, Review, SourceKind, TagChange, TagField, TagReference
-from webhook.resources import history, ledger, parsing
-from webhook.resources.image import read_image
-from webhook.resources.ledger import Ledger, feeds, no_effect, recorded
+from webhook.reference import INTERNAL_REGISTRIES
+from webhook.resources import images, parsing
+from webhook.resources.cel import GIVEN, Cel, TagReader, escaped, got, literal, record
+from webhook.resources.objects import DIGEST, IMAGE, Object, Probe, Run, always, is_object
+from webhook.resources.resource import CREATE, METADATA_ROW, Ledger, Resource, feeds, no_effect, recorded
 from webhook.schemas.stream import ImageStreamMapping
 
 NAME: Final = "imagestreammappings"
 _IMAGE: Final = frozenset({TagField.NAME, TagField.MOVE, TagField.IMAGE})
+_INTERNAL: Final = "image-registry.openshift-image-registry.svc:5000"
 _REFERENCE: Final = "dockerImageReference"
 # The stream's own repository is no source that anybody chose.
 _OWN: Final = Place("image", "/image", "tag", _IMAGE)
@@ -23,9 +27,8 @@ _FOREIGN: Final = Place(
     _IMAGE | {TagField.SOURCE, TagField.SOURCE_KIND},
     fields={"from.name": _REFERENCE, "from.kind": _REFERENCE, "from.namespace": _REFERENCE},
 )
-PLACES: Final = (_FOREIGN, _OWN)
-LEDGER: Final[Ledger] = {
-    "metadata": ledger.METADATA,
+_LEDGER: Final[Ledger] = {
+    "metadata": METADATA_ROW,
     "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
     "metadata.annotations": recorded("the reason of an exemption; the API server stores none"),
     "tag": feeds(TagField.NAME),
@@ -58,7 +61,7 @@ LEDGER: Final[Ledger] = {
 _SCHEMA: Final = ImageStreamMapping()
 
 
-def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
+def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return the tag that `review` would point at the image it carries; it does not say what the tag was.
 
     `image.dockerImageReference` is where pods pull from. That the image is marked as managed by OpenShift, and its
@@ -70,8 +73,8 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         return ()
     name = parsing.name_of(review.name, new)
     sent = parsing.mapping(new.get("image"))
-    image = read_image(sent)
-    source = history.meant(parsing.text(sent.get(_REFERENCE)), image.name, review.namespace, name)
+    image = images.read_image(sent)
+    source = images.meant(parsing.text(sent.get(_REFERENCE)), image.name, review.namespace, name)
     return (
         TagChange(
             NAME,
@@ -85,3 +88,69 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
             faults=_SCHEMA.faults(new),
         ),
     )
+
+
+def _fill(manifest: Object, old: Object) -> dict[str, Any]:
+    """Return an ImageStreamMapping as the API server completes it."""
+    del old  # it can only be created
+    image = manifest.get("image")
+    return {"tag": "", **manifest, "image": {**IMAGE, **(image or {})} if image is None or is_object(image) else image}
+
+
+def _probed(run: Run) -> dict[str, Any]:
+    """Return a push, as the internal registry sends it, that the API server denies: the stream does not exist (404)."""
+    image = {
+        **IMAGE,
+        "metadata": {"name": DIGEST},
+        "dockerImageReference": f"{_INTERNAL}/{run.namespace}/{run.absent}@{DIGEST}",
+        "dockerImageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
+        "dockerImageLayers": [
+            {"name": DIGEST, "size": 1, "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"},
+        ],
+    }
+    return run.object(ImageStreamMapping, run.absent, image=image, tag=run.tag["name"])
+
+
+def _tags(reader: TagReader, side: str) -> str:
+    """Return the tag of a push in CEL."""
+    if side == "oldObject":
+        return "[]"
+    name = f'({got("object", "tag")} == "" ? "latest" : object.tag)'
+    reference, image = got("object", "image", "dockerImageReference"), got("object", "image", "metadata", "name")
+    # A name with two digests is no reference: one to another image than that which is recorded.
+    named = (
+        f'{reference}.contains("@") && {image} != "" && !{reference}.endsWith("@" + {image}) ? '
+        f'{reference} + "@" + {image} : {reference}'
+    )
+    source = record(kind=f'{_is_own(reference, image)} ? "" : "DockerImage"', name=named)
+    field, given = '"image.dockerImageReference"', f"[{GIVEN['object']}, {{}}]"
+    tag = reader.tag(record(**{"from": source}), name, '"image"', (), given, nameField='"tag"', fromField=field)
+    return f"[{tag}]"
+
+
+def _is_own(reference: str, image: str) -> str:
+    """Return whether a reference names `image` in the stream's own repository of the internal registry."""
+    path = f'{reference}.substring({reference}.indexOf("/") + 1)'
+    host = literal(f"^(?i:{'|'.join(map(escaped, sorted(INTERNAL_REGISTRIES)))})(?::[0-9]+)?/")
+    own = 'request.namespace + "/" + variables.name.split(":")[0]'
+    return (
+        f'({reference} == "" || {reference}.matches({host}) && {path}.split("@")[0].split(":")[0] == {own} && '
+        f'{image} != "" && {path}.endsWith("@" + {image}))'
+    )
+
+
+RESOURCE: Final = Resource(
+    NAME,
+    ImageStreamMapping,
+    _changes,
+    (_FOREIGN, _OWN),
+    _LEDGER,
+    _fill,
+    Probe(
+        _probed,
+        frozenset({"imagestream", "imagestreammapping"}),
+        {HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always},
+    ),
+    Cel(_tags),
+    operations=(CREATE,),
+)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from webhook.cluster import Cluster, Resource
 from webhook.errors import ClusterRefused
 from webhook.resources.imagestreams import NAME
-from webhook.review import GROUP, VERSION
+from webhook.resources.objects import GROUP, VERSION
 from webhook.scan.stream import key_of
 
 STREAMS: Final = Resource(GROUP, VERSION, NAME)

@@ -9,11 +9,12 @@ from webhook.policy import Policy
 from webhook.policy.entries import RuleEntry, resources
 from webhook.policy.vap.expressions import inexpressible
 from webhook.policy.vap.findings import Half, findings
-from webhook.policy.vap.reading import RESOURCES
+from webhook.policy.vap.reading import EXPORTED
 from webhook.policy.vap.selecting import exempt_changes, exempt_user, is_simple, request_conditions
 from webhook.policy.vap.syntax import all_of, any_of, negated
 from webhook.policy.vap.variables import needed
-from webhook.review import GROUP, VERSION
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.objects import GROUP, VERSION
 from webhook.rules.cluster import Conditions, Schema
 from webhook.rules.expression import Expression
 from webhook.rules.image import ImageSize, Labels, Platforms, Signatures
@@ -30,7 +31,8 @@ _REASONS: Final = {
     Signatures: "no review carries signatures: the API server clears those of a push",
     Conditions: "it says what earlier imports came to, which is no property of the change",
 }
-STATUS: Final = "imagestreams/status: a write of a stream's status is evaluated by the webhook only"
+# Why each resource is left to the webhook that no ValidatingAdmissionPolicy speaks of.
+UNREAD: Final = tuple(f"{each.name}: {each.cel}" for each in RESOURCES.values() if isinstance(each.cel, str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def _documents(
     policy: Policy, entry: RuleEntry, half: tuple[Half, Mode], failure_policy: str
 ) -> Iterator[dict[str, Any]]:
     which, mode = half
-    wanted = entry.match.only.resources or RESOURCES
+    wanted = entry.match.only.resources or EXPORTED
     carried = [each for each in resources(entry.rule) if each in wanted]
     found = findings(entry, which)
     if not carried or not found:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.policy.vap.syntax import literal
+from webhook.resources.cel import literal
 
 Says = Callable[[str], str]
 HERE: Final = "\0"  # where a value goes in a sentence; no policy holds it

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from webhook.policy.vap.check import Check
-from webhook.policy.vap.syntax import literal
+from webhook.resources.cel import literal
 from webhook.rules.engine import TAG
 from webhook.rules.expression import Expression, Validation
 

@@ -8,9 +8,11 @@ from webhook.policy.entries import RuleEntry
 from webhook.policy.vap import sources, tags
 from webhook.policy.vap.check import HERE, Check, sentence
 from webhook.policy.vap.expressions import expression_checks
+from webhook.policy.vap.reading import EXPORTED
 from webhook.policy.vap.selecting import EVERY, tag_condition
 from webhook.policy.vap.streams import OBJECT_CHECKS, ObjectCheck, insecure_expression_checks
-from webhook.policy.vap.syntax import all_of, literal, negated
+from webhook.policy.vap.syntax import all_of, negated
+from webhook.resources.cel import literal, of_resources
 from webhook.rules.expression import Expression
 from webhook.rules.naming import Immutable
 
@@ -106,7 +108,8 @@ def _was(check: Check, variable: str) -> str:
 
 def _removed(entry: RuleEntry, named: str) -> str:
     selected = all_of((tag_condition(entry.match, "w"), 'w.from.kind != ""'))
-    path = '(request.resource.resource == "imagetags" ? "spec" : "spec.tags")'
+    *most, (_, last) = ((of_resources((name,)), literal(cel.removed)) for name, cel in EXPORTED.items() if cel.removed)
+    path = f"({''.join(f'{asked} ? {path} : ' for asked, path in most)}{last})"
     said = sentence(path, f'"{HERE}" points at "{HERE}" and may not be removed', "w.name", tags.source("w"))
     return f"variables.removed.filter(w, {selected})\n.map(w, {said} + {named})"
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from webhook.policy.vap.syntax import literal, record
 from webhook.registry import ALIASES, CLUSTER_DOMAIN, DEFAULT_PORT, DOCKER_HUB, LIBRARY, LOCALHOST, SERVICE
+from webhook.resources.cel import literal, record
 
 _LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 # OpenShift's own parser takes no IPv6 address, so none gets here; one is read as it is written.

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from webhook.globs import ReferenceGlob
 from webhook.policy.vap.check import HERE, Check, at, sentence
-from webhook.policy.vap.syntax import all_of, any_of, literal, matches, negated, reference_matches
+from webhook.policy.vap.syntax import all_of, any_of, matches, negated, reference_matches
 from webhook.reference import INTERNAL_REGISTRIES
+from webhook.resources.cel import literal
 from webhook.rules.base import Rule, listed
 from webhook.rules.source import CrossNamespace, Pin, Registries, SourceKinds
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from webhook.policy.vap.check import HERE, Says, sentence
-from webhook.policy.vap.reading import is_insecure
-from webhook.policy.vap.syntax import got, literal
+from webhook.policy.vap.reading import OF_STREAMS
+from webhook.resources.cel import got, is_insecure, literal
 from webhook.resources.parsing import INSECURE_REPOSITORY
 from webhook.rules.base import Rule
 from webhook.rules.expression import Expression, Validation
@@ -57,10 +57,7 @@ def _import_policy(rule: ImportPolicy) -> Iterator[ObjectCheck]:
     if rule.insecure is False:
         field = literal(f'metadata.annotations["{INSECURE_REPOSITORY}"]')
         yield ObjectCheck(
-            lambda o: (
-                f'request.resource.resource == "imagestreams" && {o} != null && '
-                f"{is_insecure(got(o, 'metadata', 'annotations', default='{}'))}"
-            ),
+            lambda o: f"{OF_STREAMS} && {o} != null && {is_insecure(got(o, 'metadata', 'annotations', default='{}'))}",
             lambda _: sentence(field, "an insecure import is not allowed; expected insecure: false"),
             every_tag=True,
         )
@@ -74,7 +71,7 @@ def insecure_expression_checks(rule: Expression) -> Iterator[ObjectCheck]:
 
 def _insecure_expression(validation: Validation) -> ObjectCheck:
     untrue = f"!({validation.expression})"
-    insecure = f'request.resource.resource == "imagestreams" && {is_insecure("variables.annotations")}'
+    insecure = f"{OF_STREAMS} && {is_insecure('variables.annotations')}"
     return ObjectCheck(
         lambda o: f"{insecure} && {untrue}" if o == "object" else f"[{o}].exists(object, {untrue})",
         lambda _: literal(f"metadata.annotations: {validation.message}"),

@@ -1,32 +1,16 @@
-"""Text of CEL: literals, fields that may not be there, and globs, in what every API server's CEL knows.
+"""Conditions in CEL: all of them, one of them, and globs, in what every API server's CEL knows.
 
 Regular expressions are RE2's, anchored, with every literal character escaped.
 """
 
-import json
-import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from webhook.globs import Glob, ReferenceGlob, Segments
 from webhook.registry import DEFAULT_PORT, DOCKER_HUB, LIBRARY
+from webhook.resources.cel import escaped, literal
 
-# Pointers, maps and lists of image.openshift.io/v1, which the API server may send as null; other fields it never does.
-_NULLABLE: Final = frozenset(
-    ["tag", "from", "spec", "annotations", "tags", "images", "repository", "to", "signatures", "conditions"]
-)
 _ANY_HOST: Final = r"(?:[^:]*|\[[^\]]*\])"
-_SPECIAL: Final = re.compile(r"([\\.+*?()|\[\]{}^$])")
-
-
-def literal(value: Any) -> str:
-    """Return a string, a boolean or a number, or a list of them, as CEL writes it."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def escaped(text: str) -> str:
-    """Return the pattern that matches just `text`."""
-    return _SPECIAL.sub(r"\\\1", text)
 
 
 def all_of(parts: Iterable[str]) -> str:
@@ -47,37 +31,6 @@ def negated(part: str) -> str:
 
 def _operand(part: str) -> str:
     return f"({part})" if " || " in part or " && " in part or " ? " in part else part
-
-
-def there(base: str, *keys: str) -> str:
-    """Return whether the field at `keys` below `base` is there and not null; an object has its metadata."""
-    parts, at = [], base
-    for key in keys:
-        at = f"{at}.{key}"
-        if key != "metadata":
-            parts += [f"has({at})", f"{at} != null"] if key in _NULLABLE else [f"has({at})"]
-    return " && ".join(parts)
-
-
-def got(base: str, *keys: str, default: str = '""') -> str:
-    """Return the field at `keys` below `base`, `default` where it is not there."""
-    return f"({there(base, *keys)} ? {'.'.join((base, *keys))} : {default})"
-
-
-def record(**fields: str) -> str:
-    """Return a map; its values are of different types, which CEL allows where their types are not looked at."""
-    lines = (f"{literal(key)}: dyn({bare(value)})".replace("\n", "\n  ") for key, value in fields.items())
-    return "{\n  " + ",\n  ".join(lines) + "\n}"
-
-
-def bare(text: str) -> str:
-    """Return an expression without the parentheses around the whole of it."""
-    depth = 0
-    for at, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if depth == 0:
-            return text[1:-1] if text.startswith("(") and at == len(text) - 1 else text
-    return text
 
 
 def matches(text: str, globs: Iterable[Glob]) -> str:

@@ -5,10 +5,12 @@ from typing import Any, Final
 
 from webhook.globs import Glob
 from webhook.policy.vap.check import HERE, Check, at, sentence
-from webhook.policy.vap.reading import annotation, annotation_names, has_annotation
+from webhook.policy.vap.reading import EXPORTED, annotation, annotation_names, has_annotation
 from webhook.policy.vap.sources import UNREADABLE, name_of, references
-from webhook.policy.vap.syntax import all_of, literal, matches, negated
+from webhook.policy.vap.syntax import all_of, matches, negated
 from webhook.reference import TAG
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.cel import literal, of_resources
 from webhook.rules.base import Rule, listed
 from webhook.rules.naming import Annotations, Immutable, TagName
 from webhook.rules.policies import ImportPolicy, ReferencePolicy, word
@@ -138,7 +140,7 @@ def _required(name: str, glob: Glob) -> Iterator[Check]:
 
 
 def _immutable(rule: Immutable) -> Iterator[Check]:
-    unknown = 'request.resource.resource in ["imagestreamimports", "imagestreammappings"]'
+    unknown = of_resources(tuple(name for name in EXPORTED if not RESOURCES[name].says_old))
     if rule.unknown == "deny":
         yield Check(
             lambda _: unknown,
