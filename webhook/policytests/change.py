@@ -8,15 +8,14 @@ from marshmallow import ValidationError
 
 from webhook.model import SourceKind
 from webhook.parameters import Bool, Choice, Parameter, Record, Schema, Text, TextMap
-from webhook.resources.catalog import RESOURCES
+from webhook.resources.catalog import RESOURCES, TAG
 from webhook.resources.objects import Object
 
 _Objects = tuple[dict[str, Any], dict[str, Any] | None]
-# What makes the object of a short form, by the resource's name; the first is the default.
+# What makes the object of a short form, by the resource's name.
 _SHORT: Final[Mapping[str, Callable[[str, str, str, Object], dict[str, Any]]]] = MappingProxyType(
     {name: resource.short for name, resource in RESOURCES.items() if resource.short is not None}
 )
-_DEFAULT: Final = next(iter(_SHORT))
 
 
 class _SourceText(Parameter):
@@ -67,7 +66,7 @@ def _tag(annotations: tuple[tuple[str, str], ...] = (), referencePolicy: str | N
 
 
 def _change(
-    resource: str = _DEFAULT,
+    resource: str = TAG.name,
     namespace: str = "default",
     stream: str = "app",
     tag: str = "latest",
@@ -93,7 +92,7 @@ CHANGE: Final = Record(
     },
     _change,
     docs={
-        "resource": f"the resource that carries the change; {_DEFAULT} where absent",
+        "resource": f"the resource that carries the change; {TAG.name} where absent",
         "namespace": "the stream's namespace; default where absent",
         "stream": "the image stream; app where absent",
         "tag": "the tag; latest where absent",

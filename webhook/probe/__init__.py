@@ -11,13 +11,13 @@ from webhook.errors import ClusterRefused
 from webhook.probe.request import Request, request
 from webhook.probe.selector import selects
 from webhook.probe.verdict import Answer, Probed, Verdict, denial
-from webhook.resources import catalog, imagestreams
+from webhook.resources import catalog
 from webhook.resources.objects import GROUP, PROBE_STREAM, VERSION
 
 __all__ = ["Answer", "Probed", "Verdict", "probe"]
 _CONFIGURATIONS: Final = Resource("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations")
 _NAMESPACES: Final = Resource("", "v1", "namespaces")
-_STREAMS: Final = Resource(GROUP, VERSION, imagestreams.NAME)
+_STREAMS: Final = Resource(GROUP, VERSION, catalog.STREAM.name)
 _TRIES: Final = 5  # as often as client-go's RetryOnConflict
 
 

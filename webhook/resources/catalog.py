@@ -36,6 +36,10 @@ NAMES: Final = tuple(dict.fromkeys(resource.plural for resource in RESOURCES.val
 KINDS: Final[Mapping[str, Resource]] = MappingProxyType(
     {resource.kind: resource for resource in RESOURCES.values() if not resource.subresource}
 )
+# One tag, as `oc tag` writes it; the image streams that a cluster stores; what the image import controller sends.
+TAG: Final = imagestreamtags.RESOURCE
+STREAM: Final = imagestreams.RESOURCE
+IMPORT: Final = imagestreamimports.RESOURCE
 # What a tag is said to be at each place.
 CARRIED: Final[frozenset[frozenset[TagField]]] = frozenset(
     (*(place.carries for resource in RESOURCES.values() for place in resource.places), *stored.CARRIED)

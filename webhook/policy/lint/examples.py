@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from webhook.model import Review, TagChange, User
-from webhook.resources.catalog import changes
-from webhook.resources.imagestreamtags import RESOURCE
+from webhook.resources.catalog import TAG, changes
 from webhook.resources.objects import made
 from webhook.rules.base import Rule
 from webhook.rules.context import EvaluationContext
@@ -31,7 +30,7 @@ class Example:
 
 def example(source: Mapping[str, str]) -> Example:
     """Return a new image stream tag that is pointed at `source`, with what the API server fills in."""
-    document = RESOURCE.defaulted(made(RESOURCE.schema, STREAM, _TAG, tag={"from": dict(source)}))
+    document = TAG.defaulted(made(TAG.schema, STREAM, _TAG, tag={"from": dict(source)}))
     return of_object(document)
 
 
@@ -48,8 +47,8 @@ def of_object(document: Mapping[str, Any]) -> Example:
     review = Review(
         version="admission.k8s.io/v1",
         uid="",
-        resource=RESOURCE.name,
-        kind=RESOURCE.kind,
+        resource=TAG.name,
+        kind=TAG.kind,
         operation="CREATE",
         namespace=STREAM,
         name=_TAG,
