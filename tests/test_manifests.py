@@ -45,7 +45,7 @@ def test_rules(documents: list[Document]) -> None:
             "resources": rule["resources"],
             "apiGroups": [GROUP],
             "apiVersions": [VERSION],
-            "operations": ["CREATE", "UPDATE"],
+            "operations": sorted({each for name in expected for each in catalog.RESOURCES[name].operations}),
             "scope": "Namespaced",
         }
 

@@ -91,10 +91,12 @@ def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
 
 
 def _fill(manifest: Object, old: Object) -> dict[str, Any]:
-    """Return an ImageStreamMapping as the API server completes it."""
+    """Return an ImageStreamMapping as the API server completes it; it clears the signatures of the image."""
     del old  # it can only be created
     image = manifest.get("image")
-    return {"tag": "", **manifest, "image": {**IMAGE, **(image or {})} if image is None or is_object(image) else image}
+    if image is None or is_object(image):
+        image = {key: value for key, value in {**IMAGE, **(image or {})}.items() if key != "signatures"}
+    return {"tag": "", **manifest, "image": image}
 
 
 def _probed(run: Run) -> dict[str, Any]:

@@ -135,7 +135,11 @@ def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
 
 
 def _fill(manifest: Object, old: Object) -> dict[str, Any]:
-    """Return an ImageStream as the API server completes it; with a write of the stream the stored status stays."""
+    """Return an ImageStream as the API server completes it; with a write of the stream the stored status stays.
+
+    The API server also sorts the tags by name, and of two with one name it keeps the last. They stay as they are
+    written here, so that a finding names the place in the user's file.
+    """
     spec = manifest.get("spec")
     if spec is None or is_object(spec):
         spec = {"lookupPolicy": dict(LOOKUP), **(spec or {})}
