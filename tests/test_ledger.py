@@ -28,7 +28,7 @@ from support import (
 from webhook import admission
 from webhook.audit.record import Context, record, tags
 from webhook.resources.catalog import RESOURCES
-from webhook.resources.resource import Row, row_of
+from webhook.resources.definition import Row, row_of
 from webhook.rules import KINDS
 
 _API: Final = json.loads((Path(__file__).parent / "data" / "api-fields.json").read_text())["types"]

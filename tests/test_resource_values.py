@@ -14,8 +14,8 @@ from support import decoded, stream_of, tag_of
 from webhook.manifests import envelope
 from webhook.model import Review, StreamChange, TagChange, TagReference, User
 from webhook.resources.catalog import KINDS, RESOURCES
+from webhook.resources.definition import Resource
 from webhook.resources.objects import GROUP, VERSION, Run
-from webhook.resources.resource import Resource
 
 _SHORT = [resource for resource in RESOURCES.values() if resource.short is not None]
 _NAMES = st.from_regex(r"[a-z0-9]{1,12}", fullmatch=True)

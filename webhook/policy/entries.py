@@ -14,7 +14,7 @@ from webhook.model import Mode
 from webhook.parameters import Choice, NameText, Parameter, Record, Schema, Sentence, globs
 from webhook.policy.match import MATCH, Match
 from webhook.resources.catalog import RESOURCES
-from webhook.resources.resource import Resource
+from webhook.resources.definition import Resource
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
 

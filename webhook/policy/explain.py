@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from webhook.model import TagField
 from webhook.policy.entries import judged
 from webhook.resources.catalog import RESOURCES
+from webhook.resources.definition import Resource
 from webhook.resources.parsing import SOURCE
-from webhook.resources.resource import Resource
 from webhook.rules import KINDS
 from webhook.rules.base import Rule
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from webhook.resources.catalog import RESOURCES
-from webhook.resources.resource import Resource, Row
+from webhook.resources.definition import Resource, Row
 from webhook.rules import KINDS
 
 

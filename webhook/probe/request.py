@@ -6,8 +6,8 @@ from typing import Any
 
 from webhook.cluster import Resource as Api
 from webhook.resources.catalog import RESOURCES
+from webhook.resources.definition import Resource
 from webhook.resources.objects import GROUP, VERSION, Run
-from webhook.resources.resource import Resource
 
 
 @dataclass(frozen=True, slots=True)

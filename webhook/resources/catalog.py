@@ -14,7 +14,7 @@ from webhook.resources import (
     imagetags,
     stored,
 )
-from webhook.resources.resource import Resource
+from webhook.resources.definition import Resource
 
 # By name, in the order in which they are listed.
 RESOURCES: Final[Mapping[str, Resource]] = MappingProxyType(

@@ -10,8 +10,7 @@ from webhook.model import Change, Place, Review, Source, SourceKind, StreamChang
 from webhook.reference import ImageReference
 from webhook.resources import parsing
 from webhook.resources.cel import GIVEN, NO_ANNOTATIONS, Cel, TagReader, got, literal, there
-from webhook.resources.objects import DIGEST, Object, Probe, Run, always, is_object, made, with_policies
-from webhook.resources.resource import (
+from webhook.resources.definition import (
     CREATE,
     IMPORT_POLICY_ROWS,
     METADATA_ROW,
@@ -24,6 +23,7 @@ from webhook.resources.resource import (
     no_effect,
     recorded,
 )
+from webhook.resources.objects import DIGEST, Object, Probe, Run, always, is_object, made, with_policies
 from webhook.schemas.stream import ImageStreamImport
 
 NAME: Final = "imagestreamimports"
@@ -218,18 +218,22 @@ def _entries_in_cel(reader: TagReader) -> str:
 
 
 RESOURCE: Final = Resource(
-    NAME,
-    ImageStreamImport,
-    _changes,
-    (_image("*"), _REPOSITORY),
-    _LEDGER,
-    _fill,
-    Probe(
+    name=NAME,
+    schema=ImageStreamImport,
+    changes=_changes,
+    places=(_image("*"), _REPOSITORY),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(
         _probed,
-        frozenset({"imagestream", "imagestreamimport"}),
-        {HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always, HTTPStatus.UNPROCESSABLE_ENTITY: _all_forbidden},
+        kinds=frozenset({"imagestream", "imagestreamimport"}),
+        denials={
+            HTTPStatus.NOT_FOUND: always,
+            HTTPStatus.CONFLICT: always,
+            HTTPStatus.UNPROCESSABLE_ENTITY: _all_forbidden,
+        },
     ),
-    Cel(_tags, entries=_entries_in_cel),
+    cel=Cel(_tags, entries=_entries_in_cel),
     operations=(CREATE,),
     short=_short,
 )

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from webhook.model import Change, Place, Review, SourceKind, TagChange, TagField, TagReference
 from webhook.reference import INTERNAL_REGISTRIES
-from webhook.resources import images, parsing
+from webhook.resources import history, parsing
 from webhook.resources.cel import GIVEN, Cel, TagReader, escaped, got, literal, record
+from webhook.resources.definition import CREATE, METADATA_ROW, Ledger, Resource, feeds, no_effect, recorded
 from webhook.resources.objects import DIGEST, IMAGE, Object, Probe, Run, always, is_object
-from webhook.resources.resource import CREATE, METADATA_ROW, Ledger, Resource, feeds, no_effect, recorded
 from webhook.schemas.stream import ImageStreamMapping
 
 NAME: Final = "imagestreammappings"
@@ -73,8 +73,8 @@ def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         return ()
     name = parsing.name_of(review.name, new)
     sent = parsing.mapping(new.get("image"))
-    image = images.read_image(sent)
-    source = images.meant(parsing.text(sent.get(_REFERENCE)), image.name, review.namespace, name)
+    image = history.read_image(sent)
+    source = history.meant(parsing.text(sent.get(_REFERENCE)), image.name, review.namespace, name)
     return (
         TagChange(
             NAME,
@@ -142,17 +142,17 @@ def _is_own(reference: str, image: str) -> str:
 
 
 RESOURCE: Final = Resource(
-    NAME,
-    ImageStreamMapping,
-    _changes,
-    (_FOREIGN, _OWN),
-    _LEDGER,
-    _fill,
-    Probe(
+    name=NAME,
+    schema=ImageStreamMapping,
+    changes=_changes,
+    places=(_FOREIGN, _OWN),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(
         _probed,
-        frozenset({"imagestream", "imagestreammapping"}),
-        {HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always},
+        kinds=frozenset({"imagestream", "imagestreammapping"}),
+        denials={HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always},
     ),
-    Cel(_tags),
+    cel=Cel(_tags),
     operations=(CREATE,),
 )

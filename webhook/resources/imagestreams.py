@@ -7,8 +7,7 @@ from typing import Any, Final
 from webhook.model import NOTHING, Change, Place, Review, SchemaFault, TagChange, TagField
 from webhook.resources import parsing
 from webhook.resources.cel import GIVEN, NO_ANNOTATIONS, Cel, TagReader, annotations, got, is_insecure, literal, record
-from webhook.resources.objects import LOOKUP, Object, Probe, Run, is_object, made, with_defaults, with_status
-from webhook.resources.resource import (
+from webhook.resources.definition import (
     CONDITION_ROWS,
     METADATA_ROW,
     TAG_ROWS,
@@ -18,7 +17,8 @@ from webhook.resources.resource import (
     feeds,
     no_effect,
 )
-from webhook.resources.streams import (
+from webhook.resources.objects import LOOKUP, Object, Probe, Run, is_object, made, with_defaults, with_status
+from webhook.resources.sides import (
     INSECURE,
     OVERWRITTEN,
     REPOSITORY,
@@ -226,14 +226,14 @@ def _is_checked(annotations: str) -> str:
 
 
 RESOURCE: Final = Resource(
-    NAME,
-    ImageStream,
-    _changes,
-    (place_of("*"), REPOSITORY, OVERWRITTEN, INSECURE),
-    _LEDGER,
-    _fill,
-    Probe(_probed, frozenset({"imagestream"}), {HTTPStatus.CONFLICT: _exists}),
-    Cel(_tags, removed="spec.tags", overwritten=_overwritten_in_cel()),
+    name=NAME,
+    schema=ImageStream,
+    changes=_changes,
+    places=(place_of("*"), REPOSITORY, OVERWRITTEN, INSECURE),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(_probed, kinds=frozenset({"imagestream"}), denials={HTTPStatus.CONFLICT: _exists}),
+    cel=Cel(_tags, removed="spec.tags", overwritten=_overwritten_in_cel()),
     short=_short,
     streams=True,
 )

@@ -10,15 +10,15 @@ from itertools import chain
 from typing import Any, Final
 
 from webhook.model import NOTHING, Change, Place, Review, TagChange, TagField, TagReference
-from webhook.resources import images, parsing
+from webhook.resources import history, parsing
+from webhook.resources.definition import METADATA_ROW, UPDATE, Ledger, Resource, feeds, no_effect
 from webhook.resources.objects import LOOKUP, PROBE, PROBE_RULE, Object, Probe, Run, is_object, marked
-from webhook.resources.resource import METADATA_ROW, UPDATE, Ledger, Resource, feeds, no_effect
-from webhook.resources.streams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
+from webhook.resources.sides import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
 from webhook.schemas.stream import ImageStream
 from webhook.text import printable
 
 NAME: Final = "imagestreams/status"
-_REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", images.EVENT)
+_REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", history.EVENT)
 
 
 def _spec(index: int | str) -> Place:
@@ -82,8 +82,8 @@ def _pointed(review: Review, name: str, stored: Side) -> Iterator[TagChange]:
 
     An older item does not move the tag, but an ImageStreamImage source may name its image from then on.
     """
-    olds = dict(images.events(review.old_object or NOTHING, review.namespace, name))
-    for tag, events in images.events(review.object or NOTHING, review.namespace, name):
+    olds = dict(history.events(review.old_object or NOTHING, review.namespace, name))
+    for tag, events in history.events(review.object or NOTHING, review.namespace, name):
         old = olds.get(tag, ())
         known = {(each.source, each.image) for each in old}
         if events:
@@ -98,7 +98,7 @@ def _pointed(review: Review, name: str, stored: Side) -> Iterator[TagChange]:
             yield TagChange(NAME, _REMOVED, review.namespace, name, tag, None, old[0].reference)
 
 
-def _awaited(stored: Side, tag: str, event: images.Event) -> TagReference | None:
+def _awaited(stored: Side, tag: str, event: history.Event) -> TagReference | None:
     """Return the tag that has a source and was never imported, None if the event may be of its source."""
     found = next((each for each in map(parsing.mapping, stored.tags) if each.get("name") == tag), None)
     reference = stored.tag(found, "spec.tags") if found is not None else None
@@ -149,14 +149,14 @@ def _names(document: Object) -> set[str]:
 
 
 RESOURCE: Final = Resource(
-    NAME,
-    ImageStream,
-    _changes,
-    (images.place("*", "*"), _spec("*"), INSECURE, OVERWRITTEN),
-    _LEDGER,
-    _fill,
-    Probe(_probed, frozenset(), {}, replaces=True, mark=_marked),
-    "a write of a stream's status is evaluated by the webhook only",
+    name=NAME,
+    schema=ImageStream,
+    changes=_changes,
+    places=(history.place("*", "*"), _spec("*"), INSECURE, OVERWRITTEN),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(_probed, kinds=frozenset(), denials={}, replaces=True, mark=_marked),
+    cel="a write of a stream's status is evaluated by the webhook only",
     operations=(UPDATE,),
     streams=True,
 )

@@ -8,6 +8,16 @@ from typing import Any, Final
 from webhook.model import Change, Place, Review, TagChange, TagField, TagReference
 from webhook.resources import parsing
 from webhook.resources.cel import GIVEN, TAG_OF_NAME, Cel, TagReader, annotations, there
+from webhook.resources.definition import (
+    CONDITION_ROWS,
+    METADATA_ROW,
+    TAG_ROWS,
+    Ledger,
+    Resource,
+    below,
+    feeds,
+    no_effect,
+)
 from webhook.resources.objects import (
     IMAGE,
     IMPOSSIBLE,
@@ -19,16 +29,6 @@ from webhook.resources.objects import (
     made,
     named_tag,
     with_status,
-)
-from webhook.resources.resource import (
-    CONDITION_ROWS,
-    METADATA_ROW,
-    TAG_ROWS,
-    Ledger,
-    Resource,
-    below,
-    feeds,
-    no_effect,
 )
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
 
@@ -51,6 +51,17 @@ _LEDGER: Final[Ledger] = {
     "lookupPolicy": no_effect("it shows the stream's, which only imagestreams and imagestreams/status store"),
     **below("conditions[]", CONDITION_ROWS),
     "image": no_effect("the API server finds the image in the stream's history, and stores none of this"),
+}
+# What the API server puts into a tag that is created (recorded).
+_NEW_IMAGE: Final[Object] = {
+    **IMAGE,
+    "dockerImageMetadata": {
+        "kind": "DockerImage",
+        "apiVersion": "image.openshift.io/1.0",
+        "Id": "",
+        "Created": None,
+        "ContainerConfig": {},
+    },
 }
 _SCHEMA: Final = ImageStreamTag()
 _NEW_SCHEMA: Final = NewImageStreamTag()
@@ -107,7 +118,7 @@ def _fill(manifest: Object, old: Object) -> dict[str, Any]:
     """Return an ImageStreamTag as the API server completes it."""
     filled = {"tag": None, "generation": 0, "lookupPolicy": dict(LOOKUP), **manifest}
     filled["tag"] = named_tag(filled["tag"], manifest)
-    return with_status(filled, old, image=dict(IMAGE), conditions=None)
+    return with_status(filled, old, image=dict(_NEW_IMAGE), conditions=None)
 
 
 def _short(namespace: str, stream: str, tag: str, value: Object) -> dict[str, Any]:
@@ -139,17 +150,17 @@ def _tag(reader: TagReader, side: str, given: str, stored: str) -> str:
 
 
 RESOURCE: Final = Resource(
-    NAME,
-    ImageStreamTag,
-    _changes,
-    (_PLACE,),
-    _LEDGER,
-    _fill,
-    Probe(
+    name=NAME,
+    schema=ImageStreamTag,
+    changes=_changes,
+    places=(_PLACE,),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(
         _probed,
-        frozenset({"imagestream"}),
-        {HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always, HTTPStatus.UNPROCESSABLE_ENTITY: always},
+        kinds=frozenset({"imagestream"}),
+        denials={HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always, HTTPStatus.UNPROCESSABLE_ENTITY: always},
     ),
-    Cel(_tags),
+    cel=Cel(_tags),
     short=_short,
 )

@@ -6,8 +6,7 @@ from typing import Any, Final
 from webhook.model import Change, Place, Review, TagChange, TagField, TagReference
 from webhook.resources import parsing
 from webhook.resources.cel import GIVEN, TAG_OF_NAME, Cel, TagReader, annotations, there
-from webhook.resources.objects import IMPOSSIBLE, Object, Probe, Run, always, made, named_tag, with_status
-from webhook.resources.resource import (
+from webhook.resources.definition import (
     CONDITION_ROWS,
     METADATA_ROW,
     TAG_ROWS,
@@ -17,6 +16,7 @@ from webhook.resources.resource import (
     feeds,
     no_effect,
 )
+from webhook.resources.objects import IMPOSSIBLE, Object, Probe, Run, always, made, named_tag, with_status
 from webhook.schemas.tag import ImageTag
 
 NAME: Final = "imagetags"
@@ -104,17 +104,17 @@ def _tags(reader: TagReader, side: str) -> str:
 
 
 RESOURCE: Final = Resource(
-    NAME,
-    ImageTag,
-    _changes,
-    (_PLACE,),
-    _LEDGER,
-    _fill,
-    Probe(
+    name=NAME,
+    schema=ImageTag,
+    changes=_changes,
+    places=(_PLACE,),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(
         _probed,
-        frozenset({"imagestream"}),
-        {HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always, HTTPStatus.UNPROCESSABLE_ENTITY: always},
+        kinds=frozenset({"imagestream"}),
+        denials={HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always, HTTPStatus.UNPROCESSABLE_ENTITY: always},
     ),
-    Cel(_tags, removed="spec"),
+    cel=Cel(_tags, removed="spec"),
     short=_short,
 )

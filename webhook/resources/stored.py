@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from webhook.model import NOTHING, Change, Image, Place, Review, SourceKind, TagChange, TagField
 from webhook.resources import imagestreammappings, parsing
-from webhook.resources.images import Event, events
+from webhook.resources.history import Event, events
 from webhook.resources.imagestreams import NAME, tag_changes
-from webhook.resources.streams import REPOSITORY, Side, made_insecure, side_of, stream_change
+from webhook.resources.sides import REPOSITORY, Side, made_insecure, side_of, stream_change
 
 _IMAGE: Final = frozenset({TagField.IMAGE, TagField.SIGNATURES})
 _PUSHED: Final = _IMAGE | {TagField.NAME, TagField.MOVE, TagField.CONDITIONS}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from webhook.cluster import Cluster, Resource
 from webhook.errors import ClusterRefused
 from webhook.model import Image
-from webhook.resources.images import read_image
+from webhook.resources.history import read_image
 from webhook.resources.objects import GROUP, VERSION
 from webhook.resources.stored import digests
 

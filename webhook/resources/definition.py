@@ -53,7 +53,7 @@ class Changes(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """An API resource of image.openshift.io/v1.
 

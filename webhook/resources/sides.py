@@ -18,7 +18,7 @@ from webhook.model import (
     TagField,
     TagReference,
 )
-from webhook.resources import images, parsing
+from webhook.resources import history, parsing
 from webhook.schemas.stream import ImageStream
 
 _SCHEMA: Final = ImageStream()
@@ -203,5 +203,5 @@ def overwritten(review: Review, name: str, new: Side, old: Side, *, anew: bool) 
         yield TagChange(review.resource, OVERWRITTEN, review.namespace, name, tag, after, before)
 
 
-def _events(review: Review, name: str) -> Iterator[tuple[str, tuple[images.Event, ...]]]:
-    return images.events(review.old_object or NOTHING, review.namespace, name)
+def _events(review: Review, name: str) -> Iterator[tuple[str, tuple[history.Event, ...]]]:
+    return history.events(review.old_object or NOTHING, review.namespace, name)

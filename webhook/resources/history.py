@@ -1,4 +1,4 @@
-"""The images that tags mean: an image of the wire as a value, and the history of a tag (`status.tags[].items[]`)."""
+"""The history of a tag (`status.tags[].items[]`), the images that it has meant, and such an image as a value."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
