@@ -19,7 +19,7 @@ from docker_image.reference import InvalidReference, Reference
 from robust import SEEDS as MADE
 from robust import answers, completing, records, reports, strict
 
-from webhook import admission, resources
+from webhook import admission
 from webhook.alphabets.alphabet import Alphabet
 from webhook.alphabets.kinds import TEXT
 from webhook.audit.record import Context, annotations, record, tags
@@ -31,6 +31,7 @@ from webhook.policy import load
 from webhook.policy.lint.reported import lint
 from webhook.reference import ImageReference
 from webhook.registry import canonical_registry, joined
+from webhook.resources import catalog
 from webhook.review import decode, encode, operation, parse
 
 _WHEN: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,7 +51,7 @@ def _shown(said: object) -> bool:
 def codec(data: bytes) -> None:
     """Bytes are a review that is evaluated, answered and recorded, or a MalformedReview; never anything else."""
     try:
-        review = decode(data, resources.RESOURCES)
+        review = decode(data, catalog.RESOURCES)
     except MalformedReview as refused:
         assert _shown(refused)
         assert refused.status == 400
@@ -273,7 +274,7 @@ def policy(data: bytes) -> None:
         assert warning.fault.where == file.name
         assert warning.fault.line
         assert _shown(warning.fault)
-    review = decode(MADE["answers"]()[0], resources.RESOURCES)
+    review = decode(MADE["answers"]()[0], catalog.RESOURCES)
     admission.validate(review, found)
     admission.mutate(review, found)
 
@@ -286,7 +287,7 @@ def _fast() -> str | None:
 def patch(data: bytes) -> None:
     """What completes a review applies as RFC 6902 says, leaves the question as it was, and is complete at once."""
     try:
-        review = decode(data, resources.RESOURCES)
+        review = decode(data, catalog.RESOURCES)
     except MalformedReview:
         return
     before = deepcopy(review.request)
@@ -299,7 +300,7 @@ def patch(data: bytes) -> None:
     assert alike(patched_document(review.object, operations), theirs)
     assert review.request == before
     again = decode(
-        json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), resources.RESOURCES
+        json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), catalog.RESOURCES
     )
     assert admission.mutate(again, completing()).patch == ()
 

@@ -13,9 +13,10 @@ from openshift.registry import Registries, Registry
 from openshift.server import Cluster, Rights
 from support import policy_of
 
-from webhook import admission, resources, review
+from webhook import admission, review
 from webhook.model import Mode
 from webhook.policy import Policy
+from webhook.resources import catalog
 
 HOME = "app"
 IMPORTER = "system:serviceaccount:openshift-infra:image-import-controller"
@@ -106,7 +107,7 @@ class Webhooks:
         self.reviews += 1
         return review.of_document(
             {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request_of(asked)},
-            resources.RESOURCES,
+            catalog.RESOURCES,
         )
 
 

@@ -13,8 +13,9 @@ from installed import MUTATING, VALIDATING, Document, shipped
 from overlays import MATCH_CONDITIONS, applied
 from support import REVIEWS
 
-from webhook import admission, resources
+from webhook import admission
 from webhook.policy import Policy
+from webhook.resources import catalog
 from webhook.review import decode
 
 _KINDS = pytest.mark.parametrize("kind", [VALIDATING, MUTATING])
@@ -93,7 +94,7 @@ def test_a_condition_spares_no_tag(path: Path, strict: Policy) -> None:
     spared = [
         each["name"] for each in _conditions(kind) if _compiled(each["expression"]).execute(variables) is not True
     ]
-    decision = decide(decode(path.read_bytes(), resources.RESOURCES), strict)
+    decision = decide(decode(path.read_bytes(), catalog.RESOURCES), strict)
     assert not spared or not (decision.findings or decision.patch or decision.tags)
 
 

@@ -10,8 +10,8 @@ from serving import until
 from support import REVIEWS, docker, stream_of, tag_of
 from vap import Evaluator
 
-from webhook import resources
 from webhook.policy import load
+from webhook.resources import catalog
 from webhook.review import decode
 from webhook.vap.export import export
 
@@ -69,7 +69,7 @@ def test_recorded_creations(api: ApiServer, enforced: tuple[str, Evaluator]) -> 
     namespace, evaluator = enforced
     judged = 0
     for path in sorted(REVIEWS.glob("*-validate.json")):
-        review = decode(path.read_bytes(), resources.RESOURCES)
+        review = decode(path.read_bytes(), catalog.RESOURCES)
         name = review.name or ""
         if review.operation != "CREATE" or "/" in review.resource or (":" in name and not api.any_name):
             continue

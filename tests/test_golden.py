@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from support import REVIEWS
 
-from webhook import admission, resources
+from webhook import admission
 from webhook.audit.record import annotations, tags
 from webhook.policy import Policy
+from webhook.resources import catalog
 from webhook.review import decode, encode
 
 _FILES = sorted(path for path in REVIEWS.glob("*.json") if not path.name.endswith(".expected.json"))
 
 
 def _answer(path: Path, policy: Policy) -> dict[str, Any]:
-    review = decode(path.read_bytes(), resources.RESOURCES)
+    review = decode(path.read_bytes(), catalog.RESOURCES)
     decide = admission.mutate if "-mutate" in path.name else admission.validate
     decision = decide(review, policy)
     response: dict[str, Any] = json.loads(encode(review, decision, annotations(decision, tags(decision), policy)))[

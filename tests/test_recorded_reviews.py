@@ -14,9 +14,10 @@ from openshift.normal import pruned
 from openshift.objects import Document
 from openshift.server import Cluster
 
-from webhook import admission, resources, review
+from webhook import admission, review
 from webhook.model import Decision, Mode
 from webhook.policy import Policy, load
+from webhook.resources import catalog
 
 HOOKS = {"mutate": admission.mutate, "validate": admission.validate}
 KINDS = ("is", "istag", "itag", "isi", "ism", "importer")
@@ -61,7 +62,7 @@ def place(trace: Document, step: Document) -> str:
 def answered(request: Document, webhook: str) -> Decision:
     """Decide a recorded review from its bytes, and write the answer."""
     body = orjson.dumps({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request})
-    found = review.decode(body, resources.RESOURCES)
+    found = review.decode(body, catalog.RESOURCES)
     decision = HOOKS[webhook](found, shipped())
     review.encode(found, decision, {})
     return decision

@@ -28,10 +28,10 @@ from support import (
 from test_rules import ROWS, Row, document_of, kind_of
 from vap import Evaluator, agreed
 
-from webhook import resources
 from webhook.cli import main
 from webhook.model import Review
 from webhook.policy import Policy
+from webhook.resources import catalog
 from webhook.rules.base import Rule
 from webhook.rules.kinds import KINDS
 from webhook.rules.vocabulary import Inexpressible
@@ -139,9 +139,7 @@ def reviews() -> dict[str, Review]:
     documents = {**{name: document_of(row) for name, row in ROWS.items()}, **_REVIEWS}
     different = {json.dumps(document): name for name, document in documents.items()}
     found = {name: decoded(documents[name]) for name in different.values()}
-    return {
-        name: review for name, review in found.items() if not any(each.faults for each in resources.changes(review))
-    }
+    return {name: review for name, review in found.items() if not any(each.faults for each in catalog.changes(review))}
 
 
 @pytest.mark.parametrize("exempt", [False, True], ids=["", "exempt"])

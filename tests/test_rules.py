@@ -22,11 +22,11 @@ from support import (
     tag_of,
 )
 
-from webhook import admission, resources
+from webhook import admission
 from webhook.model import Condition, Place, Reason, TagField
 from webhook.parameters import Bool
 from webhook.policy.entries import judged
-from webhook.resources import stored
+from webhook.resources import catalog, stored
 from webhook.rules.base import EvaluationContext, parameter
 from webhook.rules.kinds import KINDS
 
@@ -737,7 +737,7 @@ def test_rule(name: str) -> None:
     row = ROWS[name]
     policy = policy_of(f"spec: {{rules: [{{name: the-rule, {row.kind}}}]}}\n")
     review = decoded(document_of(row))
-    changes = [replace(change, **row.change) for change in resources.changes(review)]
+    changes = [replace(change, **row.change) for change in catalog.changes(review)]
     context = EvaluationContext(review)
     findings = [finding for change in changes for finding in admission.judge(change, context, policy)]
     of_the_rule = [each for each in findings if each.rule == "the-rule"]

@@ -34,14 +34,15 @@ from support import (
 )
 from vap import Evaluator, Scope, agreed
 
-from webhook import admission, resources
+from webhook import admission
 from webhook.alphabets.kinds import TEXT
-from webhook.cel import matches, reference_matches
+from webhook.celtext import matches, reference_matches
 from webhook.cli import main
 from webhook.errors import MalformedGlob, MalformedReference
 from webhook.globs import Glob, ReferenceGlob, any_matches
 from webhook.policy import Policy, load
 from webhook.reference import ImageReference
+from webhook.resources import catalog
 from webhook.review import decode
 from webhook.vap.export import Exported, export
 from webhook.vap.variables import variables
@@ -65,7 +66,7 @@ def _exported(name: str) -> tuple[Policy, Exported, Evaluator]:
 @pytest.mark.parametrize("name", ["", "strict", "wide"], ids=["shipped", "strict", "wide"])
 def test_recorded_reviews(name: str) -> None:
     """Every exported rule does to every recorded review what it does in the webhook, and says what it says."""
-    reviews = (decode(path.read_bytes(), resources.RESOURCES) for path in _FILES)
+    reviews = (decode(path.read_bytes(), catalog.RESOURCES) for path in _FILES)
     assert sum(bool(agreed(review, *_exported(name))) for review in reviews) > 20
 
 
@@ -182,7 +183,7 @@ def test_generated_reviews(document: dict[str, Any]) -> None:
     """Whatever is sent through whichever resource, by whomever, every exported rule does what it does in the webhook, and says it."""
     review = decoded(document)
     # What is malformed the API server rejects before it asks anybody.
-    assume(not any(change.faults for change in resources.changes(review)))
+    assume(not any(change.faults for change in catalog.changes(review)))
     agreed(review, *_exported("wide"))
 
 

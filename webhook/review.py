@@ -13,11 +13,10 @@ from webhook.documents.strict import DECODER
 from webhook.errors import MalformedReview
 from webhook.limits import too_large, too_many
 from webhook.model import Decision, Finding, Mode, PatchOp, Reason, Review, User
+from webhook.resources.objects import GROUP, VERSION
 from webhook.schemas.review import AdmissionReview
 from webhook.text import cut, joined, more, printable
 
-GROUP: Final = "image.openshift.io"
-VERSION: Final = "v1"
 LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver cuts a warning there, and drops one with a newline
 # An answer is bounded, however much is wrong: it is stored in the audit log, and people read it.
 LONGEST_MESSAGE: Final = 16_384  # bytes

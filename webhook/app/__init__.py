@@ -12,13 +12,14 @@ from typing import Final, Protocol
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from webhook import admission, resources
+from webhook import admission
 from webhook.app.lean import Lean, RawResponse
 from webhook.audit.record import MOST, Context, annotations, record, tags
 from webhook.errors import MalformedReview, RecordFailed
 from webhook.metrics import CONTENT_TYPE, Metrics
 from webhook.model import Decision, Review
 from webhook.policy import Policy
+from webhook.resources import catalog
 from webhook.review import decode, encode
 from webhook.text import printable
 
@@ -100,7 +101,7 @@ def create_app(service: Service) -> Flask:
 def _answer(service: Service, context: Context, decide: Decide) -> Response | RawResponse:
     """Decode, decide, encode, record: the record is written last, and before the answer leaves, so that they agree."""
     time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
-    review = decode(_body(), resources.RESOURCES)
+    review = decode(_body(), catalog.RESOURCES)
     try:
         decision = decide(review, policy)
         judged = tags(decision, MOST)

@@ -22,12 +22,11 @@ from webhook.expressions.types import (
     nullable,
     one_of,
 )
+from webhook.resources.catalog import RESOURCES
 from webhook.schemas import fields
 from webhook.schemas.document import Document, Part, Parts
 from webhook.schemas.image import ObjectMeta
 from webhook.schemas.review import AdmissionRequest, GroupVersionKind, GroupVersionResource
-from webhook.schemas.stream import ImageStream, ImageStreamImport, ImageStreamMapping
-from webhook.schemas.tag import ImageStreamTag, ImageTag
 
 _ANY: Final = MapOf(STRING, DYN)
 _SIMPLE: Final[Mapping[type[Declared[Any]], Type]] = MappingProxyType(
@@ -54,17 +53,6 @@ _OBJECT_META: Final[Mapping[str, Type]] = {
     "ownerReferences": ListOf(_ANY),
     "managedFields": ListOf(_ANY),
 }
-# The resources that the webhook evaluates, without the group (image.openshift.io).
-OBJECTS: Final[Mapping[str, type[Document]]] = MappingProxyType(
-    {
-        "imagestreamtags": ImageStreamTag,
-        "imagetags": ImageTag,
-        "imagestreams": ImageStream,
-        "imagestreams/status": ImageStream,
-        "imagestreamimports": ImageStreamImport,
-        "imagestreammappings": ImageStreamMapping,
-    }
-)
 
 
 def _closed(name: str, /, **fields: Field) -> Record:
@@ -119,13 +107,13 @@ TAG: Final = _closed(
 )
 
 
-def declarations(resources: Iterable[str] = OBJECTS) -> Mapping[str, Type]:
+def declarations(resources: Iterable[str] = RESOURCES) -> Mapping[str, Type]:
     """Return the types of the variables in the reviews of `resources`.
 
     A field that the schemas know has their type and may be null, as in the API server's decoder. An object that may be
     of several resources has the fields of them all.
     """
-    return _declarations(tuple(dict.fromkeys(OBJECTS[each] for each in resources)))
+    return _declarations(tuple(dict.fromkeys(RESOURCES[each].schema for each in resources)))
 
 
 @cache

@@ -13,7 +13,8 @@ from webhook.globs import Glob
 from webhook.model import Mode
 from webhook.parameters import Choice, NameText, Parameter, Record, Schema, Sentence, globs
 from webhook.policy.match import MATCH, Match
-from webhook.resources import RESOURCES, Resource
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.definition import Resource
 from webhook.rules.base import Rule
 from webhook.rules.kinds import KINDS
 

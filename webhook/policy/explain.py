@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from webhook.model import TagField
 from webhook.policy.entries import judged
-from webhook.resources import RESOURCES, Resource
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.definition import Resource
 from webhook.resources.parsing import SOURCE
 from webhook.rules.base import Rule
 from webhook.rules.kinds import KINDS

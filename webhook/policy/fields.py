@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from webhook.resources import RESOURCES, Resource
-from webhook.resources.ledger import Row
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.definition import Resource, Row
 from webhook.rules.kinds import KINDS
 
 

@@ -7,7 +7,7 @@ from webhook.globs import Index
 from webhook.model import Change, Mode, TagChange, TagField, User
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
-from webhook.resources import CARRIED
+from webhook.resources.catalog import CARRIED
 
 # Rules that share a match, which is asked once for all of them.
 Group = tuple[Match, tuple[RuleEntry, ...]]

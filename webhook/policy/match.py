@@ -9,7 +9,7 @@ from webhook.alphabets.kinds import GROUP, NAMESPACE, STREAM, TAG, USER
 from webhook.globs import Glob, any_matches
 from webhook.model import Change, TagChange, User
 from webhook.parameters import Choice, Items, Record, globs
-from webhook.resources import NAMES
+from webhook.resources.catalog import NAMES
 
 _DOCS: Final = {
     "namespaces": "namespaces of the tag",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from webhook import admission, resources
+from webhook import admission
 from webhook.audit.recorded import Recorded, read
 from webhook.errors import Fault, MalformedRecord, MalformedReview, unexpected
 from webhook.globs import Glob, any_matches
@@ -14,6 +14,7 @@ from webhook.policy import Policy
 from webhook.replay.parts import LONGEST, Part
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome, outcome
 from webhook.report.tally import Tally
+from webhook.resources import catalog
 from webhook.review import of_document
 from webhook.shard import Shard
 from webhook.text import printable
@@ -168,7 +169,7 @@ def review_of(request: Mapping[str, Any]) -> Review:
     Raises:
         MalformedReview: it is no review of ours.
     """
-    return of_document({**_REVIEW, "request": request}, resources.RESOURCES)
+    return of_document({**_REVIEW, "request": request}, catalog.RESOURCES)
 
 
 def decide(review: Review, webhook: str, policy: Policy) -> Decision:

@@ -6,7 +6,7 @@ from dataclasses import Field, dataclass, field, fields
 from time import thread_time
 from typing import Any, ClassVar, Final, TypeVar
 
-from webhook.cel import negated
+from webhook.celtext import negated
 from webhook.model import Reason, Review, SourceKind, TagChange, TagField
 from webhook.parameters import Parameter
 from webhook.reference import ImageReference

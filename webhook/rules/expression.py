@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from marshmallow import ValidationError
 
-from webhook.cel import literal
+from webhook.celtext import literal
 from webhook.errors import MalformedExpression
 from webhook.expressions.declarations import described
 from webhook.model import Image, TagChange

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.cel import all_of, literal, negated
+from webhook.celtext import all_of, literal, negated
 from webhook.globs import ReferenceGlob, any_reference_matches
 from webhook.model import Reason, SourceKind, StreamChange, TagChange, TagField
 from webhook.parameters import Bool, Choice, Items, reference_globs

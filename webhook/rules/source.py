@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from webhook.alphabets.kinds import NAMESPACE, TAG
-from webhook.cel import all_of, any_of, literal, matches, negated
+from webhook.celtext import all_of, any_of, literal, matches, negated
 from webhook.globs import Glob, ReferenceGlob, any_matches, any_reference_matches
 from webhook.model import Reason, SourceKind, TagChange, TagField
 from webhook.parameters import Bool, Choice, Items, globs, reference_globs

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from webhook.alphabets.kinds import ANNOTATION_KEY, TAG
-from webhook.cel import all_of, literal, matches, negated
+from webhook.celtext import all_of, literal, matches, negated
 from webhook.globs import Glob, any_matches
 from webhook.model import Reason, SourceKind, StreamChange, TagChange, TagField
 from webhook.parameters import Bool, Choice, Count, GlobMap, globs

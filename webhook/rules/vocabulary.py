@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from webhook.cel import literal, reference_matches
+from webhook.celtext import literal, reference_matches
 from webhook.globs import ReferenceGlob
 
 _HOLE: Final = "\0"  # around an expression in a message; a policy cannot contain it

@@ -1,13 +1,27 @@
 """The vocabulary of the rules, bound to the variables of a ValidatingAdmissionPolicy."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from webhook.cel import got, literal
+from webhook.celtext import got, literal
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.cel import Cel, is_insecure, of_resources
 from webhook.resources.parsing import INSECURE_REPOSITORY
 from webhook.rules.vocabulary import Annotations, Image, Stream, Tag, Terms
-from webhook.vap.reading import is_insecure
 
-_IS_STREAM: Final = 'request.resource.resource == "imagestreams"'
+# The resources whose tags CEL can read.
+EXPORTED: Final[Mapping[str, Cel]] = MappingProxyType(
+    {name: resource.cel for name, resource in RESOURCES.items() if isinstance(resource.cel, Cel)}
+)
+# The resources of which a review says something of a stream as a whole.
+OF_STREAMS: Final = of_resources(tuple(name for name in EXPORTED if RESOURCES[name].streams))
+# The name in the request is empty where the API server is yet to make one (`generateName`).
+NAME: Final = (
+    'has(request.name) && request.name != "" ? request.name : '
+    f"{got('object', 'metadata', 'name', default=got('object', 'metadata', 'generateName'))}"
+)
+STREAM: Final = f'({NAME}).split(":")[0]'
 _REPOSITORY: Final = "object.spec.dockerImageRepository"
 
 
@@ -65,9 +79,15 @@ def _stream(of: str) -> Stream:
         lookup_local=f"({got(of, 'spec', 'lookupPolicy', 'local', default='false')} == true)",
         tags=count,
         fewer="false" if of == "oldObject" else f"oldObject != null && {count} < {before}",
-        insecure=f"{_IS_STREAM} && {of} != null && {is_insecure(got(of, 'metadata', 'annotations', default='{}'))}",
+        insecure=f"{OF_STREAMS} && {of} != null && {is_insecure(got(of, 'metadata', 'annotations', default='{}'))}",
         insecure_field=literal(f'metadata.annotations["{INSECURE_REPOSITORY}"]'),
     )
+
+
+def _removed_field() -> str:
+    """Return the JSON path of tags that are removed, whichever resource carries the change."""
+    *most, (_, last) = ((of_resources((name,)), literal(cel.removed)) for name, cel in EXPORTED.items() if cel.removed)
+    return f"({''.join(f'{asked} ? {path} : ' for asked, path in most)}{last})"
 
 
 def _terms(variable: str, image: str, of: str, past: str = "") -> Terms:
@@ -83,8 +103,8 @@ def _terms(variable: str, image: str, of: str, past: str = "") -> Terms:
         moved=f"size({was}) > 0",
         before=tag(f"{was}[0]"),
         rides=f"variables.images.exists(y, y.of == {variable} && y.valid && size({_riders('y')}) > 0)",
-        old_unknown='request.resource.resource in ["imagestreamimports", "imagestreammappings"]',
-        removed_field='(request.resource.resource == "imagetags" ? "spec" : "spec.tags")',
+        old_unknown=of_resources(tuple(name for name in EXPORTED if not RESOURCES[name].says_old)),
+        removed_field=_removed_field(),
         followed=f'{_REPOSITORY} + ":" + {variable}.name',
         followed_field=literal("spec.dockerImageRepository"),
         past=past,

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.cel import all_of, any_of, negated
+from webhook.celtext import all_of, any_of, negated
 from webhook.model import Mode
 from webhook.policy import Policy
 from webhook.policy.entries import RuleEntry, resources
-from webhook.review import GROUP, VERSION
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.objects import GROUP, VERSION
 from webhook.rules.vocabulary import Inexpressible
+from webhook.vap.binding import EXPORTED
 from webhook.vap.findings import Half, findings
-from webhook.vap.reading import RESOURCES
 from webhook.vap.selecting import exempt_changes, exempt_user, is_simple, request_conditions
 from webhook.vap.variables import needed
 
@@ -20,7 +21,8 @@ _API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _ACTIONS: Final = {Mode.ENFORCE: "Deny", Mode.WARN: "Warn", Mode.AUDIT: "Audit"}
 # The API server drops a message of several lines.
 _MESSAGE: Final = 'variables.findings.join("; ").replace("\\n", "\\\\x0a")'
-STATUS: Final = "imagestreams/status: a write of a stream's status is evaluated by the webhook only"
+# Why each resource is left to the webhook that no ValidatingAdmissionPolicy speaks of.
+UNREAD: Final = tuple(f"{each.name}: {each.cel}" for each in RESOURCES.values() if isinstance(each.cel, str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _halves(entry: RuleEntry) -> Iterator[tuple[Half, Mode]]:
 
 
 def _documents(policy: Policy, entry: RuleEntry, part: _Part, failure_policy: str) -> Iterator[dict[str, Any]]:
-    wanted = entry.match.only.resources or RESOURCES
+    wanted = entry.match.only.resources or EXPORTED
     carried = [each for each in resources(entry.rule) if each in wanted]
     if not carried:
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final, NamedTuple
 
-from webhook.cel import all_of, negated
+from webhook.celtext import all_of, negated
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
 from webhook.rules.vocabulary import EACH, Denial, Inexpressible, Subject, sentence

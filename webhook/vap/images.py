@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from webhook.cel import literal, record
+from webhook.celtext import literal, record
 from webhook.registry import ALIASES, CLUSTER_DOMAIN, DEFAULT_PORT, DOCKER_HUB, LIBRARY, LOCALHOST, SERVICE
 
 _LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"

@@ -1,19 +1,28 @@
-"""The variables of a ValidatingAdmissionPolicy: those that its expressions need, each before it is used."""
+"""The variables of a ValidatingAdmissionPolicy: those that its expressions need, each before it is used.
+
+They read a review as `resources` does. A tag is a map: `name path nameField fromField every from insecure insecureField
+scheduled importMode referencePolicy reference annotations`; `from` has `kind name namespace`, all empty if the tag has
+no source, and in a push `image`, the digest that is recorded. What must be parsed of a DockerImage is in
+`variables.images`, beside the tag as `of`.
+"""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from webhook.cel import got, literal, record, there
-from webhook.resources.parsing import CHECKED, INSECURE_REPOSITORY
+from webhook.celtext import got, literal, record
+from webhook.resources.cel import TagReader, is_insecure
+from webhook.resources.parsing import INSECURE_REPOSITORY
+from webhook.vap.binding import EXPORTED, NAME
 from webhook.vap.images import images
-from webhook.vap.reading import FIELDS, IMAGE_PATH, NAME, NO_ANNOTATIONS, Reader, carried, is_insecure, is_own
 from webhook.vap.selecting import CHANGED
 
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _USED: Final = re.compile(r"\bvariables\.([A-Za-z]+)")
 _HELD: Final = f'["{INSECURE_REPOSITORY}"]'
-_CHECKED: Final = literal(CHECKED)
+FIELDS: Final = frozenset(
+    ["insecure", "insecureField", "scheduled", "importMode", "referencePolicy", "reference", "annotations"]
+)
 
 
 def needed(resources: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -35,59 +44,25 @@ def needed(resources: Iterable[str], given: Mapping[str, str]) -> dict[str, str]
     return found
 
 
-def _overwritten() -> str:
-    """Return the tags that a repository may set which the stream follows, if it is imported after this change."""
-    new, old = (got(side, "spec", "dockerImageRepository") for side in ("object", "oldObject"))
-    checked, was = (_is_checked(f"variables.{each}") for each in ("annotations", "annotationsBefore"))
-    follows = f'request.resource.resource == "imagestreams" && object != null && {new} != ""'
-    sent = 'variables.tags.filter(w, !w.every && w.from.kind != "")'
-    there = 'variables.tags.exists(n, n.name == {} && !n.every && n.from.kind != "")'.format
-    kept = f"variables.before.filter(w, !w.every && !{there('w.name')})"
-    tags, items = (
-        got("oldObject", "status", "tags", default="[]"),
-        "has(s.items) && s.items != null && size(s.items) > 0",
-    )
-    pulled, image = got("s.items[0]", "dockerImageReference"), got("s.items[0]", "image")
-    own, stored = is_own(pulled, image), f'variables.name + "@" + {image}'
-    kind = f'{pulled} == "" && {image} == "" ? "" : {own} ? "ImageStreamImage" : "DockerImage"'
-    source = record(kind=kind, name=f"{own} ? {stored} : {pulled}", namespace='""')
-    event = record(name="s.tag", every="false", **{"from": source})
-    known = f'variables.before.exists(w, w.name == s.tag && w.from.kind != "") || {there("s.tag")}'
-    more = f"(oldObject == null ? [] : {tags}.filter(s, {items} && !({known})).map(s, {event}))"
-    changed = f"{sent}.filter(w, !variables.before.exists(o, o.name == w.name && o.from == w.from))"
-    return (
-        f"!({follows}) ? [] :\n"
-        f"oldObject == null || {new} != {old} || ({was} && !{checked}) ?\n{sent} +\n{kept} +\n{more} :\n"
-        f"{checked} ? [] : {changed}"
-    )
+def _carried(reader: TagReader, side: str, resources: Iterable[str]) -> str:
+    """Return the tags of one side, whichever of `resources` carries them."""
+    *most, last = resources
+    cases = [f'request.resource.resource == "{each}" ? (\n{EXPORTED[each].tags(reader, side)}\n) : ' for each in most]
+    return "".join((*cases, f"(\n{EXPORTED[last].tags(reader, side)}\n)"))
 
 
-def _is_checked(annotations: str) -> str:
-    """Return whether `annotations` say that the repository which a stream follows has been imported."""
-    return f'({_CHECKED} in {annotations} && {annotations}[{_CHECKED}] != "")'
-
-
-def _entries(reader: Reader) -> str:
-    """Return all that an import fetches, with or without a tag that it goes to."""
-
-    def entry(tag: str, path: str) -> str:
-        return reader.raw(tag, '""', path, (), NO_ANNOTATIONS, nameField='""', fromField='""')
-
-    images = f"{got('object', 'spec', 'images', default='[]')}.map(t, {entry('t', IMAGE_PATH)})"
-    repository = entry("object.spec.repository", '"spec.repository"')
-    return (
-        'request.resource.resource != "imagestreamimports" ? [] :\n'
-        f"({there('object', 'spec', 'repository')} ? [{repository}] : []) +\n{images}"
-    )
+def _together(lists: Iterable[str]) -> str:
+    """Return the elements of all `lists`."""
+    found = list(lists)
+    return found[0] if len(found) == 1 else " +\n".join(f"({each})" for each in found) or "[]"
 
 
 def _tags(raw: str, wanted: Collection[str], *, pushed: bool = False) -> str:
     """Return the tags of `raw`, all of the same form; `pushed` is whether a push can be among them."""
     asked = f"{got('r.tag', 'importPolicy', 'insecure', default='false')} == true"
     homes = f"r.homes.filter(h, {is_insecure('h.annotations')})"
-    source = record(
-        **{key: got("r.tag", "from", key) for key in ("kind", "name", "namespace", *(["image"] if pushed else []))}
-    )
+    keys = ("kind", "name", "namespace", *(("image",) if pushed else ()))
+    source = record(**{key: got("r.tag", "from", key) for key in keys})
     tag = {
         "name": "r.name",
         "path": "r.path",
@@ -114,20 +89,20 @@ def variables(resources: Iterable[str], words: Collection[str]) -> Mapping[str, 
         resources: the resources that can carry it.
         words: the words of the expressions that use them, every field of a tag among them that they need.
     """
-    of = tuple(resources)
-    pushed = "imagestreammappings" in of
+    carried = tuple(resources)
+    pushed = any(EXPORTED[name].pushes for name in carried)
     wanted = frozenset((*words, "name", "every", "from"))
-    reader = Reader(wanted)
+    reader = TagReader(wanted)
     return {
         "name": NAME,
         "annotations": got("object", "metadata", "annotations", default="{}"),
         "annotationsBefore": f"oldObject == null ? {{}} : {got('oldObject', 'metadata', 'annotations', default='{}')}",
-        "sent": carried(reader, "object", of),
+        "sent": _carried(reader, "object", carried),
         "tags": _tags("variables.sent", wanted, pushed=pushed),
-        "was": carried(reader, "oldObject", of),
+        "was": _carried(reader, "oldObject", carried),
         "before": _tags("variables.was", wanted, pushed=pushed),
-        "overwritten": _overwritten(),
-        "entries": _entries(reader),
+        "overwritten": _together(cel.overwritten for cel in EXPORTED.values() if cel.overwritten),
+        "entries": _together(cel.entries(reader) for cel in EXPORTED.values() if cel.entries),
         "riders": images(f"{_tags('variables.entries', wanted | {'insecure'})}.filter(t, t.insecure)"),
         "images": images("variables.tags"),
         "imagesBefore": images("variables.before"),

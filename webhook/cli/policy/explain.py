@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from webhook.admission import PROBE_EXPLAINED, PROBE_RULE
+from webhook.admission import PROBE_EXPLAINED
 from webhook.cli import fail
 from webhook.cli.options import policy_option
 from webhook.cli.output import say
@@ -19,6 +19,7 @@ from webhook.policy.lint.explained import explained_warning, mentioned, warnings
 from webhook.policy.located import located
 from webhook.policy.message import Said, read_message
 from webhook.policy.refusal import explained_rule
+from webhook.resources.objects import PROBE_RULE
 from webhook.text import nearest, quoted
 
 

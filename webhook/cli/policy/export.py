@@ -12,7 +12,7 @@ from webhook.cli.output import write
 from webhook.documents import yaml
 from webhook.errors import PolicyRefused
 from webhook.policy import Policy, load
-from webhook.vap.export import STATUS, Exported
+from webhook.vap.export import UNREAD, Exported
 from webhook.vap.export import export as as_vap
 
 
@@ -49,7 +49,7 @@ def export(paths: tuple[Path, ...], form: str, failure_policy: str, output: Path
 
 def _left(exported: Exported) -> Iterator[str]:
     yield from map(str, exported.left)
-    yield STATUS
+    yield from UNREAD
 
 
 def _head(policy: Policy, left: list[str]) -> Iterator[str]:

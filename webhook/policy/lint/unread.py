@@ -8,7 +8,7 @@ from webhook.policy.entries import RuleEntry, resources
 from webhook.policy.lint.covering import narrows
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Selector
-from webhook.resources import NAMES
+from webhook.resources.catalog import NAMES
 
 
 @dataclass(frozen=True, slots=True)
