@@ -115,7 +115,7 @@ def test_the_security_page_says_which_rules_are_left_out() -> None:
 
 _PLURALS = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
 _DOCUMENTED = {
-    "webhook/expressions/tag.py": "a variable's documentation gives two names as examples",
+    "webhook/expressions/declarations.py": "a variable's documentation gives two names as examples",
     "webhook/policy/lint/unseen.py": "a remedy names the resources whose deletion RBAC must withhold",
 }
 

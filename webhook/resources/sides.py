@@ -22,7 +22,7 @@ from webhook.resources import history, parsing
 from webhook.schemas.stream import ImageStream
 
 _SCHEMA: Final = ImageStream()
-_FOLLOWED: Final = {"from.name": "dockerImageRepository"}
+_FOLLOWED: Final = dict.fromkeys(("from.name", "from.kind"), "dockerImageRepository")
 REPOSITORY: Final = Place("spec", "/spec", "metadata.name", parsing.REFERENCE, fields=_FOLLOWED)
 # A tag that is there already keeps its name and its annotations, whatever repository sets it.
 OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset({TagField.MOVE}), fields=_FOLLOWED)
