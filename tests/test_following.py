@@ -7,7 +7,7 @@ from support import DIGEST, decoded, import_review, policy_of, stream_of, stream
 from vap import Evaluator
 
 from webhook.admission import engine
-from webhook.policy.vap import export
+from webhook.vap.export import export
 
 CHECKED = "openshift.io/image.dockerRepositoryCheck"
 DONE = {"annotations": {CHECKED: "2026-01-01T00:00:00Z"}}

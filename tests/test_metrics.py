@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from serving import Server, serving, until
 from support import HEAD, REVIEWS, docker, review_of
 
-from webhook.resources import RESOURCES
+from webhook.resources.catalog import RESOURCES
 from webhook.schemas.envelope import OPERATIONS
 
 _POLICY = """

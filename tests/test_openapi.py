@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from serving import Server, serving, until
 from support import REVIEWS
 
-from webhook import resources
+from webhook.resources import catalog
 from webhook.service.app import LARGEST
 
 _SCHEMA: Final = schemathesis.openapi.from_path(Path(__file__).parent / "openapi.yaml")
@@ -138,4 +138,4 @@ def test_a_fault_of_ours(tmp_path: Path) -> None:
 def test_every_resource_is_described() -> None:
     """The description names the resources that the webhook knows."""
     request = _SCHEMA.raw_schema["components"]["schemas"]["Question"]["properties"]["request"]
-    assert set(request["properties"]["resource"]["properties"]["resource"]["enum"]) == set(resources.NAMES)
+    assert set(request["properties"]["resource"]["properties"]["resource"]["enum"]) == set(catalog.NAMES)

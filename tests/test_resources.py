@@ -28,7 +28,6 @@ from support import (
     tag_of,
 )
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import encode, operation
 from webhook.defaults import patched_document
@@ -36,7 +35,7 @@ from webhook.model.change import Change, TagChange
 from webhook.model.decision import Decision
 from webhook.model.tag import Signature
 from webhook.policy.loading import Policy
-from webhook.resources import parsing
+from webhook.resources import catalog, parsing
 from webhook.schemas.tag import MEMORABLE
 
 _INSECURE = "openshift.io/image.insecureRepository"
@@ -50,7 +49,7 @@ def _judged(document: dict[str, Any], policy: Policy) -> Decision:
 
 
 def _read(document: dict[str, Any]) -> list[Change]:
-    return list(resources.changes(decoded(document)))
+    return list(catalog.changes(decoded(document)))
 
 
 def _said(decision: Decision) -> list[str]:
@@ -535,14 +534,14 @@ def test_untouched_tags_are_judged_only_where_a_rule_asks() -> None:
                          "{name: any, registries: {allow: [quay.io]}, existing: ignore}]}\n")  # fmt: skip
     asking = policy_of(_ANY % "warn")
     assert not ignoring.index.asks_untouched
-    assert [str(change) for change in resources.changes(decoded(document), untouched=False)] == [
+    assert [str(change) for change in catalog.changes(decoded(document), untouched=False)] == [
         "app/app",
         "app/app:live",
     ]
     assert [str(tag) for tag in _judged(document, ignoring).tags] == ["app/app:live"]
     regenerated = [{**tag, "generation": 7} for tag in tags]
     again = decoded(stream_review(stream_of(*regenerated, tag_of(_APP)), stream_of(*tags)))
-    assert [str(change) for change in resources.changes(again, untouched=False)] == ["app/app", "app/app:live"]
+    assert [str(change) for change in catalog.changes(again, untouched=False)] == ["app/app", "app/app:live"]
     decision = _judged(document, asking)
     assert [str(tag) for tag in decision.tags] == ["app/app:live"]
     assert [finding.field for finding in decision.findings] == [f"spec.tags[{number}].from.name" for number in range(5)]
@@ -1106,7 +1105,7 @@ def test_any_value_at_any_resource(document: dict[str, Any], side: str, path: li
 def test_a_source_that_is_not_remembered() -> None:
     """A name that is too long to be remembered is said to be too long, as one that is remembered."""
     for length in (260, 600):
-        (change,) = resources.changes(decoded(review_of(docker("quay.io/" + "a" * length))), untouched=True)
+        (change,) = catalog.changes(decoded(review_of(docker("quay.io/" + "a" * length))), untouched=True)
         assert isinstance(change, TagChange)
         assert change.new is not None
         assert change.new.source is not None
@@ -1118,7 +1117,7 @@ def test_a_new_tag_has_no_old_faults() -> None:
     wrong = {"from": docker("quay.io/acme/app:1"), "referencePolicy": {"type": "Remote"}}
     old = [{"name": "a", "from": _APP}, {"name": "b", **wrong}]
     review = decoded(stream_review(stream_of(*old, {"name": "c", **wrong}), stream_of(*old)))
-    _, added = resources.changes(review, untouched=False)
+    _, added = catalog.changes(review, untouched=False)
     assert (len(added.faults), added.old_faults) == (1, ())
     decision = engine.validate(review, policy_of(_ANY % "audit"))
     assert [(each.field, each.existing) for each in decision.findings] == [("spec.tags[2].referencePolicy.type", False)]
