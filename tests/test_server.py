@@ -351,7 +351,8 @@ def test_bodies_that_wait_are_bounded(tmp_path: Path) -> None:
 
 def test_sigterm_drains(tmp_path: Path, measured: Measured) -> None:
     """Under load SIGTERM fails nothing while it drains, readiness says so, idle connections do not hold it, and it ends with 0."""
-    with serving(tmp_path, "--drain", "2", "--grace", "20") as server, contextlib.ExitStack() as stack:
+    # The grace is so long that a server that waited for it would never end here.
+    with serving(tmp_path, "--drain", "2", "--grace", "3600") as server, contextlib.ExitStack() as stack:
         idle = [stack.enter_context(_raw(server)) for _ in range(10)]
         for connection in idle:
             connection.sendall(_head(len(_BODY)) + _BODY)
@@ -364,9 +365,7 @@ def test_sigterm_drains(tmp_path: Path, measured: Measured) -> None:
             assert load.failed == []
             assert server.process.poll() is None
         measured(**load.counted)
-        started = time.monotonic()
-        assert server.process.wait(30) == 0
-        assert time.monotonic() - started < 15, "idle connections held it for the whole grace"
+        assert server.process.wait(60) == 0
     assert [line for line in server.logs if "exception" in line or "Traceback" in line["message"]] == []
 
 
