@@ -31,9 +31,10 @@ import click
 from flask import Flask, Response, request
 from gunicorn.app.base import BaseApplication
 
+from webhook.certs.issuing import issue
+from webhook.certs.serving import Serving
 from webhook.server.application import Listen, run
 from webhook.server.worker import Served
-from webhook.tls import Serving, issue
 
 if TYPE_CHECKING:
     from serving import Server
@@ -80,11 +81,11 @@ def null_app() -> Flask:
 
 def our_app(records: str, *policies: Path) -> Flask:
     """Return the app that `serve` serves, with its metrics, shared each second, and its record."""
-    from webhook.app import Service, create_app  # noqa: PLC0415 - after the metrics' directory is known
     from webhook.audit.journal import Journal  # noqa: PLC0415 - as above
     from webhook.audit.mutex import SharedMutex  # noqa: PLC0415 - as above
-    from webhook.metrics import Metrics  # noqa: PLC0415 - as above
-    from webhook.policy import load  # noqa: PLC0415 - as above
+    from webhook.policy.loading import load  # noqa: PLC0415 - as above
+    from webhook.service.app import Service, create_app  # noqa: PLC0415 - after the metrics' directory is known
+    from webhook.service.metrics import Metrics  # noqa: PLC0415 - as above
 
     policy, metrics = load(*policies), Metrics()
 
@@ -433,15 +434,16 @@ def policies() -> None:
     """Print what a review costs by the rules of its policy: three for every namespace, the others for a team's."""
     from support import policy_of  # noqa: PLC0415 - the tests' own
 
-    from webhook import admission, resources  # noqa: PLC0415 - not for the servers that are measured
-    from webhook.review import decode  # noqa: PLC0415 - as above
+    from webhook import resources  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.admission import engine  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.admission.codec import decode  # noqa: PLC0415 - as above
 
     review = decode(plain(), resources.RESOURCES)
     click.echo("| rules | decision us |")
     click.echo("|--:|--:|")
     for count in (10, 100, 1_000):
         policy = policy_of(_rules(count))
-        click.echo(f"| {count:,} | {_fastest(lambda policy=policy: admission.validate(review, policy)):,.1f} |")  # type: ignore[misc]
+        click.echo(f"| {count:,} | {_fastest(lambda policy=policy: engine.validate(review, policy)):,.1f} |")  # type: ignore[misc]
 
 
 _CHECKED: Final = {
@@ -470,19 +472,20 @@ def schemas() -> None:
 @click.argument("by", type=click.Choice(["field", "marshmallow"]))
 def accepting(by: str) -> None:
     """Print the microseconds of a review of each sort, from bytes to bytes."""
-    from webhook.schemas.document import Document  # noqa: PLC0415 - before the schemas are made
+    from webhook.schemas.schema import Document  # noqa: PLC0415 - before the schemas are made
 
     if by == "marshmallow":
         Document.accepts = _loads  # type: ignore[method-assign, assignment]
-    from webhook import admission, resources  # noqa: PLC0415 - as above
-    from webhook.policy import load  # noqa: PLC0415 - as above
-    from webhook.review import decode, encode  # noqa: PLC0415 - as above
+    from webhook import resources  # noqa: PLC0415 - as above
+    from webhook.admission import engine  # noqa: PLC0415 - as above
+    from webhook.admission.codec import decode, encode  # noqa: PLC0415 - as above
+    from webhook.policy.loading import load  # noqa: PLC0415 - as above
 
     shipped = load()
 
     def answered(body: bytes) -> bytes:
         review = decode(body, resources.RESOURCES)
-        return encode(review, admission.validate(review, shipped), {})
+        return encode(review, engine.validate(review, shipped), {})
 
     bodies = [json.loads((_REVIEWS / f"{name}.json").read_bytes()) for name in _CHECKED.values()]
     written = [json.dumps(document, separators=(",", ":")).encode() for document in bodies]
@@ -499,9 +502,10 @@ def streams() -> None:
     """Print what an edit of a stream costs by its tags: one is changed, the others are left as they were."""
     from support import policy_of  # noqa: PLC0415 - the tests' own
 
-    from webhook import admission, resources  # noqa: PLC0415 - not for the servers that are measured
-    from webhook.policy import load  # noqa: PLC0415 - as above
-    from webhook.review import decode  # noqa: PLC0415 - as above
+    from webhook import resources  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.admission import engine  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.admission.codec import decode  # noqa: PLC0415 - as above
+    from webhook.policy.loading import load  # noqa: PLC0415 - as above
 
     shipped = load()
     asking = policy_of("spec: {rules: [{name: known, existing: audit, registries: {allow: [quay.io]}}]}\n")
@@ -517,9 +521,9 @@ def streams() -> None:
         figures = (
             _fastest(lambda body=body: json.loads(body)),  # type: ignore[misc]
             _fastest(lambda body=body: decode(body, resources.RESOURCES)),  # type: ignore[misc]
-            _fastest(lambda review=review: admission.validate(review, shipped)),  # type: ignore[misc]
-            _fastest(lambda review=review: admission.validate(review, asking)),  # type: ignore[misc]
-            _fastest(lambda moved=moved: admission.validate(moved, cel)),  # type: ignore[misc]
+            _fastest(lambda review=review: engine.validate(review, shipped)),  # type: ignore[misc]
+            _fastest(lambda review=review: engine.validate(review, asking)),  # type: ignore[misc]
+            _fastest(lambda moved=moved: engine.validate(moved, cel)),  # type: ignore[misc]
         )
         click.echo(f"| {count:,} | {len(body):,} B | " + " | ".join(f"{figure:,.0f}" for figure in figures) + " |")
 
@@ -530,7 +534,7 @@ def replay(rounds: int) -> None:
     """Print how many records a core evaluates again in a second of its time, reading and JSON included."""
     from recording import history  # noqa: PLC0415 - the tests' own
 
-    from webhook.policy import load  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.policy.loading import load  # noqa: PLC0415 - not for the servers that are measured
     from webhook.replay import Remarks  # noqa: PLC0415 - as above
     from webhook.replay import replay as judge_again  # noqa: PLC0415 - as above
     from webhook.replay.judging import Judge  # noqa: PLC0415 - as above
@@ -563,7 +567,7 @@ def scan(count: int) -> None:
     from streams import fill, peak  # noqa: PLC0415 - as above
     from streams import streams as made  # noqa: PLC0415 - as above
 
-    from webhook.policy import load  # noqa: PLC0415 - not for the servers that are measured
+    from webhook.policy.loading import load  # noqa: PLC0415 - not for the servers that are measured
     from webhook.scan.stream import completion, judged  # noqa: PLC0415 - as above
 
     policy, (one,) = load(), made(1, 20)

@@ -25,7 +25,7 @@ import apiserver
 import bench
 import click
 
-from webhook.tls import issue
+from webhook.certs.issuing import issue
 
 _PEERS: Final = Path(__file__).parent / "peers"
 _ROOT: Final = Path(__file__).parent.parent

@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, settings
 from rendered import MANIFESTS, OVERLAYS, Document, Kustomize
 from support import Lines, policy_of, review_of
 
-from webhook.app import Service, create_app
-from webhook.metrics import Metrics
-from webhook.policy import Policy, load
+from webhook.policy.loading import Policy, load
+from webhook.service.app import Service, create_app
+from webhook.service.metrics import Metrics
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

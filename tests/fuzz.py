@@ -19,19 +19,21 @@ from docker_image.reference import InvalidReference, Reference
 from robust import SEEDS as MADE
 from robust import answers, completing, records, reports, strict
 
-from webhook import admission, resources
-from webhook.alphabets.alphabet import Alphabet
-from webhook.alphabets.kinds import TEXT
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import decode, encode, operation, parse
 from webhook.audit.record import Context, annotations, record, tags
 from webhook.defaults import patched_document
-from webhook.documents import read, yaml
+from webhook.documents import yaml
+from webhook.documents.reading import read
 from webhook.errors import MalformedGlob, MalformedReference, MalformedReview, PolicyRefused
-from webhook.globs import Glob, Index, ReferenceGlob
-from webhook.policy import load
+from webhook.globs.alphabet import Alphabet
+from webhook.globs.alphabets import TEXT
+from webhook.globs.matching import Glob, Index, ReferenceGlob
 from webhook.policy.lint.reported import lint
+from webhook.policy.loading import load
 from webhook.reference import ImageReference
 from webhook.registry import canonical_registry, joined
-from webhook.review import decode, encode, operation, parse
 
 _WHEN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -56,7 +58,7 @@ def codec(data: bytes) -> None:
         assert refused.status == 400
         return
     policy = strict()
-    for webhook, decide in (("validate", admission.validate), ("mutate", admission.mutate)):
+    for webhook, decide in (("validate", engine.validate), ("mutate", engine.mutate)):
         decision = decide(review, policy)
         judged = tags(decision)
         answer = json.loads(encode(review, decision, annotations(decision, judged, policy)))
@@ -274,8 +276,8 @@ def policy(data: bytes) -> None:
         assert warning.fault.line
         assert _shown(warning.fault)
     review = decode(MADE["answers"]()[0], resources.RESOURCES)
-    admission.validate(review, found)
-    admission.mutate(review, found)
+    engine.validate(review, found)
+    engine.mutate(review, found)
 
 
 def _fast() -> str | None:
@@ -290,7 +292,7 @@ def patch(data: bytes) -> None:
     except MalformedReview:
         return
     before = deepcopy(review.request)
-    operations = admission.mutate(review, completing()).patch
+    operations = engine.mutate(review, completing()).patch
     assert review.request == before
     if review.object is None:
         assert operations == ()
@@ -301,7 +303,7 @@ def patch(data: bytes) -> None:
     again = decode(
         json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), resources.RESOURCES
     )
-    assert admission.mutate(again, completing()).patch == ()
+    assert engine.mutate(again, completing()).patch == ()
 
 
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {

@@ -13,9 +13,10 @@ from openshift.registry import Registries, Registry
 from openshift.server import Cluster, Rights
 from support import policy_of
 
-from webhook import admission, resources, review
-from webhook.model import Mode
-from webhook.policy import Policy
+from webhook import resources
+from webhook.admission import codec, engine
+from webhook.model.decision import Mode
+from webhook.policy.loading import Policy
 
 HOME = "app"
 IMPORTER = "system:serviceaccount:openshift-infra:image-import-controller"
@@ -89,22 +90,22 @@ class Webhooks:
 
     def mutate(self, asked: Review) -> Document | None:
         """Complete the object."""
-        decision = admission.mutate(self._read(asked), self.policy)
+        decision = engine.mutate(self._read(asked), self.policy)
         if not decision.patch:
             return asked.object
-        patched: Document = jsonpatch.apply_patch(asked.object, [review.operation(each) for each in decision.patch])
+        patched: Document = jsonpatch.apply_patch(asked.object, [codec.operation(each) for each in decision.patch])
         return patched
 
     def validate(self, asked: Review) -> str | None:
         """Decide, and say why it is denied."""
-        decision = admission.validate(self._read(asked), self.policy)
+        decision = engine.validate(self._read(asked), self.policy)
         if decision.exemption is not None:
             self.exempted.append((decision.exemption.name, decision.exemption.reason, asked))
         return None if decision.allowed else "; ".join(map(str, decision.in_mode(Mode.ENFORCE)))
 
     def _read(self, asked: Review) -> Any:
         self.reviews += 1
-        return review.of_document(
+        return codec.of_document(
             {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request_of(asked)},
             resources.RESOURCES,
         )

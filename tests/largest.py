@@ -13,9 +13,9 @@ from time import process_time
 
 from support import Lines
 
-from webhook.app import Service, create_app
-from webhook.metrics import Metrics
-from webhook.policy import load
+from webhook.policy.loading import load
+from webhook.service.app import Service, create_app
+from webhook.service.metrics import Metrics
 
 _DOCUMENT = json.dumps([
     {"name": f"v{n}", "from": {"kind": "DockerImage", "name": f"quay.io/acme/app:{n}"}, "annotations": {"a": "b"}}

@@ -6,9 +6,9 @@ from typing import Any
 
 from support import REVIEWS, decoded
 
-from webhook import admission
+from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def recorded(
 ) -> bytes:
     """Return the record of a review, `minutes` after BEGIN, without its newline."""
     review = decoded(document)
-    decision = getattr(admission, webhook)(review, policy)
+    decision = getattr(engine, webhook)(review, policy)
     context = Context(webhook, "1.2.3", level)
     time = BEGIN + timedelta(minutes=minutes)
     return record(review, decision, tags(decision), policy, context, time=time, seconds=0.001)

@@ -11,14 +11,12 @@ from flask.testing import FlaskClient
 from recording import recorded
 from support import REVIEWS, Lines, policy_of
 
-from webhook.app import Service, create_app
 from webhook.checks import Old, check
-from webhook.documents import read
 from webhook.documents.files import Given
+from webhook.documents.reading import read
 from webhook.errors import ReportRefused
-from webhook.metrics import Metrics
-from webhook.model import User
-from webhook.policy import Policy, load
+from webhook.model.review import User
+from webhook.policy.loading import Policy, load
 from webhook.replay.judging import Judge
 from webhook.replay.parts import Part
 from webhook.report import FORMATS, writer
@@ -27,6 +25,8 @@ from webhook.report.header import header
 from webhook.report.merging import merged
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
+from webhook.service.app import Service, create_app
+from webhook.service.metrics import Metrics
 
 _EVERYTHING: Final = (
     "spec: {defaults: [{name: all, set: {importPolicy: {importMode: PreserveOriginal, scheduled: true, insecure: true},"

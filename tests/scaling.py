@@ -20,17 +20,18 @@ import shapes
 from robust import completing, strict
 from support import HEAD, policy_of
 
-from webhook import admission, resources
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import decode, encode
 from webhook.audit.record import MOST, Context, annotations, record, tags
-from webhook.documents import read
+from webhook.documents.reading import read
 from webhook.errors import PolicyRefused
-from webhook.policy import load
+from webhook.policy.loading import load
 from webhook.policy.located import located
 from webhook.report import json as report
 from webhook.report.header import header
 from webhook.report.outcome import Origin, outcome
 from webhook.report.tally import Tally
-from webhook.review import decode, encode
 
 COUNTED: Final = "PyRun_StringFlags"
 TIMES: Final = 2.3  # times the instructions, for twice the size
@@ -113,12 +114,12 @@ def _answer() -> Callable[[bytes], object]:
     def answer(body: bytes) -> None:
         for policy, webhook in asked:
             review = decode(body, resources.RESOURCES)
-            decision = getattr(admission, webhook)(review, policy)
+            decision = getattr(engine, webhook)(review, policy)
             named = tags(decision, MOST)
             encode(review, decision, annotations(decision, named, policy))
             record(review, decision, named, policy, Context(webhook, "0", "request"), time=when, seconds=0.1)
         review, policy, tally = decode(body, resources.RESOURCES), strict(), Tally()
-        made = outcome(Origin("x", 1), review, admission.admit(review, policy))
+        made = outcome(Origin("x", 1), review, engine.admit(review, policy))
         "".join(report.write(header("check", policy, "0", "2026-01-01T00:00:00Z"), tally.counting([made]), tally))
 
     return answer

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from webhook.cluster import Resource, connect
+from webhook.cluster.client import Resource, connect
 from webhook.report.json import read
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally

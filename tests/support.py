@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from webhook import resources
-from webhook.model import Review
-from webhook.policy import Policy, load
-from webhook.review import decode
+from webhook.admission.codec import decode
+from webhook.model.review import Review
+from webhook.policy.loading import Policy, load
 
 DIGEST = "sha256:" + "a" * 64
 REVIEWS = Path(__file__).parent / "reviews"

@@ -10,7 +10,7 @@ import yaml
 from badpolicies import mistaken
 
 from webhook.errors import PolicyRefused
-from webhook.policy import load, schema, shipped
+from webhook.policy.loading import load, schema, shipped
 
 _POLICIES = Path(__file__).parent / "policies"
 _BAD = 300

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import HEAD, policy_of
 
-from webhook.alphabets import kinds
-from webhook.alphabets.alphabet import Alphabet
-from webhook.alphabets.kinds import (
+from webhook.errors import MalformedGlob, PolicyRefused
+from webhook.globs import alphabets
+from webhook.globs.alphabet import Alphabet
+from webhook.globs.alphabets import (
     ANNOTATION_KEY,
     CONDITION_TYPE,
     GROUP,
@@ -27,17 +28,16 @@ from webhook.alphabets.kinds import (
     TEXT,
     USER,
 )
-from webhook.alphabets.references import REFERENCE
-from webhook.errors import MalformedGlob, PolicyRefused
-from webhook.globs import Glob, ReferenceGlob
-from webhook.parameters.patterns import GlobMap, GlobText, NameText, ReferenceGlobText
-from webhook.parameters.scalars import Parameter
-from webhook.policy import schema
+from webhook.globs.matching import Glob, ReferenceGlob
+from webhook.globs.references import REFERENCE
+from webhook.policy.loading import schema
 from webhook.reference import STREAM as STREAM_GRAMMAR
 from webhook.reference import TAG as TAG_GRAMMAR
 from webhook.rules import KINDS
+from webhook.schemas.parameters import Parameter
+from webhook.schemas.patterns import GlobMap, GlobText, NameText, ReferenceGlobText
 
-_ALL = {name: each for name, each in vars(kinds).items() if isinstance(each, Alphabet)} | {"REFERENCE": REFERENCE}
+_ALL = {name: each for name, each in vars(alphabets).items() if isinstance(each, Alphabet)} | {"REFERENCE": REFERENCE}
 _REGEX = "it is a regular expression, and patterns are globs"
 _ONE = 'only "*" is a wildcard'
 _CLASS = "globs have no character classes"

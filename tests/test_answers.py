@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import REVIEWS, Lines, decoded, docker, policy_of, review_of, stream_of, stream_review, tag_of
 
-from webhook import admission
-from webhook.app import LARGEST, Service, create_app
+from webhook.admission import engine
 from webhook.errors import RecordFailed
-from webhook.metrics import Metrics
-from webhook.model import Exemption, Finding, Mode, PatchOp, Reason
-from webhook.policy import Policy, load
+from webhook.model.change import Reason
+from webhook.model.decision import Exemption, Finding, Mode, PatchOp
+from webhook.policy.loading import Policy, load
+from webhook.service.app import LARGEST, Service, create_app
+from webhook.service.metrics import Metrics
 
 Make = Callable[..., FlaskClient]
 _BAD = docker("docker.io/evil/x:1")
@@ -230,7 +231,7 @@ def test_an_exemption_says_what_the_rules_would_have_said() -> None:
     policy = _exempting(
         "users: [alice]", f"{{name: trusted, existing: enforce, {_RULE}}}, {{name: p, pin: {{digest: true}}}}"
     )
-    decision = admission.validate(decoded(review_of(_BAD, old=_BAD)), policy)
+    decision = engine.validate(decoded(review_of(_BAD, old=_BAD)), policy)
     assert (decision.verdict, decision.exemption) == ("allow", Exemption("e"))
     pinned = '"docker.io/evil/x:1" has no digest; expected name@digest'
     assert decision.findings == (
@@ -242,13 +243,13 @@ def test_an_exemption_says_what_the_rules_would_have_said() -> None:
 def test_an_exemption_of_what_changes_nothing_is_not_used() -> None:
     """Where no tag changes there is nothing to be exempt from."""
     review = decoded(review_of(None, operation="DELETE", object=None))
-    assert admission.validate(review, _exempting("users: [alice]")).exemption is None
+    assert engine.validate(review, _exempting("users: [alice]")).exemption is None
 
 
 @pytest.mark.parametrize(("match", "exempt"), [("{users: [alice]}", True), ("{users: [bob]}", False)])
 def test_an_exemption_matches_the_user(match: str, exempt: bool) -> None:
     """What an exemption matches includes who asks."""
-    decision = admission.validate(decoded(review_of(_BAD)), _exempting(f"groups: ['*'], match: {match}"))
+    decision = engine.validate(decoded(review_of(_BAD)), _exempting(f"groups: ['*'], match: {match}"))
     assert (decision.exemption is not None) is exempt
 
 
@@ -256,10 +257,10 @@ def test_the_reasons_of_several_tags_are_joined() -> None:
     """An exemption that asks for a reason asks each tag for it, and a tag that is removed can give none."""
     policy = _exempting("users: [alice], annotation: why")
     tags = [tag_of(_BAD, name=name, annotations={"why": why}) for name, why in (("a", "x"), ("b", "y"), ("c", "x"))]
-    decision = admission.validate(decoded(stream_review(stream_of(*tags), stream_of())), policy)
+    decision = engine.validate(decoded(stream_review(stream_of(*tags), stream_of())), policy)
     assert decision.exemption == Exemption("e", "x; y")
     removed = decoded(stream_review(stream_of(*tags), stream_of(tag_of(_BAD, name="gone"))))
-    assert admission.validate(removed, policy).exemption is None
+    assert engine.validate(removed, policy).exemption is None
 
 
 def test_findings_stand_in_the_order_of_the_policy() -> None:
@@ -268,10 +269,10 @@ def test_findings_stand_in_the_order_of_the_policy() -> None:
     policy = policy_of(
         f"spec: {{rules: [{{name: c, {here}, pin: {{digest: true}}}}, {{name: b, {_RULE}}}, {{name: a, {here}, {_RULE}}}]}}\n"
     )
-    findings = admission.validate(decoded(review_of(_BAD)), policy).findings
+    findings = engine.validate(decoded(review_of(_BAD)), policy).findings
     assert [finding.rule for finding in findings] == ["c", "b", "a"]
     policy = policy_of(f"spec: {{rules: [{{name: c, {here}, pin: {{digest: true}}}}, {{name: b, {_RULE}}}]}}\n")
-    findings = admission.validate(decoded(review_of(_BAD)), policy).findings
+    findings = engine.validate(decoded(review_of(_BAD)), policy).findings
     assert [finding.rule for finding in findings] == ["c", "b"]
 
 
@@ -280,10 +281,10 @@ def test_a_cluster_completes_first_and_then_judges() -> None:
     rules = "rules: [{name: m, importPolicy: {importMode: [PreserveOriginal]}}]"
     defaults = "defaults: [{name: d, set: {importPolicy: {importMode: PreserveOriginal}}}]"
     review = decoded(review_of(docker("quay.io/acme/app:1")))
-    completed = admission.admit(review, policy_of(f"spec: {{{defaults}, {rules}}}\n"))
+    completed = engine.admit(review, policy_of(f"spec: {{{defaults}, {rules}}}\n"))
     assert (completed.verdict, completed.findings) == ("allow", ())
     assert completed.patch == (PatchOp("add", "/tag/importPolicy/importMode", "PreserveOriginal"),)
-    as_sent = admission.admit(review, policy_of(f"spec: {{{rules}}}\n"))
+    as_sent = engine.admit(review, policy_of(f"spec: {{{rules}}}\n"))
     assert (as_sent.verdict, as_sent.patch) == ("deny", ())
 
 

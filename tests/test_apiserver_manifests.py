@@ -13,9 +13,10 @@ from installed import MUTATING, VALIDATING, Document, shipped
 from overlays import MATCH_CONDITIONS, applied
 from support import REVIEWS
 
-from webhook import admission, resources
-from webhook.policy import Policy
-from webhook.review import decode
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import decode
+from webhook.policy.loading import Policy
 
 _KINDS = pytest.mark.parametrize("kind", [VALIDATING, MUTATING])
 # What a condition may speak of (admissionregistration.k8s.io/v1, MatchCondition).
@@ -87,7 +88,7 @@ def test_conditions_are_cel(kind: str) -> None:
 def test_a_condition_spares_no_tag(path: Path, strict: Policy) -> None:
     """A real review that a condition keeps from us is one that we would have had nothing to say of."""
     document = json.loads(path.read_text())
-    kind, decide = (VALIDATING, admission.validate) if "validate" in path.stem else (MUTATING, admission.mutate)
+    kind, decide = (VALIDATING, engine.validate) if "validate" in path.stem else (MUTATING, engine.mutate)
     request = {"oldObject": None, **document["request"]}
     variables = {"request": request, "object": request["object"], "oldObject": request["oldObject"]}
     spared = [

@@ -11,9 +11,9 @@ from support import REVIEWS, docker, stream_of, tag_of
 from vap import Evaluator
 
 from webhook import resources
-from webhook.policy import load
+from webhook.admission.codec import decode
+from webhook.policy.loading import load
 from webhook.policy.vap import export
-from webhook.review import decode
 
 _GROUP = "/apis/admissionregistration.k8s.io/v1"
 

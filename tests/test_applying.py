@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from support import HEAD
 
 from webhook.cli import main
-from webhook.manifests import Write
-from webhook.manifests.applying import LAST_APPLIED
+from webhook.manifests.applying import LAST_APPLIED, Write
 
 
 def _tag(name: str, number: int = 1, **fields: Any) -> dict[str, Any]:

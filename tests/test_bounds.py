@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import decoded, docker, policy_of, review_of, stream_of, stream_review, tag_of
 
-from webhook import admission
-from webhook.admission import MOST_FINDINGS
+from webhook.admission import engine
+from webhook.admission.codec import encode
+from webhook.admission.engine import MOST_FINDINGS
 from webhook.audit.record import Context, annotations, record, tags
 from webhook.audit.recorded import read
-from webhook.model import Decision
-from webhook.policy import Policy
+from webhook.model.decision import Decision
+from webhook.policy.loading import Policy
 from webhook.replay.judging import Judge
 from webhook.replay.parts import Part
-from webhook.review import encode
 from webhook.text import joined
 
 _TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ def _stream(size: int) -> dict[str, Any]:
 def _answered(document: dict[str, Any], policy: Policy, webhook: str = "validate") -> tuple[Any, bytes, Decision]:
     """Return the response, the record and the decision."""
     review = decoded(document)
-    decision = getattr(admission, webhook)(review, policy)
+    decision = getattr(engine, webhook)(review, policy)
     named = tags(decision, 100)
     line = record(review, decision, named, policy, Context(webhook, "0"), time=_TIME, seconds=0.1)
     return json.loads(encode(review, decision, annotations(decision, named, policy)))["response"], line, decision
@@ -85,7 +85,7 @@ def test_what_decides_is_found_behind_all_else() -> None:
     first, last = response["status"]["details"]["causes"]
     assert (first["field"], last["message"]) == ("spec.tags[4999].from.name", "and more")
     assert json.loads(line)["more"] == {"tags": 4_900, "findings": MOST_FINDINGS - 99, "unevaluated": True}
-    assert len(admission.admit(decoded(document), policy).findings) == 5_001
+    assert len(engine.admit(decoded(document), policy).findings) == 5_001
 
 
 def test_many_violations_of_one_tag() -> None:

@@ -13,7 +13,7 @@ import pytest
 from serving import Server, serving, until
 from support import REVIEWS
 
-from webhook.app import LARGEST
+from webhook.service.app import LARGEST
 
 _BODY = (REVIEWS / "A07-oc-tag-digest.2-validate.json").read_bytes()
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from support import without_columns
 
 from webhook.cli import main
-from webhook.schemas.document import Document
+from webhook.schemas.schema import Document
 from webhook.schemas.unknown import KINDS
 
 _API = json.loads((Path(__file__).parent / "data" / "api-fields.json").read_text())["types"]

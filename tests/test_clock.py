@@ -13,7 +13,7 @@ from measuring import Measured
 from serving import Load, Server, serving, until
 from support import HEAD, docker, review_of
 
-from webhook.tls import issue
+from webhook.certs.issuing import issue
 
 _REVIEW = json.dumps(review_of(docker(TRUSTED), uid="kept")).encode()
 _JUMPS = (timedelta(hours=6), timedelta(days=-2), timedelta(days=36_500), timedelta())

@@ -12,8 +12,7 @@ import pytest
 import trustme
 from apiserver import ApiServer
 
-from webhook.cluster import Resource, connect
-from webhook.cluster.client import JSON_PATCH
+from webhook.cluster.client import JSON_PATCH, Resource, connect
 from webhook.errors import ClusterRefused
 
 _MAPS = Resource("", "v1", "configmaps")

@@ -21,10 +21,10 @@ from support import (
     tag_of,
 )
 
-from webhook import admission
+from webhook.admission import engine
 from webhook.audit.record import tags as recorded
-from webhook.model import Mode
-from webhook.policy import Policy
+from webhook.model.decision import Mode
+from webhook.policy.loading import Policy
 from webhook.scan.stream import judged
 
 _OTHER = "sha256:" + "b" * 64
@@ -45,7 +45,7 @@ def _denied(document: dict[str, Any], policy: Policy) -> list[str]:
     """Return which rule denies a review at which field."""
     return [
         f"{finding.rule} {finding.field}"
-        for finding in admission.validate(decoded(document), policy).findings
+        for finding in engine.validate(decoded(document), policy).findings
         if finding.mode is Mode.ENFORCE
     ]
 
@@ -108,7 +108,7 @@ def test_the_reference_of_a_push(reference: str | None, denied: list[str], to: s
     mark = {"annotations": {"openshift.io/image.managed": "true"}} if managed else {}
     document = push_review({"dockerImageReference": reference, "metadata": {"name": DIGEST, **mark}})
     assert _denied(document, _TRUSTED) == [f"{rule} image.dockerImageReference" for rule in denied]
-    (tag,) = recorded(admission.validate(decoded(document), _TRUSTED))
+    (tag,) = recorded(engine.validate(decoded(document), _TRUSTED))
     assert tag["to"] == to
 
 
@@ -369,9 +369,9 @@ def test_an_update_without_its_tag(given: dict[str, str], rules: list[str]) -> N
         "  rules:\n    - {name: no-evil, annotations: {deny: ['evil.example/*']}}\n"
         "    - {name: owned, annotations: {require: {owner: '*'}}}\n    - {name: fixed, immutable: {}}\n"
     )
-    assert admission.mutate(decoded(document), policy).patch == ()
+    assert engine.mutate(decoded(document), policy).patch == ()
     assert [found.partition(" ")[0] for found in _denied(document, policy)] == rules
-    (tag,) = recorded(admission.validate(decoded(document), policy))
+    (tag,) = recorded(engine.validate(decoded(document), policy))
     assert (tag["from"], tag["to"]) == ("DockerImage quay.io/acme/app:1", "DockerImage quay.io/acme/app:1")
 
 
@@ -429,7 +429,7 @@ def _following_review(was: str, now: str) -> dict[str, Any]:
 )  # fmt: skip
 def test_a_reason_is_given_with_the_change(review: Any, was: str, now: str, exempt: bool) -> None:
     """An exemption that asks for a reason holds only if this change gives it: an old one may be anybody's."""
-    decision = admission.validate(decoded(review(was, now)), _EXEMPT)
+    decision = engine.validate(decoded(review(was, now)), _EXEMPT)
     assert (decision.allowed, decision.exemption is not None) == (exempt, exempt)
     if decision.exemption is not None:
         assert decision.exemption.reason == now
@@ -454,7 +454,7 @@ def test_rule_and_default_agree_on_what_can_be_scheduled(source: Any, reference:
     assert [found for found in denied if found not in schema] == (
         [("never" if scheduled else "must") + " tag.importPolicy.scheduled"] if can else []
     )
-    assert bool(admission.mutate(decoded(document), policy).patch) is (can and not scheduled)
+    assert bool(engine.mutate(decoded(document), policy).patch) is (can and not scheduled)
 
 
 # --- how a deletion is sent

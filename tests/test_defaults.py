@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import DIGEST, decoded, docker, istag_of, policy_of, review_of, stream_tag, tag_of
 
-from webhook import admission
+from webhook.admission import engine
+from webhook.admission.codec import operation
 from webhook.defaults import patched_document
-from webhook.model import PatchOp
-from webhook.policy import Policy
-from webhook.review import operation
+from webhook.model.decision import PatchOp
+from webhook.policy.loading import Policy
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
 
 _APP = docker("quay.io/acme/app:1")
@@ -35,7 +35,7 @@ def _policy(*sets: str) -> Policy:
 
 
 def _patch(document: dict[str, Any], policy: Policy) -> list[tuple[str, str, Any]]:
-    return [(op.op, op.path, op.value) for op in admission.mutate(decoded(document), policy).patch]
+    return [(op.op, op.path, op.value) for op in engine.mutate(decoded(document), policy).patch]
 
 
 def _again(**old: Any) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def test_the_patch(document: dict[str, Any], policy: Policy) -> None:
     before = document["request"]["object"]
     schema = NewImageStreamTag() if document["request"]["oldObject"] is None else ImageStreamTag()
     sound = schema.accepts(before)
-    patch = admission.mutate(decoded(document), policy).patch
+    patch = engine.mutate(decoded(document), policy).patch
     after = jsonpatch.apply_patch(before, [operation(op) for op in patch])
     assert patched_document(before, patch) == after
     assert _settled(after) == _settled(before)
@@ -262,14 +262,14 @@ def test_the_patch(document: dict[str, Any], policy: Policy) -> None:
     else:
         assert patch == ()
     document["request"]["object"] = after
-    assert admission.mutate(decoded(document), policy).patch == ()
+    assert engine.mutate(decoded(document), policy).patch == ()
 
 
 @given(_documents(), st.sampled_from(_POLICIES))
 def test_what_was_set_stays(document: dict[str, Any], policy: Policy) -> None:
     """No value that a user chose is taken away: only unset fields and the API server's own defaults are overwritten."""
     before = document["request"]["object"]["tag"]
-    patch = admission.mutate(decoded(document), policy).patch
+    patch = engine.mutate(decoded(document), policy).patch
     after = patched_document(document["request"]["object"], patch)["tag"]
     for name, unset in (("importPolicy", ("", "Legacy", False)), ("referencePolicy", ("", "Source"))):
         for field, value in (before[name] or {}).items():

@@ -13,11 +13,12 @@ from apiserver import ApiServer
 from click.testing import CliRunner, Result
 from support import HEAD, REVIEWS, docker, istag_of, review_of, stream_of, tag_of
 
-from webhook import admission, resources
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import decode
 from webhook.audit.record import Context, record, tags
 from webhook.cli import main
-from webhook.policy import Policy, load
-from webhook.review import decode
+from webhook.policy.loading import Policy, load
 
 _RULES = """\
 spec:
@@ -217,7 +218,7 @@ def _records(policy: Policy) -> list[bytes]:
     made = []
     for path in sorted(REVIEWS.glob("*-validate.json")):
         review = decode(path.read_bytes(), resources.RESOURCES)
-        decision = admission.validate(review, policy)
+        decision = engine.validate(review, policy)
         made.append(record(review, decision, tags(decision), policy, context, time=now, seconds=0))
     return made
 

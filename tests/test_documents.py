@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support import without_columns
 
 from webhook.documents import json as json_documents
-from webhook.documents import read
 from webhook.documents import yaml as yaml_documents
+from webhook.documents.reading import read
 
 _TEXT = """\
 # a comment

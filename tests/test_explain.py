@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner, Result
 from support import HEAD, decoded, docker, policy_of, review_of
 
-from webhook import admission
+from webhook.admission import engine
+from webhook.admission.codec import encode
 from webhook.cli import main
-from webhook.policy.message import Said, read_message
-from webhook.review import encode
+from webhook.policy.explain import Said, read_message
 from webhook.rules import KINDS
 
 _INSECURE = "tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
@@ -74,7 +74,7 @@ def test_a_message_as_it_is_answered() -> None:
     """What the webhook answers is read back into the rules that said it."""
     policy = policy_of("spec: {rules: [{name: a, pin: {digest: true}}, {name: b, registries: {allow: [quay.io]}}]}")
     review = decoded(review_of(docker("docker.io/acme/app:1")))
-    answer = encode(review, admission.validate(review, policy), {}).decode()
+    answer = encode(review, engine.validate(review, policy), {}).decode()
     assert {each.rule for each in read_message(answer.replace("\\n", "\n"))} == {"a", "b"}
 
 
@@ -289,7 +289,7 @@ def test_the_description_says_nothing_to_the_engine() -> None:
     )
     review = decoded(review_of(docker("busybox")))
     assert plain.digest != described.digest
-    assert admission.validate(review, plain) == admission.validate(review, described)
+    assert engine.validate(review, plain) == engine.validate(review, described)
 
 
 @pytest.mark.parametrize(

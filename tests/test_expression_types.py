@@ -28,8 +28,8 @@ from webhook.expressions.parsing import MOST_NESTED, parse
 from webhook.expressions.syntax import walk
 from webhook.expressions.tag import TAG, described
 from webhook.expressions.types import Type
-from webhook.model import TagChange
-from webhook.policy import schema
+from webhook.model.change import TagChange
+from webhook.policy.loading import schema
 from webhook.resources import RESOURCES
 from webhook.rules.engine import compiled, fault_of_pattern
 from webhook.rules.expression import as_variable

@@ -22,13 +22,14 @@ from support import (
     tag_of,
 )
 
-from webhook import admission, resources
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import decode
+from webhook.admission.limits import MOST_VALUES
 from webhook.errors import PolicyRefused
 from webhook.expressions.counting import COUNT, counted
 from webhook.expressions.parsing import parse
-from webhook.limits import MOST_VALUES
-from webhook.model import TagChange
-from webhook.review import decode
+from webhook.model.change import TagChange
 from webhook.rules.budget import CostBudget
 from webhook.rules.context import EvaluationContext
 from webhook.rules.engine import compiled
@@ -175,7 +176,7 @@ def _said(expression: str, **more: Any) -> tuple[bool, str]:
     """Return whether a review whose object has `more` is allowed, and what the rule said of it."""
     document = review_of(docker("quay.io/acme/app:1"))
     document["request"]["object"] |= more
-    decision = admission.validate(decode(json.dumps(document).encode(), resources.RESOURCES), _policy(expression))
+    decision = engine.validate(decode(json.dumps(document).encode(), resources.RESOURCES), _policy(expression))
     return decision.allowed, " ".join(finding.message for finding in decision.findings if finding.rule == "cel")
 
 
@@ -290,7 +291,7 @@ _EACH_AGAINST_ALL = "object.spec.tags.all(t, t.name != tag.name || t.name == tag
 )
 def test_a_thousand_tags(expression: str) -> None:
     """What is asked of each of a thousand tags is answered: what they share costs the review once."""
-    assert admission.validate(decode(_stream(1_000), resources.RESOURCES), _policy(expression)).allowed
+    assert engine.validate(decode(_stream(1_000), resources.RESOURCES), _policy(expression)).allowed
 
 
 def test_what_is_found_once_is_of_its_own_expression() -> None:
@@ -303,7 +304,7 @@ def test_what_is_found_once_is_of_its_own_expression() -> None:
     review = json.loads(_stream(4))
     review["request"]["oldObject"]["spec"]["tags"].pop()
     review["request"]["object"]["spec"]["tags"][0] = review["request"]["oldObject"]["spec"]["tags"][0]
-    decision = admission.validate(decode(json.dumps(review).encode(), resources.RESOURCES), policy)
+    decision = engine.validate(decode(json.dumps(review).encode(), resources.RESOURCES), policy)
     said = {
         (finding.field, finding.message, finding.existing) for finding in decision.findings if finding.rule == "cel"
     }
@@ -314,8 +315,8 @@ def test_what_is_found_once_is_of_its_own_expression() -> None:
 def test_a_review_has_one_budget() -> None:
     """What a few tags may cost a thousand may not: from where nothing is left, every tag is denied."""
     policy = _policy(_EACH_AGAINST_ALL)
-    assert admission.validate(decode(_stream(20), resources.RESOURCES), policy).allowed
-    decision = admission.validate(decode(_stream(1_000), resources.RESOURCES), policy)
+    assert engine.validate(decode(_stream(20), resources.RESOURCES), policy).allowed
+    decision = engine.validate(decode(_stream(1_000), resources.RESOURCES), policy)
     refused = [_TOO_MUCH in finding.message for finding in decision.findings if finding.rule == "cel"]
     assert not decision.allowed
     assert all(refused)
@@ -328,17 +329,17 @@ def test_rules_share_the_budget() -> None:
     cheap = {"validations": [{"expression": "true"}, {"expression": "tag.name != ''"}]}
     rules = [{"name": "costly", "mode": "audit", "expression": costly}, {"name": "cheap", "expression": cheap}]
     policy = policy_of(f"spec: {json.dumps({'rules': rules})}\n")
-    decision = admission.validate(decode(_stream(1_000), resources.RESOURCES), policy)
+    decision = engine.validate(decode(_stream(1_000), resources.RESOURCES), policy)
     assert not decision.allowed
     assert {finding.rule for finding in decision.findings if _TOO_MUCH in finding.message} == {"costly", "cheap"}
-    assert admission.validate(decode(_stream(20), resources.RESOURCES), policy).allowed
+    assert engine.validate(decode(_stream(20), resources.RESOURCES), policy).allowed
 
 
 def test_what_cannot_be_afforded_is_news() -> None:
     """Where the budget is spent nobody knows what was wrong before, so nothing passes as what was there already."""
     review = decode(_stream(1_000, moved=False, scheduled=True), resources.RESOURCES)
     policy = _policy(f"{_EACH_AGAINST_ALL} && !tag.scheduled")
-    decision = admission.validate(review, policy)
+    decision = engine.validate(review, policy)
     assert not decision.allowed
     too_much = [finding for finding in decision.findings if _TOO_MUCH in finding.message]
     assert too_much
@@ -352,7 +353,7 @@ def test_what_is_known_of_what_was_costs_nothing() -> None:
     policy = policy_of(
         f"spec: {json.dumps({'rules': [{'name': 'cel', 'expression': {'validations': validations}}]})}\n"
     )
-    decision = admission.validate(
+    decision = engine.validate(
         decode(_stream(1_000, moved=False, scheduled=True), resources.RESOURCES), policy, most=None
     )
     assert any(_TOO_MUCH in finding.message for finding in decision.findings)

@@ -22,7 +22,7 @@ from measuring import Measured
 from serving import Server, serving, until
 from support import HEAD, docker, review_of
 
-from webhook.tls import issue
+from webhook.certs.issuing import issue
 
 _HERE = Path(__file__).parent
 

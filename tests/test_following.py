@@ -6,7 +6,7 @@ import pytest
 from support import DIGEST, decoded, import_review, policy_of, stream_of, stream_review
 from vap import Evaluator
 
-from webhook import admission
+from webhook.admission import engine
 from webhook.policy.vap import export
 
 CHECKED = "openshift.io/image.dockerRepositoryCheck"
@@ -47,15 +47,15 @@ OWN, THEIRS, FREE = tag("v1", "quay.io/a/c:1"), tag("v1", "quay.io/a/b:v1"), tag
 def test_an_immutable_tag_and_the_next_import_of_a_repository(new: Any, old: Any, *, denied: bool) -> None:
     """A change after which the followed repository will overwrite an immutable tag is denied, exported too."""
     review = decoded(stream_review(new, old))
-    assert admission.validate(review, FIXED).allowed is not denied
+    assert engine.validate(review, FIXED).allowed is not denied
     assert bool(Evaluator(export(FIXED).documents).decide(review.request)) is denied
 
 
 def test_the_status_can_forget_an_import_too() -> None:
     """A status write stores annotations, so it can ask for the import that overwrites a tag."""
     new, old = following(OWN), following(OWN, metadata=DONE)
-    assert not admission.validate(decoded(stream_review(new, old, "status")), FIXED).allowed
-    assert admission.validate(decoded(stream_review(old, old, "status")), FIXED).allowed
+    assert not engine.validate(decoded(stream_review(new, old, "status")), FIXED).allowed
+    assert engine.validate(decoded(stream_review(old, old, "status")), FIXED).allowed
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_status_cannot_fill_an_immutable_tag_with_another_image(reference: str
     """A tag that has a source and was never imported means nothing yet, and no other image by a status write."""
     event = {"created": "2026-01-01T00:00:00Z", "dockerImageReference": reference, "image": DIGEST, "generation": 1}
     new = {**stream_of(OWN), "status": {"dockerImageRepository": "", "tags": [{"tag": "v1", "items": [event]}]}}
-    assert admission.validate(decoded(stream_review(new, stream_of(OWN), "status")), FIXED).allowed is not denied
+    assert engine.validate(decoded(stream_review(new, stream_of(OWN), "status")), FIXED).allowed is not denied
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,6 @@ def test_an_insecure_image_counts_for_its_registry(other: str, *, denied: bool) 
         {"from": {"kind": "DockerImage", "name": other}, "importPolicy": {"insecure": True}},
     )
     review = decoded(import_review(*images))
-    decision = admission.validate(review, SECURE)
+    decision = engine.validate(review, SECURE)
     assert [finding.field for finding in decision.findings] == ["spec.images[1].importPolicy.insecure"] * denied
     assert bool(Evaluator(export(SECURE).documents).decide(review.request)) is denied

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from mutation import changed
 from support import DIGEST
 
+from webhook.admission.codec import parse
 from webhook.errors import MalformedReference, MalformedReview
 from webhook.reference import ImageReference
-from webhook.review import parse
 
 _KEPT: Final = [(target, path) for target in fuzz.TARGETS for path in sorted((fuzz.CORPUS / target).iterdir())]
 

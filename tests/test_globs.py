@@ -8,14 +8,14 @@ from fuzz import PATH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.alphabets import kinds
-from webhook.alphabets.alphabet import Alphabet
-from webhook.alphabets.kinds import TEXT
 from webhook.errors import MalformedGlob
-from webhook.globs import Glob, Index, ReferenceGlob
+from webhook.globs import alphabets
+from webhook.globs.alphabet import Alphabet
+from webhook.globs.alphabets import TEXT
+from webhook.globs.matching import Glob, Index, ReferenceGlob
 from webhook.reference import ImageReference
 
-ALPHABETS: list[Alphabet] = [each for each in vars(kinds).values() if isinstance(each, Alphabet)]
+ALPHABETS: list[Alphabet] = [each for each in vars(alphabets).values() if isinstance(each, Alphabet)]
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 from support import REVIEWS
 
-from webhook import admission, resources
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import decode, encode
 from webhook.audit.record import annotations, tags
-from webhook.policy import Policy
-from webhook.review import decode, encode
+from webhook.policy.loading import Policy
 
 _FILES = sorted(path for path in REVIEWS.glob("*.json") if not path.name.endswith(".expected.json"))
 
 
 def _answer(path: Path, policy: Policy) -> dict[str, Any]:
     review = decode(path.read_bytes(), resources.RESOURCES)
-    decide = admission.mutate if "-mutate" in path.name else admission.validate
+    decide = engine.mutate if "-mutate" in path.name else engine.validate
     decision = decide(review, policy)
     response: dict[str, Any] = json.loads(encode(review, decision, annotations(decision, tags(decision), policy)))[
         "response"

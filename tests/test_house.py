@@ -29,12 +29,12 @@ def test_the_contracts_would_notice(tmp_path: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(path.read_text())
     text = tmp_path / "webhook" / "text.py"
-    text.write_text(text.read_text() + "\nimport flask\nfrom webhook import app\n")
+    text.write_text(text.read_text() + "\nimport flask\nfrom webhook.service import app\n")
     (tmp_path / "pyproject.toml").write_text((_ROOT / "pyproject.toml").read_text())
     done = subprocess.run([_LINT, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "A room imports only what stands below it BROKEN" in done.stdout
-    assert "flask and werkzeug live in app BROKEN" in done.stdout
+    assert "flask and werkzeug live in service BROKEN" in done.stdout
 
 
 def test_importing_does_nothing() -> None:

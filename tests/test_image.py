@@ -15,7 +15,7 @@ from packaging.version import Version
 from serving import running, until
 from support import HEAD, REVIEWS
 
-from webhook.tls import issue
+from webhook.certs.issuing import issue
 
 _TEXT = (ROOT / "Dockerfile").read_text()
 _PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())

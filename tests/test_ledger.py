@@ -25,7 +25,7 @@ from support import (
     tag_of,
 )
 
-from webhook import admission
+from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
 from webhook.resources import RESOURCES
 from webhook.resources.ledger import Row, row_of
@@ -195,7 +195,7 @@ def _set(document: Any, path: str, value: Any) -> None:
 def _seen(document: dict[str, Any]) -> dict[str, Any]:
     """Return what is decided and recorded of a review, without what says which review it is."""
     review = decoded(document)
-    decision = admission.validate(review, _POLICY)
+    decision = engine.validate(review, _POLICY)
     line = json.loads(
         record(
             review,

@@ -16,7 +16,7 @@ from mileage import Callers
 from serving import Load, Server, ports, serving, until
 from support import HEAD, REVIEWS
 
-from webhook.tls import issue
+from webhook.certs.issuing import issue
 
 _BODY = (REVIEWS / "A07-oc-tag-digest.2-validate.json").read_bytes()
 _AN_HOUR = 18_000  # reviews: five a second, which a busy cluster's builds and importers send

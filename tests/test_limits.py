@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from serving import serving
 from support import docker, import_review, imported, review_of, stream_of, stream_review
 
-from webhook import limits
-from webhook.app import LARGEST
-from webhook.limits import MOST_CONTAINERS, MOST_TAGS, MOST_VALUES, too_large, too_many
+from webhook.admission import limits
+from webhook.admission.limits import MOST_CONTAINERS, MOST_TAGS, MOST_VALUES, too_large, too_many
+from webhook.service.app import LARGEST
 
 # A second of CPU is ten on the machine of the README's figures, where `workload` of largest.py takes 0.1 s, and the
 # costliest shape five. That leaves 2.5 times to noise. To compare 16,384 names with each other takes more, even in C.

@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from lints import ROWS, Row
 from support import DIGEST, HEAD, decoded, docker, istag_of, policy_of, review_of, stream_tag, tag_of
 
-from webhook import admission
-from webhook.alphabets.kinds import TAG
+from webhook.admission import engine
 from webhook.cli import main
-from webhook.globs import Glob
-from webhook.model import TagChange, User
-from webhook.policy import load, schema
+from webhook.globs.alphabets import TAG
+from webhook.globs.matching import Glob
+from webhook.model.change import TagChange
+from webhook.model.review import User
 from webhook.policy.lint.catalogue import LINTS, names
 from webhook.policy.lint.covering import covers, overlap
 from webhook.policy.lint.reported import PolicyWarning, lint
+from webhook.policy.loading import load, schema
 from webhook.policy.match import Match, Selector
 from webhook.resources import imagestreamtags
 
@@ -179,12 +180,12 @@ def test_the_alias_bypass_is_real(rules: str, allowed: list[bool] | None) -> Non
     policy = policy_of(f"spec: {{rules: [{rules}]}}\n")
     denied = docker("docker.io/evil/app:1")
     other = review_of(denied, name="app:tmp", object=istag_of(tag_of(denied), name="app:tmp"))
-    first = admission.validate(decoded(other), policy).allowed
+    first = engine.validate(decoded(other), policy).allowed
     if allowed is None:
         assert not first
         return
     assert first
-    assert [admission.validate(decoded(review_of(source)), policy).allowed for source in _ALIASES] == allowed
+    assert [engine.validate(decoded(review_of(source)), policy).allowed for source in _ALIASES] == allowed
 
 
 @pytest.mark.parametrize("name", ["webhook/policy/default.yaml", "manifests/base/policy.yaml", "README.md"])

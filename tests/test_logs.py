@@ -20,14 +20,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from webhook.logs import configure
-from webhook.logs.lines import Formatter
-from webhook.logs.text import TextFormatter
+from webhook.service.logformat import Formatter
+from webhook.service.logs import TextFormatter, configure
 
 # Forks processes that share one standard error; argv: processes, lines of each.
 _WORKERS = """
 import logging, os, sys
-from webhook.logs import configure
+from webhook.service.logs import configure
 configure()
 children = []
 for worker in range(int(sys.argv[1])):
@@ -46,7 +45,7 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 # Logs more than a pipe holds, says so, and logs once more when it is told to.
 _TALKATIVE = """
 import logging, sys
-from webhook.logs import configure
+from webhook.service.logs import configure
 configure()
 log = logging.getLogger("x")
 for number in range(200):

@@ -24,10 +24,10 @@ from serving import serving
 from support import REVIEWS
 
 from webhook import resources
-from webhook.app import create_management_app
-from webhook.metrics import Metrics
+from webhook.admission.codec import GROUP, VERSION
 from webhook.probe.selector import selects
-from webhook.review import GROUP, VERSION
+from webhook.service.app import create_management_app
+from webhook.service.metrics import Metrics
 from webhook.settings import Settings, documented, variable
 
 _ROOT = MANIFESTS.parent

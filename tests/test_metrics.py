@@ -18,7 +18,7 @@ from serving import Server, serving, until
 from support import HEAD, REVIEWS, docker, review_of
 
 from webhook.resources import RESOURCES
-from webhook.schemas.review import OPERATIONS
+from webhook.schemas.envelope import OPERATIONS
 
 _POLICY = """
 spec:

@@ -10,7 +10,7 @@ from support import HEAD
 from webhook.cli import main
 from webhook.documents import yaml as yaml_documents
 from webhook.errors import PolicyRefused
-from webhook.policy import load
+from webhook.policy.loading import load
 
 _STAR = "* begins an alias in YAML; quote a value that begins with *"
 _UNDEFINED = f"{_STAR}, or define the anchor before it"

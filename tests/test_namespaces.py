@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import decoded, docker, review_of
 
-from webhook import admission
-from webhook.alphabets.kinds import NAMESPACE
-from webhook.namespaces import RESERVED, RESERVED_NAMES, RESERVED_PREFIXES, is_reserved
-from webhook.policy import load
+from webhook.admission import engine
+from webhook.globs.alphabets import NAMESPACE
+from webhook.policy.lint.exemptions import RESERVED, RESERVED_NAMES, RESERVED_PREFIXES, is_reserved
+from webhook.policy.loading import load
 
 _ROOT = Path(__file__).parents[1]
 _MANIFESTS = sorted((_ROOT / "manifests").rglob("*.yaml"))
@@ -90,7 +90,7 @@ def test_the_match_conditions(expression: str, namespace: str) -> None:
 def test_the_shipped_policy_decides_alike(namespace: str) -> None:
     """An insecure import is denied in every namespace but these."""
     review = review_of(docker("registry.example/app:1"), tag={"importPolicy": {"insecure": True}}, namespace=namespace)
-    assert admission.validate(decoded(review), load()).allowed is is_reserved(namespace)
+    assert engine.validate(decoded(review), load()).allowed is is_reserved(namespace)
 
 
 @pytest.mark.parametrize(

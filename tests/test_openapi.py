@@ -22,7 +22,7 @@ from serving import Server, serving, until
 from support import REVIEWS
 
 from webhook import resources
-from webhook.app import LARGEST
+from webhook.service.app import LARGEST
 
 _SCHEMA: Final = schemathesis.openapi.from_path(Path(__file__).parent / "openapi.yaml")
 _ALWAYS: Final = [status_code_conformance, content_type_conformance, response_schema_conformance]

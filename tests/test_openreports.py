@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from webhook.documents.lines import Mark
-from webhook.model import Finding, Mode
+from webhook.documents.document import Mark
+from webhook.model.decision import Finding, Mode
 from webhook.report import writer
 from webhook.report.header import Header
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome

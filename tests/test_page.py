@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from webhook.model import Exemption, Finding, Mode, PatchOp
+from webhook.model.decision import Exemption, Finding, Mode, PatchOp
 from webhook.report import writer
 from webhook.report.header import Header, RuleLine
 from webhook.report.html import _embedded

@@ -14,7 +14,7 @@ import trustme
 from click.testing import CliRunner, Result
 
 from webhook.cli import main
-from webhook.cluster import Cluster, Resource, connect
+from webhook.cluster.client import Cluster, Resource, connect
 from webhook.errors import ClusterRefused
 from webhook.scan.patience import Patient
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import HEAD, decoded, docker, policy_of, review_of, without_columns
 
-from webhook import admission
+from webhook.admission import engine
 from webhook.errors import PolicyRefused
-from webhook.model import Mode
-from webhook.policy import load, schema, shipped
-from webhook.policy.source import PolicySource
+from webhook.model.decision import Mode
+from webhook.policy.loading import load, schema, shipped
+from webhook.policy.reloading import PolicySource
 
 _RULE = "{name: a, registries: {allow: [quay.io]}}"
 
@@ -393,5 +393,5 @@ def test_a_config_map_is_swapped(tmp_path: Path) -> None:
 def test_match(match: str, selected: bool) -> None:
     """An entry speaks of a change that has all of `match`, but for one that has all of `exclude`."""
     policy = policy_of(f"spec: {{rules: [{{name: a, match: {match}, registries: {{deny: [quay.io]}}}}]}}")
-    decision = admission.validate(decoded(review_of(docker("quay.io/acme/app:1"))), policy)
+    decision = engine.validate(decoded(review_of(docker("quay.io/acme/app:1"))), policy)
     assert decision.allowed is not selected

@@ -13,8 +13,8 @@ from junitparser import Failure, JUnitXml
 from support import HEAD, docker, istag_of, review_of, tag_of, without_columns
 
 from webhook.cli import main
-from webhook.policy import load, shipped
-from webhook.policytests import schema
+from webhook.policy.loading import load, shipped
+from webhook.policytests.document import schema
 
 _TEST_HEAD = "apiVersion: istag-webhook/v1\nkind: ImageTagPolicyTest\nmetadata: {name: test}\n"
 _POLICY = """\

@@ -17,16 +17,16 @@ from installed import VALIDATING, calling, shipped
 from serving import Server, serving, until
 from support import HEAD
 
-from webhook import admission, resources
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import of_document
 from webhook.cli import main
 from webhook.errors import ClusterRefused
-from webhook.model import Finding
-from webhook.policy import load
-from webhook.probe import Answer, Probed, Verdict
+from webhook.model.decision import Finding
+from webhook.policy.loading import load
 from webhook.probe.request import STREAM, request
 from webhook.probe.selector import selects
-from webhook.probe.verdict import denial
-from webhook.review import of_document
+from webhook.probe.verdict import Answer, Probed, Verdict, denial
 
 _NAME = "validate.istag-webhook.io"
 _ALL = tuple(resources.RESOURCES)
@@ -107,7 +107,7 @@ def test_every_resource_is_closed(cluster: Cluster) -> None:
     assert [line.split()[:2] for line in lines] == [[resource, "closed"] for resource in _ALL]
     for line in lines:
         assert f'admission webhook "{_NAME}" denied the request: ' in line
-        assert line.endswith(f"policy in force: {load()} (rule {admission.PROBE_RULE})")
+        assert line.endswith(f"policy in force: {load()} (rule {engine.PROBE_RULE})")
 
 
 @pytest.mark.parametrize("resource", _ALL)
@@ -189,7 +189,7 @@ def test_any_policy(cluster: Cluster, tmp_path: Path, spec: str) -> None:
         other.configure(*_ALL)
         assert other.verdicts() == (0, _CLOSED)
         assert other.verdicts("--policy", str(path)) == (0, _CLOSED)
-        said = other.run("--policy", str(Path(admission.__file__).parent / "policy" / "default.yaml"))
+        said = other.run("--policy", str(Path(engine.__file__).parents[1] / "policy" / "default.yaml"))
         assert said.code == 0
         assert said.err == f"another policy than {load()} is in force: {', '.join(_ALL)}\n"
 
@@ -278,7 +278,7 @@ def test_the_record_says_dry_run(cluster: Cluster) -> None:
     assert [record["resource"] for record in records] == list(_ALL)
     for record in records:
         assert (record["verdict"], record["dryRun"]) == ("deny", True)
-        assert [finding["rule"] for finding in record["findings"]] == [admission.PROBE_RULE]
+        assert [finding["rule"] for finding in record["findings"]] == [engine.PROBE_RULE]
 
 
 @pytest.mark.parametrize("resource", _ALL)
@@ -308,7 +308,7 @@ def _review(resource: str) -> dict[str, Any]:
 def test_other_policies_have_nothing_to_say(resource: str) -> None:
     """But for its mark a request breaks no rule of the shipped policy: no other policy is likely to deny it."""
     sent = _review(resource)
-    assert [each.rule for each in _findings(sent)] == [admission.PROBE_RULE]
+    assert [each.rule for each in _findings(sent)] == [engine.PROBE_RULE]
     sent["object"]["metadata"].pop("annotations", None)
     (sent["object"].get("status") or {}).pop("tags", None)
     assert [each for each in _findings(sent) if each.rule != "schema"] == []
@@ -317,7 +317,7 @@ def test_other_policies_have_nothing_to_say(resource: str) -> None:
 def _findings(sent: dict[str, Any]) -> tuple[Finding, ...]:
     """Return what the shipped policy finds in a request."""
     document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": sent}
-    return admission.validate(of_document(document, resources.RESOURCES), load()).findings
+    return engine.validate(of_document(document, resources.RESOURCES), load()).findings
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_what_marks_a_status(old: list[str], new: list[str], *, denied: bool) ->
     del sent["object"]["metadata"]["annotations"]
     for document, names in ((sent["oldObject"], old), (sent["object"], new)):
         document["status"] = {"dockerImageRepository": "", "tags": [{"tag": name, "items": []} for name in names]}
-    found = [each for each in _findings(sent) if each.rule == admission.PROBE_RULE]
+    found = [each for each in _findings(sent) if each.rule == engine.PROBE_RULE]
     assert [each.field for each in found] == (["status.tags"] if denied else [])
 
 
@@ -346,15 +346,15 @@ def test_what_marks_nothing(metadata: Any) -> None:
     """Whatever has not the form of metadata marks nothing, and ends nothing."""
     sent = _review("imagestreamimports")
     sent["object"] = {**sent["object"], "metadata": metadata}
-    assert admission.PROBE_RULE not in [each.rule for each in _findings(sent)]
+    assert engine.PROBE_RULE not in [each.rule for each in _findings(sent)]
 
 
 def test_the_denial_is_explained(cluster: Cluster) -> None:
     """What a user who sends the mark reads can be pasted into `policy explain`."""
     line = cluster.run().out.splitlines()[0]
-    for words in (line, admission.PROBE_RULE, line[:-6] + "..."):
+    for words in (line, engine.PROBE_RULE, line[:-6] + "..."):
         done = CliRunner().invoke(main, ["policy", "explain", words])
-        assert (done.exit_code, done.stdout) == (0, admission.PROBE_EXPLAINED + "\n")
+        assert (done.exit_code, done.stdout) == (0, engine.PROBE_EXPLAINED + "\n")
 
 
 def test_what_is_sent_cannot_be_stored() -> None:

@@ -9,10 +9,11 @@ from openshift.admission import Review
 from openshift.api import outcomes
 from openshift.server import Cluster, Outcome, Request, Rights
 
-from webhook import admission, resources
-from webhook.policy import load
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import GROUP, VERSION, of_document
+from webhook.policy.loading import load
 from webhook.probe.request import STREAM, request
-from webhook.review import GROUP, VERSION, of_document
 
 _RUN = "0123456789abcdef"
 _USER = "system:serviceaccount:istag-webhook:istag-webhook-probe"
@@ -64,9 +65,7 @@ def test_only_a_webhook_denies_it_and_nothing_stores_it(resource: str, *, stream
         for outcome in _sent(resource, cluster, dry_run=dry_run):
             assert (outcome.cluster.streams, outcome.cluster.images) == (cluster.streams, cluster.images)
             assert [review.webhook for review in outcome.reviews] == ["mutate", "validate"]
-            assert not admission.validate(
-                of_document(_document(outcome.reviews[-1]), resources.RESOURCES), load()
-            ).allowed
+            assert not engine.validate(of_document(_document(outcome.reviews[-1]), resources.RESOURCES), load()).allowed
 
 
 def _document(review: Review) -> dict[str, Any]:

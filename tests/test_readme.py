@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from webhook.cli import main
 from webhook.documents.yaml import read
-from webhook.policy.spec import POLICY
+from webhook.policy.loading import POLICY
 
 _ROOT = Path(__file__).parent.parent
 _README = _ROOT / "README.md"

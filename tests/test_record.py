@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from support import decoded, docker, review_of
 
-from webhook import admission
+from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 
 _TIME = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
 
@@ -17,7 +17,7 @@ _TIME = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
 def _record(document: dict[str, Any], policy: Policy, level: str = "metadata") -> dict[str, Any]:
     review = decoded(document)
     context = Context("validate", "1.2.3", level)
-    decision = admission.validate(review, policy)
+    decision = engine.validate(review, policy)
     line = record(review, decision, tags(decision), policy, context, time=_TIME, seconds=0.001_234_5)
     assert b"\n" not in line
     found: dict[str, Any] = json.loads(line)

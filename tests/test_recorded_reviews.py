@@ -14,11 +14,12 @@ from openshift.normal import pruned
 from openshift.objects import Document
 from openshift.server import Cluster
 
-from webhook import admission, resources, review
-from webhook.model import Decision, Mode
-from webhook.policy import Policy, load
+from webhook import resources
+from webhook.admission import codec, engine
+from webhook.model.decision import Decision, Mode
+from webhook.policy.loading import Policy, load
 
-HOOKS = {"mutate": admission.mutate, "validate": admission.validate}
+HOOKS = {"mutate": engine.mutate, "validate": engine.validate}
 KINDS = ("is", "istag", "itag", "isi", "ism", "importer")
 
 
@@ -61,9 +62,9 @@ def place(trace: Document, step: Document) -> str:
 def answered(request: Document, webhook: str) -> Decision:
     """Decide a recorded review from its bytes, and write the answer."""
     body = orjson.dumps({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request})
-    found = review.decode(body, resources.RESOURCES)
+    found = codec.decode(body, resources.RESOURCES)
     decision = HOOKS[webhook](found, shipped())
-    review.encode(found, decision, {})
+    codec.encode(found, decision, {})
     return decision
 
 
@@ -120,7 +121,7 @@ class Completing(Listeners):
 
 def patched(document: Document | None, decision: Decision) -> Document:
     """Apply a patch by a library that is not ours."""
-    result: Document = jsonpatch.apply_patch(document, [review.operation(operation) for operation in decision.patch])
+    result: Document = jsonpatch.apply_patch(document, [codec.operation(operation) for operation in decision.patch])
     return result
 
 

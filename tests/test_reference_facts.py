@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import decoded, docker, policy_of, review_of, reviewed, stream_of
 
-from webhook import admission
+from webhook.admission import engine
 from webhook.errors import AmbiguousReference, MalformedReference
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 from webhook.reference import ImageReference
 
 # Names and what the distribution project's parser makes of them (distribution/reference, its tests of Parse and of
@@ -202,11 +202,11 @@ def _unread() -> Policy:
 @given(_NAMES)
 def test_what_openshift_takes_the_schema_takes(name: str) -> None:
     """What the API server takes is never denied for its form alone: what cannot be read is for the rules that read it."""
-    findings = admission.validate(decoded(review_of(docker(name))), _unread()).findings
+    findings = engine.validate(decoded(review_of(docker(name))), _unread()).findings
     if _openshift_takes(name):
         assert [str(finding) for finding in findings] == []
     stream = reviewed("imagestreams", "ImageStream", "app", stream_of(dockerImageRepository=name))
-    findings = admission.validate(decoded(stream), _unread()).findings
+    findings = engine.validate(decoded(stream), _unread()).findings
     named = ":" in name.rpartition("/")[2] or "@" in name
     if _openshift_takes(name) and not named:
         assert [str(finding) for finding in findings] == []
@@ -232,5 +232,5 @@ def test_what_cannot_be_read_is_denied_by_what_reads_it(name: str, rule: str) ->
     if "@" not in name and "scheduledFrom" not in rule:
         documents.append(reviewed("imagestreams", "ImageStream", "app", stream_of(dockerImageRepository=name)))
     for document in documents:
-        (finding,) = admission.validate(decoded(document), policy).findings
+        (finding,) = engine.validate(decoded(document), policy).findings
         assert (finding.rule, "cannot be evaluated" in str(finding)) == ("reads", True)

@@ -8,8 +8,8 @@ import pytest
 from support import decoded, docker, policy_of, review_of
 from vap import Evaluator
 
-from webhook import admission
-from webhook.policy import Policy
+from webhook.admission import engine
+from webhook.policy.loading import Policy
 from webhook.policy.vap import export
 from webhook.reference import INTERNAL_REGISTRIES, ImageReference, is_internal
 
@@ -91,7 +91,7 @@ def _found(rule: str, name: str) -> tuple[bool, bool]:
     """Return whether a rule finds something in an image, and whether the exported rule does."""
     policy, evaluator = _loaded(rule)
     review = decoded(review_of(docker(f"{name}:1"), tag={"importPolicy": {"scheduled": True}}, namespace="team-a"))
-    ours = [finding.rule for finding in admission.validate(review, policy).findings]
+    ours = [finding.rule for finding in engine.validate(review, policy).findings]
     theirs = evaluator.decide(review.request)
     return ours == ["here"], list(theirs) == ["here"]
 

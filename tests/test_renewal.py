@@ -19,7 +19,8 @@ from apiserver import ApiServer, Said, path_of
 from click.testing import CliRunner
 from serving import mount, serving, until
 
-from webhook import tls
+from webhook.certs.issuing import pair
+from webhook.certs.serving import Serving, belongs
 from webhook.cli import main
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -255,7 +256,7 @@ def test_install(place: Place, tmp_path: Path) -> None:
     assert not _verified(tmp_path, found.validating, found.secret["tls.crt"], "elsewhere.svc")
     for name in ("tls.crt", "tls.key"):
         (tmp_path / name).write_bytes(found.secret[name])
-    assert tls.Serving(tmp_path / "tls.crt", tmp_path / "tls.key").expires
+    assert Serving(tmp_path / "tls.crt", tmp_path / "tls.key").expires
     version = place.version()
     again = place.run()
     assert (again.code, len(again.out.splitlines()), again.out) == (0, 1, first.out.splitlines(keepends=True)[-1])
@@ -311,7 +312,7 @@ def _secret(place: Place, change: Callable[[dict[str, Any]], None]) -> None:
 
 def _broken_off(document: dict[str, Any]) -> None:
     """Leave the Secret as a run that was killed after its first step does."""
-    made = tls.pair(document["hosts"], days=90)
+    made = pair(document["hosts"], days=90)
     entries = {"next.crt": made.cert, "next.key": made.key, "ca.crt": b64decode(document["data"]["ca.crt"]) + made.ca}
     document["data"].update({key: b64encode(value).decode() for key, value in entries.items()})
 
@@ -336,7 +337,7 @@ def test_what_is_found_is_mended(place: Place, tmp_path: Path, spoil: Callable[[
     assert (said.code, said.err) == (0, "")
     after = place.now()
     assert (after.secret["tls.crt"] != before.secret["tls.crt"]) is renewed
-    assert tls.belongs(after.secret["tls.crt"], after.secret["tls.key"])
+    assert belongs(after.secret["tls.crt"], after.secret["tls.key"])
     _always_verified(tmp_path, place, [before, after])
     assert ("staged" in said.out) is (renewed and spoil is not _broken_off)
 

@@ -22,7 +22,7 @@ from recording import history, recorded
 from support import HEAD, docker, policy_of, push_review, review_of
 
 from webhook.cli import main
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 from webhook.replay.judging import Judge
 from webhook.replay.parts import Part, cut, expand
 from webhook.report import FORMATS

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 from support import decoded, docker, policy_of, review_of
 
-from webhook import admission
-from webhook.documents.lines import Mark
+from webhook.admission import engine
+from webhook.documents.document import Mark
 from webhook.errors import ReportRefused
-from webhook.model import Exemption, Finding, Mode, PatchOp, Reason
-from webhook.policy import Policy
+from webhook.model.change import Reason
+from webhook.model.decision import Exemption, Finding, Mode, PatchOp
+from webhook.policy.loading import Policy
 from webhook.report import FORMATS, table, writer
 from webhook.report.columns import columns
 from webhook.report.header import Header, header
@@ -93,7 +94,7 @@ def test_json_says_what_a_decision_says(head: Header) -> None:
     """An outcome has the names that the record has, and the summary counts it."""
     policy = policy_of("spec: {rules: [{name: no-quay, mode: warn, registries: {deny: [quay.io]}}]}")
     review = decoded(review_of(docker("quay.io/acme/app:1"), old=docker("docker.io/acme/app:1")))
-    decision = admission.validate(review, policy)
+    decision = engine.validate(review, policy)
     report = json.loads(_written("json", head, outcome(Origin("tag.yaml", 3), review, decision)))
     assert {key: report[key] for key in ("apiVersion", "kind", "command", "version", "time")} == {
         "apiVersion": "istag-webhook/v1", "kind": "Report", "command": "check", "version": "1.2.3",

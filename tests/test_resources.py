@@ -28,12 +28,15 @@ from support import (
     tag_of,
 )
 
-from webhook import admission, resources
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import encode, operation
 from webhook.defaults import patched_document
-from webhook.model import Change, Decision, Signature, TagChange
-from webhook.policy import Policy
+from webhook.model.change import Change, TagChange
+from webhook.model.decision import Decision
+from webhook.model.tag import Signature
+from webhook.policy.loading import Policy
 from webhook.resources import parsing
-from webhook.review import encode, operation
 from webhook.schemas.tag import MEMORABLE
 
 _INSECURE = "openshift.io/image.insecureRepository"
@@ -43,7 +46,7 @@ _EVIL = docker("evil.example/x:1")
 
 
 def _judged(document: dict[str, Any], policy: Policy) -> Decision:
-    return admission.validate(decoded(document), policy)
+    return engine.validate(decoded(document), policy)
 
 
 def _read(document: dict[str, Any]) -> list[Change]:
@@ -487,7 +490,7 @@ def test_the_ways_of_oc_tag_are_all_refused() -> None:
         stream_review(stream_of(tag_of(_APP, name="a"), tag), stream_of(tag_of(_APP, name="a"))),
     ):
         review = decoded(document)
-        answer = json.loads(encode(review, admission.validate(review, policy), {}))["response"]
+        answer = json.loads(encode(review, engine.validate(review, policy), {}))["response"]
         assert answer["allowed"] is False
         assert answer["status"]["code"] == 422
         assert answer["status"]["message"].endswith(
@@ -908,7 +911,7 @@ def test_a_push_is_refused_with_a_sentence() -> None:
     policy = policy_of("spec: {rules: [{name: owned, labels: {require: {owner: '*'}}}]}\n")
     config = {"architecture": "arm64", "os": "linux", "config": {"Labels": {"a": "b"}}}
     review = decoded(push_review({"dockerImageConfig": json.dumps(config)}))
-    answer = json.loads(encode(review, admission.validate(review, policy), {}))["response"]
+    answer = json.loads(encode(review, engine.validate(review, policy), {}))["response"]
     assert answer["status"]["message"] == (
         'image.dockerImageMetadata.Config.Labels: label "owner" is missing; expected * (rule owned)'
     )
@@ -997,7 +1000,7 @@ def test_defaults_at_every_resource(name: str) -> None:
     way = _WAYS[name]
     review = decoded(way.review(tag_of(_APP)))
     assert review.object is not None
-    decision = admission.mutate(review, _DEFAULTS)
+    decision = engine.mutate(review, _DEFAULTS)
     operations = [operation(op) for op in decision.patch]
     completed = jsonpatch.apply_patch(json.loads(json.dumps(review.object)), operations)
     assert completed == patched_document(review.object, decision.patch)
@@ -1015,13 +1018,13 @@ def test_defaults_at_every_resource(name: str) -> None:
             "request": {**review.request, "object": completed},
         }
     )
-    assert admission.mutate(again, _DEFAULTS).patch == ()
-    assert admission.validate(again, policy_of("spec: {rules: [{name: s, schema: {}}]}\n")).findings == ()
+    assert engine.mutate(again, _DEFAULTS).patch == ()
+    assert engine.validate(again, policy_of("spec: {rules: [{name: s, schema: {}}]}\n")).findings == ()
 
 
 def test_a_repository_is_completed() -> None:
     """An import of a repository is completed like one of an image."""
-    decision = admission.mutate(decoded(_REPOSITORY), _DEFAULTS)
+    decision = engine.mutate(decoded(_REPOSITORY), _DEFAULTS)
     assert [op.path for op in decision.patch] == [
         "/spec/repository/importPolicy/scheduled",
         "/spec/repository/importPolicy/importMode",
@@ -1042,7 +1045,7 @@ def test_a_repository_is_completed() -> None:
 )
 def test_nothing_to_complete(document: dict[str, Any]) -> None:
     """Where the API server keeps nothing, or nothing is new, nothing is patched."""
-    decision = admission.mutate(decoded(document), _DEFAULTS)
+    decision = engine.mutate(decoded(document), _DEFAULTS)
     assert (decision.patch, decision.verdict) == ((), "allow")
 
 
@@ -1060,7 +1063,7 @@ def test_what_a_default_matches(match: str, document: dict[str, Any], completed:
     policy = policy_of(
         f"spec: {{defaults: [{{name: d, match: {match}, set: {{referencePolicy: {{type: Local}}}}}}]}}\n"
     )
-    assert bool(admission.mutate(decoded(document), policy).patch) is completed
+    assert bool(engine.mutate(decoded(document), policy).patch) is completed
 
 
 # --- whatever is sent
@@ -1096,8 +1099,8 @@ def test_any_value_at_any_resource(document: dict[str, Any], side: str, path: li
         at[path[-1]] = value
     review = decoded(changed)
     for policy in (_DEFAULTS, policy_of(_ANY % "enforce")):
-        admission.mutate(review, policy)
-        admission.validate(review, policy)
+        engine.mutate(review, policy)
+        engine.validate(review, policy)
 
 
 def test_a_source_that_is_not_remembered() -> None:
@@ -1117,7 +1120,7 @@ def test_a_new_tag_has_no_old_faults() -> None:
     review = decoded(stream_review(stream_of(*old, {"name": "c", **wrong}), stream_of(*old)))
     _, added = resources.changes(review, untouched=False)
     assert (len(added.faults), added.old_faults) == (1, ())
-    decision = admission.validate(review, policy_of(_ANY % "audit"))
+    decision = engine.validate(review, policy_of(_ANY % "audit"))
     assert [(each.field, each.existing) for each in decision.findings] == [("spec.tags[2].referencePolicy.type", False)]
 
 
@@ -1139,7 +1142,7 @@ def test_sources_that_are_remembered() -> None:
         for number in range(30):
             name = f"{number}" + "x" * 2**20
             for kind in ("DockerImage", "ImageStreamTag", "ImageStreamImage"):
-                admission.validate(decoded(review_of({"kind": kind, "name": f"{name}:{name}"})), policy)
+                engine.validate(decoded(review_of({"kind": kind, "name": f"{name}:{name}"})), policy)
         gc.collect()
         assert tracemalloc.get_traced_memory()[0] - before < 30 * 2**20, "it is 180 MiB that were sent"
     finally:

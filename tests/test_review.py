@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from support import decoded, docker, review_of
 
 from webhook import resources
+from webhook.admission.codec import decode, encode
 from webhook.errors import MalformedReview
-from webhook.model import allow
-from webhook.review import decode, encode
+from webhook.model.decision import allow
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

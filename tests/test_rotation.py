@@ -20,9 +20,9 @@ from measuring import Measured
 from serving import Server, mount, serving, until
 from support import docker, review_of
 
+from webhook.certs.serving import Serving
 from webhook.errors import CertificateRefused
 from webhook.server.handshakes import HandshakeQueue, Handshakes
-from webhook.tls import Serving
 
 _REVIEW = json.dumps(review_of(docker("quay.io/acme/app@sha256:" + "a" * 64))).encode()
 _HOST = "istag-webhook.istag-webhook.svc"

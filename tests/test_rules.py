@@ -22,14 +22,16 @@ from support import (
     tag_of,
 )
 
-from webhook import admission, resources
-from webhook.model import Condition, Place, Reason, TagField
-from webhook.parameters import Bool
+from webhook import resources
+from webhook.admission import engine
+from webhook.model.change import Place, Reason, TagField
+from webhook.model.tag import Condition
 from webhook.policy.entries import judged
 from webhook.resources import stored
 from webhook.rules import KINDS
 from webhook.rules.base import parameter
 from webhook.rules.context import EvaluationContext
+from webhook.schemas.parameters import Bool
 
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
 _APP = docker("quay.io/acme/app:1")
@@ -734,7 +736,7 @@ def test_rule(name: str) -> None:
     review = decoded(row.review or document)
     changes = [replace(change, **row.change) for change in resources.changes(review)]
     context = EvaluationContext(review)
-    findings = [finding for change in changes for finding in admission.judge(change, context, policy)]
+    findings = [finding for change in changes for finding in engine.judge(change, context, policy)]
     of_the_rule = [each for each in findings if each.rule == "the-rule"]
     assert tuple(f"{each.field}: {each.message}" for each in of_the_rule) == row.findings
     assert {each.reason for each in of_the_rule} == ({REASONS.get(name, Reason.INVALID)} if row.findings else set())
@@ -769,7 +771,7 @@ def test_a_parameter_says_how_it_is_read() -> None:
 def test_each_finding_ends_with_its_rule() -> None:
     """The line that the user reads is field, sentence and rule."""
     policy = policy_of("spec: {rules: [{name: trusted, registries: {allow: [quay.io]}}]}\n")
-    decision = admission.validate(decoded(review_of(docker("nginx"))), policy)
+    decision = engine.validate(decoded(review_of(docker("nginx"))), policy)
     assert [str(finding) for finding in decision.findings] == [
         'tag.from.name: "docker.io/library/nginx" is not an allowed repository; allowed: quay.io (rule trusted)'
     ]

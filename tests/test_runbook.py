@@ -17,8 +17,8 @@ from overlays import applied
 from rendered import COMPONENTS, MANIFESTS, OVERLAYS, Kustomize, Render, server, the, webhooks
 from support import decoded, docker, policy_of, review_of
 
-from webhook import admission
-from webhook.policy import load
+from webhook.admission import engine
+from webhook.policy.loading import load
 
 _TEXT = (MANIFESTS / "README.md").read_text()
 _COMMANDS = re.findall(r"^\$ (.+)$", _TEXT, re.MULTILINE)
@@ -83,9 +83,9 @@ def test_break_glass() -> None:
     new = review["request"]["object"]
     new["metadata"].update(patch["metadata"])
     new["tag"].update(patch["tag"])
-    assert admission.validate(decoded(review), policy).allowed is False
+    assert engine.validate(decoded(review), policy).allowed is False
     review["request"]["userInfo"] = {"username": "bob", "groups": ["sre"]}
-    decision = admission.validate(decoded(review), policy)
+    decision = engine.validate(decoded(review), policy)
     assert decision.allowed
     assert decision.exemption is not None
     assert (decision.exemption.name, decision.exemption.reason) == ("break-glass", "INC-4711")

@@ -10,7 +10,7 @@ from assets import kubectl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.documents import read
+from webhook.documents.reading import read
 
 # Each of them is resolved in another way by some reader of YAML.
 _WORDS = """

@@ -20,7 +20,7 @@ import streams
 from apiserver import ApiServer, Said
 from streams import report_of
 
-from webhook.cluster import Cluster, connect
+from webhook.cluster.client import Cluster, connect
 from webhook.errors import ClusterRefused, ReportRefused
 from webhook.scan.listing import chunks
 from webhook.scan.stream import key_of

@@ -15,9 +15,9 @@ from serving import until
 from streams import STREAMS, command
 from support import HEAD
 
-from webhook.cluster import Cluster, connect
+from webhook.cluster.client import Cluster, connect
 from webhook.errors import ClusterRefused
-from webhook.policy import load
+from webhook.policy.loading import load
 from webhook.scan.fixing import Applied, apply
 
 Scan = Callable[..., Said]

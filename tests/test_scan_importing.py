@@ -12,7 +12,7 @@ from openshift.server import Cluster, Request
 from openshift.wire import encode_stream
 from support import HEAD
 
-from webhook.policy import Policy, load
+from webhook.policy.loading import Policy, load
 from webhook.scan.fixing import Fix
 from webhook.scan.importing import AT_ONCE, followers, why_imported
 

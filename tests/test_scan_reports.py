@@ -12,9 +12,9 @@ import streams
 from apiserver import ApiServer, Said
 from streams import STREAMS, command, report_of
 
-from webhook.cluster import Cluster, Resource, connect
+from webhook.cluster.client import Cluster, Resource, connect
 from webhook.errors import ClusterRefused
-from webhook.policy import load
+from webhook.policy.loading import load
 from webhook.report.header import header
 from webhook.report.openreports import OPENREPORTS, Api, Gathered
 from webhook.scan.patience import Patient

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import DIGEST, REVIEWS, docker, istag_of, stream_tag, tag_of
 
-from webhook.manifests import as_stored
-from webhook.schemas import image, review, stream, tag
-from webhook.schemas.document import Document, Part, Parts
+from webhook.manifests.stored import as_stored
+from webhook.schemas import envelope, image, stream, tag
 from webhook.schemas.fields import AnyObject, Choice, Count, Flag, Strings, Text, Texts
+from webhook.schemas.schema import Document, Part, Parts
 from webhook.schemas.stream import ImageStream, ImageStreamImport, ImageStreamMapping
 from webhook.schemas.tag import ImageStreamTag, ImageTag, NewImageStreamTag
 
@@ -278,8 +278,8 @@ _LIKELY = {
     "kind": st.sampled_from(["DockerImage", "DockerImage", "ImageStreamTag", "AdmissionReview", "AdmissionReview"]),
     "name": st.sampled_from(["app", "app:1", "quay.io/acme/app"]),
     "tag": st.just("live"),
-    "apiVersion": st.sampled_from(review.VERSIONS),
-    "operation": st.sampled_from(review.OPERATIONS),
+    "apiVersion": st.sampled_from(envelope.VERSIONS),
+    "operation": st.sampled_from(envelope.OPERATIONS),
 }
 
 
@@ -320,7 +320,7 @@ def _of_document(schema: Document) -> st.SearchStrategy[Any]:
 
 
 _ALL = sorted(
-    {each for module in (image, review, stream, tag) for each in vars(module).values()
+    {each for module in (envelope, image, stream, tag) for each in vars(module).values()
      if isinstance(each, type) and issubclass(each, Document) and each is not Document},
     key=lambda schema: schema.__name__,
 )  # fmt: skip
@@ -328,7 +328,7 @@ _ALL = sorted(
 
 _REVIEW = json.loads(_RECORDED[0].read_text())
 # So much must be there in these that few of what is made is whole.
-_WHOLE = {review.AdmissionReview: _REVIEW, review.AdmissionRequest: _REVIEW["request"]}
+_WHOLE = {envelope.AdmissionReview: _REVIEW, envelope.AdmissionRequest: _REVIEW["request"]}
 
 
 @pytest.mark.parametrize("kind", _ALL, ids=lambda kind: kind.__name__)

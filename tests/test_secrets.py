@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import DIGEST, decoded, docker, import_review, imported, policy_of, push_review, review_of
 
-from webhook import admission
+from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
 from webhook.audit.secrets import redacted
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 from webhook.replay.judging import review_of as recorded_review
 
 _SECRET = "hunter2"  # noqa: S105 - it stands for one
@@ -46,7 +46,7 @@ _IMAGE = {
 
 def _recorded(document: dict[str, Any], policy: Policy) -> dict[str, Any]:
     review = decoded(document)
-    decision = admission.validate(review, policy)
+    decision = engine.validate(review, policy)
     context, when = Context("validate", "0", "request"), datetime(2026, 1, 1, tzinfo=UTC)
     found: dict[str, Any] = json.loads(
         record(review, decision, tags(decision), policy, context, time=when, seconds=0.001)
@@ -122,7 +122,7 @@ def test_the_same_is_decided_again(make: Callable[[], dict[str, Any]], shipped: 
     document = make()
     for policy in (shipped, _JUDGING):
         recorded = _recorded(document, policy)
-        again = admission.validate(recorded_review(recorded["request"]), policy)
+        again = engine.validate(recorded_review(recorded["request"]), policy)
         assert [finding.rule for finding in again.findings] == [finding["rule"] for finding in recorded["findings"]]
 
 

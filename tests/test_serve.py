@@ -17,7 +17,7 @@ import pytest
 from serving import Server, serving, until
 from support import HEAD, REVIEWS, docker, review_of
 
-from webhook.tls import issue
+from webhook.certs.issuing import issue
 
 _REFUSED = (REVIEWS / "A05-oc-tag-all-flags.2-validate.json").read_bytes()
 _ALLOWED = (REVIEWS / "A07-oc-tag-digest.2-validate.json").read_bytes()

@@ -19,7 +19,7 @@ from measuring import Measured
 from serving import Load, Server, serving, until
 from support import REVIEWS
 
-from webhook.app import LARGEST
+from webhook.service.app import LARGEST
 
 _BODY = (REVIEWS / "A07-oc-tag-digest.2-validate.json").read_bytes()
 

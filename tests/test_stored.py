@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from support import REVIEWS, decoded, docker, stream_of, tag_of
 
-from webhook import admission
-from webhook.manifests import RESOURCES, as_stored, envelope
-from webhook.model import User
-from webhook.policy import Policy
+from webhook.admission import engine
+from webhook.manifests import envelope
+from webhook.manifests.stored import RESOURCES, as_stored
+from webhook.model.review import User
+from webhook.policy.loading import Policy
 
 _VALIDATED = sorted(REVIEWS.glob("*validate.json"))
 _WRITTEN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
@@ -41,7 +42,7 @@ def test_a_manifest_is_judged_as_its_recorded_review(path: Path, shipped: Policy
     made = decoded(envelope(manifest, recorded.old_object, user, "u", recorded.namespace))
     assert (made.resource, made.name, made.namespace) == (recorded.resource, recorded.name, recorded.namespace)
     for policy in (shipped, strict):
-        expected, got = admission.admit(recorded, policy), admission.admit(made, policy)
+        expected, got = engine.admit(recorded, policy), engine.admit(made, policy)
         assert (got.verdict, got.findings, got.patch) == (expected.verdict, expected.findings, expected.patch)
 
 
@@ -97,4 +98,4 @@ def test_whatever_a_manifest_holds(kind: str, key: str, value: Any, strict: Poli
     manifest = {"apiVersion": "image.openshift.io/v1", "kind": kind, "metadata": {"name": "a:b"}, key: value}
     for old in (None, manifest, stream_of(tag_of(docker("a/b:1"))) | {"kind": kind}):
         review = decoded(envelope(manifest, old, User("u"), "u"))
-        assert admission.admit(review, strict).verdict in ("allow", "deny")
+        assert engine.admit(review, strict).verdict in ("allow", "deny")

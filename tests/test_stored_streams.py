@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from support import DIGEST, docker, policy_of, stream_of, stream_tag, tag_of
 
-from webhook.model import Finding, Mode
-from webhook.policy import load
+from webhook.model.decision import Finding, Mode
+from webhook.policy.loading import load
 from webhook.resources.image import read_image
 from webhook.scan.stream import completion, judged, key_of
 

@@ -17,8 +17,9 @@ import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
+from webhook.certs.issuing import issue
+from webhook.certs.serving import Serving
 from webhook.errors import CertificateRefused
-from webhook.tls import Serving, issue
 
 _NAMES = ("localhost", "app.svc", "127.0.0.1", "::1")
 

@@ -35,18 +35,20 @@ from support import (
 )
 from vap import Evaluator, Scope
 
-from webhook import admission, resources
-from webhook.alphabets.kinds import TEXT
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import decode
 from webhook.cli import main
 from webhook.errors import MalformedGlob, MalformedReference
-from webhook.globs import Glob, ReferenceGlob, any_matches
-from webhook.model import Mode, Review
-from webhook.policy import Policy, load
+from webhook.globs.alphabets import TEXT
+from webhook.globs.matching import Glob, ReferenceGlob, any_matches
+from webhook.model.decision import Mode
+from webhook.model.review import Review
+from webhook.policy.loading import Policy, load
 from webhook.policy.vap import Exported, export
 from webhook.policy.vap.reading import variables
 from webhook.policy.vap.syntax import matches, reference_matches
 from webhook.reference import ImageReference
-from webhook.review import decode
 
 _POLICIES = Path(__file__).parent / "policies"
 _ACTIONS = {Mode.ENFORCE: "Deny", Mode.WARN: "Warn", Mode.AUDIT: "Audit"}
@@ -66,7 +68,7 @@ def _exported(name: str) -> tuple[Policy, Exported, Evaluator]:
 
 
 def _ours(review: Review, policy: Policy, rules: tuple[str, ...]) -> dict[str, set[str]]:
-    decision = admission.validate(review, policy)
+    decision = engine.validate(review, policy)
     found: dict[str, set[str]] = defaultdict(set)
     for finding in decision.findings if decision.exemption is None else ():
         if finding.rule in rules:
@@ -353,7 +355,7 @@ def test_the_sentence() -> None:
         "Deny": f'spec.tags["a"].importPolicy.insecure: {text}; spec.tags["b"].importPolicy.insecure: {text}'
     }
     review = decoded(review_of(docker("quay.io/acme/app:latest")))
-    (ours,) = [str(each) for each in admission.validate(review, load()).findings if each.rule == "no-latest"]
+    (ours,) = [str(each) for each in engine.validate(review, load()).findings if each.rule == "no-latest"]
     assert _exported("")[2].decide(review.request)["no-latest"] == {"Warn": ours}
 
 

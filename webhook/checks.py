@@ -4,15 +4,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from webhook import admission, resources
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import GROUP, VERSION, of_document
+from webhook.documents.document import Mark
 from webhook.documents.files import Given
-from webhook.documents.lines import Mark
 from webhook.errors import MalformedReview, unexpected
-from webhook.manifests import RESOURCES, Piece, Write, declared, envelope, pieces, stream_within, unrendered
-from webhook.model import Finding, Mode, Review, User
-from webhook.policy import Policy
+from webhook.manifests import envelope, pieces
+from webhook.manifests.applying import Write
+from webhook.manifests.pieces import Piece, declared
+from webhook.manifests.stored import RESOURCES
+from webhook.manifests.wrappers import stream_within, unrendered
+from webhook.model.decision import Finding, Mode
+from webhook.model.review import Review, User
+from webhook.policy.loading import Policy
 from webhook.report.outcome import ERROR, SKIP, Origin, Outcome, outcome
-from webhook.review import GROUP, VERSION, of_document
 from webhook.schemas.unknown import unknown
 from webhook.text import printable, quoted
 
@@ -208,7 +214,7 @@ def _reviewed(piece: Piece, policy: Policy, user: User, old: Old, asked: Asked, 
 
 def _decided(piece: Piece, at: str, review: Review, policy: Policy) -> Outcome:
     """Return what comes of a review whose object stands at the path `at` of its piece."""
-    decision = admission.admit(review, policy)
+    decision = engine.admit(review, policy)
     marks = tuple(piece.mark(".".join(part for part in (at, finding.field) if part)) for finding in decision.findings)
     return outcome(Origin(piece.document.where, piece.mark().line), review, decision, marks=marks)
 

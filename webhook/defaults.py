@@ -5,9 +5,13 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model import NOTHING, PatchOp, SourceKind, TagChange, TagReference
-from webhook.parameters import Bool, Choice, Record, TextMap
+from webhook.model.change import TagChange
+from webhook.model.decision import PatchOp
+from webhook.model.tag import NOTHING, SourceKind, TagReference
 from webhook.resources import parsing
+from webhook.schemas.containers import Record
+from webhook.schemas.parameters import Bool, Choice
+from webhook.schemas.patterns import TextMap
 
 KEEP: Final = "istag-webhook/keep"
 # What the API server fills in before it calls us, so that "unset" is never seen for these two.

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from webhook.cluster import Cluster
+from webhook.cluster.client import Cluster
 from webhook.comparison import Pair
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 from webhook.report.outcome import ALLOW, Origin, Outcome
 from webhook.scan.stream import completion, judged, key_of
 from webhook.scan.walk import Selection, streams

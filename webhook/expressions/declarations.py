@@ -22,9 +22,9 @@ from webhook.expressions.types import (
     one_of,
 )
 from webhook.schemas import fields
-from webhook.schemas.document import Document, Part, Parts
+from webhook.schemas.envelope import AdmissionRequest, GroupVersionKind, GroupVersionResource
 from webhook.schemas.image import ObjectMeta
-from webhook.schemas.review import AdmissionRequest, GroupVersionKind, GroupVersionResource
+from webhook.schemas.schema import Document, Part, Parts
 from webhook.schemas.stream import ImageStream, ImageStreamImport, ImageStreamMapping
 from webhook.schemas.tag import ImageStreamTag, ImageTag
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from webhook.admission.codec import GROUP, VERSION
 from webhook.manifests.stored import RESOURCES, as_stored
-from webhook.model import User
-from webhook.review import GROUP, VERSION
+from webhook.model.review import User
 
 _CREATED_ONLY: Final = frozenset({"ImageStreamImport", "ImageStreamMapping"})
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeGuard
 
 from webhook.errors import MalformedReference
-from webhook.model import NOTHING
+from webhook.model.tag import NOTHING
 from webhook.reference import ImageReference
 
 _IMAGE: Final[Mapping[str, Any]] = MappingProxyType(

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from webhook.admission.codec import GROUP, VERSION
 from webhook.documents.document import Path, written
 from webhook.errors import MalformedReference
 from webhook.manifests.stored import RESOURCES
 from webhook.reference import ImageReference
-from webhook.review import GROUP, VERSION
 from webhook.text import printable, quoted
 
 KIND: Final = "Template"

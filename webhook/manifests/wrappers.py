@@ -3,10 +3,10 @@
 import re
 from typing import Any, Final
 
+from webhook.admission.codec import GROUP
 from webhook.documents.document import Path, written
 from webhook.documents.reading import has_action
 from webhook.manifests.stored import RESOURCES
-from webhook.review import GROUP
 
 _NAMED: Final = ("metadata", "from")
 _OWN: Final = "istag-webhook/"  # tests of policies hold image streams, which are no manifests

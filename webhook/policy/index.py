@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from webhook.globs import Index
-from webhook.model import Change, Mode, TagChange, TagField, User
+from webhook.globs.matching import Index
+from webhook.model.change import Change, TagChange, TagField
+from webhook.model.decision import Mode
+from webhook.model.review import User
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
 from webhook.resources import CARRIED

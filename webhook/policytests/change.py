@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from marshmallow import ValidationError
 
-from webhook.model import SourceKind
-from webhook.parameters import Bool, Choice, Parameter, Record, Schema, Text, TextMap
-from webhook.review import GROUP, VERSION
+from webhook.admission.codec import GROUP, VERSION
+from webhook.model.tag import SourceKind
+from webhook.schemas.containers import Record
+from webhook.schemas.parameters import Bool, Choice, Parameter, Schema, Text
+from webhook.schemas.patterns import TextMap
 
 _API_VERSION: Final = f"{GROUP}/{VERSION}"
 _Objects = tuple[dict[str, Any], dict[str, Any] | None]

@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from webhook import admission, resources
-from webhook.documents import read
+from webhook import resources
+from webhook.admission import engine
+from webhook.admission.codec import GROUP, VERSION, of_document
+from webhook.documents.reading import read
 from webhook.errors import CaseRefused, Fault, MalformedReview
-from webhook.manifests import RESOURCES, envelope
-from webhook.model import Decision, Review, User
-from webhook.policy import Policy
+from webhook.manifests import envelope
+from webhook.manifests.stored import RESOURCES
+from webhook.model.decision import Decision
+from webhook.model.review import Review, User
+from webhook.policy.loading import Policy
 from webhook.policytests.comparison import SAME, Row, compare
 from webhook.policytests.document import Case
-from webhook.review import GROUP, VERSION, of_document
 
 _KINDS: Final = frozenset((f"{GROUP}/{VERSION}", kind) for kind in RESOURCES)
 
@@ -54,7 +57,7 @@ def run(case: Case, file: str, line: int, policy: Policy) -> Result:
         review = of_document(_document(case, where, Path(file).parent), resources.RESOURCES)
     except MalformedReview as error:
         raise _refused(where, case, str(error)) from None
-    decision = admission.admit(review, policy)
+    decision = engine.admit(review, policy)
     return Result(case, file, line, review, decision, compare(case.expect, decision))
 
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 from uuid import uuid4
 
 from webhook import resources
-from webhook.cluster import Cluster, Resource
+from webhook.admission.codec import GROUP, VERSION
+from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterRefused
 from webhook.probe.request import STREAM, Request, request
 from webhook.probe.selector import selects
 from webhook.probe.verdict import Answer, Probed, Verdict, denial
-from webhook.review import GROUP, VERSION
 
 __all__ = ["Answer", "Probed", "Verdict", "probe"]
 _CONFIGURATIONS: Final = Resource("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations")

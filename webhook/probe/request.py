@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from webhook.admission import PROBE, PROBE_RULE
-from webhook.cluster import Resource
-from webhook.review import GROUP, VERSION
+from webhook.admission.codec import GROUP, VERSION
+from webhook.admission.engine import PROBE, PROBE_RULE
+from webhook.cluster.client import Resource
 
 STREAM: Final = "istag-webhook-probe"
 STATUS: Final = "imagestreams/status"

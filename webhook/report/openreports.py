@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.model import Finding, Mode
+from webhook.admission.codec import GROUP, VERSION
+from webhook.model.decision import Finding, Mode
 from webhook.report.header import Header
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Outcome
 from webhook.report.tally import Tally
-from webhook.review import GROUP, VERSION
 
 NAME: Final = "istag-webhook"  # of the report, of its source, and of what manages it
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"

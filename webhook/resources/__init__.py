@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from webhook.model import Change, Place, Review, TagField
+from webhook.model.change import Change, Place, TagField
+from webhook.model.review import Review
 from webhook.resources import (
     imagestreamimports,
     imagestreammappings,

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model import Place, Source, SourceKind, TagField, TagReference
+from webhook.model.change import Place, TagField
+from webhook.model.tag import Source, SourceKind, TagReference
 from webhook.reference import is_internal
 from webhook.resources import parsing
 

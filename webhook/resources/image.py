@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from webhook.model import Image, Signature
+from webhook.model.tag import Image, Signature
 from webhook.resources.parsing import items, mapping, text
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.model import Change, Place, Review, Source, StreamChange, TagChange, TagField
+from webhook.model.change import Change, Place, StreamChange, TagChange, TagField
+from webhook.model.review import Review
+from webhook.model.tag import Source
 from webhook.resources import ledger, parsing
 from webhook.resources.ledger import Ledger, feeds, no_effect, recorded
 from webhook.schemas.stream import ImageStreamImport

@@ -5,7 +5,9 @@ Every project's `admin` and `edit` may create one, with any reference (openshift
 
 from typing import Final
 
-from webhook.model import Change, Place, Review, SourceKind, TagChange, TagField, TagReference
+from webhook.model.change import Change, Place, TagChange, TagField
+from webhook.model.review import Review
+from webhook.model.tag import SourceKind, TagReference
 from webhook.resources import history, ledger, parsing
 from webhook.resources.image import read_image
 from webhook.resources.ledger import Ledger, feeds, no_effect, recorded

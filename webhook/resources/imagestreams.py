@@ -5,20 +5,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from webhook.model import (
-    NOTHING,
-    Change,
-    Condition,
-    Place,
-    Review,
-    SchemaFault,
-    SourceKind,
-    Stream,
-    StreamChange,
-    TagChange,
-    TagField,
-    TagReference,
-)
+from webhook.model.change import Change, Place, SchemaFault, Stream, StreamChange, TagChange, TagField
+from webhook.model.review import Review
+from webhook.model.tag import NOTHING, Condition, SourceKind, TagReference
 from webhook.resources import history, ledger, parsing
 from webhook.resources.ledger import Ledger, feeds, no_effect
 from webhook.schemas.stream import ImageStream

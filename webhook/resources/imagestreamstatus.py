@@ -9,7 +9,9 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final
 
-from webhook.model import NOTHING, Change, Place, Review, TagChange, TagField, TagReference
+from webhook.model.change import Change, Place, TagChange, TagField
+from webhook.model.review import Review
+from webhook.model.tag import NOTHING, TagReference
 from webhook.resources import history, ledger, parsing
 from webhook.resources.imagestreams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
 from webhook.resources.ledger import Ledger, feeds, no_effect

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.model import Change, Place, Review, TagChange, TagField, TagReference
+from webhook.model.change import Change, Place, TagChange, TagField
+from webhook.model.review import Review
+from webhook.model.tag import TagReference
 from webhook.resources import ledger, parsing
 from webhook.resources.ledger import Ledger, feeds, no_effect
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.model import TagField
+from webhook.model.change import TagField
 
 
 @dataclass(frozen=True, slots=True)

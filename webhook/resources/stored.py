@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from webhook.model import NOTHING, Change, Image, Place, Review, SourceKind, TagChange, TagField
+from webhook.model.change import Change, Place, TagChange, TagField
+from webhook.model.review import Review
+from webhook.model.tag import NOTHING, Image, SourceKind
 from webhook.resources import history, imagestreammappings, parsing
 from webhook.resources.history import Event
 from webhook.resources.imagestreams import NAME, REPOSITORY, Side, made_insecure, side_of, stream_change, tag_changes

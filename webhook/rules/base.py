@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, Final
 
-from webhook.model import Reason, SourceKind, TagChange, TagField
-from webhook.parameters import Parameter
+from webhook.model.change import Reason, TagChange, TagField
+from webhook.model.tag import SourceKind
 from webhook.reference import ImageReference
 from webhook.rules.context import EvaluationContext
+from webhook.schemas.parameters import Parameter
 from webhook.text import joined, quoted
 from webhook.values import quick
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.alphabets.kinds import CONDITION_TYPE
-from webhook.globs import Glob, any_matches
-from webhook.model import Change, TagChange, TagField
-from webhook.parameters import globs
+from webhook.globs.alphabets import CONDITION_TYPE
+from webhook.globs.matching import Glob, any_matches
+from webhook.model.change import Change, TagChange, TagField
 from webhook.rules.base import Rule, Violation, parameter
 from webhook.rules.context import EvaluationContext
+from webhook.schemas.patterns import globs
 from webhook.text import quoted
 
 

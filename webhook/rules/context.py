@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from webhook.model import Review
+from webhook.model.review import Review
 from webhook.rules.budget import CostBudget
 
 Made = TypeVar("Made")

@@ -11,7 +11,7 @@ from webhook.expressions.checking import check
 from webhook.expressions.counting import COUNT, counted
 from webhook.expressions.declarations import declarations
 from webhook.expressions.parsing import parse
-from webhook.model import Review
+from webhook.model.review import Review
 from webhook.rules.budget import CostBudget
 
 if TYPE_CHECKING:

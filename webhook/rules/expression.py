@@ -9,12 +9,14 @@ from marshmallow import ValidationError
 
 from webhook.errors import MalformedExpression
 from webhook.expressions.tag import described
-from webhook.model import Image, TagChange
-from webhook.parameters import Items, Parameter, Record, Schema, Sentence, shown
+from webhook.model.change import TagChange
+from webhook.model.tag import Image
 from webhook.rules.base import Rule, Violation, parameter
 from webhook.rules.context import EvaluationContext
 from webhook.rules.engine import Evaluation, Program, compiled
 from webhook.rules.failure import sentence
+from webhook.schemas.containers import Items, Record
+from webhook.schemas.parameters import Parameter, Schema, Sentence, shown
 from webhook.text import quoted
 
 _LONGEST: Final = 5_000

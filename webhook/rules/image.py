@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from webhook.alphabets.kinds import LABEL_KEY, PLATFORM, SIGNATURE_TYPE
-from webhook.globs import Glob, any_matches
-from webhook.model import Reason, TagChange, TagField
-from webhook.parameters import Bool, Count, GlobMap, Quantity, globs
+from webhook.globs.alphabets import LABEL_KEY, PLATFORM, SIGNATURE_TYPE
+from webhook.globs.matching import Glob, any_matches
+from webhook.model.change import Reason, TagChange, TagField
 from webhook.rules.base import Rule, Violation, listed, parameter
 from webhook.rules.context import EvaluationContext
+from webhook.schemas.parameters import Bool, Count, Quantity
+from webhook.schemas.patterns import GlobMap, globs
 from webhook.text import counted, quoted
 
 _IMAGE: Final = frozenset({TagField.IMAGE})

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.alphabets.kinds import ANNOTATION_KEY, TAG
-from webhook.globs import Glob, any_matches
-from webhook.model import Reason, TagChange, TagField
-from webhook.parameters import Bool, Choice, GlobMap, globs
+from webhook.globs.alphabets import ANNOTATION_KEY, TAG
+from webhook.globs.matching import Glob, any_matches
+from webhook.model.change import Reason, TagChange, TagField
 from webhook.reference import TAG as GRAMMAR
 from webhook.rules.base import Rule, Violation, listed, parameter
 from webhook.rules.context import EvaluationContext
+from webhook.schemas.parameters import Bool, Choice
+from webhook.schemas.patterns import GlobMap, globs
 from webhook.text import quoted
 
 

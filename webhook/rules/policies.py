@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.globs import ReferenceGlob, any_reference_matches
-from webhook.model import Reason, SourceKind, TagChange, TagField
-from webhook.parameters import Bool, Choice, Items, reference_globs
+from webhook.globs.matching import ReferenceGlob, any_reference_matches
+from webhook.model.change import Reason, TagChange, TagField
+from webhook.model.tag import SourceKind
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.rules.context import EvaluationContext
+from webhook.schemas.containers import Items
+from webhook.schemas.parameters import Bool, Choice
+from webhook.schemas.patterns import reference_globs
 from webhook.text import quoted
 
 

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from webhook.alphabets.kinds import NAMESPACE, TAG
-from webhook.globs import Glob, ReferenceGlob, any_matches, any_reference_matches
-from webhook.model import Reason, SourceKind, TagChange, TagField
-from webhook.parameters import Bool, Choice, Items, globs, reference_globs
+from webhook.globs.alphabets import NAMESPACE, TAG
+from webhook.globs.matching import Glob, ReferenceGlob, any_matches, any_reference_matches
+from webhook.model.change import Reason, TagChange, TagField
+from webhook.model.tag import SourceKind
 from webhook.reference import ImageReference, is_internal
 from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
 from webhook.rules.context import EvaluationContext
+from webhook.schemas.containers import Items
+from webhook.schemas.parameters import Bool, Choice
+from webhook.schemas.patterns import globs, reference_globs
 from webhook.text import quoted
 
 _SOURCE: Final = frozenset({TagField.SOURCE})

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.model import Reason, StreamChange, TagField
-from webhook.parameters import Bool, Count
+from webhook.model.change import Reason, StreamChange, TagField
 from webhook.rules.base import Rule, Violation, parameter
 from webhook.rules.context import EvaluationContext
 from webhook.rules.policies import word
+from webhook.schemas.parameters import Bool, Count
 
 
 @dataclass(frozen=True, slots=True)

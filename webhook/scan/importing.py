@@ -8,7 +8,7 @@ the tag at once: it takes whatever its source names now. A tag that is scheduled
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from webhook.model import SourceKind
+from webhook.model.tag import SourceKind
 from webhook.resources.parsing import items, mapping, text
 
 AT_ONCE: Final = "imports the tag at once"

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.cluster import Cluster, Resource
+from webhook.admission.codec import GROUP, VERSION
+from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterRefused
 from webhook.resources.imagestreams import NAME
-from webhook.review import GROUP, VERSION
 from webhook.scan.stream import key_of
 
 STREAMS: Final = Resource(GROUP, VERSION, NAME)

@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from webhook import admission
+from webhook.admission import engine
+from webhook.admission.codec import GROUP, VERSION
 from webhook.audit.record import tags
-from webhook.documents.lines import Mark
-from webhook.model import Image, Mode, PatchOp, Review, TagChange, User, allow, deny
-from webhook.policy import Policy
+from webhook.documents.document import Mark
+from webhook.model.change import TagChange
+from webhook.model.decision import Mode, PatchOp, allow, deny
+from webhook.model.review import Review, User
+from webhook.model.tag import Image
+from webhook.policy.loading import Policy
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome
 from webhook.resources import stored
 from webhook.resources.imagestreams import NAME
-from webhook.review import GROUP, VERSION
 from webhook.rules.context import EvaluationContext
 from webhook.text import printable
 
@@ -32,7 +35,7 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
     review = _review(stream, stands=True)
     context = EvaluationContext(review)
     for part in stored.parts(review, images):
-        findings = tuple(finding for change in part for finding in admission.judge(change, context, policy))
+        findings = tuple(finding for change in part for finding in engine.judge(change, context, policy))
         change = part[0]
         if not findings and not isinstance(change, TagChange):
             continue
@@ -52,7 +55,7 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
 
 def completion(stream: Mapping[str, Any], policy: Policy) -> tuple[PatchOp, ...]:
     """Return what the defaults of `policy` would set if every tag of `stream` were new, () where nothing is missing."""
-    return admission.mutate(_review(stream, stands=False), policy).patch
+    return engine.mutate(_review(stream, stands=False), policy).patch
 
 
 def key_of(stream: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from webhook.cli.options import output_option, policy_argument
 from webhook.cli.output import write
 from webhook.documents import yaml
 from webhook.errors import PolicyRefused
-from webhook.policy import Policy, load
+from webhook.policy.loading import Policy, load
 from webhook.policy.vap import STATUS, Exported
 from webhook.policy.vap import export as as_vap
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Final
 
-from webhook.globs import Glob
+from webhook.globs.matching import Glob
 from webhook.policy.match import Match, Selector
 from webhook.resources import NAMES
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model import Review, TagChange, User
+from webhook.model.change import TagChange
+from webhook.model.review import Review, User
 from webhook.resources import changes, imagestreamtags
 from webhook.rules.base import Rule
 from webhook.rules.context import EvaluationContext

@@ -1,18 +1,28 @@
-"""Who is exempt, and who is not."""
+"""Warnings about who is exempt, and about who is not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar, Final
 
-from webhook.globs import Glob, any_matches
-from webhook.namespaces import is_reserved
+from webhook.globs.matching import Glob, any_matches
 from webhook.policy.entries import ExemptionEntry, RuleEntry, resources
 from webhook.policy.lint.covering import covers, selects_all
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match, Selector
 from webhook.resources import imagestreamimports
 from webhook.rules.cluster import Schema
+
+# openshift-apiserver, project/apiserver/registry/projectrequest/delegated, forbiddenNames and forbiddenPrefixes.
+RESERVED_NAMES: Final = ("openshift", "kubernetes", "kube")
+RESERVED_PREFIXES: Final = ("openshift-", "kubernetes-", "kube-")
+RESERVED: Final = (*RESERVED_NAMES, *(f"{prefix}*" for prefix in RESERVED_PREFIXES))  # as globs
+
+
+def is_reserved(namespace: str) -> bool:
+    """Whether the API server forbids ordinary users to request a project of this name."""
+    return namespace in RESERVED_NAMES or namespace.startswith(RESERVED_PREFIXES)
+
 
 IMPORTER: Final = "system:serviceaccount:openshift-infra:image-import-controller"
 _GROUPS: Final = ("system:serviceaccounts", "system:serviceaccounts:openshift-infra", "system:authenticated")

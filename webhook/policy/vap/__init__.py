@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model import Mode
-from webhook.policy import Policy
+from webhook.admission.codec import GROUP, VERSION
+from webhook.model.decision import Mode
 from webhook.policy.entries import RuleEntry, resources
+from webhook.policy.loading import Policy
 from webhook.policy.vap.expressions import inexpressible
 from webhook.policy.vap.findings import Half, findings
 from webhook.policy.vap.reading import RESOURCES
 from webhook.policy.vap.selecting import exempt_changes, exempt_user, is_simple, request_conditions
 from webhook.policy.vap.syntax import all_of, any_of, negated
 from webhook.policy.vap.variables import needed
-from webhook.review import GROUP, VERSION
 from webhook.rules.cluster import Conditions, Schema
 from webhook.rules.expression import Expression
 from webhook.rules.image import ImageSize, Labels, Platforms, Signatures

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from webhook.globs import Glob
+from webhook.globs.matching import Glob
 from webhook.policy.entries import ExemptionEntry
 from webhook.policy.match import Match, Selector
 from webhook.policy.vap.reading import STREAM, annotation, has_annotation, is_insecure

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from webhook.globs import ReferenceGlob
+from webhook.globs.matching import ReferenceGlob
 from webhook.policy.vap.check import HERE, Check, at, sentence
 from webhook.policy.vap.syntax import all_of, any_of, literal, matches, negated, reference_matches
 from webhook.reference import INTERNAL_REGISTRIES

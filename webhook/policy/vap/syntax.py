@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from webhook.globs import Glob, ReferenceGlob, Segments
+from webhook.globs.matching import Glob, ReferenceGlob, Segments
 from webhook.registry import DEFAULT_PORT, DOCKER_HUB, LIBRARY
 
 # Pointers, maps and lists of image.openshift.io/v1, which the API server may send as null; other fields it never does.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from webhook.globs import Glob
+from webhook.globs.matching import Glob
 from webhook.policy.vap.check import HERE, Check, at, sentence
 from webhook.policy.vap.reading import annotation, annotation_names, has_annotation
 from webhook.policy.vap.sources import UNREADABLE, name_of, references
