@@ -10,16 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import apiserver
-import assets
-import measuring
 import pytest
-import streams
-from apiserver import LEFT_OUT, ApiServer, Said, leave_out
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
-from rendered import MANIFESTS, OVERLAYS, Document, Kustomize
-from support import Lines, policy_of, review_of
+from tests.support import apiserver, assets, measuring, streams
+from tests.support.apiserver import LEFT_OUT, ApiServer, Said, leave_out
+from tests.support.builders import Lines, policy_of, review_of
+from tests.support.paths import DATA
+from tests.support.rendered import MANIFESTS, OVERLAYS, Document, Kustomize
 
 from webhook.policy.loading import Policy, load
 from webhook.service.app import Service, create_app
@@ -93,7 +91,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 @pytest.fixture(scope="session")
 def scannable(api: ApiServer) -> ApiServer:
     """The API server, with the definitions of the reports and images that `scan` knows beside the five resources."""
-    definitions = Path(__file__).parent / "scan"
+    definitions = DATA / "scan"
     for said in (
         api.kubectl("create", "-f", definitions),
         api.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", definitions),
@@ -161,7 +159,7 @@ def shipped() -> Policy:
 @pytest.fixture(scope="session")
 def strict() -> Policy:
     """A policy with a rule of nearly every kind."""
-    return load(Path(__file__).parent / "policies" / "strict.yaml")
+    return load(DATA / "policies" / "strict.yaml")
 
 
 @pytest.fixture
