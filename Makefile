@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Two workers for two cores; PYTEST_ARGS adds to the command line.
 PYTEST_ARGS ?=
+PARALLEL := --numprocesses 2 --dist loadgroup
 # Seconds for each target of the fuzzer.
 FUZZ_SECONDS ?= 600
 AUDIT_ARGS ?=
@@ -11,7 +12,7 @@ SUPPLY := .supply/tools/bin
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
+.PHONY: help run test test-unit browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -21,7 +22,10 @@ run: .venv/run  ## serve over TLS on this machine, with the shipped policy
 
 test: .venv/dev lint  ## check and test everything
 	$(BIN)/python -m tests.support.assets
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/pytest $(PARALLEL) --hypothesis-profile thorough --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+test-unit: .venv/dev  ## run the unit tests alone, in less than a minute: fewer examples, no coverage, nothing that is slow
+	$(BIN)/pytest tests/unit $(PARALLEL) -m 'not slow' $(PYTEST_ARGS)
 
 lint: .venv/dev  ## ruff, mypy, and the house's own rules
 	$(BIN)/ruff format --check .

@@ -8,7 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from tests.support import apiserver, assets, measuring, streams
 from tests.support.apiserver import LEFT_OUT, ApiServer, Said, leave_out
 from tests.support.builders import Lines, policy_of, review_of
-from tests.support.paths import DATA
+from tests.support.paths import DATA, ROOT
 from tests.support.rendered import MANIFESTS, OVERLAYS, Document, Kustomize
 
 from webhook.policy.loading import Policy, load
@@ -24,9 +24,11 @@ from webhook.service.app import Service, create_app
 from webhook.service.metrics import Metrics
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fuzz", settings.get_profile("untimed"), max_examples=10_000)
-settings.load_profile("untimed")
+settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
+settings.register_profile("fuzz", settings.get_profile("quick"), max_examples=3_400)  # ten thousand sequences
+settings.load_profile("quick")
+_KINDS: Final = ("unit", "system", "cluster")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,10 +44,18 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests that ask for the API server to one worker, so that only one is started."""
+    """Mark each test with its kind, the name of its directory, and give what shares a process to one worker.
+
+    All tests of a module of `system` share its servers, and all tests with the fixture `api` share one API server.
+    """
     for item in items:
+        kind, *_ = item.path.relative_to(ROOT / "tests").parts
+        assert kind in _KINDS, f"{item.path} is in none of {_KINDS}"
+        item.add_marker(kind)
         if isinstance(item, pytest.Function) and "api" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("api"))
+        elif kind == "system":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

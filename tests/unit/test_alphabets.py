@@ -8,9 +8,10 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import HEAD, policy_of
+from tests.support.examples import examples
 
 from webhook.errors import MalformedGlob, PolicyRefused
 from webhook.globs import alphabets
@@ -189,7 +190,7 @@ def _loaded(alphabet: Alphabet, pattern: str) -> bool:
     return True
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.sampled_from(sorted(_ALL)), _CHARACTERS | _MADE)
 def test_the_schema_agrees(name: str, pattern: str) -> None:
     """The JSON Schema takes just the patterns that the loader takes; only addresses are beyond a regular expression."""

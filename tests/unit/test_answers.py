@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import (
     REVIEWS,
@@ -21,6 +21,7 @@ from tests.support.builders import (
     stream_review,
     tag_of,
 )
+from tests.support.examples import examples
 from tests.support.paths import DATA
 
 from webhook.admission import engine
@@ -397,7 +398,7 @@ _VALUES: st.SearchStrategy[Any] = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.data(), st.sampled_from(_RECORDED), st.sampled_from(["/validate", "/mutate"]))
 def test_any_value_anywhere_is_answered(data: st.DataObject, path: Path, endpoint: str) -> None:
     """A recorded review with any value at any place is evaluated or is no review: it is never a fault of ours."""

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.support.apiserver import ApiServer
-from tests.support.builders import HEAD, REVIEWS, docker, istag_of, review_of, stream_of, tag_of
+from tests.support.builders import HEAD, REVIEWS, docker, istag_of, review_of, tag_of
 from tests.support.paths import DATA
 
 from webhook import resources
@@ -263,29 +262,6 @@ def test_nothing_on_standard_input() -> None:
     """Standard input that is empty ends with 2."""
     done = _started("shipped", "shipped", "--against", "-")
     assert (done.returncode, done.stderr) == (2, b"-: expected a review or a manifest, got nothing\n")
-
-
-@pytest.mark.parametrize("form", ["table", "json"])
-def test_a_cluster(scannable: ApiServer, policies: tuple[Path, Path], form: str) -> None:
-    """Every tag of a live cluster is evaluated as it stands by both policies, and the defaults of both are compared."""
-    one, two = policies
-    two.write_text(
-        two.read_text()
-        .replace("[quay.io, registry.redhat.io]", "[quay.io]")
-        .replace("scheduled: true", "insecure: true")
-    )
-    namespace = scannable.namespace()
-    tags_ = [tag_of(docker(f"{registry}/a:1"), name=registry) for registry in ("quay.io", "registry.redhat.io")]
-    scannable.create(namespace, {**stream_of(*tags_), "metadata": {"name": "app", "namespace": namespace}})
-    done = _run(one, two, "--against", "cluster", "--kubeconfig", scannable.kubeconfig, "--format", form)
-    assert done.exit_code == 1, done.stderr
-    if form == "json":
-        found = {each["after"]["tags"][0]["tag"]: each["change"] for each in json.loads(done.stdout)["outcomes"]
-                 if each["after"]["namespace"] == namespace and each["after"]["tags"]}  # fmt: skip
-        assert found == {f"{namespace}/app:registry.redhat.io": "denied"}
-    else:
-        assert f"\n{namespace}/app:registry.redhat.io: allowed -> denied\n" in done.stdout
-        assert f"\n{namespace}/app: allowed\n  - sets /spec/tags/0/importPolicy/scheduled to true\n" in done.stdout
 
 
 def test_no_cluster(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import without_columns
+from tests.support.examples import examples
 
 from webhook.documents import json as json_documents
 from webhook.documents import yaml as yaml_documents
@@ -148,7 +149,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.dictionaries(_KEYS, _VALUES, min_size=1, max_size=3), st.sampled_from([None, 1, 4]))
 def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
     """JSON is YAML too: both readers find the same value, and the same line and column for every path in it."""

@@ -12,10 +12,11 @@ import cel
 import pytest
 from cel import stdlib
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import decoded, policy_of
 from tests.support.celvalues import composed, conforms, paths, static, value_of
+from tests.support.examples import examples
 from tests.unit.test_expressions import TAGS
 
 from webhook import resources
@@ -270,7 +271,7 @@ def test_the_declared_objects_are_those_that_are_evaluated() -> None:
             assert not _checked(f"{path} == {path}", dict(everything)).faults
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 2**32), st.sampled_from(sorted(OBJECTS)))
 def test_what_is_taken_has_no_type_error(seed: int, resource: str) -> None:
     """An expression that is taken never fails for a type, and its result has the type that was found."""
@@ -353,7 +354,7 @@ def test_a_node_has_its_place(expression: str) -> None:
         parse(text)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text(alphabet="ab01.'\"\\/ \n()[]{}?:,!&|=<>+-*%rRxu", max_size=30))
 def test_what_the_engine_compiles_is_parsed(text: str) -> None:
     """Whatever text the engine takes as an expression, we parse."""

@@ -6,10 +6,11 @@ from math import isfinite
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support import fuzz
 from tests.support.builders import DIGEST
+from tests.support.examples import examples
 from tests.support.mutation import changed
 
 from webhook.admission.codec import parse
@@ -150,7 +151,7 @@ def test_any_bytes(target: str) -> None:
     """What must hold holds for examples of what the target reads, and for bytes that are nothing."""
     strategy, most = _EXAMPLES[target]
 
-    @settings(max_examples=most)
+    @examples(most)
     @given(strategy | st.binary(max_size=60))
     def holds(data: bytes) -> None:
         fuzz.TARGETS[target](data)
@@ -178,7 +179,7 @@ def _numbers(value: Any) -> Iterator[int | float]:
             yield from _numbers(each)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(_JSON)
 def test_nothing_is_lost_to_strictness(data: bytes) -> None:
     """What the standard library reads, and no parser could read otherwise, is taken; all else is denied."""

@@ -14,7 +14,6 @@ from flask.testing import FlaskClient
 from tests.support import shapes
 from tests.support.builders import docker, import_review, imported, review_of, stream_of, stream_review
 from tests.support.paths import ROOT
-from tests.support.serving import serving
 
 from webhook.admission import limits
 from webhook.admission.limits import MOST_CONTAINERS, MOST_TAGS, MOST_VALUES, too_large, too_many
@@ -137,20 +136,3 @@ def test_the_document_says_what_is_counted() -> None:
     """The bounds are those that the module's documentation derives."""
     said = {int(number.replace(",", "")) for number in re.findall(r"\b\d[\d,]+", limits.__doc__ or "")}
     assert {MOST_CONTAINERS, MOST_VALUES, MOST_TAGS} <= said
-
-
-def test_a_real_server(tmp_path: Path) -> None:
-    """A real server turns away what is too large, denies a stream of 16,000 tags with a bounded answer, and takes little memory for it."""
-    denied = _written(shapes.findings(16_000))
-    with serving(tmp_path, "--workers", "1", "--record-level", "request") as server:
-        (worker,) = server.workers()
-        for endpoint in ("/validate", "/mutate"):
-            status, answer = server.post(b"[" * (MOST_CONTAINERS + 1), endpoint)
-            assert (status, answer["reason"]) == (413, "RequestEntityTooLarge")
-        status, answer = server.post(denied)
-        assert (status, answer["response"]["allowed"]) == (200, False)
-        assert len(answer["response"]["status"]["details"]["causes"]) == 100
-        assert answer["response"]["status"]["message"].endswith(" more")
-        held = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{worker}/status").read_text(), re.MULTILINE)
-        assert held is not None
-        assert int(held[1]) < _MEMORY * 2**10

@@ -9,9 +9,10 @@ import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import DIGEST, HEAD, decoded, docker, istag_of, policy_of, review_of, stream_tag, tag_of
+from tests.support.examples import examples
 from tests.support.lints import ROWS, Row
 
 from webhook.admission import engine
@@ -217,7 +218,7 @@ _CHANGES = st.builds(
 )
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(_MATCHES, _MATCHES, _CHANGES)
 def test_covering_is_true_of_every_change(one: Match, other: Match, change: TagChange) -> None:
     """A match that covers another selects all that the other does, and two that do not overlap select nothing alike."""

@@ -7,9 +7,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import HEAD, decoded, docker, policy_of, review_of, without_columns
+from tests.support.examples import examples
 from tests.support.paths import DATA
 
 from webhook.admission import engine
@@ -326,7 +327,7 @@ def test_the_published_schema_refuses_what_we_refuse(tmp_path: Path, spec: str) 
         jsonschema.validate(yaml.safe_load(text), schema())
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.text(max_size=120) | st.binary(max_size=60).map(lambda data: data.decode("latin-1")))
 def test_any_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """Any text is a policy or is denied with faults."""

@@ -5,9 +5,10 @@ from functools import cache
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import decoded, docker, policy_of, review_of, reviewed, stream_of
+from tests.support.examples import examples
 
 from webhook.admission import engine
 from webhook.errors import AmbiguousReference, MalformedReference
@@ -198,7 +199,7 @@ def _unread() -> Policy:
     return policy_of("spec: {rules: [{name: any, lookupPolicy: {local: false}}]}")
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(_NAMES)
 def test_what_openshift_takes_the_schema_takes(name: str) -> None:
     """What the API server takes is never denied for its form alone: what cannot be read is for the rules that read it."""

@@ -13,10 +13,11 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 from tests.support.builders import decoded, docker, policy_of, review_of
+from tests.support.examples import examples
 from tests.support.paths import DATA
 
 from webhook.admission import engine
@@ -76,7 +77,7 @@ def _written(name: str, head: Header, *outcomes: Outcome) -> str:
     return "".join(writer(name)(head, tally.counting(outcomes), tally))
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(_outcomes(), max_size=4))
 def test_json_round_trip(outcomes: list[Outcome]) -> None:
     """Whatever outcomes hold, the report is one JSON document, one outcome a line, and is read back as it was."""
@@ -227,7 +228,7 @@ def test_table_on_a_terminal(outcomes: list[Outcome]) -> None:
     assert _columns(80) == []
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(_outcomes(), max_size=3), st.integers(20, 300))
 def test_whatever_a_terminal_shows(outcomes: list[Outcome], width: int) -> None:
     """Hostile text moves no cursor, and no message is lost: each line is printable, each finding has a row."""
@@ -441,7 +442,7 @@ def test_sarif_names_a_finding_alike_wherever_it_stands(head: Header, outcomes: 
     assert here == there
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(_outcomes(), max_size=3))
 def test_whatever_outcomes_hold(outcomes: list[Outcome]) -> None:
     """Hostile text breaks no format: each reader finds as many outcomes as there are."""

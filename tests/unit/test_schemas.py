@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import DIGEST, REVIEWS, docker, istag_of, stream_tag, tag_of
+from tests.support.examples import examples
 from tests.support.paths import DATA
 
 from webhook.manifests.stored import as_stored
@@ -337,7 +338,7 @@ def test_the_two_ways_agree(kind: type[Document]) -> None:
     """`accepts` says yes exactly if marshmallow finds no fault, of documents that a schema may accept and of others."""
     schema, seen = kind(), set[bool]()
 
-    @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+    @examples(200)
     @given(_of_document(schema) | st.just(_WHOLE[kind]) if kind in _WHOLE else _of_document(schema))
     def agree(document: Any) -> None:
         faults = schema.validate(document)

@@ -22,6 +22,7 @@ from tests.openshift.objects import EXTERNAL_REGISTRY, INTERNAL_REGISTRY, Docume
 from tests.openshift.server import Outcome, Request
 from tests.openshift.wire import encode_stream
 from tests.support import guarded
+from tests.support.examples import examples
 from tests.support.guarded import APP, EVIL, HOME, IMPORTER, LIB, PLAIN, PUSHER, REASON, TEST, Fact, Webhooks
 
 from webhook.policy.lint.reported import lint
@@ -390,7 +391,7 @@ def _family(sort: str) -> str:
 
 
 # A few hundred sequences in `make test`, ten thousand with the profile of `make fuzz`.
-Sequences.TestCase.settings = settings(max_examples=max(300, settings().max_examples), stateful_step_count=25)
+Sequences.TestCase.settings = settings(examples(300), stateful_step_count=25)
 TestSequences = Sequences.TestCase
 
 

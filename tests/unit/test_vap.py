@@ -12,7 +12,7 @@ import cel
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.support.builders import (
     DIGEST,
@@ -33,6 +33,7 @@ from tests.support.builders import (
     stream_tag,
     tag_of,
 )
+from tests.support.examples import examples
 from tests.support.paths import DATA
 from tests.support.vap import Evaluator, Scope
 
@@ -201,7 +202,7 @@ _REVIEWS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(_REVIEWS)
 def test_generated_reviews(document: dict[str, Any]) -> None:
     """Whatever is sent through whichever resource, by whomever, every exported rule does what it does in the webhook."""
@@ -249,7 +250,7 @@ def _references() -> st.SearchStrategy[str]:
     return st.one_of(shaped, shaped, loose, st.builds(str.__add__, shaped, loose))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(_references())
 def test_references_are_parsed_alike(name: str) -> None:
     """A reference is taken apart in CEL as it is by the webhook, and one that cannot be is told from one that can."""
@@ -270,7 +271,7 @@ def test_references_are_parsed_alike(name: str) -> None:
 _PATTERN = st.text(st.sampled_from("ab.*+(/\\|$"), min_size=1, max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     st.lists(_PATTERN, min_size=1, max_size=3),
     st.text(st.sampled_from("ab.?+(/\\|$\n"), max_size=6),
@@ -284,7 +285,7 @@ def test_globs_match_alike(patterns: list[str], text: str) -> None:
     assert Scope(x=text).evaluated(matches("x", globs)) is any_matches(globs, text)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     st.text(st.sampled_from("ab.*:5/"), min_size=1, max_size=8)
     | st.sampled_from(["docker.io/*", "*/a", "*.io/b*", "docker.io/a", "*:443", "[::1]:*", "[::1]", "*:5", "**:5/**"]),
