@@ -55,6 +55,7 @@ def _counts(body: bytes) -> tuple[int, int, int]:
     return len(body), body.count(b"{") + body.count(b"["), body.count(b",")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shapes.REVIEWS)
 def test_the_largest(name: str, tmp_path: Path) -> None:
     """The largest review of every shape costs a bounded multiple of a fixed workload and 256 MiB, its whole request recorded."""

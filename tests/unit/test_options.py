@@ -1,15 +1,11 @@
 """The options that commands share: each means the same everywhere."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 import pytest
-from click.shell_completion import get_completion_class
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +15,6 @@ from tests.support.recording import recorded
 from webhook.cli import main
 from webhook.cli.types import Moment
 
-_PROGRAM = Path(sys.executable).with_name("istag-webhook")
 _SHORT = {"--output": "-o", "--namespace": "-n", "--selector": "-l", "--policy": "-p", "--verbose": "-v"}
 _ANY = policy_of("spec: {rules: [{name: a, registries: {deny: [docker.io]}}]}")
 
@@ -127,26 +122,6 @@ def test_version() -> None:
     """--version names the program and the version that `version` prints."""
     done = CliRunner().invoke(main, ["--version"], prog_name="istag-webhook")
     assert done.output == f"istag-webhook {_run('version').output}"
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(shell: str) -> None:
-    """Each shell that the README names is completed: commands, subcommands and the values of options."""
-    assert get_completion_class(shell) is not None
-    variable = "_ISTAG_WEBHOOK_COMPLETE"
-
-    def completed(words: str, last: str) -> str:
-        position = last if shell == "fish" else str(len(words.split()) - 1)
-        environment = {**os.environ, variable: f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": position}
-        return subprocess.run([_PROGRAM], env=environment, capture_output=True, text=True, check=True).stdout
-
-    assert "policy" in completed("istag-webhook pol", "pol")
-    assert "validate" in completed("istag-webhook policy val", "val")
-    assert "best-effort" in completed("istag-webhook serve --audit b", "b")
-    source = subprocess.run(
-        [_PROGRAM], env={**os.environ, variable: f"{shell}_source"}, capture_output=True, text=True, check=False
-    )
-    assert variable in source.stdout
 
 
 @pytest.mark.parametrize(

@@ -401,6 +401,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_policy_that_promises_less_is_noticed(name: str) -> None:
     """Without any one of the rules, or with an exemption for everybody, the sequences find what they look for."""
