@@ -15,13 +15,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
-_PATIENCE = 30.0
+# Seconds until what does not come is given up. It only bounds a hang: a busy machine may take most of it.
+PATIENCE: Final = 120.0
 _SHOWN = 50
 
 
-def until(holds: Callable[[], Any], what: str, patience: float = _PATIENCE) -> Any:
+def until(holds: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
     """Ask `holds` until it says something true, and return that."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
@@ -47,6 +48,19 @@ def ports(pid: int) -> list[int]:
     ]
 
 
+def connections(pid: int, *ports: int) -> int:
+    """Return how many accepted connections to these ports a process holds, closing ones included (proc(5))."""
+    tables = (Path(f"/proc/{pid}/net/{table}").read_text() for table in ("tcp", "tcp6"))
+    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+    wanted = tuple(f":{port:04X}" for port in ports)
+    accepted = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(wanted) and row[3] != "0A"}  # 0A: TCP_LISTEN
+    found = 0
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            found += str(descriptor.readlink()) in accepted
+    return found
+
+
 @dataclass
 class Server:
     """A running `istag-webhook serve`."""
@@ -61,7 +75,7 @@ class Server:
     def connect(self) -> http.client.HTTPSConnection:
         """Open a connection to the admission port."""
         context = ssl.create_default_context(cafile=self.ca)
-        return http.client.HTTPSConnection("localhost", self.port, context=context, timeout=_PATIENCE)
+        return http.client.HTTPSConnection("localhost", self.port, context=context, timeout=PATIENCE)
 
     def post(self, body: bytes, path: str = "/validate", connection: http.client.HTTPSConnection | None = None) -> Any:
         """Post a body, and return status and JSON."""
@@ -76,7 +90,7 @@ class Server:
 
     def get(self, path: str) -> tuple[int, str]:
         """Get a path of the management port, and return status and text."""
-        over = http.client.HTTPConnection("127.0.0.1", self.management_port, timeout=_PATIENCE)
+        over = http.client.HTTPConnection("127.0.0.1", self.management_port, timeout=PATIENCE)
         try:
             over.request("GET", path)
             answer = over.getresponse()
@@ -168,7 +182,7 @@ def running(
         if process.poll() is None:
             process.terminate()
         try:
-            process.wait(_PATIENCE)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -11,7 +11,7 @@ from tests.support.builders import HEAD, docker, review_of
 from tests.support.clock import Clock
 from tests.support.hammer import TRUSTED, Hammer
 from tests.support.measuring import Measured
-from tests.support.serving import Load, Server, serving, until
+from tests.support.serving import PATIENCE, Load, Server, serving, until
 
 from webhook.certs.issuing import issue
 
@@ -67,7 +67,7 @@ def test_a_clock_that_jumps_while_it_drains(tmp_path: Path, clock: Clock, jump: 
             until(lambda: load.answered > answered + 50 or load.failed, "answers while it drains")
             assert load.failed == []
         measured(**load.counted)
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
     assert not server.logged("SIGKILL")
 
 

@@ -20,7 +20,7 @@ from tests.support import measuring
 from tests.support.builders import HEAD, docker, review_of
 from tests.support.hammer import OTHER, TRUSTED, Hammer
 from tests.support.measuring import Measured
-from tests.support.serving import Server, serving, until
+from tests.support.serving import PATIENCE, Server, serving, until
 
 from webhook.certs.issuing import issue
 
@@ -224,7 +224,7 @@ def test_a_reader_that_goes_away_under_load(tmp_path: Path, measured: Measured) 
                 assert server.metric('istag_webhook_records_total{result="failed"}') > 0
                 assert "Broken pipe" in str(server.logged("could not be answered"))
             server.signal(signal.SIGTERM)
-            assert server.process.wait(30) == 0
+            assert server.process.wait(PATIENCE) == 0
     finally:
         reader.go()
     assert (load.lost, set(load.statuses)) == ([], {200, 500})
@@ -341,14 +341,14 @@ def test_connections_that_do_nothing(tmp_path: Path, measured: Measured) -> None
     records = tmp_path / "records.jsonl"
     with _served(tmp_path, "--record", str(records)) as server, contextlib.ExitStack() as stack, Hammer(server) as load:
         for number in range(2_000):
-            silent = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            silent = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE))
             if number % 2:
                 silent.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello
         context = ssl.create_default_context(cafile=server.ca)
         slow = [
             stack.enter_context(
                 context.wrap_socket(
-                    stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)),
+                    stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)),
                     server_hostname="localhost",
                 )
             )
@@ -392,7 +392,7 @@ def _raw(server: Server, head: str, body: bytes) -> bytes:
     """Write a request as it is, end the writing side, and return all that comes back."""
     context = ssl.create_default_context(cafile=server.ca)
     with (
-        socket.create_connection(("127.0.0.1", server.port), timeout=60) as plain,
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as connection,
     ):
         request = f"POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}\r\n".encode()
@@ -418,7 +418,7 @@ def test_hostile_bodies(tmp_path: Path, measured: Measured) -> None:
             server, f"Content-Length: {len(body) - 10}\r\nConnection: close\r\n", body
         )  # the rest is no request
         assert re.findall(rb"HTTP/1\.1 (\d+)", short)[0] == b"400"
-        gone = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        gone = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
         context = ssl.create_default_context(cafile=server.ca)
         with gone, context.wrap_socket(gone, server_hostname="localhost") as connection:
             connection.sendall(b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + body)

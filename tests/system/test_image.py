@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 from tests.support.builders import HEAD, REVIEWS
-from tests.support.serving import running, until
+from tests.support.serving import PATIENCE, running, until
 from tools.image import ANYBODY, ROOT, ignored, locked, stages
 
 from webhook.certs.issuing import issue
@@ -144,7 +144,7 @@ def _serves(built: Path, tmp_path: Path) -> None:
         roots = [line.split() for line in (worker / "mounts").read_text().splitlines() if line.split()[1] == "/"]
         assert [mount[3].split(",")[0] for mount in roots] == ["ro"]
         server.process.terminate()
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 def _holds_the_package_alone(written: Path) -> None:

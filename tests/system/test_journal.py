@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.serving import PATIENCE
 
 from webhook.audit.journal import Journal
 from webhook.audit.mutex import SharedMutex
@@ -146,7 +147,7 @@ def test_lines_of_many_processes_on_one_output(ends: Callable[[], tuple[int, int
         os.close(writer)
         data = _rest(reader)
         os.close(reader)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     _whole(data, 4, count)
 
 
@@ -327,7 +328,7 @@ def test_a_writer_that_is_killed_in_its_line() -> None:
         os.kill(victim, signal.SIGKILL)
         torn, *others = _rest(reader).split(b"\n", 1)
         os.close(reader)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     assert torn.startswith(b'{"writer": 0, "number": 0, "fill": "xxx')
     assert torn.endswith(b"x")
     _whole(others[0].replace(b'"writer": 1', b'"writer": 0').replace(b'"writer": 2', b'"writer": 1'), 2, 20)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.builders import HEAD, REVIEWS
 from tests.support.measuring import Measured
 from tests.support.mileage import Callers
-from tests.support.serving import Load, Server, ports, serving, until
+from tests.support.serving import PATIENCE, Load, Server, ports, serving, until
 from tools.footprint import memory
 
 from webhook.certs.issuing import issue
@@ -45,7 +45,7 @@ def test_nothing_listens_until_policy_and_certificate_are_loaded(tmp_path: Path)
             assert server.post(_BODY)[1]["response"]["allowed"] is False
         finally:
             process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def _both(pid: int) -> list[int]:
@@ -58,7 +58,7 @@ def _speaks_tls(port: int) -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as plain, context.wrap_socket(plain):
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as plain, context.wrap_socket(plain):
             return True
     except ssl.SSLError:
         return False

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.serving import PATIENCE
 
 from webhook.service.logformat import Formatter
 from webhook.service.logs import TextFormatter, configure
@@ -391,7 +392,7 @@ def test_a_reader_that_sleeps() -> None:
         process.stdin.write(b"\n")
         process.stdin.close()
         data += process.stderr.read()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     lines = [json.loads(line) for line in data.splitlines()]
     *heard, loss, last = lines
     assert last["message"] == "last"
@@ -418,7 +419,7 @@ def test_a_reader_that_is_gone() -> None:
         process.stderr.close()
         assert process.stdout.readline() == b"done\n"
         process.stdin.close()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_a_stream_that_is_closed() -> None:

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.builders import HEAD, REVIEWS, docker, review_of
 from tests.support.prometheus import promtool
-from tests.support.serving import Server, serving, until
+from tests.support.serving import PATIENCE, Server, serving, until
 
 from webhook.resources import RESOURCES
 from webhook.schemas.envelope import OPERATIONS
@@ -198,7 +198,7 @@ def _half(server: Server, body: bytes) -> Iterator[ssl.SSLSocket]:
         f"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     with (
-        socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as connection,
     ):
         connection.sendall(head.encode() + body[: len(body) // 2])

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import HEAD, docker, policy_of, push_review, review_of
 from tests.support.recording import history, recorded
+from tests.support.serving import PATIENCE
 
 from webhook.cli import main
 from webhook.policy.loading import Policy
@@ -447,7 +448,7 @@ def test_interrupt(year: Path, strict: Path) -> None:
     with _endless(strict, year) as process:
         workers = _children(process.pid)
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(60) == 130
+        assert process.wait(timeout=PATIENCE) == 130
         assert process.stderr is not None
         assert process.stderr.read() == b"interrupted\n"
         _until(lambda: _gone(workers), "the workers' end")
@@ -459,7 +460,7 @@ def test_a_worker_that_dies(year: Path, strict: Path) -> None:
         os.kill(_children(process.pid)[0], signal.SIGKILL)
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(60) == 2
+        assert process.wait(timeout=PATIENCE) == 2
         assert process.stderr is not None
         assert b"a worker process ended before its part was evaluated" in process.stderr.read()
 
@@ -517,5 +518,5 @@ def test_progress_on_a_terminal(year: Path, strict: Path) -> None:
             break
         shown.write(piece)
     os.close(ours)
-    assert process.wait(60) == 1
+    assert process.wait(timeout=PATIENCE) == 1
     assert b"replay  [####################################]  100%" in shown.getvalue()

@@ -18,7 +18,7 @@ import trustme
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from tests.support.builders import docker, review_of
 from tests.support.measuring import Measured
-from tests.support.serving import Server, mount, serving, until
+from tests.support.serving import PATIENCE, Server, mount, serving, until
 
 from webhook.certs.serving import Serving
 from webhook.errors import CertificateRefused
@@ -222,7 +222,7 @@ def _resuming(
     head = f"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(_REVIEW)}\r\n\r\n"
     try:
         with (
-            socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+            socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain,
             context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
         ):
             connection.sendall(head.encode() + _REVIEW)
@@ -262,7 +262,7 @@ def test_a_client_learns_why_its_handshake_failed(tmp_path: Path, version: ssl.T
 
         def ask() -> None:
             with (
-                socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+                socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain,
                 context.wrap_socket(plain, server_hostname="localhost") as connection,
             ):
                 connection.sendall(b"x" * 100)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.support.builders import REVIEWS
 from tests.support.measuring import Measured
-from tests.support.serving import Load, Server, serving, until
+from tests.support.serving import PATIENCE, Load, Server, connections, serving, until
 from tools.footprint import memory
 
 from webhook.service.app import LARGEST
@@ -36,7 +36,7 @@ def _raw(server: Server) -> Iterator[ssl.SSLSocket]:
     """A connection to write bytes on."""
     context = ssl.create_default_context(cafile=server.ca)
     with (
-        socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as connection,
     ):
         yield connection
@@ -183,7 +183,7 @@ def test_http_1_0(server: Server) -> None:
 def test_requests_sent_before_their_answers(server: Server) -> None:
     """However many requests a client sends without waiting, each is answered in its order, on both ports."""
     get = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.management_port), timeout=30) as plain:
+    with socket.create_connection(("127.0.0.1", server.management_port), timeout=PATIENCE) as plain:
         plain.sendall(get * 500 + get.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         answer = b"".join(iter(lambda: plain.recv(2**16), b""))
     assert answer.count(b"HTTP/1.1 200 OK") == 501
@@ -236,7 +236,7 @@ def test_too_many_connections(tmp_path: Path) -> None:
         before = memory(worker, "Rss")
         sockets = []
         for number in range(1_500):
-            sockets.append(stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)))
+            sockets.append(stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)))
             if number % 50 == 0:
                 kept.sendall(_head(len(_BODY)) + _BODY)
                 assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
@@ -252,7 +252,8 @@ def test_a_flood_does_not_end_a_kept_connection(tmp_path: Path) -> None:
         kept.sendall(_head(len(_BODY)) + _BODY)
         assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
         sockets = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)) for _ in range(2_000)
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE))
+            for _ in range(2_000)
         ]
         assert [each.recv(1) for each in sockets[:900]] == [b""] * 900
         kept.sendall(_head(len(_BODY)) + _BODY)
@@ -273,7 +274,7 @@ def test_memory_of_silent_connections(tmp_path: Path, sent: bytes, secured: bool
         def connect(count: int) -> float:
             before = len(list(Path(f"/proc/{worker}/fd").iterdir()))
             for _ in range(count):
-                plain = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+                plain = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE))
                 plain.sendall(sent)
                 if secured:
                     stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
@@ -299,7 +300,7 @@ def test_connections_are_shared(tmp_path: Path) -> None:
                         for _ in range(16)
                     )
                 )
-                counts = sorted(_connections(worker, server.port) for worker in workers)
+                counts = sorted(connections(worker, server.port) for worker in workers)
                 for _, writer in found:
                     writer.close()
                     await writer.wait_closed()
@@ -307,24 +308,13 @@ def test_connections_are_shared(tmp_path: Path) -> None:
 
             counts = asyncio.run(opened())
             until(
-                lambda: not any(_connections(worker, server.port) for worker in workers), "the connections to be closed"
+                lambda: not any(connections(worker, server.port) for worker in workers), "the connections to be closed"
             )
             return counts
 
         until(lambda: shares()[0] > 0, "both workers to serve")
         # What else runs on this machine may keep one of the workers from it now and then.
         assert sum(shares()[0] >= 5 for _ in range(5)) >= 3
-
-
-def _connections(pid: int, port: int) -> int:
-    """Return how many connections to `port` a process has (proc(5), /proc/net/tcp: 01 is established)."""
-    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-    at_port = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"}
-    found = 0
-    for each in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            found += str(each.readlink()) in at_port
-    return found
 
 
 def test_bodies_that_wait_are_bounded(tmp_path: Path) -> None:
@@ -365,7 +355,7 @@ def test_sigterm_drains(tmp_path: Path, measured: Measured) -> None:
             assert load.failed == []
             assert server.process.poll() is None
         measured(**load.counted)
-        assert server.process.wait(60) == 0
+        assert server.process.wait(PATIENCE) == 0
     assert [line for line in server.logs if "exception" in line or "Traceback" in line["message"]] == []
 
 
@@ -375,7 +365,8 @@ def test_connections_that_wait_to_be_accepted_are_answered(tmp_path: Path) -> No
         (worker,) = server.workers()
         os.kill(worker, signal.SIGSTOP)
         waiting = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30)) for _ in range(100)
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE))
+            for _ in range(100)
         ]
         server.signal(signal.SIGTERM)
         until(lambda: server.logged("Handling signal: term"), "the signal")
@@ -385,7 +376,7 @@ def test_connections_that_wait_to_be_accepted_are_answered(tmp_path: Path) -> No
         with concurrent.futures.ThreadPoolExecutor(len(waiting)) as pool:
             answers = pool.map(lambda each: _answered(context, each), waiting)
         assert Counter(answers) == {b"HTTP/1.1 200 OK": len(waiting)}
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 def test_new_connections_while_it_ends(tmp_path: Path, measured: Measured) -> None:
@@ -397,7 +388,7 @@ def test_new_connections_while_it_ends(tmp_path: Path, measured: Measured) -> No
             found = Counter[bytes]()
             while not found[b"denied"]:
                 try:
-                    plain = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+                    plain = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
                 except ConnectionRefusedError:
                     found[b"denied"] += 1
                 else:
@@ -412,7 +403,7 @@ def test_new_connections_while_it_ends(tmp_path: Path, measured: Measured) -> No
             found = sum((caller.result() for caller in callers), Counter[bytes]())
         assert set(found) == {b"HTTP/1.1 200 OK", b"denied"}
         measured(requests=found[b"HTTP/1.1 200 OK"], lost=0, failed=0)
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 def _answered(context: ssl.SSLContext, plain: socket.socket, more: str = "") -> bytes:
@@ -441,7 +432,7 @@ def test_a_request_under_way_is_finished(tmp_path: Path) -> None:
         answer = _read(connection)
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b"connection: close" in answer.lower()
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 def _refuses(server: Server) -> bool:
@@ -456,7 +447,7 @@ def test_sigint_ends_at_once(tmp_path: Path) -> None:
     """Ctrl-C ends with 0 and without a traceback."""
     with serving(tmp_path, "--drain", "60") as server:
         server.signal(signal.SIGINT)
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
     assert [line for line in server.logs if "exception" in line or "Traceback" in line["message"]] == []
 
 
