@@ -3,7 +3,7 @@
 A marshmallow schema costs about ten microseconds a nested object, whatever it holds, and nearly every document that
 reaches us is well formed. So each field can be asked `accepts` directly, and only a document that is not
 accepted is loaded by marshmallow, for the errors. `Document.accepts` and `Document.validate` agree by test, and
-`python tests/bench.py schemas` says what a review costs less. The schemas' fields are the one source of both.
+`python -m tools.bench schemas` says what a review costs less. The schemas' fields are the one source of both.
 
 As in the API server's decoder, null is the zero value of every type: a key that is required may hold null.
 """
