@@ -17,6 +17,9 @@ from webhook.schemas.schema import Document
 GROUP: Final = "image.openshift.io"
 VERSION: Final = "v1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
+# What the API server fills in; an administrator can choose another import mode (image.config.openshift.io/cluster).
+IMPORT_MODE: Final = "Legacy"
+REFERENCE_POLICY: Final = "Source"
 Object = Mapping[str, Any]
 IMAGE: Final[Object] = MappingProxyType(
     {"metadata": {}, "dockerImageMetadata": None, "dockerImageMetadataVersion": "1.0"}
@@ -54,8 +57,8 @@ def with_policies(value: Object) -> dict[str, Any]:
     """Return what is imported, with the defaults of its import policy and reference policy."""
     return {
         **value,
-        "importPolicy": _filled(value.get("importPolicy"), "importMode", "Legacy"),
-        "referencePolicy": _filled(value.get("referencePolicy"), "type", "Source"),
+        "importPolicy": _filled(value.get("importPolicy"), "importMode", IMPORT_MODE),
+        "referencePolicy": _filled(value.get("referencePolicy"), "type", REFERENCE_POLICY),
     }
 
 
