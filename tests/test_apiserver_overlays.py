@@ -12,7 +12,7 @@ from overlays import applied, as_served
 from rendered import CERTIFICATES, MANIFESTS, OPTIONAL, OVERLAYS, Kustomize, Render, overlay
 from serving import until
 
-from webhook.cli import main
+from webhook.cli.main import main
 
 _ACCOUNT = "system:serviceaccount:istag-webhook"
 

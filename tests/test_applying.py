@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import HEAD
 
-from webhook.cli import main
-from webhook.manifests import Write
-from webhook.manifests.applying import LAST_APPLIED
+from webhook.cli.main import main
+from webhook.evaluate.writes import LAST_APPLIED, Write
 
 
 def _tag(name: str, number: int = 1, **fields: Any) -> dict[str, Any]:

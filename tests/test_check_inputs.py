@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner, Result
 from support import without_columns
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.schemas.document import Document
 from webhook.schemas.unknown import KINDS
 

@@ -212,10 +212,10 @@ def test_another_server(api: ApiServer, tmp_path: Path) -> None:
         cluster.get(_MAPS, "x", "default")
 
 
-_WITHOUT = "import sys\nsys.modules['kubernetes'] = None\nfrom webhook.cli import main\nmain()"
+_WITHOUT = "import sys\nsys.modules['kubernetes'] = None\nfrom webhook.cli.main import main\nmain()"
 _LOADED = """\
 import sys
-from webhook.cli import main
+from webhook.cli.main import main
 try: main()
 finally: print([name for name in sys.modules if name.partition(".")[0] in ("kubernetes", "urllib3", "pydantic")])
 """

@@ -15,7 +15,7 @@ from support import HEAD, REVIEWS, docker, istag_of, review_of, stream_of, tag_o
 
 from webhook import admission, resources
 from webhook.audit.record import Context, record, tags
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.policy import Policy, load
 from webhook.review import decode
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from support import HEAD, decoded, docker, policy_of, review_of
 
 from webhook import admission
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.policy.message import Said, read_message
 from webhook.review import encode
 from webhook.rules import KINDS

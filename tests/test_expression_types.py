@@ -19,7 +19,7 @@ from support import decoded, policy_of
 from test_expressions import TAGS
 
 from webhook import resources
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.errors import MalformedExpression, PolicyRefused
 from webhook.expressions.checking import Checked, check
 from webhook.expressions.declarations import OBJECTS, declarations

@@ -16,7 +16,7 @@ from support import DIGEST, HEAD, decoded, docker, istag_of, policy_of, review_o
 
 from webhook import admission
 from webhook.alphabets.kinds import TAG
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.globs import Glob
 from webhook.model import TagChange, User
 from webhook.policy import load, schema

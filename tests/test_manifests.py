@@ -25,8 +25,8 @@ from support import REVIEWS
 
 from webhook import resources
 from webhook.app import create_management_app
+from webhook.cluster.resource import selects
 from webhook.metrics import Metrics
-from webhook.probe.selector import selects
 from webhook.review import GROUP, VERSION
 from webhook.settings import Settings, documented, variable
 

@@ -7,7 +7,7 @@ import yaml
 from click.testing import CliRunner
 from support import HEAD
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.documents import yaml as yaml_documents
 from webhook.errors import PolicyRefused
 from webhook.policy import load

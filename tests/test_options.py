@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from recording import recorded
 from support import HEAD, docker, policy_of, review_of
 
-from webhook.cli import main
-from webhook.cli.types import Moment
+from webhook.cli.main import main
+from webhook.cli.options import Moment
 
 _PROGRAM = Path(sys.executable).with_name("istag-webhook")
 _SHORT = {"--output": "-o", "--namespace": "-n", "--selector": "-l", "--policy": "-p", "--verbose": "-v"}

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import trustme
 from click.testing import CliRunner, Result
+from webhook.scan.patience import Patient
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.cluster import Cluster, Resource, connect
 from webhook.errors import ClusterRefused
-from webhook.scan.patience import Patient
 
 _STREAMS = Resource("image.openshift.io", "v1", "imagestreams")
 

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from junitparser import Failure, JUnitXml
 from support import HEAD, docker, istag_of, review_of, tag_of, without_columns
 
-from webhook.cli import main
+from webhook.cli.main import main
+from webhook.evaluate.cases import schema
 from webhook.policy import load, shipped
-from webhook.policytests import schema
 
 _TEST_HEAD = "apiVersion: istag-webhook/v1\nkind: ImageTagPolicyTest\nmetadata: {name: test}\n"
 _POLICY = """\

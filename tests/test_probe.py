@@ -18,14 +18,14 @@ from serving import Server, serving, until
 from support import HEAD
 
 from webhook import admission, resources
-from webhook.cli import main
+from webhook.cli.main import main
+from webhook.cluster.resource import selects
 from webhook.errors import ClusterRefused
+from webhook.evaluate.builders import PROBED
+from webhook.evaluate.denials import Answer, Probed, Verdict, denial
+from webhook.evaluate.probe import request
 from webhook.model import Finding
 from webhook.policy import load
-from webhook.probe import Answer, Probed, Verdict
-from webhook.probe.request import STREAM, request
-from webhook.probe.selector import selects
-from webhook.probe.verdict import denial
 from webhook.review import of_document
 
 _NAME = "validate.istag-webhook.io"
@@ -78,8 +78,8 @@ class Cluster:
 @contextmanager
 def _cluster(directory: Path, server: Server) -> Iterator[Cluster]:
     with serving_images(directory) as (api, kubeconfig):
-        api.namespaces[STREAM] = {"kubernetes.io/metadata.name": STREAM}
-        api.create(STREAM, STREAM)
+        api.namespaces[PROBED] = {"kubernetes.io/metadata.name": PROBED}
+        api.create(PROBED, PROBED)
         cluster = Cluster(api, server, kubeconfig)
         cluster.configure(*_ALL)
         yield cluster
@@ -207,7 +207,7 @@ def test_something_is_left_behind(cluster: Cluster) -> None:
     cluster.configure(*(each for each in _ALL if each != "imagestreamimports"))
     cluster.api.heeds_versions = False
     said = cluster.run("--format", "json")
-    (left,) = set(cluster.api.streams) - {(STREAM, STREAM)}
+    (left,) = set(cluster.api.streams) - {(PROBED, PROBED)}
     assert (said.code, json.loads(said.out)["left"]) == (1, [f"image stream {'/'.join(left)}"])
     assert said.err == f"left behind: image stream {'/'.join(left)}; remove it\n"
 
@@ -236,7 +236,7 @@ def test_the_stream_moves(cluster: Cluster, moves: int, verdict: str) -> None:
 def test_another_stream_serves(cluster: Cluster) -> None:
     """The status of any image stream of the namespace can be asked for."""
     cluster.api.streams.clear()
-    cluster.api.create(STREAM, "app", annotations={"a": "b"})
+    cluster.api.create(PROBED, "app", annotations={"a": "b"})
     assert cluster.verdicts() == (0, _CLOSED)
 
 
@@ -244,7 +244,7 @@ def test_no_stream(cluster: Cluster) -> None:
     """Without an image stream nothing can be told of the status; the sentence says how to make one."""
     cluster.api.streams.clear()
     assert cluster.verdicts() == (2, {**_CLOSED, "imagestreams/status": "unknown"})
-    assert f"has no image stream: oc create imagestream {STREAM} -n {STREAM}" in cluster.run().out
+    assert f"has no image stream: oc create imagestream {PROBED} -n {PROBED}" in cluster.run().out
 
 
 def test_a_resource_that_is_not_served(cluster: Cluster) -> None:
@@ -258,7 +258,7 @@ def test_a_namespace_that_is_left_out(cluster: Cluster) -> None:
     cluster.configure(*_ALL, namespaceSelector={"matchLabels": {"evaluated": "yes"}})
     said = cluster.run()
     assert (said.code, said.out, said.err) == (
-        2, "", f"namespace {STREAM} is left out by the namespaceSelector of istag-webhook; expected one that is not\n",
+        2, "", f"namespace {PROBED} is left out by the namespaceSelector of istag-webhook; expected one that is not\n",
     )  # fmt: skip
     missing = cluster.run("--namespace", "missing")
     assert (missing.code, missing.err) == (
@@ -296,12 +296,12 @@ def test_no_condition_spares_what_is_sent(resource: str) -> None:
 
 def _review(resource: str) -> dict[str, Any]:
     """Return the request of the review of what is sent."""
-    stream = {"metadata": {"name": STREAM, "namespace": STREAM}, "spec": {}, "status": {}}
-    sent = request(resource, STREAM, "1", stream)
+    stream = {"metadata": {"name": PROBED, "namespace": PROBED}, "spec": {}, "status": {}}
+    sent = request(resource, PROBED, "1", stream)
     assert sent is not None
     old = stream if sent.replaces else None
     operation = "UPDATE" if sent.replaces else "CREATE"
-    return Attributes(resource, STREAM, {}, sent.body["metadata"]["name"], operation, sent.body, old).request()
+    return Attributes(resource, PROBED, {}, sent.body["metadata"]["name"], operation, sent.body, old).request()
 
 
 @pytest.mark.parametrize("resource", _ALL)

@@ -18,8 +18,8 @@ from installed import VALIDATING, calling, shipped
 from serving import Server, serving, until
 
 from webhook import resources
-from webhook.cli import main
-from webhook.probe.request import STREAM
+from webhook.cli.main import main
+from webhook.evaluate.builders import PROBED
 
 _COMPONENT = Path(__file__).parent.parent / "manifests" / "components" / "probe"
 _ACCOUNT = "system:serviceaccount:istag-webhook:istag-webhook-probe"
@@ -54,7 +54,7 @@ class Cluster:
         document = calling(shipped()[VALIDATING], f"https://localhost:{self.server.port}", self.server.ca)
         (webhook,) = document["webhooks"]
         webhook["rules"][0]["resources"] = list(resources)
-        own = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [STREAM]}]}
+        own = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [PROBED]}]}
         webhook.update({"namespaceSelector": own, **fields})
         self.api.request("DELETE", f"{_PATH}/{_OURS}")
         made = self.api.request("POST", _PATH, document)
@@ -65,7 +65,7 @@ class Cluster:
         return {
             resource: [
                 (each["metadata"]["name"], each["metadata"]["resourceVersion"])
-                for each in self.api.request("GET", path_of(resource, STREAM)).document["items"]
+                for each in self.api.request("GET", path_of(resource, PROBED)).document["items"]
             ]
             for resource in resources.NAMES
         }
@@ -83,7 +83,7 @@ def cluster(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     documents = [
         each for name in ("namespace", "rbac") for each in yaml.safe_load_all((_COMPONENT / f"{name}.yaml").read_text())
     ]
-    documents[0]["metadata"]["labels"] = {"kubernetes.io/metadata.name": STREAM}  # servers since 1.21 set it themselves
+    documents[0]["metadata"]["labels"] = {"kubernetes.io/metadata.name": PROBED}  # servers since 1.21 set it themselves
     ours = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _OURS}}
     applied = api.kubectl("apply", "-f", "-", stdin=[ours, *documents])
     assert applied.code == 0, applied.err
@@ -92,7 +92,7 @@ def cluster(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             yield Cluster(api, server, api.kubeconfig_of(_ACCOUNT))
     finally:
         api.request("DELETE", f"{_PATH}/{_OURS}")
-        api.kubectl("delete", "namespace", STREAM, "--wait=false")
+        api.kubectl("delete", "namespace", PROBED, "--wait=false")
 
 
 @pytest.mark.parametrize("resource", ["", "imagestreamtags", "imagetags", "imagestreams", "imagestreams/status"])
@@ -155,7 +155,7 @@ def test_its_rights_are_enough_and_none_too_many(cluster: Cluster) -> None:
         cluster.soon((0, _CLOSED))
         used = {
             f"{event['verb']} {'/'.join(filter(None, (event['objectRef']['resource'], event['objectRef'].get('subresource'))))}"
-            for event in cluster.api.audited(STREAM)
+            for event in cluster.api.audited(PROBED)
             if event["user"]["username"] == _ACCOUNT
         }
         assert used >= {right for right in _rights() if "configurations" not in right}

@@ -10,8 +10,9 @@ from openshift.api import outcomes
 from openshift.server import Cluster, Outcome, Request, Rights
 
 from webhook import admission, resources
+from webhook.evaluate.builders import PROBED
+from webhook.evaluate.probe import request
 from webhook.policy import load
-from webhook.probe.request import STREAM, request
 from webhook.review import GROUP, VERSION, of_document
 
 _RUN = "0123456789abcdef"
@@ -22,8 +23,8 @@ def _cluster(*, stream: bool) -> Cluster:
     """Return a cluster in which the probe may do what its Role grants, with its image stream or without."""
     cluster = Cluster(rights=Rights(status_writers=frozenset({_USER})))
     if stream:
-        body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "ImageStream", "metadata": {"name": STREAM}}
-        (made,) = outcomes(cluster, Request(_USER, "POST", "imagestreams", STREAM, body=body))
+        body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "ImageStream", "metadata": {"name": PROBED}}
+        (made,) = outcomes(cluster, Request(_USER, "POST", "imagestreams", PROBED, body=body))
         assert made.code == 201
         cluster = made.cluster
     return cluster
@@ -31,18 +32,18 @@ def _cluster(*, stream: bool) -> Cluster:
 
 def _stored(cluster: Cluster) -> dict[str, Any] | None:
     """Return the probe's stream as a list shows it, None if there is none."""
-    request = Request(_USER, "PATCH", "imagestreams", STREAM, STREAM, {}, "application/merge-patch+json")
+    request = Request(_USER, "PATCH", "imagestreams", PROBED, PROBED, {}, "application/merge-patch+json")
     (read,) = outcomes(cluster, request)
     return json.loads(json.dumps(read.answer)) if read.code == 200 else None
 
 
 def _sent(resource: str, cluster: Cluster, *, dry_run: bool) -> list[Outcome]:
     """Send what the probe sends."""
-    sent = request(resource, STREAM, _RUN, _stored(cluster))
+    sent = request(resource, PROBED, _RUN, _stored(cluster))
     assert sent is not None
     method, name = ("PUT", sent.body["metadata"]["name"]) if sent.replaces else ("POST", "")
     body = json.loads(json.dumps(sent.body))
-    return outcomes(cluster, Request(_USER, method, resource, STREAM, name, body, dry_run=dry_run))
+    return outcomes(cluster, Request(_USER, method, resource, PROBED, name, body, dry_run=dry_run))
 
 
 _CASES = [

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from serving import mount, serving, until
 
 from webhook import tls
-from webhook.cli import main
+from webhook.cli.main import main
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"

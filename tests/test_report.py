@@ -23,11 +23,12 @@ from webhook.documents.lines import Mark
 from webhook.errors import ReportRefused
 from webhook.model import Exemption, Finding, Mode, PatchOp, Reason
 from webhook.policy import Policy
-from webhook.report import FORMATS, table, writer
-from webhook.report.columns import columns
+from webhook.report import table
 from webhook.report.header import Header, header
 from webhook.report.json import read
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome, outcome
+from webhook.report.shape import FORMATS, writer
+from webhook.report.table import columns
 from webhook.report.tally import Tally
 
 SARIF = jsonschema.Draft4Validator(

@@ -17,8 +17,8 @@ from support import HEAD
 
 from webhook.cluster import Cluster, connect
 from webhook.errors import ClusterRefused
+from webhook.evaluate.rollout import Applied, apply
 from webhook.policy import load
-from webhook.scan.fixing import Applied, apply
 
 Scan = Callable[..., Said]
 _MODE = 'importPolicy.importMode to "PreserveOriginal"'

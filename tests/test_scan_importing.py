@@ -12,9 +12,8 @@ from openshift.server import Cluster, Request
 from openshift.wire import encode_stream
 from support import HEAD
 
+from webhook.evaluate.fix import AT_ONCE, Fix, followers, why_imported
 from webhook.policy import Policy, load
-from webhook.scan.fixing import Fix
-from webhook.scan.importing import AT_ONCE, followers, why_imported
 
 _JSON: Final = "application/json-patch+json"
 _NAMES: Final = ("a", "b", "c", "d")

@@ -11,15 +11,15 @@ import pytest
 import streams
 from apiserver import ApiServer, Said
 from streams import STREAMS, command, report_of
+from webhook.scan.patience import Patient
 
 from webhook.cluster import Cluster, Resource, connect
 from webhook.errors import ClusterRefused
+from webhook.evaluate.reports import Reports
 from webhook.policy import load
 from webhook.report.header import header
 from webhook.report.openreports import OPENREPORTS, Api, Gathered
-from webhook.scan.patience import Patient
-from webhook.scan.reports import Reports
-from webhook.shard import Shard
+from webhook.report.shape import Shard
 
 _REPORTS = Resource("openreports.io", "v1alpha1", "reports")
 _POLICY_REPORTS = Resource("wgpolicyk8s.io", "v1alpha2", "policyreports")

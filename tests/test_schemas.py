@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import DIGEST, REVIEWS, docker, istag_of, stream_tag, tag_of
 
-from webhook.manifests import as_stored
+from webhook.evaluate.builders import as_stored
 from webhook.schemas import image, review, stream, tag
 from webhook.schemas.document import Document, Part, Parts
 from webhook.schemas.fields import AnyObject, Choice, Count, Flag, Strings, Text, Texts

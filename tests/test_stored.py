@@ -8,7 +8,8 @@ import pytest
 from support import REVIEWS, decoded, docker, stream_of, tag_of
 
 from webhook import admission
-from webhook.manifests import RESOURCES, as_stored, envelope
+from webhook.evaluate.builders import KINDS, as_stored
+from webhook.evaluate.question import request_of, review_of
 from webhook.model import User
 from webhook.policy import Policy
 
@@ -38,7 +39,7 @@ def test_a_manifest_is_judged_as_its_recorded_review(path: Path, shipped: Policy
         pytest.skip("no manifest makes this review")
     user = User(recorded.user.name, groups=recorded.user.groups)
     manifest = _as_a_user_writes(recorded.object)
-    made = decoded(envelope(manifest, recorded.old_object, user, "u", recorded.namespace))
+    made = review_of(request_of(manifest, recorded.old_object, user, "u", recorded.namespace))
     assert (made.resource, made.name, made.namespace) == (recorded.resource, recorded.name, recorded.namespace)
     for policy in (shipped, strict):
         expected, got = admission.admit(recorded, policy), admission.admit(made, policy)
@@ -89,12 +90,12 @@ def test_an_image_without_a_tag_goes_nowhere() -> None:
         assert "to" not in made["spec"]["images"][0]
 
 
-@pytest.mark.parametrize("kind", RESOURCES)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("value", [None, 1, "x", [1], {"a": 1}, [[]], {"tags": {}}, {"images": [1]}])
 @pytest.mark.parametrize("key", ["metadata", "spec", "tag", "image", "status"])
 def test_whatever_a_manifest_holds(kind: str, key: str, value: Any, strict: Policy) -> None:
     """A manifest of the wrong form is evaluated by the schema, and nothing is raised."""
     manifest = {"apiVersion": "image.openshift.io/v1", "kind": kind, "metadata": {"name": "a:b"}, key: value}
     for old in (None, manifest, stream_of(tag_of(docker("a/b:1"))) | {"kind": kind}):
-        review = decoded(envelope(manifest, old, User("u"), "u"))
+        review = review_of(request_of(manifest, old, User("u"), "u"))
         assert admission.admit(review, strict).verdict in ("allow", "deny")

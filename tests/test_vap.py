@@ -37,7 +37,7 @@ from vap import Evaluator, Scope
 
 from webhook import admission, resources
 from webhook.alphabets.kinds import TEXT
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.errors import MalformedGlob, MalformedReference
 from webhook.globs import Glob, ReferenceGlob, any_matches
 from webhook.model import Mode, Review

@@ -15,7 +15,6 @@ from webhook.policy import Policy
 from webhook.review import operation
 from webhook.text import cut, escaped, joined, printable
 
-LEVELS: Final = ("metadata", "request")
 MOST: Final = 100  # of the tags, findings, patch operations and groups that a record names
 _LONGEST: Final = 1_024  # bytes of one audit annotation, and of a text that a user sent
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))

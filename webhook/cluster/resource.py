@@ -1,5 +1,6 @@
 """What the API serves, and where (Kubernetes API Concepts, "Resource URIs")."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -51,3 +52,24 @@ class Page:
     token: str
     version: str
     remaining: int | None
+
+
+def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+    """Whether a selector (meta/v1, LabelSelector) selects an object with these labels; None selects everything."""
+    given = selector or {}
+    return all(labels.get(key) == value for key, value in (given.get("matchLabels") or {}).items()) and all(
+        _holds(each, labels) for each in given.get("matchExpressions") or ()
+    )
+
+
+def _holds(requirement: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    value, values = labels.get(requirement["key"]), requirement.get("values") or ()
+    match requirement["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None

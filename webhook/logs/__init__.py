@@ -14,7 +14,6 @@ from webhook.logs.lines import Formatter
 from webhook.logs.text import TextFormatter
 
 AUTO, TEXT, JSON = "auto", "text", "json"
-FORMATS: Final = (AUTO, TEXT, JSON)
 _PATIENCE_MILLISECONDS: Final = 100
 
 
@@ -68,7 +67,7 @@ def configure(level: str = "info", stream: TextIO | None = None, form: str = JSO
     Args:
         level: the least severity: debug, info, warning or error.
         stream: where to; standard error if None, and nowhere if that is closed.
-        form: one of FORMATS; auto is text on a terminal, otherwise JSON.
+        form: `auto`, `text` or `json`; auto is text on a terminal, otherwise JSON.
 
     Raises:
         ValueError: `level` is no level.

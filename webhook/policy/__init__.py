@@ -7,10 +7,10 @@ from hashlib import sha256
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from webhook.documents import Document, yaml
-from webhook.documents.files import STANDARD_INPUT
+from webhook.documents.files import STANDARD_INPUT, SUFFIXES, walk
 from webhook.errors import Fault, PolicyRefused
 from webhook.model import Mode
 from webhook.parameters import parse
@@ -22,7 +22,6 @@ from webhook.text import quoted
 
 SHIPPED: Final = "default.yaml"
 TEST_KIND: Final = "ImageTagPolicyTest"
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
 _LARGEST: Final = 8 * 2**20  # bytes; a ConfigMap holds one MiB
 _IMPLIED: Final = RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT)  # of a policy that has no rule of that kind
 
@@ -125,15 +124,18 @@ def schema() -> dict[str, Any]:
 
 def sources(*paths: Path) -> list[Path]:
     """Return the files that `load` would read, in their order."""
-    return [
-        file
-        for path in paths
-        for file in (
-            sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and not each.name.startswith("."))
-            if path.is_dir() and not _is_standard_input(path)
-            else [path]
-        )
-    ]
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir() and not _is_standard_input(path):
+            walked = walk(str(path), SUFFIXES, _unlisted, hidden=False, deep=False)
+            found += (Path(file) for file, _ in walked)
+        else:
+            found.append(path)
+    return found
+
+
+def _unlisted(error: OSError) -> NoReturn:
+    raise error
 
 
 def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
@@ -149,7 +151,7 @@ def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]
             faults.append(_unreadable(path, error))
             continue
         if not found:
-            faults.append(Fault(str(path), "", f"expected a file with one of {', '.join(_SUFFIXES)}, got none"))
+            faults.append(Fault(str(path), "", f"expected a file with one of {', '.join(SUFFIXES)}, got none"))
         for file in found:
             try:
                 body = _body(file)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from webhook.model import Mode
 from webhook.policy import Policy
-from webhook.shard import Shard
+from webhook.report.shape import Shard
 from webhook.values import exactly
 
 VALIDATE: Final = "policy validate"

@@ -1,6 +1,6 @@
 """What came of evaluating one change: the value that every command hands to every format, and `merge` reads back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -122,6 +122,11 @@ class Outcome:
     def located(self) -> Iterator[tuple[Finding, Mark]]:
         """Yield each finding with its place in the file."""
         return zip(self.findings, self.marks, strict=True)
+
+    def noting(self, notes: Iterable[tuple[Finding, Mark]]) -> "Outcome":
+        """Return it with further findings, each with its place."""
+        findings, marks = zip(*self.located(), *notes, strict=True)
+        return replace(self, findings=findings, marks=marks)
 
     def in_mode(self, mode: Mode) -> tuple[Finding, ...]:
         """Return the findings of one mode."""
