@@ -49,7 +49,7 @@ class Transport:
             raise ClusterRefused(
                 f"{configuration.host}: insecure-skip-tls-verify is not supported; expected certificate-authority"
             )
-        configuration.retries = _retries(patience)
+        configuration.retries = retries(patience)
         self.server: str = configuration.host
         self._client = ApiClient(configuration)
         self._client.user_agent = f"istag-webhook/{version('istag-webhook')}"
@@ -119,7 +119,7 @@ class Transport:
         return _object(data)
 
 
-def _retries(patience: float) -> Retry:
+def retries(patience: float) -> Retry:
     """Return which requests are repeated, how often, and after how long: the client library does it."""
     if not patience:
         return Retry(_RETRIES, raise_on_status=False)

@@ -4,7 +4,6 @@ import json
 import sys
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -109,7 +108,7 @@ def is_test(value: Any) -> bool:
 
 def shipped() -> str:
     """Return the text of the policy that comes with the package."""
-    return (files("webhook.policy") / SHIPPED).read_text()
+    return Path(__file__).with_name(SHIPPED).read_text(encoding="utf-8")
 
 
 def schema() -> dict[str, Any]:

@@ -7,10 +7,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from webhook.errors import MalformedExpression
-from webhook.expressions.checking import check
-from webhook.expressions.counting import COUNT, counted
-from webhook.expressions.declarations import declarations
-from webhook.expressions.parsing import parse
 from webhook.model import Review
 from webhook.rules.budget import CostBudget
 
@@ -51,6 +47,11 @@ def compiled(source: str) -> Program:
     Raises:
         MalformedExpression: with a sentence for each mistake.
     """
+    from webhook.expressions.checking import check  # noqa: PLC0415 - as the engine
+    from webhook.expressions.counting import counted  # noqa: PLC0415 - as the engine
+    from webhook.expressions.declarations import declarations  # noqa: PLC0415 - as the engine
+    from webhook.expressions.parsing import parse  # noqa: PLC0415 - as the engine
+
     cel, _ = _engine()
     try:
         cel.compile(source)
@@ -86,6 +87,8 @@ class Evaluation:
     """What expressions are evaluated with on one review; what is the same for all of its tags is done once."""
 
     def __init__(self, review: Review, budget: CostBudget) -> None:
+        from webhook.expressions.counting import COUNT  # noqa: PLC0415 - as the engine
+
         cel, self._stdlib = _engine()
         self._values = {"object": review.object, "oldObject": review.old_object, "request": review.request}
         self._warm = partial(cel.evaluate, "true")

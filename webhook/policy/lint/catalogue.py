@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from webhook.parameters import Choice
 from webhook.policy.lint.aliases import AliasBypass
 from webhook.policy.lint.defaulting import DeniedDefault, OverridesClusterDefault
 from webhook.policy.lint.exemptions import ExemptionWithoutAnnotation, ImporterNotExempt
@@ -31,10 +30,3 @@ LINTS: Final[tuple[Lint, ...]] = (
 def names() -> list[str]:
     """Return the names of the warnings, in their order."""
     return [lint.name for lint in LINTS]
-
-
-class WarningName(Choice):
-    """The name of a warning."""
-
-    def __init__(self) -> None:
-        super().__init__(*names())
