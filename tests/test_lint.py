@@ -20,7 +20,7 @@ from webhook.cli.main import main
 from webhook.globs import Glob
 from webhook.model import TagChange, User
 from webhook.policy import load, schema
-from webhook.policy.lint.catalogue import LINTS, names
+from webhook.policy.lint.catalogue import lints, names
 from webhook.policy.lint.covering import covers, overlap
 from webhook.policy.lint.reported import PolicyWarning, lint
 from webhook.policy.match import Match, Selector
@@ -35,6 +35,11 @@ def _params(wanted: Callable[[Row], bool]) -> list[Any]:
 
 def _warnings(name: str, spec: str) -> list[PolicyWarning]:
     return [each for each in lint(policy_of(f"spec: {spec}\n")).warnings if each.name == name]
+
+
+def test_each_warning_is_listed_by_its_name() -> None:
+    """The catalogue, which imports no check to know the names, has the names of the checks."""
+    assert names() == [each.name for each in lints()]
 
 
 @pytest.mark.parametrize(("name", "row"), _params(lambda row: bool(row.paths)))
@@ -55,7 +60,7 @@ def test_every_warning_has_both_fixtures(name: str) -> None:
     rows = ROWS.get(name, [])
     assert any(row.paths for row in rows)
     assert any(not row.paths for row in rows)
-    (found,) = (each for each in LINTS if each.name == name)
+    (found,) = (each for each in lints() if each.name == name)
     assert found.documentation().endswith(".")
     assert found.remedy.endswith(".")
 

@@ -7,16 +7,13 @@ from webhook.documents.lines import Mark
 from webhook.errors import Fault
 from webhook.model import Finding, Mode
 from webhook.policy import Policy
-from webhook.policy.lint.catalogue import LINTS
+from webhook.policy.lint.catalogue import lints
 from webhook.policy.lint.reported import PolicyWarning
 from webhook.policy.located import located
 from webhook.report.header import INVALID, VALIDATE, Header, RuleLine
 from webhook.report.outcome import ALLOW, DENY, ERROR, Origin, Outcome
 
-_RULES: Final = (
-    RuleLine(INVALID, "error", str(Mode.ENFORCE), "The policy cannot be used."),
-    *(RuleLine(lint.name, "warning", str(Mode.WARN), lint.documentation()) for lint in LINTS),
-)
+_INVALID: Final = RuleLine(INVALID, "error", str(Mode.ENFORCE), "The policy cannot be used.")
 
 
 class Warned(Finding):
@@ -33,7 +30,8 @@ class Warned(Finding):
 def header(policy: Policy | None, version: str, time: str) -> Header:
     """Return the head of the report on `policy`, None for a policy that cannot be used."""
     name, digest = (policy.name, policy.digest) if policy else ("", "")
-    return Header(VALIDATE, name, digest, version, time, _RULES)
+    warnings = (RuleLine(lint.name, "warning", str(Mode.WARN), lint.documentation()) for lint in lints())
+    return Header(VALIDATE, name, digest, version, time, (_INVALID, *warnings))
 
 
 def validated(policy: Policy, warnings: Iterable[PolicyWarning], *, failing: bool) -> Iterator[Outcome]:

@@ -1,32 +1,46 @@
-"""Every warning, listed here once."""
+"""Every warning, listed here once by its name; the checks are imported when they are used, not to know their names."""
 
-from typing import Final
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
-from webhook.policy.lint.aliases import AliasBypass
-from webhook.policy.lint.defaulting import DeniedDefault, OverridesClusterDefault
-from webhook.policy.lint.exemptions import ExemptionWithoutAnnotation, ImporterNotExempt
-from webhook.policy.lint.redundant import EmptyMatch, ShadowedEntry
-from webhook.policy.lint.unread import NothingToEvaluate
-from webhook.policy.lint.unseen import UnguardedImmutable
-from webhook.policy.lint.warning import Lint
-from webhook.policy.lint.writing import ImplicitExisting, MissingInternalRegistry, RuleNamedAsKind
+from webhook.parameters import Choice
 
-LINTS: Final[tuple[Lint, ...]] = (
-    ImporterNotExempt(),
-    ImplicitExisting(),
-    EmptyMatch(),
-    ShadowedEntry(),
-    MissingInternalRegistry(),
-    RuleNamedAsKind(),
-    ExemptionWithoutAnnotation(),
-    DeniedDefault(),
-    OverridesClusterDefault(),
-    NothingToEvaluate(),
-    AliasBypass(),
-    UnguardedImmutable(),
+if TYPE_CHECKING:
+    from webhook.policy.lint.warning import Lint
+
+_LINTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "importer-not-exempt": "exemptions:ImporterNotExempt",
+        "implicit-existing": "writing:ImplicitExisting",
+        "empty-match": "redundant:EmptyMatch",
+        "shadowed-entry": "redundant:ShadowedEntry",
+        "missing-internal-registry": "writing:MissingInternalRegistry",
+        "rule-named-as-kind": "writing:RuleNamedAsKind",
+        "exemption-without-annotation": "exemptions:ExemptionWithoutAnnotation",
+        "denied-default": "defaulting:DeniedDefault",
+        "overrides-cluster-default": "defaulting:OverridesClusterDefault",
+        "nothing-to-evaluate": "unread:NothingToEvaluate",
+        "alias-bypass": "aliases:AliasBypass",
+        "unguarded-immutable": "unseen:UnguardedImmutable",
+    }
 )
 
 
 def names() -> list[str]:
     """Return the names of the warnings, in their order."""
-    return [lint.name for lint in LINTS]
+    return list(_LINTS)
+
+
+def lints() -> "list[Lint]":
+    """Return the checks, in their order."""
+    found = (where.partition(":") for where in _LINTS.values())
+    return [getattr(import_module(f"webhook.policy.lint.{module}"), name)() for module, _, name in found]
+
+
+class WarningName(Choice):
+    """The name of a warning."""
+
+    def __init__(self) -> None:
+        super().__init__(*names())

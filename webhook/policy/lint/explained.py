@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from webhook.policy.lint.catalogue import LINTS, names
+from webhook.policy.lint.catalogue import lints, names
 from webhook.policy.lint.warning import Lint
 
 _MENTIONED: Final = re.compile(r"\(warning ([-a-z]+)\)")
@@ -18,7 +18,7 @@ def mentioned(text: str) -> list[str]:
 
 def explained_warning(name: str) -> str:
     """Return the documentation of one warning."""
-    return "\n".join(_lines(next(each for each in LINTS if each.name == name)))
+    return "\n".join(_lines(next(each for each in lints() if each.name == name)))
 
 
 def _lines(lint: Lint) -> Iterator[str]:
@@ -32,10 +32,10 @@ def _lines(lint: Lint) -> Iterator[str]:
 
 def warnings_table() -> str:
     """Return the warnings as a Markdown table."""
-    rows = (f"| `{lint.name}` | {lint.documentation()} | {lint.remedy} |" for lint in LINTS)
+    rows = (f"| `{lint.name}` | {lint.documentation()} | {lint.remedy} |" for lint in lints())
     return "\n".join(("| warning | meaning | remedy |", "|---|---|---|", *rows))
 
 
 def warnings_text() -> str:
     """Return the documentation of every warning."""
-    return "\n\n".join(explained_warning(lint.name) for lint in LINTS)
+    return "\n\n".join(explained_warning(lint.name) for lint in lints())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from webhook.errors import Fault
 from webhook.policy import Policy
-from webhook.policy.lint.catalogue import LINTS
+from webhook.policy.lint.catalogue import lints
 from webhook.policy.lint.warning import Hit, PolicyView
 from webhook.policy.located import Located, documents, located
 
@@ -67,7 +67,7 @@ def _hits(policy: Policy, entries: tuple[Located, ...]) -> Iterator[tuple[str, H
         policy.rules[len(policy.rules) - written :],  # the rule `schema` stands first if no file has it
         {entry.name: entry.value.keys() for entry in entries},
     )
-    for each in LINTS:
+    for each in lints():
         for hit in each.check(view):
             yield each.name, hit
 
