@@ -49,7 +49,7 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
     """
     from webhook.policy import load
     from webhook.policy.lint.reported import lint
-    from webhook.report.validation import refused, validated
+    from webhook.report.header import refused, validated
 
     try:
         policy = load(*paths)
@@ -67,11 +67,11 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
 
 def _report(form: str, policy: "Policy | None", outcomes: "Iterable[Outcome]") -> Iterator[str]:
     from webhook.cli.reporting import now, package_version
+    from webhook.report.header import validation_header
     from webhook.report.tally import Tally
-    from webhook.report.validation import header
 
     tally = Tally()
-    return writer(form)(header(policy, package_version(), now()), tally.counting(outcomes), tally)
+    return writer(form)(validation_header(policy, package_version(), now()), tally.counting(outcomes), tally)
 
 
 def _summary(policy: "Policy", linted: "Linted") -> str:

@@ -14,10 +14,10 @@ import orjson
 
 from webhook.cli.options import GivenPath, format_option, output_option
 from webhook.cli.output import say, write
+from webhook.errors import Fault
 from webhook.text import counted, escaped, quoted
 
 if TYPE_CHECKING:
-    from webhook.errors import Fault
     from webhook.evaluate.expected import Row
     from webhook.evaluate.test import Coverage, Result
 
@@ -93,9 +93,7 @@ def test(  # noqa: PLR0913 - one for each option
     sys.exit(2 if faults else 1 if failed else 0)
 
 
-def _none_selected(patterns: tuple[str, ...], deselected: int) -> "Fault":
-    from webhook.errors import Fault
-
+def _none_selected(patterns: tuple[str, ...], deselected: int) -> Fault:
     expected = " or ".join(map(quoted, patterns))
     return Fault(
         "-k",
@@ -224,7 +222,14 @@ def as_json(shown: Shown) -> Iterator[str]:
     for result in shown.results:
         yield f"{separator}{_dumped(_case(result))}"
         separator = ",\n"
-    coverage = [_coverage(each) for each in shown.coverages]
+    coverage = [
+        {
+            "policy": each.policy.name,
+            "digest": each.policy.digest,
+            "uncovered": {part: missing for part, _, missing in each.parts()},
+        }
+        for each in shown.coverages
+    ]
     yield f'\n],"coverage":{_dumped(coverage)},"summary":{_dumped(shown.counts)}}}\n'
 
 
@@ -243,11 +248,6 @@ def _case(result: "Result") -> dict[str, Any]:
         ],
         "comparison": [row.as_json() for row in result.rows],
     }
-
-
-def _coverage(coverage: "Coverage") -> dict[str, Any]:
-    missed = {part: missing for part, _, missing in coverage.parts()}
-    return {"policy": coverage.policy.name, "digest": coverage.policy.digest, "uncovered": missed}
 
 
 def _dumped(value: Any) -> str:

@@ -14,6 +14,7 @@ from webhook.evaluate.question import API_VERSION, Item, Question, Source, answe
 from webhook.evaluate.writes import Write
 from webhook.model import Finding, Mode, User
 from webhook.policy import Policy
+from webhook.report.header import Warned
 from webhook.report.outcome import ERROR, SKIP, Origin, Outcome
 from webhook.resources import RESOURCES
 from webhook.review import of_document
@@ -26,17 +27,6 @@ _HELM: Final = "a template ({{ … }}) that was not evaluated; render it: helm t
 NOT_EVALUATED: Final = "not-evaluated"
 UNKNOWN_FIELD: Final = "unknown-field"
 _DEVELOPER: Final = User("developer")
-
-
-class Unevaluated(Finding):
-    """A warning about a file that no rule of the policy gives."""
-
-    __slots__ = ()
-
-    @property
-    def whose(self) -> str:
-        """How its sentence ends: with the warning's name."""
-        return f" (warning {self.rule})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +135,15 @@ def _of_file(file: Given, sender: Sender, old: Old) -> Iterator[Item]:
 
 def _warned(outcome: Outcome, path: str, mark: Mark) -> Outcome:
     """Return a skipped object with a warning, which says that it is not evaluated."""
-    finding = Unevaluated(NOT_EVALUATED, Mode.WARN, outcome.message, path)
+    finding = Warned(NOT_EVALUATED, Mode.WARN, outcome.message, path)
     return replace(outcome, findings=(finding,), marks=(mark,))
 
 
 def _strict(outcome: Outcome) -> Iterator[Outcome]:
     """Yield an outcome, an error in place of each warning that `check` itself gives."""
-    own = [each for each in outcome.located() if isinstance(each[0], Unevaluated)]
+    own = [each for each in outcome.located() if isinstance(each[0], Warned)]
     if outcome.verdict != SKIP or not own:
-        kept = [each for each in outcome.located() if not isinstance(each[0], Unevaluated)]
+        kept = [each for each in outcome.located() if not isinstance(each[0], Warned)]
         findings, marks = zip(*kept, strict=True) if kept else ((), ())
         yield replace(outcome, findings=findings, marks=marks)
     for finding, mark in own:
@@ -228,7 +218,7 @@ def _unknown(piece: Piece) -> Iterator[tuple[Finding, Mark]]:
     """Yield a warning for each field of a manifest that the API does not have."""
     for path, meant in unknown(piece.value):
         hint = f"; did you mean {meant}?" if meant else ""
-        yield Unevaluated(UNKNOWN_FIELD, Mode.WARN, f"unknown field{hint}", path), piece.mark(path)
+        yield Warned(UNKNOWN_FIELD, Mode.WARN, f"unknown field{hint}", path), piece.mark(path)
 
 
 def _outcome(piece: Piece, verdict: str, message: str, field: str = "") -> Outcome:

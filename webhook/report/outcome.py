@@ -166,11 +166,11 @@ class Outcome:
             raise ValueError("expected a verdict")
         findings = exactly(list, value["findings"])
         return cls(
-            origin=Origin(exactly(str, value["file"]), exactly(int, value["line"]), _column(value)),
+            origin=Origin(exactly(str, value["file"]), exactly(int, value["line"]), exactly(int, value["column"])),
             **{key: exactly(str, value[key]) for key in _TEXTS},
             tags=tuple(_tag(each) for each in exactly(list, value["tags"])),
             findings=tuple(_finding(each) for each in findings),
-            marks=tuple(Mark(exactly(int, each["line"]), _column(each)) for each in findings),
+            marks=tuple(Mark(exactly(int, each["line"]), exactly(int, each["column"])) for each in findings),
             findings_before=tuple(_finding(each) for each in exactly(list, value["findingsBefore"])),
             patch=tuple(recorded.operation(each) for each in exactly(list, value["patch"])),
             patch_before=tuple(recorded.operation(each) for each in exactly(list, value["patchBefore"])),
@@ -193,11 +193,6 @@ def _as_json(finding: Finding, mark: Mark) -> dict[str, Any]:
         "existing": finding.existing,
         "reason": str(finding.reason),
     }
-
-
-def _column(value: Mapping[str, Any]) -> int:
-    """Return the column; the first reports have none."""
-    return exactly(int, value.get("column", 0))
 
 
 def _tag(value: Any) -> Mapping[str, str | None]:
