@@ -14,8 +14,7 @@ import orjson
 
 from webhook.cli.options import GivenPath, format_option, output_option
 from webhook.cli.output import say, write
-from webhook.errors import Fault
-from webhook.text import counted, escaped, quoted
+from webhook.text import counted, escaped
 
 if TYPE_CHECKING:
     from webhook.evaluate.expected import Row
@@ -73,7 +72,7 @@ def test(  # noqa: PLR0913 - one for each option
     if quiet and verbose:
         raise click.UsageError("expected one of -q and -v, got both")
     from webhook.evaluate.cases import schema as test_schema
-    from webhook.evaluate.test import run, select, suites
+    from webhook.evaluate.test import none_selected, run, select, suites
 
     if schema:
         say(json.dumps(test_schema(), indent=2))
@@ -82,7 +81,7 @@ def test(  # noqa: PLR0913 - one for each option
         found, faults = suites(paths or (str(shipped / "default.test.yaml"),))
         selected, deselected = select(found, patterns)
         if deselected and not selected:
-            faults.append(_none_selected(patterns, deselected))
+            faults.append(none_selected(patterns, deselected))
         results, coverages, wrong = run(selected, policies)
     faults += wrong
     shown = Shown(tuple(results), tuple(coverages) if coverage or fail_uncovered else (), deselected, quiet, verbose)
@@ -91,15 +90,6 @@ def test(  # noqa: PLR0913 - one for each option
         click.echo(str(fault), err=True)
     failed = shown.counts["failed"] or (fail_uncovered and not all(each.complete for each in coverages))
     sys.exit(2 if faults else 1 if failed else 0)
-
-
-def _none_selected(patterns: tuple[str, ...], deselected: int) -> Fault:
-    expected = " or ".join(map(quoted, patterns))
-    return Fault(
-        "-k",
-        "",
-        f"expected the name of a case to contain or match {expected}, got none among {counted(deselected, 'case')}",
-    )
 
 
 @dataclass(frozen=True, slots=True)

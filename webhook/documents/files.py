@@ -91,7 +91,7 @@ def walk(
         suffixes: how a name has to end, ("",) for any name.
         failed: is called with the error of each directory that cannot be read.
         hidden: whether hidden files and directories are taken too.
-        deep: whether directories in it are searched.
+        deep: whether directories in it are searched; if not, they are yielded as files are.
         exclusion: what is left out.
     """
     skipped = _INTERNAL if hidden else "."
@@ -103,8 +103,9 @@ def walk(
                 yield path, True
             elif not each.startswith(skipped) and each != _GIT:
                 entered.append(each)
+        named = files if deep else [*files, *directories]
         directories[:] = entered
-        for file in sorted(files):
+        for file in sorted(named):
             if file.endswith(suffixes) and not file.startswith(skipped):
                 path = os.path.join(at, file)  # noqa: PTH118 - as above
                 yield path, exclusion.takes(path, directory)

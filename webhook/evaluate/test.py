@@ -22,6 +22,7 @@ from webhook.report.outcome import ERROR, Origin, Outcome
 from webhook.resources import RESOURCES
 from webhook.review import of_document
 from webhook.rules.cluster import Schema
+from webhook.text import counted, quoted
 
 _OF_OURS: Final = frozenset((API_VERSION, kind) for kind in KINDS)
 
@@ -113,6 +114,16 @@ def select(suites: Iterable[Suite], patterns: tuple[str, ...]) -> tuple[list[Sui
 def _selected(name: str, patterns: list[str]) -> bool:
     folded = name.casefold()
     return any(pattern in folded or fnmatchcase(folded, pattern) for pattern in patterns)
+
+
+def none_selected(patterns: tuple[str, ...], deselected: int) -> Fault:
+    """Return the fault of patterns that select none of `deselected` cases."""
+    expected = " or ".join(map(quoted, patterns))
+    return Fault(
+        "-k",
+        "",
+        f"expected the name of a case to contain or match {expected}, got none among {counted(deselected, 'case')}",
+    )
 
 
 def run(suites: Iterable[Suite], policies: tuple[Path, ...] = ()) -> tuple[list[Result], list[Coverage], list[Fault]]:
