@@ -426,13 +426,6 @@ def test_sarif_leaves_room_for_errors(head: Header) -> None:
     assert notification["message"]["text"].startswith("6,001 results left out: code scanning accepts 25,000 results")
 
 
-def test_a_report_without_columns(head: Header, outcomes: list[Outcome]) -> None:
-    """The first reports have no columns; they are read all the same."""
-    text = re.sub('"column":[0-9]+,', "", _written("json", head, *outcomes))
-    _, found = read("report.json", text.encode().splitlines(keepends=True), Tally())
-    assert [each.verdict for each in found] == [each.verdict for each in outcomes]
-
-
 def test_sarif_names_a_finding_alike_wherever_it_stands(head: Header, outcomes: list[Outcome]) -> None:
     """A finding that moves to another line is the same finding to code scanning."""
     moved = replace(outcomes[0], marks=(Mark(90), Mark(70)))
