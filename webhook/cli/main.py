@@ -29,7 +29,7 @@ _COMMANDS: Final = {
 _POLICY_COMMANDS: Final = {
     "validate": "webhook.cli.policy:validate",
     "schema": "webhook.cli.policy:schema",
-    "explain": "webhook.cli.explain:explain",
+    "explain": "webhook.cli.policy:explain",
     "diff": "webhook.cli.diff:diff",
     "export": "webhook.cli.policy:export",
 }

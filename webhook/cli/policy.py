@@ -1,4 +1,4 @@
-"""`istag-webhook policy validate`, `schema` and `export`."""
+"""`istag-webhook policy validate`, `schema`, `explain` and `export`."""
 
 import json
 import sys
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli.options import format_option, output_option, policy_argument
+from webhook.cli.options import format_option, output_option, policy_argument, policy_option
 from webhook.cli.output import fail, say, write
 from webhook.errors import PolicyRefused
 from webhook.report.shape import writer
-from webhook.text import counted
+from webhook.text import counted, nearest, quoted
 
 if TYPE_CHECKING:
     from webhook.policy import Policy
@@ -134,3 +134,112 @@ def _head(policy: "Policy", left: list[str]) -> Iterator[str]:
     yield "# Left to the webhook:"
     for each in left:
         yield from wrap(each, 118, initial_indent="# - ", subsequent_indent="#   ", break_long_words=False)
+
+
+@click.command(short_help="Say why a change was denied and how to comply.")
+@click.argument("words", metavar="[RULE|MESSAGE|KIND|WARNING]", nargs=-1)
+@policy_option()
+@click.option(
+    "--markdown",
+    is_flag=True,
+    help="Print a table of the rule kinds in Markdown, or of the fields that `expression` reads.",
+)
+@click.option("--resources", is_flag=True, help="Say which kinds evaluate what at which resource.")
+@click.option("--fields", is_flag=True, help="Print each field of the API, and the rule kinds that read it.")
+@click.option("--warnings", is_flag=True, help="Explain every warning of `policy validate`.")
+@click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
+def explain(
+    words: tuple[str, ...],
+    policies: tuple[Path, ...],
+    *,
+    markdown: bool,
+    resources: bool,
+    fields: bool,
+    warnings: bool,
+    show_shipped: bool,
+) -> None:
+    """Say why a change was denied and how to comply, or what a rule or a rule kind means.
+
+    MESSAGE is what was printed, pasted as it is: one denial with several findings, a warning, a line of the record; -
+    reads it from standard input. RULE is a rule's name in the policy, KIND a rule kind, WARNING a warning of `policy
+    validate`; without any, all kinds.
+
+    Exit code 0 where it was explained, 2 where nothing in it is known or the policy cannot be used.
+    """
+    from webhook.policy import load, shipped
+    from webhook.policy.explain import explained, kinds, resources_table, resources_text, table, variables_table
+    from webhook.policy.fields import fields_table, fields_text
+    from webhook.policy.lint.explained import warnings_table, warnings_text
+
+    if show_shipped:
+        say(shipped(), nl=False)
+    elif resources:
+        say(resources_table() if markdown else resources_text())
+    elif fields:
+        say(fields_table() if markdown else fields_text())
+    elif warnings:
+        say(warnings_table() if markdown else warnings_text())
+    elif markdown:
+        say(next((found for word in words if word in kinds() and (found := variables_table(word))), table()))
+    elif not words:
+        say("\n\n".join(explained(each) for each in kinds()))
+    else:
+        text = sys.stdin.read() if words == ("-",) else " ".join(words)
+        try:
+            policy = load(*policies)
+        except PolicyRefused as error:
+            fail(str(error))
+        texts = list(_explanations(text.strip(), policy))
+        if not texts:
+            sys.exit(2)
+        say("\n\n".join(texts))
+
+
+def _explanations(text: str, policy: "Policy") -> Iterator[str]:
+    """Yield a text for each rule or kind that `text` speaks of; what is unknown goes to standard error."""
+    from webhook.admission import PROBE_EXPLAINED, PROBE_RULE
+    from webhook.policy.explain import explained, kinds
+    from webhook.policy.lint.explained import explained_warning, mentioned
+    from webhook.policy.located import located
+    from webhook.policy.message import Said, read_message
+    from webhook.policy.refusal import explained_rule
+
+    rules = {entry.name: entry for entry in policy.rules}
+    places = {each.name: each for each in located(policy) if each.part == "rules"}
+    if text in kinds() and text not in places:
+        yield explained(text)
+        return
+    if text not in rules and (warned := mentioned(text)):
+        yield from map(explained_warning, warned)
+        return
+    said = [Said(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
+    if not said:
+        raise click.UsageError(_unknown(text, policy))
+    for each in said:
+        found = each.candidates(rules)
+        if not found and each.candidates((PROBE_RULE,)):
+            yield PROBE_EXPLAINED
+            continue
+        if not found:
+            click.echo(
+                f"rule {each.rule}: no such rule in {policy}; give the policy that was asked by --policy", err=True
+            )
+        if len(found) > 1:
+            click.echo(f"rule {each.rule}…: the message was cut; it is one of {', '.join(found)}", err=True)
+        for name in found:
+            yield explained_rule(policy, rules[name], places.get(name), each.sentence)
+
+
+def _unknown(text: str, policy: "Policy") -> str:
+    """Return the sentence for a text in which nothing is known."""
+    from webhook.policy.explain import kinds
+    from webhook.policy.lint.catalogue import names
+
+    rules = [entry.name for entry in policy.rules]
+    meant = nearest(text, (*rules, *kinds(), *names()))
+    hint = f"; did you mean {meant}?" if meant else "."
+    return (
+        "expected a message with `(rule NAME)` in it (a warning may have been cut before it), a rule, a rule kind or "
+        f"a warning of `policy validate`, got {quoted(text)}{hint} The rules of {policy}: {', '.join(rules)}; "
+        f"the kinds: {', '.join(kinds())}; the warnings: {', '.join(names())}"
+    )
