@@ -537,10 +537,10 @@ def replay(rounds: int) -> None:
     """Print how many records a core evaluates again in a second of its time, reading and JSON included."""
     from tests.support.recording import history  # noqa: PLC0415 - the tests' own
 
+    from webhook.evaluate.records import Remarks  # noqa: PLC0415 - as above
+    from webhook.evaluate.replay import Evaluation  # noqa: PLC0415 - as above
+    from webhook.evaluate.replay import replay as evaluate_again  # noqa: PLC0415 - as above
     from webhook.policy.loading import load  # noqa: PLC0415 - not for the servers that are measured
-    from webhook.replay import Remarks  # noqa: PLC0415 - as above
-    from webhook.replay import replay as judge_again  # noqa: PLC0415 - as above
-    from webhook.replay.judging import Judge  # noqa: PLC0415 - as above
     from webhook.report.tally import Tally  # noqa: PLC0415 - as above
 
     policy = load()
@@ -555,7 +555,7 @@ def replay(rounds: int) -> None:
             size, taken = sum(map(len, lines)), []
             for _ in range(rounds):
                 tally, started = Tally(), time.process_time()
-                list(judge_again([path], Judge(policy), tally, Remarks()))
+                list(evaluate_again([path], Evaluation(policy), tally, Remarks()))
                 taken.append(time.process_time() - started)
                 assert tally.judged == len(lines)
             rate = len(lines) / statistics.median(taken)
@@ -570,13 +570,13 @@ def scan(count: int) -> None:
     from tests.support.streams import fill, peak  # noqa: PLC0415 - as above
     from tests.support.streams import streams as made  # noqa: PLC0415 - as above
 
+    from webhook.evaluate.scan import completion, evaluated  # noqa: PLC0415 - as above
     from webhook.policy.loading import load  # noqa: PLC0415 - not for the servers that are measured
-    from webhook.scan.stream import completion, judged  # noqa: PLC0415 - as above
 
     policy, (one,) = load(), made(1, 20)
     standing = policy.for_stored_streams()
     for name, call in (
-        ("evaluated", lambda: list(judged(one, standing, {}))),
+        ("evaluated", lambda: list(evaluated(one, standing, {}))),
         ("completed", lambda: completion(one, policy)),
     ):
         click.echo(f"engine alone, {name}: {20 / _fastest(call) * 1e6:,.0f} tags a second")

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from tests.support.apiserver import ApiServer
 from tests.support.builders import HEAD, docker, stream_of, tag_of
 
-from webhook.cli import main
+from webhook.cli.main import main
 
 _RULES = """\
 spec:

@@ -12,7 +12,7 @@ from tests.support.overlays import applied, as_served
 from tests.support.rendered import CERTIFICATES, MANIFESTS, OPTIONAL, OVERLAYS, Kustomize, Render, overlay
 from tests.support.serving import until
 
-from webhook.cli import main
+from webhook.cli.main import main
 
 _ACCOUNT = "system:serviceaccount:istag-webhook"
 

@@ -17,7 +17,7 @@ from tests.support.apiserver import ApiServer, Said, path_of
 from tests.support.installed import VALIDATING, calling, shipped
 from tests.support.serving import Server, serving, until
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.resources import catalog
 from webhook.resources.objects import PROBE_STREAM
 

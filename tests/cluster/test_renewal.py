@@ -21,7 +21,7 @@ from tests.support.serving import mount, serving, until
 
 from webhook.certs.issuing import pair
 from webhook.certs.serving import Serving, belongs
-from webhook.cli import main
+from webhook.cli.main import main
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"

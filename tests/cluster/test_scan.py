@@ -22,8 +22,7 @@ from tests.support.streams import report_of
 
 from webhook.cluster.client import Cluster, connect
 from webhook.errors import ClusterRefused, ReportRefused
-from webhook.scan.listing import chunks
-from webhook.scan.stream import key_of
+from webhook.evaluate.streams import chunks, key_of
 
 _COUNT, _TAGS = 500, 20
 Scan = Callable[..., Said]

@@ -17,8 +17,8 @@ from tests.support.streams import STREAMS, command
 
 from webhook.cluster.client import Cluster, connect
 from webhook.errors import ClusterRefused
+from webhook.evaluate.rollout import Applied, apply
 from webhook.policy.loading import load
-from webhook.scan.fixing import Applied, apply
 
 Scan = Callable[..., Said]
 _MODE = 'importPolicy.importMode to "PreserveOriginal"'

@@ -11,19 +11,18 @@ from tests.support.builders import REVIEWS, Lines, policy_of
 from tests.support.paths import DATA
 from tests.support.recording import recorded
 
-from webhook.checks import Old, check
 from webhook.documents.files import Given
 from webhook.documents.reading import read
 from webhook.errors import ReportRefused
+from webhook.evaluate.check import Old, Sender, check
+from webhook.evaluate.records import Part
+from webhook.evaluate.replay import Evaluation
 from webhook.model.review import User
 from webhook.policy.loading import Policy, load
-from webhook.replay.judging import Judge
-from webhook.replay.parts import Part
-from webhook.report import FORMATS, writer
 from webhook.report import json as as_json
 from webhook.report.header import header
-from webhook.report.merging import merged
 from webhook.report.outcome import Outcome
+from webhook.report.shape import FORMATS, writer
 from webhook.report.tally import Tally
 from webhook.service.app import Service, create_app
 from webhook.service.metrics import Metrics
@@ -96,7 +95,7 @@ def _checked(files: list[bytes], old: bytes = b"{}") -> Iterator[Outcome]:
     for policy in _policies():
         before = Old()
         first = [*before.read([_given(old)])]
-        for outcome in (*first, *check(map(_given, files), policy, _USER, before)):
+        for outcome in (*first, *check(map(_given, files), policy, Sender(_USER), before)):
             assert _FAILED not in outcome.message, outcome.message
             assert (outcome.verdict in ("error", "skip")) is bool(outcome.message)
             yield outcome
@@ -112,8 +111,8 @@ def records(data: bytes) -> None:
     if b"\n" in data:
         return
     for policy in _policies():
-        judged = Judge(policy)(Part("x", 1, data + b"\n" + _line(), len(data)))
-        assert judged.faults == []
+        judged = Evaluation(policy)(Part("x", 1, data + b"\n" + _line(), len(data)))
+        assert judged.remarks.faults == []
         assert judged.tally.judged >= 1
         for outcome in judged.outcomes:
             for name in ("table", "json"):
@@ -128,7 +127,7 @@ def reports(data: bytes) -> None:
     for name in FORMATS:
         tally = Tally()
         try:
-            head, outcomes = merged([("x", iter(lines))], tally)
+            head, outcomes = as_json.merged([("x", iter(lines))], tally)
             "".join(writer(name)(head, outcomes, tally)).encode()
         except ReportRefused as refused:
             assert all(fault.where.startswith("x") for fault in refused.faults)

@@ -19,7 +19,7 @@ _TOGETHER: Final = 8
 _MEASURING: Final = """
 import re, sys
 from pathlib import Path
-from webhook.cli import main
+from webhook.cli.main import main
 try:
     main(sys.argv[1:])
 finally:

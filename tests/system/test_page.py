@@ -17,12 +17,11 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
-from webhook.report import writer
 from webhook.report.header import Header, RuleLine
-from webhook.report.html import _embedded
-from webhook.report.html.listing import Listing
+from webhook.report.html.page import Listing, _embedded
 from webhook.report.html.timeline import timeline
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome
+from webhook.report.shape import writer
 from webhook.report.tally import Tally
 
 pytestmark = pytest.mark.xdist_group("chromium")  # one browser for all

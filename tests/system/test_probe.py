@@ -20,13 +20,13 @@ from tests.support.serving import Server, serving, until
 
 from webhook.admission import engine
 from webhook.admission.codec import of_document
-from webhook.cli import main
+from webhook.cli.main import main
+from webhook.cluster.client import selects
 from webhook.errors import ClusterRefused
+from webhook.evaluate.denials import Answer, Probed, Verdict, denial
+from webhook.evaluate.probe import request
 from webhook.model.decision import Finding
 from webhook.policy.loading import load
-from webhook.probe.request import request
-from webhook.probe.selector import selects
-from webhook.probe.verdict import Answer, Probed, Verdict, denial
 from webhook.resources import catalog
 from webhook.resources.objects import PROBE_RULE, PROBE_STREAM
 

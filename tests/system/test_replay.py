@@ -22,12 +22,13 @@ from tests.support.builders import HEAD, docker, policy_of, push_review, review_
 from tests.support.recording import history, recorded
 from tests.support.serving import PATIENCE
 
-from webhook.cli import main
+from webhook.cli.main import main
+from webhook.documents.files import expand
+from webhook.evaluate.records import Part, cut
+from webhook.evaluate.replay import Evaluation
 from webhook.policy.loading import Policy
-from webhook.replay.judging import Judge
-from webhook.replay.parts import Part, cut, expand
-from webhook.report import FORMATS
 from webhook.report.outcome import NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED
+from webhook.report.shape import FORMATS
 
 _OPEN = "spec: {rules: [{name: any, registries: {allow: ['**']}}]}"
 _STRICT = "spec: {rules: [{name: ours, registries: {allow: [quay.io]}}]}"
@@ -67,7 +68,7 @@ def strict(tmp_path: Path) -> Path:
 
 def _judged(line: bytes, policy: str) -> tuple[str, list[str]]:
     """Return what changes, and the rules that say so."""
-    judged = Judge(policy_of(policy))(Part("r", 1, line, 0))
+    judged = Evaluation(policy_of(policy))(Part("r", 1, line, 0))
     assert judged.tally.judged == 1
     found = judged.outcomes
     return (found[0].change, [finding.rule for finding in found[0].deciding]) if found else ("", [])
@@ -104,7 +105,7 @@ def test_what_changes(
 def test_the_same_policy_changes_nothing(shipped: Policy) -> None:
     """Every recorded review that is evaluated again by the same policy comes out as it was."""
     lines = history(shipped)
-    judged = Judge(shipped)(Part("r", 1, b"\n".join(lines), 0))
+    judged = Evaluation(shipped)(Part("r", 1, b"\n".join(lines), 0))
     assert (judged.outcomes, judged.tally.judged) == ([], len(lines))
 
 
@@ -150,7 +151,7 @@ def test_lines_that_are_no_records(tmp_path: Path, strict: Path) -> None:
 def test_no_line_is_too_strange(lines: list[bytes]) -> None:
     """Whatever stands in a file, each line that is not empty is counted once."""
     data = b"\n".join(lines)
-    tally = Judge(_ANY)(Part("r", 1, data, 0)).tally
+    tally = Evaluation(_ANY)(Part("r", 1, data, 0)).tally
     assert tally.unjudged.total() == sum(1 for line in data.split(b"\n") if line and not line.isspace())
 
 
@@ -167,7 +168,7 @@ _ANY = policy_of(_OPEN)
 def test_records_that_are_no_records(field: str, value: Any) -> None:
     """A line that looks like a record and holds something else is counted, and nothing is raised."""
     line = json.dumps({**json.loads(recorded(_NGINX, _ANY)), field: value}).encode()
-    judged = Judge(_ANY)(Part("r", 1, line, 0))
+    judged = Evaluation(_ANY)(Part("r", 1, line, 0))
     assert (judged.tally.judged, judged.tally.unjudged.total()) == (0, 1)
 
 
@@ -477,7 +478,7 @@ def test_workers_do_not_outlive_it(year: Path, strict: Path) -> None:
 _PEAK = """
 import resource, sys
 from click.testing import CliRunner
-from webhook.cli import main
+from webhook.cli.main import main
 done = CliRunner().invoke(main, ["replay", "--workers", "1", "--format", sys.argv[3], "--output", "/dev/null", "--policy", sys.argv[1], sys.argv[2]])
 assert done.exit_code == 1, done.output
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import HEAD
 
-from webhook.cli import main
-from webhook.manifests.applying import LAST_APPLIED, Write
+from webhook.cli.main import main
+from webhook.evaluate.writes import LAST_APPLIED, Write
 
 
 def _tag(name: str, number: int = 1, **fields: Any) -> dict[str, Any]:

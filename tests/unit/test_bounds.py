@@ -14,10 +14,10 @@ from webhook.admission.codec import encode
 from webhook.admission.engine import MOST_FINDINGS
 from webhook.audit.record import Context, annotations, record, tags
 from webhook.audit.recorded import read
+from webhook.evaluate.records import Part
+from webhook.evaluate.replay import Evaluation
 from webhook.model.decision import Decision
 from webhook.policy.loading import Policy
-from webhook.replay.judging import Judge
-from webhook.replay.parts import Part
 from webhook.text import joined
 
 _TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -111,7 +111,7 @@ def test_a_long_patch_is_replayed(size: int) -> None:
     assert (len(decision.patch), len(found.patch), found.patch_more) == (size, 100, size - 100)
     line = json.dumps({**json.loads(line), "request": document["request"]}).encode()
     same, other = (
-        Judge(policy)(Part("x", 1, line, len(line))).tally.changes.total()
+        Evaluation(policy)(Part("x", 1, line, len(line))).tally.changes.total()
         for policy in (_COMPLETING, policy_of("spec: {rules: [{name: r, registries: {allow: ['**']}}]}"))
     )
     assert (same, other) == (0, 1)

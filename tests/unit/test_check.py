@@ -28,7 +28,7 @@ from tests.support.builders import (
     without_columns,
 )
 
-from webhook.cli import main
+from webhook.cli.main import main
 
 _MANIFEST = """\
 apiVersion: image.openshift.io/v1
@@ -465,7 +465,7 @@ def test_hostile_names(tmp_path: Path) -> None:
 
 def test_a_check_reads_no_more_than_it_needs(tag: Path) -> None:
     """A check of one file imports neither server, metrics nor cryptography, nor a format that was not asked for."""
-    code = "import sys; from webhook.cli import main; main(standalone_mode=False)"
+    code = "import sys; from webhook.cli.main import main; main(standalone_mode=False)"
     listed = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
     done = subprocess.run(
         [sys.executable, "-c", listed + code, "check", str(tag)], capture_output=True, text=True, check=True

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from tests.support.builders import without_columns
 from tests.support.paths import DATA
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.schemas.schema import Document
 from webhook.schemas.unknown import KINDS
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.support.builders import HEAD
 
-from webhook.cli import main
+from webhook.cli.main import main
 
 _PROGRAM = str(Path(sys.executable).with_name("istag-webhook"))
 _LONG = [

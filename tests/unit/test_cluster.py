@@ -116,7 +116,7 @@ def test_where_a_cluster_is_looked_for(environment: dict[str, str], sentence: st
 _WITHOUT = "import sys\nsys.modules['kubernetes'] = None\nfrom webhook.cli import main\nmain()"
 _LOADED = """\
 import sys
-from webhook.cli import main
+from webhook.cli.main import main
 try: main()
 finally: print([name for name in sys.modules if name.partition(".")[0] in ("kubernetes", "urllib3", "pydantic")])
 """

@@ -23,9 +23,9 @@ from tests.support.builders import (
 
 from webhook.admission import engine
 from webhook.audit.record import tags as recorded
+from webhook.evaluate.scan import evaluated
 from webhook.model.decision import Mode
 from webhook.policy.loading import Policy
-from webhook.scan.stream import judged
 
 _OTHER = "sha256:" + "b" * 64
 _INTERNAL = "image-registry.openshift-image-registry.svc:5000"
@@ -138,7 +138,7 @@ def test_the_reference_of_a_push(reference: str | None, denied: list[str], to: s
 def test_a_scan_reads_what_was_pushed(stream: dict[str, Any], findings: list[str]) -> None:
     """A scan evaluates the newest reference in the history of each tag, and counts each tag once."""
     policy = _rules("trusted, registries: {allow: [quay.io/acme/**]}").for_stored_streams()
-    outcomes = list(judged(stream, policy, {}))
+    outcomes = list(evaluated(stream, policy, {}))
     assert [
         f"{each.title} {finding.rule} {finding.field}" for each in outcomes for finding in each.findings
     ] == findings
@@ -269,7 +269,7 @@ def test_an_insecure_stream_without_tags(document: dict[str, Any], denied: bool,
 
 def test_a_scan_reads_the_annotation_of_an_empty_stream() -> None:
     """What a stream has been annotated with is found though no tag shows it."""
-    (outcome,) = judged(
+    (outcome,) = evaluated(
         stream_of(metadata={"name": "app", "namespace": "app", **_MADE}), _SECURE.for_stored_streams(), {}
     )
     assert [f"{finding.rule} {finding.field}" for finding in outcome.findings] == [f"secure {_FIELD}"]

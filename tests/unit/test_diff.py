@@ -16,7 +16,7 @@ from tests.support.paths import DATA
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.audit.record import Context, record, tags
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.policy.loading import Policy, load
 from webhook.resources import catalog
 

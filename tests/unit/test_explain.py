@@ -8,7 +8,7 @@ from tests.support.builders import HEAD, decoded, docker, policy_of, review_of
 
 from webhook.admission import engine
 from webhook.admission.codec import encode
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.policy.explain import Said, read_message
 from webhook.rules.kinds import KINDS
 

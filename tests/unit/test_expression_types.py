@@ -19,7 +19,7 @@ from tests.support.celvalues import composed, conforms, paths, static, value_of
 from tests.support.examples import examples
 from tests.unit.test_expressions import TAGS
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.errors import MalformedExpression, PolicyRefused
 from webhook.expressions.checking import Checked, check
 from webhook.expressions.declarations import TAG, declarations, described

@@ -26,11 +26,12 @@ from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.admission.limits import MOST_VALUES
 from webhook.errors import PolicyRefused
+from webhook.expressions.counting import COUNT, counted
 from webhook.expressions.parsing import parse
 from webhook.model.change import TagChange
 from webhook.resources import catalog
 from webhook.rules.base import CostBudget, EvaluationContext
-from webhook.rules.engine import COUNT, compiled, counted
+from webhook.rules.engine import compiled
 from webhook.rules.expression import as_variable
 
 _TOO_MUCH = "could not be evaluated: it costs too much on this review"

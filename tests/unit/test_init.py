@@ -13,13 +13,13 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.errors import MalformedGlob
 from webhook.globs.alphabets import NAMESPACE
 from webhook.globs.matching import Glob, ReferenceGlob, any_matches, any_reference_matches
 from webhook.policy.lint.exemptions import is_reserved
+from webhook.policy.starter import Answers
 from webhook.reference import ImageReference
-from webhook.scaffold.answers import Answers
 
 _PROGRAM = Path(sys.executable).with_name("istag-webhook")
 _ENVIRONMENT = {**os.environ, "PATH": f"{_PROGRAM.parent}:{os.environ['PATH']}"}

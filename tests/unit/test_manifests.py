@@ -21,7 +21,7 @@ from tests.support.rendered import (
     webhooks,
 )
 
-from webhook.probe.selector import selects
+from webhook.cluster.client import selects
 from webhook.resources import catalog
 from webhook.resources.objects import GROUP, VERSION
 from webhook.service.app import create_management_app

@@ -23,8 +23,8 @@ from tests.support.rendered import (
     webhooks,
 )
 
-from webhook.cli import main
-from webhook.probe.selector import selects
+from webhook.cli.main import main
+from webhook.cluster.client import selects
 from webhook.settings import variable
 
 _CONFIGURATIONS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")

@@ -7,7 +7,7 @@ import yaml
 from click.testing import CliRunner
 from tests.support.builders import HEAD
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.documents import yaml as yaml_documents
 from webhook.errors import PolicyRefused
 from webhook.policy.loading import load

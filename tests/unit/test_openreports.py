@@ -8,9 +8,9 @@ import pytest
 
 from webhook.documents.document import Mark
 from webhook.model.decision import Finding, Mode
-from webhook.report import writer
 from webhook.report.header import Header
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome
+from webhook.report.shape import writer
 from webhook.report.tally import Tally
 
 _HEAD = Header("scan", "platform", "sha256:" + "a" * 64, "1.2.3", "2026-01-02T03:04:05Z")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.support.builders import HEAD, docker, policy_of, review_of
 from tests.support.recording import recorded
 
-from webhook.cli import main
-from webhook.cli.types import Moment
+from webhook.cli.main import main
+from webhook.cli.options import Moment
 
 _SHORT = {"--output": "-o", "--namespace": "-n", "--selector": "-l", "--policy": "-p", "--verbose": "-v"}
 _ANY = policy_of("spec: {rules: [{name: a, registries: {deny: [docker.io]}}]}")

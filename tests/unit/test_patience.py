@@ -12,24 +12,37 @@ from typing import Any
 import pytest
 import trustme
 from click.testing import CliRunner, Result
+from urllib3 import HTTPResponse
+from urllib3.exceptions import MaxRetryError
 
-from webhook.cli import main
-from webhook.cluster.client import Cluster, Resource, connect
+from webhook.cli.main import main
+from webhook.cluster.client import Resource, connect
+from webhook.cluster.transport import retries
 from webhook.errors import ClusterRefused
-from webhook.scan.patience import Patient
 
 _STREAMS = Resource("image.openshift.io", "v1", "imagestreams")
 
 
+_SOON = 0.001  # seconds
+
+
 @contextmanager
-def _answering(directory: Path, *statuses: int) -> Iterator[Path]:
-    """Serve these statuses over TLS, one a request and the last for ever, and give the kubeconfig; 0 is a lost connection."""
-    left = list(statuses)
+def _answering(directory: Path, *statuses: int, asked: list[str] | None = None) -> Iterator[Path]:
+    """Serve these statuses over TLS, one a request and the last for ever, and give the kubeconfig; 0 is a lost connection.
+
+    Args:
+        directory: where the kubeconfig is written.
+        statuses: HTTP statuses.
+        asked: the method of each request is put there.
+    """
+    left, methods = list(statuses), [] if asked is None else asked
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            methods.append(self.command)
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status = left.pop(0) if len(left) > 1 else left[0]
             if status:
                 body = json.dumps({"items": [], "message": f"said {status}"}).encode()
@@ -39,6 +52,9 @@ def _answering(directory: Path, *statuses: int) -> Iterator[Path]:
                 self.end_headers()
                 self.wfile.write(body)
             self.close_connection = not status
+
+        def do_PATCH(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: Any) -> None:
             """Nobody reads it."""
@@ -75,42 +91,73 @@ def _answering(directory: Path, *statuses: int) -> Iterator[Path]:
         thread.join()
 
 
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
 @pytest.mark.parametrize(
     "statuses",
-    [(429, 200), (500, 502, 503, 504, 200), (200, 0, 0, 0, 0, 200)],
+    [(429, 200), (500, 502, 503, 504, 200), (0, 0, 0, 0, 200)],
     ids=["too-many", "ill", "lost"],
 )
-def test_what_passes_is_waited_for(tmp_path: Path, statuses: tuple[int, ...]) -> None:
-    """A request is repeated, later each time, until it is answered."""
-    pauses: list[float] = []
-    with _answering(tmp_path, *statuses) as kubeconfig:
-        cluster = Cluster(Patient(connect(kubeconfig).sender, pauses.append))
-        for _ in range(1 + (statuses[0] == 200)):
-            assert cluster.sender.send("GET", _STREAMS.path())["message"] == "said 200"
-    bounds = [(0.125, 0.375), (0.25, 0.75), (0.5, 1.5), (1, 3)]
-    assert pauses
-    assert all(low <= pause <= high for pause, (low, high) in zip(pauses, bounds, strict=False))
+def test_what_passes_is_waited_for(tmp_path: Path, statuses: tuple[int, ...], method: str) -> None:
+    """A request is repeated until it is answered, one that writes too."""
+    asked: list[str] = []
+    with _answering(tmp_path, *statuses, asked=asked) as kubeconfig:
+        sender = connect(kubeconfig, patience=_SOON).sender
+        assert sender.send(method, _STREAMS.path(), body={} if method == "PATCH" else None)["message"] == "said 200"
+    assert asked == [method] * len(statuses)
 
 
 @pytest.mark.parametrize(
-    ("statuses", "asked_again", "sentence"),
+    ("statuses", "requests", "sentence"),
     [
-        pytest.param((403,), 0, "said 403", id="forbidden"),
-        pytest.param((404,), 0, "said 404", id="not-there"),
-        pytest.param((410,), 0, "said 410", id="expired"),
-        pytest.param((422,), 0, "said 422", id="invalid"),
-        pytest.param((503,), 6, "said 503", id="ill-for-good"),
-        pytest.param((0,), 0, "no answer", id="never-there"),
+        pytest.param((403,), 1, "said 403", id="forbidden"),
+        pytest.param((404,), 1, "said 404", id="not-there"),
+        pytest.param((410,), 1, "said 410", id="expired"),
+        pytest.param((422,), 1, "said 422", id="invalid"),
+        pytest.param((503,), 7, "said 503", id="ill-for-good"),
+        pytest.param((0,), 7, "no answer", id="lost-for-good"),
     ],
 )
-def test_what_does_not_pass_is_not(tmp_path: Path, statuses: tuple[int, ...], asked_again: int, sentence: str) -> None:
-    """A denial is one at once, an illness after some tries, and a server that never answered is not waited for."""
-    pauses: list[float] = []
-    with _answering(tmp_path, *statuses) as kubeconfig:
-        cluster = Cluster(Patient(connect(kubeconfig).sender, pauses.append))
+def test_what_does_not_pass_is_not(tmp_path: Path, statuses: tuple[int, ...], requests: int, sentence: str) -> None:
+    """A denial is one at once, an illness after some tries."""
+    asked: list[str] = []
+    with _answering(tmp_path, *statuses, asked=asked) as kubeconfig:
+        sender = connect(kubeconfig, patience=_SOON).sender
         with pytest.raises(ClusterRefused, match=sentence):
-            cluster.sender.send("GET", _STREAMS.path())
-    assert len(pauses) == asked_again
+            sender.send("GET", _STREAMS.path())
+    assert len(asked) == requests
+
+
+@pytest.mark.parametrize(
+    ("method", "statuses", "requests", "said"),
+    [
+        pytest.param("GET", (0, 200), 2, "said 200", id="lost"),
+        pytest.param("PATCH", (0, 200), 1, "no answer", id="lost-write"),
+        pytest.param("GET", (503, 200), 1, "said 503", id="ill"),
+    ],
+)
+def test_without_patience(tmp_path: Path, method: str, statuses: tuple[int, ...], requests: int, said: str) -> None:
+    """Other commands repeat what is safe to repeat after a lost connection, and nothing that was denied."""
+    asked: list[str] = []
+    with _answering(tmp_path, *statuses, asked=asked) as kubeconfig:
+        sender = connect(kubeconfig).sender
+        try:
+            answer = sender.send(method, _STREAMS.path(), body={} if method == "PATCH" else None)["message"]
+        except ClusterRefused as error:
+            answer = str(error)
+    assert said in answer
+    assert len(asked) == requests
+
+
+def test_each_pause_is_longer() -> None:
+    """The first repetition comes at once, each further one waits twice as long, and shards do not come back together."""
+    found, pauses = retries(0.25), list[float]()
+    for _ in range(6):
+        found = found.increment("GET", "/", response=HTTPResponse(status=503))
+        pauses.append(found.get_backoff_time())
+    bounds = [(0, 0), (0.5, 0.75), (1, 1.25), (2, 2.25), (4, 4.25), (8, 8.25)]
+    assert all(low <= pause <= high for pause, (low, high) in zip(pauses, bounds, strict=True))
+    with pytest.raises(MaxRetryError):
+        found.increment("GET", "/", response=HTTPResponse(status=503))
 
 
 def _scan(*arguments: str | Path) -> Result:

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from junitparser import Failure, JUnitXml
 from tests.support.builders import HEAD, docker, istag_of, review_of, tag_of, without_columns
 
-from webhook.cli import main
+from webhook.cli.main import main
+from webhook.evaluate.cases import schema
 from webhook.policy.loading import load, shipped
-from webhook.policytests.document import schema
 
 _TEST_HEAD = "apiVersion: istag-webhook/v1\nkind: ImageTagPolicyTest\nmetadata: {name: test}\n"
 _POLICY = """\

@@ -11,8 +11,8 @@ from tests.openshift.server import Cluster, Outcome, Request, Rights
 
 from webhook.admission import engine
 from webhook.admission.codec import of_document
+from webhook.evaluate.probe import request
 from webhook.policy.loading import load
-from webhook.probe.request import request
 from webhook.resources import catalog
 from webhook.resources.objects import GROUP, PROBE_STREAM, VERSION
 

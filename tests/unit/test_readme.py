@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.documents.yaml import read
 from webhook.policy.loading import POLICY
 

@@ -26,11 +26,12 @@ from webhook.errors import ReportRefused
 from webhook.model.change import Reason
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
 from webhook.policy.loading import Policy
-from webhook.report import FORMATS, table, writer
-from webhook.report.columns import columns
+from webhook.report import table
 from webhook.report.header import Header, header
 from webhook.report.json import read
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome, outcome
+from webhook.report.shape import FORMATS, writer
+from webhook.report.table import columns
 from webhook.report.tally import Tally
 
 SARIF = jsonschema.Draft4Validator(
@@ -426,13 +427,6 @@ def test_sarif_leaves_room_for_errors(head: Header) -> None:
     assert levels == {"note": 13_000, "warning": 7_000, "error": 5_000}
     (notification,) = run["invocations"][0]["toolExecutionNotifications"]
     assert notification["message"]["text"].startswith("6,001 results left out: code scanning accepts 25,000 results")
-
-
-def test_a_report_without_columns(head: Header, outcomes: list[Outcome]) -> None:
-    """The first reports have no columns; they are read all the same."""
-    text = re.sub('"column":[0-9]+,', "", _written("json", head, *outcomes))
-    _, found = read("report.json", text.encode().splitlines(keepends=True), Tally())
-    assert [each.verdict for each in found] == [each.verdict for each in outcomes]
 
 
 def test_sarif_names_a_finding_alike_wherever_it_stands(head: Header, outcomes: list[Outcome]) -> None:

@@ -28,7 +28,7 @@ from tests.support.builders import (
 from tests.support.vap import Evaluator, agreed
 from tests.unit.test_rules import ROWS, Row, document_of, kind_of
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.model.review import Review
 from webhook.policy.loading import Policy
 from webhook.resources import catalog

@@ -12,9 +12,8 @@ from tests.openshift.server import Cluster, Request
 from tests.openshift.wire import encode_stream
 from tests.support.builders import HEAD
 
+from webhook.evaluate.fix import AT_ONCE, Fix, followers, why_imported
 from webhook.policy.loading import Policy, load
-from webhook.scan.fixing import Fix
-from webhook.scan.importing import AT_ONCE, followers, why_imported
 
 _JSON: Final = "application/json-patch+json"
 _NAMES: Final = ("a", "b", "c", "d")

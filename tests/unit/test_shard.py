@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.cli.shard import INDEX, shard_option
-from webhook.shard import Shard
+from webhook.cli.options import INDEX, shard_option
+from webhook.report.shape import Shard
 
 
 @click.command()

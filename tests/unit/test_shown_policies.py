@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from webhook.cli import main
+from webhook.cli.main import main
 
 _ROOT: Final = Path(__file__).parents[2]
 _KIND: Final = re.compile(r'^"?kind"?: *"?ImageTagPolicy"?,?$|"kind": *"ImageTagPolicy"', re.MULTILINE)

@@ -10,7 +10,7 @@ from junitparser import Error, Failure, JUnitXml
 from tests.support.builders import HEAD
 from tests.unit.test_report import SARIF
 
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.policy.lint.catalogue import names
 
 _WARNED = (

@@ -39,7 +39,7 @@ from tests.support.vap import Evaluator, Scope, agreed
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.celtext import matches, reference_matches
-from webhook.cli import main
+from webhook.cli.main import main
 from webhook.errors import MalformedGlob, MalformedReference
 from webhook.globs.alphabets import TEXT
 from webhook.globs.matching import Glob, ReferenceGlob, any_matches

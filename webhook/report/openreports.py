@@ -1,5 +1,7 @@
 """`openreports`: a Report (openreports.io/v1alpha1) for each namespace, in a List that `kubectl apply` takes.
 
+`wgpolicyk8s` writes PolicyReports (wgpolicyk8s.io/v1alpha2), which OpenReports replaces.
+
 The fields are those of the OpenReports API, which wgpolicyk8s.io/v1alpha2 shares: what is enforced fails and is scored,
 everything else warns. A report holds so many results, the gravest first; its summary counts them all.
 """
@@ -45,6 +47,8 @@ class Api:
 
 
 OPENREPORTS: Final = Api("openreports.io", "v1alpha1", "Report", "reports", configured=True)
+WGPOLICYK8S: Final = Api("wgpolicyk8s.io", "v1alpha2", "PolicyReport", "policyreports", configured=False)
+APIS: Final[Mapping[str, Api]] = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
 
 
 @dataclass(slots=True)
@@ -132,6 +136,11 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally, api: Api = 
         yield f"{separator}{orjson.dumps(namespaces[namespace].document(api, header, namespace)).decode()}"
         separator = ",\n"
     yield "\n]}\n"
+
+
+def write_wgpolicyk8s(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
+    """Yield the List of PolicyReports."""
+    return write(header, outcomes, tally, WGPOLICYK8S)
 
 
 def _of_finding(finding: Finding) -> dict[str, Any]:

@@ -8,10 +8,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from webhook.errors import MalformedExpression
-from webhook.expressions.checking import check
-from webhook.expressions.declarations import declarations
-from webhook.expressions.parsing import parse
-from webhook.expressions.syntax import Call, Node
 from webhook.model.review import Review
 from webhook.rules.base import CostBudget
 from webhook.text import quoted
@@ -21,10 +17,6 @@ if TYPE_CHECKING:
     from cel import Program as Compiled
 
 TAG: Final = "tag"
-COUNT: Final = "__step"
-_NESTED: Final = 2
-# The engine builds a list anew for each element that it gets, so the cost of these two grows with the square.
-_WEIGHTS: Final = {"all": 1, "exists": 1, "exists_one": 1, "existsOne": 1, "map": 10, "filter": 10}
 _UNDEFINED: Final = re.compile(r"Undefined variable or function: '([\w.]+)'")
 _FAILED: Final = re.compile(r"Function '([\w.]+)' error")
 _OTHER_TYPE: Final = "a value is null or has another type than the expression expects"
@@ -67,6 +59,11 @@ def compiled(source: str) -> Program:
     Raises:
         MalformedExpression: with a sentence for each mistake.
     """
+    from webhook.expressions.checking import check  # noqa: PLC0415 - as the engine
+    from webhook.expressions.counting import counted  # noqa: PLC0415 - as the engine
+    from webhook.expressions.declarations import declarations  # noqa: PLC0415 - as the engine
+    from webhook.expressions.parsing import parse  # noqa: PLC0415 - as the engine
+
     cel, _ = _engine()
     try:
         cel.compile(source)
@@ -81,39 +78,6 @@ def compiled(source: str) -> Program:
     if TAG in found.variables:
         counts = f"[{TAG}].map({TAG}, {counts}\n)[0]"  # so that the engine asks for it once, and not in each turn
     return Program(found.variables, found.functions, found.added, cel.compile(counts))
-
-
-def counted(source: str, tree: Node) -> str:
-    """Return an expression that calls `COUNT` before each turn of a macro, and fails if that is false.
-
-    Args:
-        source: an expression.
-        tree: the same, parsed.
-
-    Raises:
-        MalformedExpression: a macro is in the body of more others than are allowed.
-    """
-    insertions: list[tuple[int, str]] = []
-    waiting = [(tree, 0)]
-    while waiting:
-        node, depth = waiting.pop()
-        if not (isinstance(node, Call) and node.binds):
-            waiting.extend((each, depth) for each in node.parts)
-            continue
-        if depth >= _NESTED:
-            sentence = f"expected macros nested {_NESTED} deep at most, got .{node.function} in two others"
-            raise MalformedExpression(sentence)
-        body = node.arguments[1]
-        insertions += (body.start, f"{COUNT}({_WEIGHTS[node.function]}) ? ("), (body.end, ") : [][0]")
-        waiting.extend((each, depth + 1) for each in node.arguments[1:])
-        if node.target is not None:
-            waiting.append((node.target, depth))
-    pieces: list[str] = []
-    at = 0
-    for place, text in sorted(insertions):  # a comma or a bracket is between any two
-        pieces += source[at:place], text
-        at = place
-    return "".join((*pieces, source[at:]))
 
 
 def fault_of_pattern(literal: str) -> str:
@@ -135,6 +99,8 @@ class Evaluation:
     """What expressions are evaluated with on one review; what is the same for all of its tags is done once."""
 
     def __init__(self, review: Review, budget: CostBudget) -> None:
+        from webhook.expressions.counting import COUNT  # noqa: PLC0415 - as the engine
+
         cel, self._stdlib = _engine()
         self._values = {"object": review.object, "oldObject": review.old_object, "request": review.request}
         self._warm = partial(cel.evaluate, "true")

@@ -10,7 +10,6 @@ from marshmallow import ValidationError
 
 from webhook.celtext import literal
 from webhook.errors import MalformedExpression
-from webhook.expressions.declarations import described
 from webhook.model.change import TagChange
 from webhook.model.tag import Image
 from webhook.rules.base import EvaluationContext, Rule, Violation, parameter
@@ -78,7 +77,13 @@ class Cel(Parameter):
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "string", "minLength": 1, "maxLength": _LONGEST, "pattern": r"\S"}
+        return {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": _LONGEST,
+            "pattern": r"\S",
+            "description": _described(),
+        }
 
 
 def _validation(expression: tuple[str, Program], message: str = "") -> Validation:
@@ -88,7 +93,7 @@ def _validation(expression: tuple[str, Program], message: str = "") -> Validatio
 
 def _described() -> str:
     """Return what a policy's JSON Schema says of an expression, with the fields of `tag`."""
-    fields = "\n".join(f"- {path} ({kind}): {meaning}" for path, kind, meaning in described())
+    fields = "\n".join(f"- {path} ({kind}): {meaning}" for path, kind, meaning in Expression.variables())
     return (
         "CEL that is true for an allowed change. It reads object, oldObject and request, as in "
         f"ValidatingAdmissionPolicy, and tag:\n{fields}"
@@ -98,7 +103,7 @@ def _described() -> str:
 _VALIDATION: Final = Record(
     {"expression": Cel(required=True), "message": Sentence()},
     _validation,
-    docs={"expression": _described(), "message": "the sentence that a denied user reads"},
+    docs={"message": "the sentence that a denied user reads"},
 )
 
 
@@ -152,6 +157,8 @@ class Expression(Rule):
     @classmethod
     def variables(cls) -> list[tuple[str, str, str]]:
         """Return the fields of `tag`."""
+        from webhook.expressions.declarations import described  # noqa: PLC0415 - only documentation needs it
+
         return described()
 
     def remediation(self) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""The Flask app, its logs and its metrics."""
+"""What a running process is made of."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.openshift import recorded
 from tests.support.builders import decoded, stream_of, tag_of
 
-from webhook.manifests import envelope
+from webhook.evaluate.question import request_of, review_of
 from webhook.model.change import StreamChange, TagChange
 from webhook.model.review import Review, User
 from webhook.model.tag import TagReference
@@ -86,7 +86,7 @@ def test_a_short_form_is_read_as_it_is_written(
     before, after = (
         resource.short(namespace, stream, tag, {"from": {"kind": "DockerImage", "name": name}}) for name in names
     )
-    review = decoded(envelope(after, before if old else None, User("u"), "u"))
+    review = review_of(request_of(after, before if old else None, User("u"), "u"))
     (change,) = (each for each in resource.changes(review, untouched=True) if isinstance(each, TagChange))
     assert str(change) == f"{namespace}/{stream}:{tag}"
     assert [_source(change.new), _source(change.old)] == [names[1], names[0] if old and resource.says_old else ""]
@@ -112,7 +112,7 @@ def test_a_probe_is_complete_and_marked(resource: Resource, stream: Mapping[str,
     assert (sent["apiVersion"], sent["kind"]) == (f"{GROUP}/{VERSION}", resource.kind)
     old = stream if resource.probe.replaces else None
     review = replace(
-        _reviewed(envelope(sent, old, User("u"), "u")["request"]),
+        review_of(request_of(sent, old, User("u"), "u")),
         resource=resource.name,
     )
     review = replace(review, request={**review.request, "object": sent, "oldObject": old})
