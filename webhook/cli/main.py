@@ -1,5 +1,6 @@
 """`istag-webhook`: each command is imported when it is called, and imports what it needs when it runs."""
 
+import gc
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from webhook.cli.output import INTERRUPTED, say, unwritable
 from webhook.text import nearest, printable
 
 DISTRIBUTION: Final = "istag-webhook"
+_GARBAGE: Final = 20_000  # objects
 _COMMANDS: Final = {
     "init": "webhook.cli.init:init",
     "serve": "webhook.cli.serve:serve",
@@ -78,6 +80,14 @@ class Commands(click.Group):
 
 class _Main(Commands):
     """The command itself: what click prints, and Ctrl-C, end the process as our own output does."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the process, with fewer collections than Python's default.
+
+        Imports make many objects and no garbage: collecting took an eighth of the CPU time of a `check` of one file.
+        """
+        gc.set_threshold(_GARBAGE)
+        return super().__call__(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read what comes before the command; `--help` prints."""
