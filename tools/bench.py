@@ -435,11 +435,11 @@ def policies() -> None:
     """Print what a review costs by the rules of its policy: three for every namespace, the others for a team's."""
     from tests.support.builders import policy_of  # noqa: PLC0415 - the tests' own
 
-    from webhook import resources  # noqa: PLC0415 - not for the servers that are measured
     from webhook.admission import engine  # noqa: PLC0415 - not for the servers that are measured
     from webhook.admission.codec import decode  # noqa: PLC0415 - as above
+    from webhook.resources import catalog  # noqa: PLC0415 - as above
 
-    review = decode(plain(), resources.RESOURCES)
+    review = decode(plain(), catalog.RESOURCES)
     click.echo("| rules | decision us |")
     click.echo("|--:|--:|")
     for count in (10, 100, 1_000):
@@ -479,15 +479,15 @@ def accepting(by: str) -> None:
 
     if by == "marshmallow":
         Document.accepts = _loads  # type: ignore[method-assign, assignment]
-    from webhook import resources  # noqa: PLC0415 - as above
     from webhook.admission import engine  # noqa: PLC0415 - as above
     from webhook.admission.codec import decode, encode  # noqa: PLC0415 - as above
     from webhook.policy.loading import load  # noqa: PLC0415 - as above
+    from webhook.resources import catalog  # noqa: PLC0415 - as above
 
     shipped = load()
 
     def answered(body: bytes) -> bytes:
-        review = decode(body, resources.RESOURCES)
+        review = decode(body, catalog.RESOURCES)
         return encode(review, engine.validate(review, shipped), {})
 
     bodies = [json.loads((_REVIEWS / f"{name}.json").read_bytes()) for name in _CHECKED.values()]
@@ -505,10 +505,10 @@ def streams() -> None:
     """Print what an edit of a stream costs by its tags: one is changed, the others are left as they were."""
     from tests.support.builders import policy_of  # noqa: PLC0415 - the tests' own
 
-    from webhook import resources  # noqa: PLC0415 - not for the servers that are measured
     from webhook.admission import engine  # noqa: PLC0415 - not for the servers that are measured
     from webhook.admission.codec import decode  # noqa: PLC0415 - as above
     from webhook.policy.loading import load  # noqa: PLC0415 - as above
+    from webhook.resources import catalog  # noqa: PLC0415 - as above
 
     shipped = load()
     asking = policy_of("spec: {rules: [{name: known, existing: audit, registries: {allow: [quay.io]}}]}\n")
@@ -520,10 +520,10 @@ def streams() -> None:
     click.echo("|--:|--:|--:|--:|--:|--:|--:|")
     for count in (1, 10, 100, 1_000):
         body = stream(count)
-        review, moved = decode(body, resources.RESOURCES), decode(stream(count, moved=count), resources.RESOURCES)
+        review, moved = decode(body, catalog.RESOURCES), decode(stream(count, moved=count), catalog.RESOURCES)
         figures = (
             _fastest(lambda body=body: json.loads(body)),  # type: ignore[misc]
-            _fastest(lambda body=body: decode(body, resources.RESOURCES)),  # type: ignore[misc]
+            _fastest(lambda body=body: decode(body, catalog.RESOURCES)),  # type: ignore[misc]
             _fastest(lambda review=review: engine.validate(review, shipped)),  # type: ignore[misc]
             _fastest(lambda review=review: engine.validate(review, asking)),  # type: ignore[misc]
             _fastest(lambda moved=moved: engine.validate(moved, cel)),  # type: ignore[misc]

@@ -22,7 +22,6 @@ from tests.support.builders import HEAD, policy_of
 from tests.support.paths import ROOT
 from tests.support.robust import completing, strict
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import decode, encode
 from webhook.audit.record import MOST, Context, annotations, record, tags
@@ -34,6 +33,7 @@ from webhook.report import json as report
 from webhook.report.header import header
 from webhook.report.outcome import Origin, outcome
 from webhook.report.tally import Tally
+from webhook.resources import catalog
 
 COUNTED: Final = "PyRun_StringFlags"
 TIMES: Final = 2.3  # times the instructions, for twice the size
@@ -125,12 +125,12 @@ def _answer() -> Callable[[bytes], object]:
 
     def answer(body: bytes) -> None:
         for policy, webhook in asked:
-            review = decode(body, resources.RESOURCES)
+            review = decode(body, catalog.RESOURCES)
             decision = getattr(engine, webhook)(review, policy)
             named = tags(decision, MOST)
             encode(review, decision, annotations(decision, named, policy))
             record(review, decision, named, policy, Context(webhook, "0", "request"), time=when, seconds=0.1)
-        review, policy, tally = decode(body, resources.RESOURCES), strict(), Tally()
+        review, policy, tally = decode(body, catalog.RESOURCES), strict(), Tally()
         made = outcome(Origin("x", 1), review, engine.admit(review, policy))
         "".join(report.write(header("check", policy, "0", "2026-01-01T00:00:00Z"), tally.counting([made]), tally))
 

@@ -2,14 +2,14 @@
 
 from tests.support.apiserver import ApiServer, path_of
 
-from webhook import resources
+from webhook.resources import catalog
 
 
 def test_every_resource_is_served(api: ApiServer) -> None:
     """Each resource that the webhook knows can be listed and created, and a subresource replaced."""
     listed = api.request("GET", "/apis/image.openshift.io/v1").document["resources"]
     served = {each["name"]: each["verbs"] for each in listed}
-    for resource in resources.RESOURCES:
+    for resource in catalog.RESOURCES:
         assert ("update" if "/" in resource else "create") in served[resource]
 
 

@@ -17,16 +17,16 @@ from tests.support.apiserver import ApiServer, Said, path_of
 from tests.support.installed import VALIDATING, calling, shipped
 from tests.support.serving import Server, serving, until
 
-from webhook import resources
 from webhook.cli import main
-from webhook.probe.request import STREAM
+from webhook.resources import catalog
+from webhook.resources.objects import PROBE_STREAM
 
 _COMPONENT = Path(__file__).parents[2] / "manifests" / "components" / "probe"
 _ACCOUNT = "system:serviceaccount:istag-webhook:istag-webhook-probe"
 _PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 _NAME = "validate.istag-webhook.io"
 _OURS = "istag-webhook"
-_ALL = tuple(resources.RESOURCES)
+_ALL = tuple(catalog.RESOURCES)
 _CLOSED = dict.fromkeys(_ALL, "closed")
 
 
@@ -54,7 +54,7 @@ class Cluster:
         document = calling(shipped()[VALIDATING], f"https://localhost:{self.server.port}", self.server.ca)
         (webhook,) = document["webhooks"]
         webhook["rules"][0]["resources"] = list(resources)
-        own = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [STREAM]}]}
+        own = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [PROBE_STREAM]}]}
         webhook.update({"namespaceSelector": own, **fields})
         self.api.request("DELETE", f"{_PATH}/{_OURS}")
         made = self.api.request("POST", _PATH, document)
@@ -65,9 +65,9 @@ class Cluster:
         return {
             resource: [
                 (each["metadata"]["name"], each["metadata"]["resourceVersion"])
-                for each in self.api.request("GET", path_of(resource, STREAM)).document["items"]
+                for each in self.api.request("GET", path_of(resource, PROBE_STREAM)).document["items"]
             ]
-            for resource in resources.NAMES
+            for resource in catalog.NAMES
         }
 
     def soon(self, expected: tuple[int, dict[str, str]], *arguments: str) -> None:
@@ -83,7 +83,9 @@ def cluster(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     documents = [
         each for name in ("namespace", "rbac") for each in yaml.safe_load_all((_COMPONENT / f"{name}.yaml").read_text())
     ]
-    documents[0]["metadata"]["labels"] = {"kubernetes.io/metadata.name": STREAM}  # servers since 1.21 set it themselves
+    documents[0]["metadata"]["labels"] = {
+        "kubernetes.io/metadata.name": PROBE_STREAM
+    }  # servers since 1.21 set it themselves
     ours = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _OURS}}
     applied = api.kubectl("apply", "-f", "-", stdin=[ours, *documents])
     assert applied.code == 0, applied.err
@@ -92,7 +94,7 @@ def cluster(api: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             yield Cluster(api, server, api.kubeconfig_of(_ACCOUNT))
     finally:
         api.request("DELETE", f"{_PATH}/{_OURS}")
-        api.kubectl("delete", "namespace", STREAM, "--wait=false")
+        api.kubectl("delete", "namespace", PROBE_STREAM, "--wait=false")
 
 
 @pytest.mark.parametrize("resource", ["", "imagestreamtags", "imagetags", "imagestreams", "imagestreams/status"])
@@ -155,7 +157,7 @@ def test_its_rights_are_enough_and_none_too_many(cluster: Cluster) -> None:
         cluster.soon((0, _CLOSED))
         used = {
             f"{event['verb']} {'/'.join(filter(None, (event['objectRef']['resource'], event['objectRef'].get('subresource'))))}"
-            for event in cluster.api.audited(STREAM)
+            for event in cluster.api.audited(PROBE_STREAM)
             if event["user"]["username"] == _ACCOUNT
         }
         assert used >= {right for right in _rights() if "configurations" not in right}

@@ -10,10 +10,10 @@ from tests.support.builders import REVIEWS, docker, stream_of, tag_of
 from tests.support.serving import until
 from tests.support.vap import Evaluator
 
-from webhook import resources
 from webhook.admission.codec import decode
 from webhook.policy.loading import load
-from webhook.policy.vap import export
+from webhook.resources import catalog
+from webhook.vap.export import export
 
 _GROUP = "/apis/admissionregistration.k8s.io/v1"
 
@@ -69,7 +69,7 @@ def test_recorded_creations(api: ApiServer, enforced: tuple[str, Evaluator]) -> 
     namespace, evaluator = enforced
     judged = 0
     for path in sorted(REVIEWS.glob("*-validate.json")):
-        review = decode(path.read_bytes(), resources.RESOURCES)
+        review = decode(path.read_bytes(), catalog.RESOURCES)
         name = review.name or ""
         if review.operation != "CREATE" or "/" in review.resource or (":" in name and not api.any_name):
             continue

@@ -13,10 +13,10 @@ from tests.support.builders import REVIEWS
 from tests.support.installed import MUTATING, VALIDATING, Document, shipped
 from tests.support.overlays import MATCH_CONDITIONS, applied
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.policy.loading import Policy
+from webhook.resources import catalog
 
 _KINDS = pytest.mark.parametrize("kind", [VALIDATING, MUTATING])
 # What a condition may speak of (admissionregistration.k8s.io/v1, MatchCondition).
@@ -94,7 +94,7 @@ def test_a_condition_spares_no_tag(path: Path, strict: Policy) -> None:
     spared = [
         each["name"] for each in _conditions(kind) if _compiled(each["expression"]).execute(variables) is not True
     ]
-    decision = decide(decode(path.read_bytes(), resources.RESOURCES), strict)
+    decision = decide(decode(path.read_bytes(), catalog.RESOURCES), strict)
     assert not spared or not (decision.findings or decision.patch or decision.tags)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from tests.support.paths import DATA
 
-from webhook import resources
 from webhook.admission.codec import decode
 from webhook.model.review import Review
 from webhook.policy.loading import Policy, load
+from webhook.resources import catalog
 
 DIGEST = "sha256:" + "a" * 64
 REVIEWS = DATA / "reviews"
@@ -219,7 +219,7 @@ def push_review(image: dict[str, Any] | None = None, tag: str = "live", **reques
 
 def decoded(document: dict[str, Any]) -> Review:
     """Decode a review."""
-    return decode(json.dumps(document).encode(), resources.RESOURCES)
+    return decode(json.dumps(document).encode(), catalog.RESOURCES)
 
 
 def docker(name: str) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from tests.support.builders import (
     stream_of,
 )
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.model.change import Change, TagChange
 from webhook.model.decision import Decision
 from webhook.policy.loading import Policy
+from webhook.resources import catalog
 
 INSECURE = "openshift.io/image.insecureRepository"
 ANY = "spec: {rules: [{name: any, registries: {allow: [quay.io]}, existing: %s}]}\n"
@@ -32,7 +32,7 @@ def evaluated(document: dict[str, Any], policy: Policy) -> Decision:
 
 def changes_of(document: dict[str, Any]) -> list[Change]:
     """Return what a review would change."""
-    return list(resources.changes(decoded(document)))
+    return list(catalog.changes(decoded(document)))
 
 
 def findings_of(decision: Decision) -> list[str]:

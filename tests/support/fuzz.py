@@ -20,7 +20,6 @@ from tests.support.paths import DATA
 from tests.support.robust import SEEDS as MADE
 from tests.support.robust import answers, completing, records, reports, strict
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import decode, encode, operation, parse
 from webhook.audit.record import Context, annotations, record, tags
@@ -35,6 +34,7 @@ from webhook.policy.lint.reported import lint
 from webhook.policy.loading import load
 from webhook.reference import ImageReference
 from webhook.registry import canonical_registry, joined
+from webhook.resources import catalog
 
 _WHEN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ def _shown(said: object) -> bool:
 def codec(data: bytes) -> None:
     """Bytes are a review that is evaluated, answered and recorded, or a MalformedReview; never anything else."""
     try:
-        review = decode(data, resources.RESOURCES)
+        review = decode(data, catalog.RESOURCES)
     except MalformedReview as refused:
         assert _shown(refused)
         assert refused.status == 400
@@ -276,7 +276,7 @@ def policy(data: bytes) -> None:
         assert warning.fault.where == file.name
         assert warning.fault.line
         assert _shown(warning.fault)
-    review = decode(MADE["answers"]()[0], resources.RESOURCES)
+    review = decode(MADE["answers"]()[0], catalog.RESOURCES)
     engine.validate(review, found)
     engine.mutate(review, found)
 
@@ -289,7 +289,7 @@ def _fast() -> str | None:
 def patch(data: bytes) -> None:
     """What completes a review applies as RFC 6902 says, leaves the question as it was, and is complete at once."""
     try:
-        review = decode(data, resources.RESOURCES)
+        review = decode(data, catalog.RESOURCES)
     except MalformedReview:
         return
     before = deepcopy(review.request)
@@ -302,7 +302,7 @@ def patch(data: bytes) -> None:
     assert alike(patched_document(review.object, operations), theirs)
     assert review.request == before
     again = decode(
-        json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), resources.RESOURCES
+        json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), catalog.RESOURCES
     )
     assert engine.mutate(again, completing()).patch == ()
 

@@ -13,10 +13,10 @@ from tests.openshift.registry import Registries, Registry
 from tests.openshift.server import Cluster, Rights
 from tests.support.builders import policy_of
 
-from webhook import resources
 from webhook.admission import codec, engine
 from webhook.model.decision import Mode
 from webhook.policy.loading import Policy
+from webhook.resources import catalog
 
 HOME = "app"
 IMPORTER = "system:serviceaccount:openshift-infra:image-import-controller"
@@ -107,7 +107,7 @@ class Webhooks:
         self.reviews += 1
         return codec.of_document(
             {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request_of(asked)},
-            resources.RESOURCES,
+            catalog.RESOURCES,
         )
 
 

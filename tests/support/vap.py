@@ -6,18 +6,28 @@ at no types: what a type checker would deny is held by other tests.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import cel
 from cel import stdlib
+
+from webhook.admission import engine
+from webhook.model.decision import Mode
+from webhook.model.review import Review
+from webhook.policy.loading import Policy
+from webhook.vap.export import Exported
 
 # The fields of AdmissionRequest that the variable `request` has (k8s.io/apiserver, admission/plugin/cel).
 _REQUEST = (
     "kind", "resource", "subResource", "requestKind", "requestResource", "requestSubResource", "name", "namespace",
     "operation", "userInfo", "dryRun", "options",
 )  # fmt: skip
+
+_ACTIONS: Final = {Mode.ENFORCE: "Deny", Mode.WARN: "Warn", Mode.AUDIT: "Audit"}
+_ELEMENT: Final = re.compile(r"spec\.(?P<list>tags|images)\[(?P<index>\d+)\]")
+_MALFORMED: Final = re.compile(r"( is not an image reference): .*(?= \(rule )")
 
 
 @lru_cache(maxsize=4_096)
@@ -69,6 +79,10 @@ class Evaluator:
             if each["kind"] == "ValidatingAdmissionPolicyBinding"
         }
 
+    def concerns(self, request: Mapping[str, Any]) -> bool:
+        """Whether the API server asks the policies about `request`: not about a status or a DELETE."""
+        return request["operation"] in ("CREATE", "UPDATE") and not request.get("subResource")
+
     def decide(self, request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         """Return the message by action, by rule: of those rules that have something to say of `request`."""
         found: dict[str, dict[str, str]] = defaultdict(dict)
@@ -108,3 +122,46 @@ def _concerns(rule: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
         and request["resource"]["resource"] in rule["resources"]
         and not request.get("subResource")
     )
+
+
+def said(review: Review, policy: Policy, rules: Collection[str]) -> dict[str, dict[str, list[str]]]:
+    """Return the messages by action, by rule, of what the webhook finds; written as the export can write them.
+
+    CEL does not know the place of an element in its list, so a path names it; nor why a reference is malformed.
+    """
+    decision = engine.validate(review, policy, most=None)
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for finding in decision.findings if decision.exemption is None else ():
+        if finding.rule in rules:
+            message = _MALFORMED.sub(r"\1", f"{_named(finding.field, review)}: {finding.sentence}")
+            found[finding.rule][_ACTIONS[finding.mode]].add(message)
+    return {rule: {action: sorted(each) for action, each in of.items()} for rule, of in found.items()}
+
+
+def _named(field: str, review: Review) -> str:
+    """Return a path with the name of an element instead of its index, as the export writes it."""
+    element = _ELEMENT.match(field)
+    if element is None:
+        return field
+    found = (review.object or {})["spec"][element["list"]][int(element["index"])]
+    name = found.get("name") if element["list"] == "tags" else found.get("to", {}).get("name")
+    return f'spec.{element["list"]}["{name or ""}"]{field[element.end() :]}'
+
+
+def agreed(review: Review, policy: Policy, exported: Exported, evaluator: Evaluator) -> dict[str, dict[str, list[str]]]:
+    """Hold the export against the webhook on one review, verdicts and messages, and return them.
+
+    Neither the order of messages nor how often one is repeated means anything.
+    """
+    theirs = {
+        rule: {action: sorted(set(_split(message, rule))) for action, message in of.items()}
+        for rule, of in evaluator.decide(review.request).items()
+    }
+    ours = said(review, policy, exported.rules) if evaluator.concerns(review.request) else {}
+    differ = {rule: (theirs.get(rule), ours.get(rule)) for rule in exported.rules if theirs.get(rule) != ours.get(rule)}
+    assert not differ, f"(export, webhook) by rule: {differ}; {review.request}"
+    return ours
+
+
+def _split(message: str, rule: str) -> list[str]:
+    return [f"{each} (rule {rule})" for each in message.removesuffix(f" (rule {rule})").split(f" (rule {rule}); ")]

@@ -17,7 +17,7 @@ from tests.support.builders import HEAD, REVIEWS, docker, review_of
 from tests.support.prometheus import promtool
 from tests.support.serving import PATIENCE, Server, serving, until
 
-from webhook.resources import RESOURCES
+from webhook.resources.catalog import RESOURCES
 from webhook.schemas.envelope import OPERATIONS
 
 _POLICY = """

@@ -22,7 +22,7 @@ from tests.support.builders import REVIEWS
 from tests.support.paths import DATA
 from tests.support.serving import Server, serving, until
 
-from webhook import resources
+from webhook.resources import catalog
 from webhook.service.app import LARGEST
 
 _SCHEMA: Final = schemathesis.openapi.from_path(DATA / "openapi.yaml")
@@ -139,4 +139,4 @@ def test_a_fault_of_ours(tmp_path: Path) -> None:
 def test_every_resource_is_described() -> None:
     """The description names the resources that the webhook knows."""
     request = _SCHEMA.raw_schema["components"]["schemas"]["Question"]["properties"]["request"]
-    assert set(request["properties"]["resource"]["properties"]["resource"]["enum"]) == set(resources.NAMES)
+    assert set(request["properties"]["resource"]["properties"]["resource"]["enum"]) == set(catalog.NAMES)

@@ -18,19 +18,20 @@ from tests.support.installed import VALIDATING, calling, shipped
 from tests.support.paths import DATA
 from tests.support.serving import Server, serving, until
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import of_document
 from webhook.cli import main
 from webhook.errors import ClusterRefused
 from webhook.model.decision import Finding
 from webhook.policy.loading import load
-from webhook.probe.request import STREAM, request
+from webhook.probe.request import request
 from webhook.probe.selector import selects
 from webhook.probe.verdict import Answer, Probed, Verdict, denial
+from webhook.resources import catalog
+from webhook.resources.objects import PROBE_RULE, PROBE_STREAM
 
 _NAME = "validate.istag-webhook.io"
-_ALL = tuple(resources.RESOURCES)
+_ALL = tuple(catalog.RESOURCES)
 _CLOSED = dict.fromkeys(_ALL, "closed")
 _NOTHING = "https://localhost:1/validate"  # nothing listens there
 _THEIRS = "validate.example.com"
@@ -79,8 +80,8 @@ class Cluster:
 @contextmanager
 def _cluster(directory: Path, server: Server) -> Iterator[Cluster]:
     with serving_images(directory) as (api, kubeconfig):
-        api.namespaces[STREAM] = {"kubernetes.io/metadata.name": STREAM}
-        api.create(STREAM, STREAM)
+        api.namespaces[PROBE_STREAM] = {"kubernetes.io/metadata.name": PROBE_STREAM}
+        api.create(PROBE_STREAM, PROBE_STREAM)
         cluster = Cluster(api, server, kubeconfig)
         cluster.configure(*_ALL)
         yield cluster
@@ -108,7 +109,7 @@ def test_every_resource_is_closed(cluster: Cluster) -> None:
     assert [line.split()[:2] for line in lines] == [[resource, "closed"] for resource in _ALL]
     for line in lines:
         assert f'admission webhook "{_NAME}" denied the request: ' in line
-        assert line.endswith(f"policy in force: {load()} (rule {engine.PROBE_RULE})")
+        assert line.endswith(f"policy in force: {load()} (rule {PROBE_RULE})")
 
 
 @pytest.mark.parametrize("resource", _ALL)
@@ -208,7 +209,7 @@ def test_something_is_left_behind(cluster: Cluster) -> None:
     cluster.configure(*(each for each in _ALL if each != "imagestreamimports"))
     cluster.api.heeds_versions = False
     said = cluster.run("--format", "json")
-    (left,) = set(cluster.api.streams) - {(STREAM, STREAM)}
+    (left,) = set(cluster.api.streams) - {(PROBE_STREAM, PROBE_STREAM)}
     assert (said.code, json.loads(said.out)["left"]) == (1, [f"image stream {'/'.join(left)}"])
     assert said.err == f"left behind: image stream {'/'.join(left)}; remove it\n"
 
@@ -237,7 +238,7 @@ def test_the_stream_moves(cluster: Cluster, moves: int, verdict: str) -> None:
 def test_another_stream_serves(cluster: Cluster) -> None:
     """The status of any image stream of the namespace can be asked for."""
     cluster.api.streams.clear()
-    cluster.api.create(STREAM, "app", annotations={"a": "b"})
+    cluster.api.create(PROBE_STREAM, "app", annotations={"a": "b"})
     assert cluster.verdicts() == (0, _CLOSED)
 
 
@@ -245,7 +246,7 @@ def test_no_stream(cluster: Cluster) -> None:
     """Without an image stream nothing can be told of the status; the sentence says how to make one."""
     cluster.api.streams.clear()
     assert cluster.verdicts() == (2, {**_CLOSED, "imagestreams/status": "unknown"})
-    assert f"has no image stream: oc create imagestream {STREAM} -n {STREAM}" in cluster.run().out
+    assert f"has no image stream: oc create imagestream {PROBE_STREAM} -n {PROBE_STREAM}" in cluster.run().out
 
 
 def test_a_resource_that_is_not_served(cluster: Cluster) -> None:
@@ -259,7 +260,7 @@ def test_a_namespace_that_is_left_out(cluster: Cluster) -> None:
     cluster.configure(*_ALL, namespaceSelector={"matchLabels": {"evaluated": "yes"}})
     said = cluster.run()
     assert (said.code, said.out, said.err) == (
-        2, "", f"namespace {STREAM} is left out by the namespaceSelector of istag-webhook; expected one that is not\n",
+        2, "", f"namespace {PROBE_STREAM} is left out by the namespaceSelector of istag-webhook; expected one that is not\n",
     )  # fmt: skip
     missing = cluster.run("--namespace", "missing")
     assert (missing.code, missing.err) == (
@@ -279,7 +280,7 @@ def test_the_record_says_dry_run(cluster: Cluster) -> None:
     assert [record["resource"] for record in records] == list(_ALL)
     for record in records:
         assert (record["verdict"], record["dryRun"]) == ("deny", True)
-        assert [finding["rule"] for finding in record["findings"]] == [engine.PROBE_RULE]
+        assert [finding["rule"] for finding in record["findings"]] == [PROBE_RULE]
 
 
 @pytest.mark.parametrize("resource", _ALL)
@@ -297,19 +298,19 @@ def test_no_condition_spares_what_is_sent(resource: str) -> None:
 
 def _review(resource: str) -> dict[str, Any]:
     """Return the request of the review of what is sent."""
-    stream = {"metadata": {"name": STREAM, "namespace": STREAM}, "spec": {}, "status": {}}
-    sent = request(resource, STREAM, "1", stream)
+    stream = {"metadata": {"name": PROBE_STREAM, "namespace": PROBE_STREAM}, "spec": {}, "status": {}}
+    sent = request(resource, PROBE_STREAM, "1", stream)
     assert sent is not None
     old = stream if sent.replaces else None
     operation = "UPDATE" if sent.replaces else "CREATE"
-    return Attributes(resource, STREAM, {}, sent.body["metadata"]["name"], operation, sent.body, old).request()
+    return Attributes(resource, PROBE_STREAM, {}, sent.body["metadata"]["name"], operation, sent.body, old).request()
 
 
 @pytest.mark.parametrize("resource", _ALL)
 def test_other_policies_have_nothing_to_say(resource: str) -> None:
     """But for its mark a request breaks no rule of the shipped policy: no other policy is likely to deny it."""
     sent = _review(resource)
-    assert [each.rule for each in _findings(sent)] == [engine.PROBE_RULE]
+    assert [each.rule for each in _findings(sent)] == [PROBE_RULE]
     sent["object"]["metadata"].pop("annotations", None)
     (sent["object"].get("status") or {}).pop("tags", None)
     assert [each for each in _findings(sent) if each.rule != "schema"] == []
@@ -318,7 +319,7 @@ def test_other_policies_have_nothing_to_say(resource: str) -> None:
 def _findings(sent: dict[str, Any]) -> tuple[Finding, ...]:
     """Return what the shipped policy finds in a request."""
     document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": sent}
-    return engine.validate(of_document(document, resources.RESOURCES), load()).findings
+    return engine.validate(of_document(document, catalog.RESOURCES), load()).findings
 
 
 @pytest.mark.parametrize(
@@ -338,7 +339,7 @@ def test_what_marks_a_status(old: list[str], new: list[str], *, denied: bool) ->
     del sent["object"]["metadata"]["annotations"]
     for document, names in ((sent["oldObject"], old), (sent["object"], new)):
         document["status"] = {"dockerImageRepository": "", "tags": [{"tag": name, "items": []} for name in names]}
-    found = [each for each in _findings(sent) if each.rule == engine.PROBE_RULE]
+    found = [each for each in _findings(sent) if each.rule == PROBE_RULE]
     assert [each.field for each in found] == (["status.tags"] if denied else [])
 
 
@@ -347,13 +348,13 @@ def test_what_marks_nothing(metadata: Any) -> None:
     """Whatever has not the form of metadata marks nothing, and ends nothing."""
     sent = _review("imagestreamimports")
     sent["object"] = {**sent["object"], "metadata": metadata}
-    assert engine.PROBE_RULE not in [each.rule for each in _findings(sent)]
+    assert PROBE_RULE not in [each.rule for each in _findings(sent)]
 
 
 def test_the_denial_is_explained(cluster: Cluster) -> None:
     """What a user who sends the mark reads can be pasted into `policy explain`."""
     line = cluster.run().out.splitlines()[0]
-    for words in (line, engine.PROBE_RULE, line[:-6] + "..."):
+    for words in (line, PROBE_RULE, line[:-6] + "..."):
         done = CliRunner().invoke(main, ["policy", "explain", words])
         assert (done.exit_code, done.stdout) == (0, engine.PROBE_EXPLAINED + "\n")
 

@@ -34,7 +34,7 @@ from webhook.globs.references import REFERENCE
 from webhook.policy.loading import schema
 from webhook.reference import STREAM as STREAM_GRAMMAR
 from webhook.reference import TAG as TAG_GRAMMAR
-from webhook.rules import KINDS
+from webhook.rules.kinds import KINDS
 from webhook.schemas.parameters import Parameter
 from webhook.schemas.patterns import GlobMap, GlobText, NameText, ReferenceGlobText
 

@@ -13,12 +13,12 @@ from click.testing import CliRunner, Result
 from tests.support.builders import HEAD, REVIEWS, docker, istag_of, review_of, tag_of
 from tests.support.paths import DATA
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.audit.record import Context, record, tags
 from webhook.cli import main
 from webhook.policy.loading import Policy, load
+from webhook.resources import catalog
 
 _RULES = """\
 spec:
@@ -217,7 +217,7 @@ def _records(policy: Policy) -> list[bytes]:
     context, now = Context("validate", "0", "request"), datetime.now(UTC)
     made = []
     for path in sorted(REVIEWS.glob("*-validate.json")):
-        review = decode(path.read_bytes(), resources.RESOURCES)
+        review = decode(path.read_bytes(), catalog.RESOURCES)
         decision = engine.validate(review, policy)
         made.append(record(review, decision, tags(decision), policy, context, time=now, seconds=0))
     return made

@@ -10,7 +10,7 @@ from webhook.admission import engine
 from webhook.admission.codec import encode
 from webhook.cli import main
 from webhook.policy.explain import Said, read_message
-from webhook.rules import KINDS
+from webhook.rules.kinds import KINDS
 
 _INSECURE = "tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
 _DENIED = (

@@ -19,19 +19,18 @@ from tests.support.celvalues import composed, conforms, paths, static, value_of
 from tests.support.examples import examples
 from tests.unit.test_expressions import TAGS
 
-from webhook import resources
 from webhook.cli import main
 from webhook.errors import MalformedExpression, PolicyRefused
 from webhook.expressions.checking import Checked, check
-from webhook.expressions.declarations import OBJECTS, declarations
+from webhook.expressions.declarations import TAG, declarations, described
 from webhook.expressions.functions import ADDED, LANGUAGE, NAMES
 from webhook.expressions.parsing import MOST_NESTED, parse
 from webhook.expressions.syntax import walk
-from webhook.expressions.tag import TAG, described
 from webhook.expressions.types import Type
 from webhook.model.change import TagChange
 from webhook.policy.loading import schema
-from webhook.resources import RESOURCES
+from webhook.resources import catalog
+from webhook.resources.catalog import RESOURCES
 from webhook.rules.engine import compiled, fault_of_pattern
 from webhook.rules.expression import as_variable
 
@@ -257,22 +256,21 @@ def test_the_functions_of_the_engine_are_known() -> None:
 @pytest.mark.parametrize("document", [document for document, _ in TAGS.values()], ids=TAGS)
 def test_the_variable_tag_has_its_type(document: dict[str, Any]) -> None:
     """What an expression reads as `tag` has the declared fields and no others, with their types."""
-    (change,) = resources.changes(decoded(document))
+    (change,) = catalog.changes(decoded(document))
     assert isinstance(change, TagChange)
     assert conforms(as_variable(change), TAG)
 
 
 def test_the_declared_objects_are_those_that_are_evaluated() -> None:
     """Each resource has a declaration, and what is right for one is right where it may be any."""
-    assert set(OBJECTS) == set(RESOURCES)
     everything = declarations()
-    for resource in OBJECTS:
+    for resource in RESOURCES:
         for path, _ in paths(declarations([resource])):
             assert not _checked(f"{path} == {path}", dict(everything)).faults
 
 
 @examples(60)
-@given(st.integers(0, 2**32), st.sampled_from(sorted(OBJECTS)))
+@given(st.integers(0, 2**32), st.sampled_from(sorted(RESOURCES)))
 def test_what_is_taken_has_no_type_error(seed: int, resource: str) -> None:
     """An expression that is taken never fails for a type, and its result has the type that was found."""
     random = Random(seed)  # noqa: S311 - hypothesis gives the seed

@@ -22,17 +22,15 @@ from tests.support.builders import (
     tag_of,
 )
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.admission.limits import MOST_VALUES
 from webhook.errors import PolicyRefused
-from webhook.expressions.counting import COUNT, counted
 from webhook.expressions.parsing import parse
 from webhook.model.change import TagChange
-from webhook.rules.budget import CostBudget
-from webhook.rules.context import EvaluationContext
-from webhook.rules.engine import compiled
+from webhook.resources import catalog
+from webhook.rules.base import CostBudget, EvaluationContext
+from webhook.rules.engine import COUNT, compiled, counted
 from webhook.rules.expression import as_variable
 
 _TOO_MUCH = "could not be evaluated: it costs too much on this review"
@@ -162,7 +160,7 @@ TAGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize(("document", "fields"), TAGS.values(), ids=TAGS)
 def test_the_variable_tag(document: dict[str, Any], fields: dict[str, Any]) -> None:
     """What an expression reads of `tag`, whichever resource carried it."""
-    (change,) = resources.changes(decoded(document))
+    (change,) = catalog.changes(decoded(document))
     assert isinstance(change, TagChange)
     assert as_variable(change) == {**_BASE, **fields}
 
@@ -176,7 +174,7 @@ def _said(expression: str, **more: Any) -> tuple[bool, str]:
     """Return whether a review whose object has `more` is allowed, and what the rule said of it."""
     document = review_of(docker("quay.io/acme/app:1"))
     document["request"]["object"] |= more
-    decision = engine.validate(decode(json.dumps(document).encode(), resources.RESOURCES), _policy(expression))
+    decision = engine.validate(decode(json.dumps(document).encode(), catalog.RESOURCES), _policy(expression))
     return decision.allowed, " ".join(finding.message for finding in decision.findings if finding.rule == "cel")
 
 
@@ -291,7 +289,7 @@ _EACH_AGAINST_ALL = "object.spec.tags.all(t, t.name != tag.name || t.name == tag
 )
 def test_a_thousand_tags(expression: str) -> None:
     """What is asked of each of a thousand tags is answered: what they share costs the review once."""
-    assert engine.validate(decode(_stream(1_000), resources.RESOURCES), _policy(expression)).allowed
+    assert engine.validate(decode(_stream(1_000), catalog.RESOURCES), _policy(expression)).allowed
 
 
 def test_what_is_found_once_is_of_its_own_expression() -> None:
@@ -304,7 +302,7 @@ def test_what_is_found_once_is_of_its_own_expression() -> None:
     review = json.loads(_stream(4))
     review["request"]["oldObject"]["spec"]["tags"].pop()
     review["request"]["object"]["spec"]["tags"][0] = review["request"]["oldObject"]["spec"]["tags"][0]
-    decision = engine.validate(decode(json.dumps(review).encode(), resources.RESOURCES), policy)
+    decision = engine.validate(decode(json.dumps(review).encode(), catalog.RESOURCES), policy)
     said = {
         (finding.field, finding.message, finding.existing) for finding in decision.findings if finding.rule == "cel"
     }
@@ -315,8 +313,8 @@ def test_what_is_found_once_is_of_its_own_expression() -> None:
 def test_a_review_has_one_budget() -> None:
     """What a few tags may cost a thousand may not: from where nothing is left, every tag is denied."""
     policy = _policy(_EACH_AGAINST_ALL)
-    assert engine.validate(decode(_stream(20), resources.RESOURCES), policy).allowed
-    decision = engine.validate(decode(_stream(1_000), resources.RESOURCES), policy)
+    assert engine.validate(decode(_stream(20), catalog.RESOURCES), policy).allowed
+    decision = engine.validate(decode(_stream(1_000), catalog.RESOURCES), policy)
     refused = [_TOO_MUCH in finding.message for finding in decision.findings if finding.rule == "cel"]
     assert not decision.allowed
     assert all(refused)
@@ -329,15 +327,15 @@ def test_rules_share_the_budget() -> None:
     cheap = {"validations": [{"expression": "true"}, {"expression": "tag.name != ''"}]}
     rules = [{"name": "costly", "mode": "audit", "expression": costly}, {"name": "cheap", "expression": cheap}]
     policy = policy_of(f"spec: {json.dumps({'rules': rules})}\n")
-    decision = engine.validate(decode(_stream(1_000), resources.RESOURCES), policy)
+    decision = engine.validate(decode(_stream(1_000), catalog.RESOURCES), policy)
     assert not decision.allowed
     assert {finding.rule for finding in decision.findings if _TOO_MUCH in finding.message} == {"costly", "cheap"}
-    assert engine.validate(decode(_stream(20), resources.RESOURCES), policy).allowed
+    assert engine.validate(decode(_stream(20), catalog.RESOURCES), policy).allowed
 
 
 def test_what_cannot_be_afforded_is_news() -> None:
     """Where the budget is spent nobody knows what was wrong before, so nothing passes as what was there already."""
-    review = decode(_stream(1_000, moved=False, scheduled=True), resources.RESOURCES)
+    review = decode(_stream(1_000, moved=False, scheduled=True), catalog.RESOURCES)
     policy = _policy(f"{_EACH_AGAINST_ALL} && !tag.scheduled")
     decision = engine.validate(review, policy)
     assert not decision.allowed
@@ -354,7 +352,7 @@ def test_what_is_known_of_what_was_costs_nothing() -> None:
         f"spec: {json.dumps({'rules': [{'name': 'cel', 'expression': {'validations': validations}}]})}\n"
     )
     decision = engine.validate(
-        decode(_stream(1_000, moved=False, scheduled=True), resources.RESOURCES), policy, most=None
+        decode(_stream(1_000, moved=False, scheduled=True), catalog.RESOURCES), policy, most=None
     )
     assert any(_TOO_MUCH in finding.message for finding in decision.findings)
     existing = [finding.existing for finding in decision.findings if finding.message == "known"]

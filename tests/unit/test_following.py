@@ -7,7 +7,7 @@ from tests.support.builders import DIGEST, decoded, import_review, policy_of, st
 from tests.support.vap import Evaluator
 
 from webhook.admission import engine
-from webhook.policy.vap import export
+from webhook.vap.export import export
 
 CHECKED = "openshift.io/image.dockerRepositoryCheck"
 DONE = {"annotations": {CHECKED: "2026-01-01T00:00:00Z"}}

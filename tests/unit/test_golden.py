@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from tests.support.builders import REVIEWS
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import decode, encode
 from webhook.audit.record import annotations, tags
 from webhook.policy.loading import Policy
+from webhook.resources import catalog
 
 _FILES = sorted(path for path in REVIEWS.glob("*.json") if not path.name.endswith(".expected.json"))
 
 
 def _answer(path: Path, policy: Policy) -> dict[str, Any]:
-    review = decode(path.read_bytes(), resources.RESOURCES)
+    review = decode(path.read_bytes(), catalog.RESOURCES)
     decide = engine.mutate if "-mutate" in path.name else engine.validate
     decision = decide(review, policy)
     response: dict[str, Any] = json.loads(encode(review, decision, annotations(decision, tags(decision), policy)))[

@@ -1,12 +1,17 @@
 """The house's own rules, kept by the build."""
 
+import ast
 import re
 import subprocess
 import sys
 import tokenize
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from webhook.model.tag import SourceKind
+from webhook.resources.catalog import KINDS, NAMES, RESOURCES
 
 _ROOT = Path(__file__).parents[2]
 _LINT = str(Path(sys.executable).with_name("lint-imports"))
@@ -106,3 +111,66 @@ def test_the_security_page_says_which_rules_are_left_out() -> None:
         r"^\| `(webhook/\S+)` \| (S\d+) [^|]*\| (.*) \|$", (_ROOT / "SECURITY.md").read_text(), re.MULTILINE
     )
     assert set(rows) == found
+
+
+_PLURALS = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
+_DOCUMENTED = {
+    "webhook/expressions/declarations.py": "a variable's documentation gives two names as examples",
+    "webhook/policy/lint/writing.py": "a remedy names the resources whose deletion RBAC must withhold",
+}
+
+
+def _named(path: Path) -> list[str]:
+    """Return the string literals and the imports of a module that name a single resource; docstrings may."""
+    tree = ast.parse(path.read_text())
+    prose = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+    texts = [
+        each.value
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Constant) and isinstance(each.value, str) and id(each) not in prose
+    ]
+    imports = [
+        f"{each.module}.{name.name}"
+        for each in ast.walk(tree)
+        if isinstance(each, ast.ImportFrom) and each.module and each.module.startswith("webhook.resources")
+        for name in each.names
+    ]
+    kinds = set(KINDS) - set(SourceKind)  # a source of a tag may have the kind of a resource
+    return [text for text in (*texts, *imports) if _PLURALS.search(text) or text in kinds]
+
+
+def test_a_resource_is_named_in_one_room() -> None:
+    """Only `webhook/resources` names a single resource, so a new one needs its module, its types and one list."""
+    found = {
+        str(path.relative_to(_ROOT)): named
+        for path in sorted((_ROOT / "webhook").rglob("*.py"))
+        if path.parent.name != "resources" and (named := _named(path))
+    }
+    assert found.keys() == _DOCUMENTED.keys(), found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'x = "imagestreamtags"',
+        "x = f'request.resource.resource == \"imagestreams\" && {y}'",
+        'x = {"imagestreams/status": 1}',
+        'x = "ImageStreamMapping"',
+        "from webhook.resources import imagestreams",
+        "from webhook.resources.imagetags import RESOURCE",
+    ],
+)
+def test_a_resource_that_is_named_elsewhere_is_noticed(line: str, tmp_path: Path) -> None:
+    """A literal, a part of one and an import are."""
+    path = tmp_path / "line.py"
+    path.write_text(f'"""Docstrings may say imagestreamtags."""\n{line}\n')
+    assert len(_named(path)) == 1
+
+
+def test_each_module_of_a_resource_is_in_the_list() -> None:
+    """Each module that defines a resource is in the list, and nothing else is."""
+    room = _ROOT / "webhook" / "resources"
+    modules = [path.stem for path in room.glob("*.py") if re.search("^RESOURCE: Final", path.read_text(), re.MULTILINE)]
+    defined = {import_module(f"webhook.resources.{name}").RESOURCE.name for name in modules}
+    assert len(modules) == len(defined)
+    assert defined == set(RESOURCES)

@@ -213,7 +213,9 @@ _PATTERNS = st.lists(_PATTERN, max_size=2).map(
 _SELECTORS = st.builds(Selector, namespaces=_PATTERNS, tags=_PATTERNS)
 _MATCHES = st.builds(Match, _SELECTORS, st.none() | _SELECTORS)
 _CHANGES = st.builds(
-    lambda namespace, tag: TagChange("imagestreamtags", imagestreamtags.PLACES[0], namespace, "app", tag, None),
+    lambda namespace, tag: TagChange(
+        "imagestreamtags", imagestreamtags.RESOURCE.places[0], namespace, "app", tag, None
+    ),
     *[st.text("ab", max_size=6)] * 2,
 )
 

@@ -21,9 +21,9 @@ from tests.support.rendered import (
     webhooks,
 )
 
-from webhook import resources
-from webhook.admission.codec import GROUP, VERSION
 from webhook.probe.selector import selects
+from webhook.resources import catalog
+from webhook.resources.objects import GROUP, VERSION
 from webhook.service.app import create_management_app
 from webhook.service.metrics import Metrics
 from webhook.settings import Settings, documented, variable
@@ -35,15 +35,15 @@ _ARBITER_SECONDS = 5  # what the server waits for its workers beside drain and g
 
 def test_rules(documents: list[Document]) -> None:
     """Each resource is a resource of the validating rule; of the mutating one, those where a patch is kept."""
-    kept = {name for name, resource in resources.RESOURCES.items() if any(place.kept for place in resource.places)}
-    for kind, expected in (("validating", set(resources.RESOURCES)), ("mutating", kept)):
+    kept = {name for name, resource in catalog.RESOURCES.items() if any(place.kept for place in resource.places)}
+    for kind, expected in (("validating", set(catalog.RESOURCES)), ("mutating", kept)):
         (rule,) = webhooks(documents)[kind]["rules"]
         assert set(rule["resources"]) == expected
         assert rule == {
             "resources": rule["resources"],
             "apiGroups": [GROUP],
             "apiVersions": [VERSION],
-            "operations": ["CREATE", "UPDATE"],
+            "operations": sorted({each for name in expected for each in catalog.RESOURCES[name].operations}),
             "scope": "Namespaced",
         }
 

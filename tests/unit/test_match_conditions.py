@@ -21,7 +21,7 @@ from tests.support.builders import (
 )
 from tests.support.rendered import Render, webhooks
 
-from webhook import resources
+from webhook.resources import catalog
 
 Conditions = dict[str, Callable[[dict[str, Any]], bool]]
 _PLATFORM = "not-the-platform"
@@ -111,4 +111,4 @@ _STREAMS = st.builds(lambda old: stream_review(stream_of(), old), st.sampled_fro
 def test_nothing_slips_by(conditions: Conditions, document: dict[str, Any]) -> None:
     """In a namespace that is not the platform's, a review that is spared has nothing that a rule could evaluate."""
     if not all(asks(document) for asks in conditions.values()):
-        assert resources.changes(decoded(document)) == ()
+        assert catalog.changes(decoded(document)) == ()

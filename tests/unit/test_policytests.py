@@ -374,7 +374,7 @@ def test_finds_tests_beside_policies(directory: Path) -> None:
          ["6: spec.cases[0].change: says nothing; expected one at least of from, old",
           "6: spec.cases[0].expect: says nothing; expected one at least of verdict, findings, patch, exemption"]),
         (["{name: x, change: {resource: imagestreamimports, from: a, old: {from: b}}, expect: {verdict: allow}}"],
-         ["6: spec.cases[0].change.old: an import does not say what was before"]),
+         ["6: spec.cases[0].change.old: a review of imagestreamimports does not say what was before"]),
         (["{name: x, review: r.json, oldObject: {}, expect: {verdict: allow}}"],
          ["6: spec.cases[0].oldObject: expected it beside object only"]),
         (["{name: x, change: {from: a}, expect: {verdict: allow}}"] * 2,

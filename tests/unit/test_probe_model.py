@@ -9,11 +9,12 @@ from tests.openshift.admission import Review
 from tests.openshift.api import outcomes
 from tests.openshift.server import Cluster, Outcome, Request, Rights
 
-from webhook import resources
 from webhook.admission import engine
-from webhook.admission.codec import GROUP, VERSION, of_document
+from webhook.admission.codec import of_document
 from webhook.policy.loading import load
-from webhook.probe.request import STREAM, request
+from webhook.probe.request import request
+from webhook.resources import catalog
+from webhook.resources.objects import GROUP, PROBE_STREAM, VERSION
 
 _RUN = "0123456789abcdef"
 _USER = "system:serviceaccount:istag-webhook:istag-webhook-probe"
@@ -23,8 +24,8 @@ def _cluster(*, stream: bool) -> Cluster:
     """Return a cluster in which the probe may do what its Role grants, with its image stream or without."""
     cluster = Cluster(rights=Rights(status_writers=frozenset({_USER})))
     if stream:
-        body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "ImageStream", "metadata": {"name": STREAM}}
-        (made,) = outcomes(cluster, Request(_USER, "POST", "imagestreams", STREAM, body=body))
+        body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "ImageStream", "metadata": {"name": PROBE_STREAM}}
+        (made,) = outcomes(cluster, Request(_USER, "POST", "imagestreams", PROBE_STREAM, body=body))
         assert made.code == 201
         cluster = made.cluster
     return cluster
@@ -32,23 +33,23 @@ def _cluster(*, stream: bool) -> Cluster:
 
 def _stored(cluster: Cluster) -> dict[str, Any] | None:
     """Return the probe's stream as a list shows it, None if there is none."""
-    request = Request(_USER, "PATCH", "imagestreams", STREAM, STREAM, {}, "application/merge-patch+json")
+    request = Request(_USER, "PATCH", "imagestreams", PROBE_STREAM, PROBE_STREAM, {}, "application/merge-patch+json")
     (read,) = outcomes(cluster, request)
     return json.loads(json.dumps(read.answer)) if read.code == 200 else None
 
 
 def _sent(resource: str, cluster: Cluster, *, dry_run: bool) -> list[Outcome]:
     """Send what the probe sends."""
-    sent = request(resource, STREAM, _RUN, _stored(cluster))
+    sent = request(resource, PROBE_STREAM, _RUN, _stored(cluster))
     assert sent is not None
     method, name = ("PUT", sent.body["metadata"]["name"]) if sent.replaces else ("POST", "")
     body = json.loads(json.dumps(sent.body))
-    return outcomes(cluster, Request(_USER, method, resource, STREAM, name, body, dry_run=dry_run))
+    return outcomes(cluster, Request(_USER, method, resource, PROBE_STREAM, name, body, dry_run=dry_run))
 
 
 _CASES = [
     (resource, stream)
-    for resource in resources.RESOURCES
+    for resource in catalog.RESOURCES
     for stream in (True, False)
     if stream or resource != "imagestreams/status"
 ]
@@ -65,7 +66,7 @@ def test_only_a_webhook_denies_it_and_nothing_stores_it(resource: str, *, stream
         for outcome in _sent(resource, cluster, dry_run=dry_run):
             assert (outcome.cluster.streams, outcome.cluster.images) == (cluster.streams, cluster.images)
             assert [review.webhook for review in outcome.reviews] == ["mutate", "validate"]
-            assert not engine.validate(of_document(_document(outcome.reviews[-1]), resources.RESOURCES), load()).allowed
+            assert not engine.validate(of_document(_document(outcome.reviews[-1]), catalog.RESOURCES), load()).allowed
 
 
 def _document(review: Review) -> dict[str, Any]:

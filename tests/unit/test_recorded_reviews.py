@@ -14,10 +14,10 @@ from tests.openshift.normal import pruned
 from tests.openshift.objects import Document
 from tests.openshift.server import Cluster
 
-from webhook import resources
 from webhook.admission import codec, engine
 from webhook.model.decision import Decision, Mode
 from webhook.policy.loading import Policy, load
+from webhook.resources import catalog
 
 HOOKS = {"mutate": engine.mutate, "validate": engine.validate}
 KINDS = ("is", "istag", "itag", "isi", "ism", "importer")
@@ -62,7 +62,7 @@ def place(trace: Document, step: Document) -> str:
 def answered(request: Document, webhook: str) -> Decision:
     """Decide a recorded review from its bytes, and write the answer."""
     body = orjson.dumps({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request})
-    found = codec.decode(body, resources.RESOURCES)
+    found = codec.decode(body, catalog.RESOURCES)
     decision = HOOKS[webhook](found, shipped())
     codec.encode(found, decision, {})
     return decision

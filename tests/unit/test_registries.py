@@ -10,8 +10,8 @@ from tests.support.vap import Evaluator
 
 from webhook.admission import engine
 from webhook.policy.loading import Policy
-from webhook.policy.vap import export
 from webhook.reference import INTERNAL_REGISTRIES, ImageReference, is_internal
+from webhook.vap.export import export
 
 # What an image may be called, and what is another image though it looks alike.
 _HUB: Final = [

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import decoded, docker, review_of
 
-from webhook import resources
 from webhook.admission.codec import decode, encode
 from webhook.errors import MalformedReview
 from webhook.model.decision import allow
+from webhook.resources import catalog
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -102,12 +102,12 @@ _PLAIN = json.dumps(review_of(docker("docker.io/acme/app:1"))).encode()
         ),
         pytest.param(
             _without("request", "resource", value={"group": "", "version": "v1", "resource": "pods"}),
-            f"request.resource: expected {', '.join(sorted(resources.RESOURCES))} of image.openshift.io/v1, got pods of core/v1",
+            f"request.resource: expected {', '.join(sorted(catalog.RESOURCES))} of image.openshift.io/v1, got pods of core/v1",
             id="pods",
         ),
         pytest.param(
             _without("request", "subResource", value="status\n"),
-            f"request.resource: expected {', '.join(sorted(resources.RESOURCES))} of image.openshift.io/v1, "
+            f"request.resource: expected {', '.join(sorted(catalog.RESOURCES))} of image.openshift.io/v1, "
             "got imagestreamtags/status\\x0a of image.openshift.io/v1",
             id="subresource",
         ),
@@ -121,19 +121,19 @@ _PLAIN = json.dumps(review_of(docker("docker.io/acme/app:1"))).encode()
 def test_malformed(body: bytes, sentence: str) -> None:
     """What is no review of a known resource is denied with the sentence that says what was expected."""
     with pytest.raises(MalformedReview) as refused:
-        decode(body, resources.RESOURCES)
+        decode(body, catalog.RESOURCES)
     assert str(refused.value) == sentence
 
 
 def test_a_byte_order_mark_is_refused() -> None:
     """A byte order mark is no JSON (RFC 8259, section 8.1)."""
     with pytest.raises(MalformedReview, match="expected JSON"):
-        decode(b"\xef\xbb\xbf" + _PLAIN, resources.RESOURCES)
+        decode(b"\xef\xbb\xbf" + _PLAIN, catalog.RESOURCES)
 
 
 def test_an_emoji_by_its_surrogate_pair_is_taken() -> None:
     """A pair of escapes is one character, and no lone surrogate."""
-    review = decode(_PLAIN.replace(b'"alice"', rb'"al\ud83d\ude00ce"'), resources.RESOURCES)
+    review = decode(_PLAIN.replace(b'"alice"', rb'"al\ud83d\ude00ce"'), catalog.RESOURCES)
     assert review.user.name == "al😀ce"
 
 
@@ -141,7 +141,7 @@ def test_an_emoji_by_its_surrogate_pair_is_taken() -> None:
 def test_any_bytes(body: bytes) -> None:
     """For any bytes the codec returns a Review or raises MalformedReview."""
     try:
-        decode(body, resources.RESOURCES)
+        decode(body, catalog.RESOURCES)
     except MalformedReview as refused:
         assert refused.status == 400
 
@@ -159,7 +159,7 @@ def test_any_value_anywhere(path: list[str], value: Any) -> None:
     if path:
         at[path[-1]] = value
     try:
-        resources.changes(decode(json.dumps(document).encode(), resources.RESOURCES))
+        catalog.changes(decode(json.dumps(document).encode(), catalog.RESOURCES))
     except MalformedReview as refused:
         assert str(refused)
 
@@ -177,5 +177,5 @@ def test_version_and_uid_are_echoed(version: str) -> None:
 def test_the_uid_of_a_malformed_review_is_known() -> None:
     """What can be read of a bad review's uid is kept for the log."""
     with pytest.raises(MalformedReview) as refused:
-        decode(b'{"request":{"uid":"abc\\u0007"}}', resources.RESOURCES)
+        decode(b'{"request":{"uid":"abc\\u0007"}}', catalog.RESOURCES)
     assert refused.value.uid == "abc\\x07"

@@ -22,15 +22,13 @@ from tests.support.builders import (
     tag_of,
 )
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.model.change import Place, Reason, TagField
 from webhook.model.tag import Condition
 from webhook.policy.entries import judged
-from webhook.resources import stored
-from webhook.rules import KINDS
-from webhook.rules.base import parameter
-from webhook.rules.context import EvaluationContext
+from webhook.resources import catalog, stored
+from webhook.rules.base import EvaluationContext, parameter
+from webhook.rules.kinds import KINDS
 from webhook.schemas.parameters import Bool
 
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
@@ -718,7 +716,19 @@ REASONS: dict[str, Reason] = {
 }
 
 
-def _kind(row: Row) -> str:
+def document_of(row: Row) -> dict[str, Any]:
+    """Return the review of a row."""
+    document = review_of(row.source, old=row.old, tag=row.tag, **row.request)
+    istag = document["request"]["object"]
+    if document["request"]["oldObject"] is None and row.tag.get("annotations"):
+        istag["metadata"]["annotations"] = row.tag["annotations"]
+    elif row.tag.get("annotations"):
+        istag["metadata"]["annotations"] = {}
+    return row.review or document
+
+
+def kind_of(row: Row) -> str:
+    """Return the rule kind of a row."""
     return row.kind.partition(":")[0]
 
 
@@ -727,14 +737,8 @@ def test_rule(name: str) -> None:
     """The rule says of the tag exactly these sentences, each as a Status cause with its reason."""
     row = ROWS[name]
     policy = policy_of(f"spec: {{rules: [{{name: the-rule, {row.kind}}}]}}\n")
-    document = review_of(row.source, old=row.old, tag=row.tag, **row.request)
-    istag = document["request"]["object"]
-    if document["request"]["oldObject"] is None and row.tag.get("annotations"):
-        istag["metadata"]["annotations"] = row.tag["annotations"]
-    elif row.tag.get("annotations"):
-        istag["metadata"]["annotations"] = {}
-    review = decoded(row.review or document)
-    changes = [replace(change, **row.change) for change in resources.changes(review)]
+    review = decoded(document_of(row))
+    changes = [replace(change, **row.change) for change in catalog.changes(review)]
     context = EvaluationContext(review)
     findings = [finding for change in changes for finding in engine.judge(change, context, policy)]
     of_the_rule = [each for each in findings if each.rule == "the-rule"]
@@ -745,8 +749,8 @@ def test_rule(name: str) -> None:
 def test_every_kind_has_rows_that_pass_and_rows_that_are_refused() -> None:
     """No kind is without a case of each sort, and no case is of an unknown kind."""
     kinds = {kind.kind for kind in KINDS}
-    assert {_kind(row) for row in ROWS.values() if not row.findings} == kinds
-    assert {_kind(row) for row in ROWS.values() if row.findings} == kinds
+    assert {kind_of(row) for row in ROWS.values() if not row.findings} == kinds
+    assert {kind_of(row) for row in ROWS.values() if row.findings} == kinds
     assert {name for name, row in ROWS.items() if row.findings} >= set(REASONS)
 
 

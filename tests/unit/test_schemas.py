@@ -13,7 +13,7 @@ from tests.support.builders import DIGEST, REVIEWS, docker, istag_of, stream_tag
 from tests.support.examples import examples
 from tests.support.paths import DATA
 
-from webhook.manifests.stored import as_stored
+from webhook.resources import imagestreamtags
 from webhook.schemas import envelope, image, stream, tag
 from webhook.schemas.fields import AnyObject, Choice, Count, Flag, Strings, Text, Texts
 from webhook.schemas.schema import Document, Part, Parts
@@ -82,7 +82,7 @@ _PATH = re.compile(r"(?:spec\.|tag\.|metadata\.)[\w.\[\]]+(?=: )")
 @pytest.mark.parametrize("verdict", [pytest.param(each, id=each["label"]) for each in _VERDICTS if each["code"] == 422])
 def test_what_the_api_server_refuses(verdict: dict[str, Any]) -> None:
     """What the API server rejected with 422 for something in the tag is a fault at the same field."""
-    faults = _NEW.faults(as_stored(verdict["body"]))
+    faults = _NEW.faults(imagestreamtags.RESOURCE.defaulted(verdict["body"]))
     if verdict["label"] in _ELSEWHERE:
         assert faults == ()
         return
@@ -103,7 +103,7 @@ def test_what_the_api_server_accepts(verdict: dict[str, Any]) -> None:
     """What the API server accepted passes, once what its decoder fills in is filled in."""
     body = {"kind": "ImageStreamTag", "metadata": {"name": "v:x"}, **verdict["body"]}
     schema = _SCHEMA if verdict["method"] in ("PUT", "PATCH") else _NEW
-    assert schema.faults(as_stored(body)) == ()
+    assert schema.faults(imagestreamtags.RESOURCE.defaulted(body)) == ()
 
 
 @pytest.mark.parametrize(

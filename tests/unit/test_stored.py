@@ -9,9 +9,9 @@ from tests.support.builders import REVIEWS, decoded, docker, stream_of, tag_of
 
 from webhook.admission import engine
 from webhook.manifests import envelope
-from webhook.manifests.stored import RESOURCES, as_stored
 from webhook.model.review import User
 from webhook.policy.loading import Policy
+from webhook.resources.catalog import KINDS, RESOURCES
 
 _VALIDATED = sorted(REVIEWS.glob("*validate.json"))
 _WRITTEN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
@@ -52,8 +52,9 @@ def test_what_is_stored_stays(path: Path) -> None:
     request = json.loads(path.read_text())["request"]
     if request["object"] is None:
         pytest.skip("it is deleted")
-    once = as_stored(request["object"], request["oldObject"])
-    assert as_stored(once, request["oldObject"]) == once
+    resource = RESOURCES[decoded(json.loads(path.read_text())).resource]
+    once = resource.defaulted(request["object"], request["oldObject"])
+    assert resource.defaulted(once, request["oldObject"]) == once
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_what_is_stored_stays(path: Path) -> None:
 )  # fmt: skip
 def test_filled(kind: str, manifest: dict[str, Any], path: tuple[str | int, ...], expected: Any) -> None:
     """Each kind is filled with its defaults, and loses what users cannot write."""
-    found: Any = as_stored({"kind": kind, **manifest})
+    found: Any = KINDS[kind].defaulted({"kind": kind, **manifest})
     for key in path:
         found = found[key]
     assert found == expected
@@ -86,11 +87,11 @@ def test_filled(kind: str, manifest: dict[str, Any], path: tuple[str | int, ...]
 def test_an_image_without_a_tag_goes_nowhere() -> None:
     """Only a reference with a tag says where an import goes to."""
     for name in ("a/b", "a/b@sha256:" + "a" * 64, "Not A Reference"):
-        made = as_stored({"kind": "ImageStreamImport", "spec": {"images": [{"from": docker(name)}]}})
+        made = KINDS["ImageStreamImport"].defaulted({"spec": {"images": [{"from": docker(name)}]}})
         assert "to" not in made["spec"]["images"][0]
 
 
-@pytest.mark.parametrize("kind", RESOURCES)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("value", [None, 1, "x", [1], {"a": 1}, [[]], {"tags": {}}, {"images": [1]}])
 @pytest.mark.parametrize("key", ["metadata", "spec", "tag", "image", "status"])
 def test_whatever_a_manifest_holds(kind: str, key: str, value: Any, strict: Policy) -> None:

@@ -7,7 +7,7 @@ from tests.support.builders import DIGEST, docker, policy_of, stream_of, stream_
 
 from webhook.model.decision import Finding, Mode
 from webhook.policy.loading import load
-from webhook.resources.image import read_image
+from webhook.resources.history import read_image
 from webhook.scan.stream import completion, judged, key_of
 
 

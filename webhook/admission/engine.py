@@ -1,27 +1,20 @@
 """The decision: a review and a policy in, a Decision out. Pure: no I/O, no clock, no state."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from webhook import defaults, resources
+from webhook import defaults
 from webhook.globs.matching import any_matches
 from webhook.model.change import Change, Reason, TagChange
 from webhook.model.decision import Decision, Exemption, Finding, Findings, Mode, allow, deny, patched
 from webhook.model.review import Review
-from webhook.model.tag import NOTHING
 from webhook.policy.entries import ExemptionEntry, RuleEntry
 from webhook.policy.loading import Policy
-from webhook.resources import imagestreamstatus
-from webhook.resources.parsing import items, mapping, text
-from webhook.rules.base import Violation
-from webhook.rules.context import EvaluationContext
-from webhook.text import printable
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.objects import PROBE, PROBE_RULE
+from webhook.rules.base import EvaluationContext, Violation
 
 MOST_FINDINGS: Final = 1_000  # of one review; an answer names a tenth of them
-# What marks a request of `istag-webhook probe`, and the rule that denies it: under every policy, and whoever sends it.
-PROBE: Final = "istag-webhook/probe"
-PROBE_RULE: Final = "istag-webhook-probe"
 PROBE_EXPLAINED: Final = f"""\
 {PROBE_RULE}: built in, for every policy
   `istag-webhook probe` marks its requests with the annotation {PROBE}, and a write of a status also with a
@@ -43,8 +36,9 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
         policy: the rules.
         most: how many findings are kept; with that many, evaluation goes on only until the answer is known.
     """
-    changes = resources.changes(review, untouched=policy.index.asks_untouched)
-    if (mark := _probe(review)) is not None:
+    resource = RESOURCES[review.resource]
+    changes = resource.changes(review, untouched=policy.index.asks_untouched)
+    if (mark := resource.probe.mark(review)) is not None:
         return deny(tuple(change for change in changes if change.touched), (_probed(*mark, policy),))
     context, findings = EvaluationContext(review), Findings(most)
     for index, change in enumerate(changes):
@@ -62,7 +56,7 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
 
 def mutate(review: Review, policy: Policy) -> Decision:
     """Complete the tags of `review`; it is never denied here, for the validating call evaluates the final object."""
-    changes = tuple(change for change in resources.changes(review, untouched=False) if change.touched)
+    changes = tuple(change for change in RESOURCES[review.resource].changes(review, untouched=False) if change.touched)
     exemption = exempt(changes, review, policy)
     document = review.object
     if exemption is not None or document is None:
@@ -122,27 +116,6 @@ def _judge(change: Change, index: int, context: EvaluationContext, policy: Polic
             if findings.settled:
                 findings.cut = True
                 break
-
-
-def _probe(review: Review) -> tuple[str, str] | None:
-    """Return what marks a request of `istag-webhook probe` and the field that holds it, None if nothing does.
-
-    A write of a status is about the status: metadata that is sent with it may be dropped before we are called.
-    """
-    new = review.object or NOTHING
-    if PROBE in mapping(mapping(new.get("metadata")).get("annotations")):
-        return f"the annotation {PROBE}", "metadata.annotations"
-    if review.resource == imagestreamstatus.NAME:
-        before = _status_tags(review.old_object or NOTHING)
-        for tag in _status_tags(new) - before:
-            if tag.startswith(f"{PROBE_RULE}-"):
-                return f"the tag {printable(tag)}", "status.tags"
-    return None
-
-
-def _status_tags(document: Mapping[str, Any]) -> set[str]:
-    """Return the names of the tags in a stream's status."""
-    return {text(mapping(each).get("tag")) for each in items(mapping(document.get("status")).get("tags"))}
 
 
 def _probed(mark: str, where: str, policy: Policy) -> Finding:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import of_document
 from webhook.audit.recorded import Recorded, read
@@ -17,6 +16,7 @@ from webhook.policy.loading import Policy
 from webhook.replay.parts import LONGEST, Part
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome, outcome
 from webhook.report.tally import Tally
+from webhook.resources import catalog
 from webhook.shard import Shard
 from webhook.text import printable
 
@@ -170,7 +170,7 @@ def review_of(request: Mapping[str, Any]) -> Review:
     Raises:
         MalformedReview: it is no review of ours.
     """
-    return of_document({**_REVIEW, "request": request}, resources.RESOURCES)
+    return of_document({**_REVIEW, "request": request}, catalog.RESOURCES)
 
 
 def decide(review: Review, webhook: str, policy: Policy) -> Decision:

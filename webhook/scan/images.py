@@ -6,11 +6,11 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.admission.codec import GROUP, VERSION
 from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterRefused
 from webhook.model.tag import Image
-from webhook.resources.image import read_image
+from webhook.resources.history import read_image
+from webhook.resources.objects import GROUP, VERSION
 from webhook.resources.stored import digests
 
 _IMAGES: Final = Resource(GROUP, VERSION, "images")

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from webhook.admission import engine
-from webhook.admission.codec import GROUP, VERSION
 from webhook.audit.record import tags
 from webhook.documents.document import Mark
 from webhook.model.change import TagChange
@@ -14,13 +13,13 @@ from webhook.model.tag import Image
 from webhook.policy.loading import Policy
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome
 from webhook.resources import stored
-from webhook.resources.imagestreams import NAME
-from webhook.rules.context import EvaluationContext
+from webhook.resources.catalog import STREAM
+from webhook.resources.objects import GROUP, VERSION
+from webhook.rules.base import EvaluationContext
 from webhook.text import printable
 
 # Who set a tag the cluster does not store: rules that ask for users or groups say nothing, and nobody is exempt.
 NOBODY: Final = User("")
-_KIND: Final = "ImageStream"
 _CLUSTER: Final = Origin()
 
 
@@ -67,12 +66,12 @@ def key_of(stream: Mapping[str, Any]) -> str:
 def _review(stream: Mapping[str, Any], *, stands: bool) -> Review:
     """Return the review in which the API server would send `stream`; the items of a list do not say what they are."""
     namespace, _, name = key_of(stream).partition("/")
-    document = {"apiVersion": f"{GROUP}/{VERSION}", "kind": _KIND, **stream}
+    document = {"apiVersion": f"{GROUP}/{VERSION}", "kind": STREAM.kind, **stream}
     operation = "UPDATE" if stands else "CREATE"
     request = {
         "uid": "",
-        "kind": {"group": GROUP, "version": VERSION, "kind": _KIND},
-        "resource": {"group": GROUP, "version": VERSION, "resource": NAME},
+        "kind": {"group": GROUP, "version": VERSION, "kind": STREAM.kind},
+        "resource": {"group": GROUP, "version": VERSION, "resource": STREAM.name},
         "name": name,
         "namespace": namespace,
         "operation": operation,
@@ -82,4 +81,4 @@ def _review(stream: Mapping[str, Any], *, stands: bool) -> Review:
         "dryRun": True,
         "options": None,
     }
-    return Review("v1", "", NAME, _KIND, operation, namespace, name, NOBODY, dry_run=True, request=request)
+    return Review("v1", "", STREAM.name, STREAM.kind, operation, namespace, name, NOBODY, dry_run=True, request=request)

@@ -28,8 +28,8 @@ from tests.support.changes import (
     generated,
 )
 
-from webhook import resources
 from webhook.admission import engine
+from webhook.resources import catalog
 
 _READ: dict[str, tuple[dict[str, Any], list[str]]] = {
     "stream-created": (
@@ -139,14 +139,14 @@ def test_untouched_tags_are_judged_only_where_a_rule_asks() -> None:
                          "{name: any, registries: {allow: [quay.io]}, existing: ignore}]}\n")  # fmt: skip
     asking = policy_of(ANY % "warn")
     assert not ignoring.index.asks_untouched
-    assert [str(change) for change in resources.changes(decoded(document), untouched=False)] == [
+    assert [str(change) for change in catalog.changes(decoded(document), untouched=False)] == [
         "app/app",
         "app/app:live",
     ]
     assert [str(tag) for tag in evaluated(document, ignoring).tags] == ["app/app:live"]
     regenerated = [{**tag, "generation": 7} for tag in tags]
     again = decoded(stream_review(stream_of(*regenerated, tag_of(APP)), stream_of(*tags)))
-    assert [str(change) for change in resources.changes(again, untouched=False)] == ["app/app", "app/app:live"]
+    assert [str(change) for change in catalog.changes(again, untouched=False)] == ["app/app", "app/app:live"]
     decision = evaluated(document, asking)
     assert [str(tag) for tag in decision.tags] == ["app/app:live"]
     assert [finding.field for finding in decision.findings] == [f"spec.tags[{number}].from.name" for number in range(5)]
@@ -265,7 +265,7 @@ def test_a_new_tag_has_no_old_faults() -> None:
     wrong = {"from": docker("quay.io/acme/app:1"), "referencePolicy": {"type": "Remote"}}
     old = [{"name": "a", "from": APP}, {"name": "b", **wrong}]
     review = decoded(stream_review(stream_of(*old, {"name": "c", **wrong}), stream_of(*old)))
-    _, added = resources.changes(review, untouched=False)
+    _, added = catalog.changes(review, untouched=False)
     assert (len(added.faults), added.old_faults) == (1, ())
     decision = engine.validate(review, policy_of(ANY % "audit"))
     assert [(each.field, each.existing) for each in decision.findings] == [("spec.tags[2].referencePolicy.type", False)]

@@ -14,17 +14,16 @@ from tests.support.changes import (
     ANY,
 )
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.model.change import TagChange
-from webhook.resources import parsing
+from webhook.resources import catalog, parsing
 from webhook.schemas.tag import MEMORABLE
 
 
 def test_a_source_that_is_not_remembered() -> None:
     """A name that is too long to be remembered is said to be too long, as one that is remembered."""
     for length in (260, 600):
-        (change,) = resources.changes(decoded(review_of(docker("quay.io/" + "a" * length))), untouched=True)
+        (change,) = catalog.changes(decoded(review_of(docker("quay.io/" + "a" * length))), untouched=True)
         assert isinstance(change, TagChange)
         assert change.new is not None
         assert change.new.source is not None

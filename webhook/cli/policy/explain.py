@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from webhook.admission.engine import PROBE_EXPLAINED, PROBE_RULE
+from webhook.admission.engine import PROBE_EXPLAINED
 from webhook.cli import fail
 from webhook.cli.options import policy_option
 from webhook.cli.output import say
@@ -27,6 +27,7 @@ from webhook.policy.explain import (
 from webhook.policy.lint.catalogue import explained_warning, mentioned, names, warnings_table, warnings_text
 from webhook.policy.loading import Policy, load, shipped
 from webhook.policy.located import located
+from webhook.resources.objects import PROBE_RULE
 from webhook.text import nearest, quoted
 
 

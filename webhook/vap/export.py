@@ -1,36 +1,28 @@
-"""A policy as ValidatingAdmissionPolicies (admissionregistration.k8s.io/v1): the rules that CEL can express."""
+"""Assembles ValidatingAdmissionPolicies and their bindings from a policy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.admission.codec import GROUP, VERSION
+from webhook.celtext import all_of, any_of, negated
 from webhook.model.decision import Mode
 from webhook.policy.entries import RuleEntry, resources
 from webhook.policy.loading import Policy
-from webhook.policy.vap.expressions import inexpressible
-from webhook.policy.vap.findings import Half, findings
-from webhook.policy.vap.reading import RESOURCES
-from webhook.policy.vap.selecting import exempt_changes, exempt_user, is_simple, request_conditions
-from webhook.policy.vap.syntax import all_of, any_of, negated
-from webhook.policy.vap.variables import needed
-from webhook.rules.cluster import Conditions, Schema
-from webhook.rules.expression import Expression
-from webhook.rules.image import ImageSize, Labels, Platforms, Signatures
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.objects import GROUP, VERSION
+from webhook.rules.vocabulary import Inexpressible
+from webhook.vap.binding import EXPORTED
+from webhook.vap.findings import Half, findings
+from webhook.vap.selecting import exempt_changes, exempt_user, is_simple, request_conditions
+from webhook.vap.variables import needed
 
 SUFFIX: Final = "istag-webhook.io"
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _ACTIONS: Final = {Mode.ENFORCE: "Deny", Mode.WARN: "Warn", Mode.AUDIT: "Audit"}
-_JSON: Final = "the registry sends the image's configuration and manifest as JSON in a string, which CEL cannot read"
-_REASONS: Final = {
-    Schema: "the API server holds it itself",
-    Labels: _JSON,
-    Platforms: _JSON,
-    ImageSize: _JSON,
-    Signatures: "no review carries signatures: the API server clears those of a push",
-    Conditions: "it says what earlier imports came to, which is no property of the change",
-}
-STATUS: Final = "imagestreams/status: a write of a stream's status is evaluated by the webhook only"
+# The API server drops a message of several lines.
+_MESSAGE: Final = 'variables.findings.join("; ").replace("\\n", "\\\\x0a")'
+# Why each resource is left to the webhook that no ValidatingAdmissionPolicy speaks of.
+UNREAD: Final = tuple(f"{each.name}: {each.cel}" for each in RESOURCES.values() if isinstance(each.cel, str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +58,21 @@ class Exported:
     left: tuple[Left, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What becomes one ValidatingAdmissionPolicy.
+
+    Attributes:
+        half: which findings of a rule are meant.
+        mode: what they do.
+        findings: the expression for their messages.
+    """
+
+    half: Half
+    mode: Mode
+    findings: str
+
+
 def export(policy: Policy, failure_policy: str = "Fail") -> Exported:
     """Return `policy` as ValidatingAdmissionPolicies and bindings: one for each rule and mode.
 
@@ -77,25 +84,20 @@ def export(policy: Policy, failure_policy: str = "Fail") -> Exported:
     rules: list[str] = []
     left = [Left("defaults", entry.name, "a ValidatingAdmissionPolicy completes nothing") for entry in policy.defaults]
     for entry in policy.rules:
-        reason = _reason(entry)
-        if reason:
-            left.append(Left("rules", entry.name, reason))
-            continue
-        made = [document for half in _halves(entry) for document in _documents(policy, entry, half, failure_policy)]
+        made: list[dict[str, Any]] = []
+        reason = "it evaluates only resources, or has only modes, that are not exported"
+        for half, mode in _halves(entry):
+            found = findings(entry, half)
+            if isinstance(found, Inexpressible):
+                reason = found.reason
+            elif found:
+                made += _documents(policy, entry, _Part(half, mode, found), failure_policy)
         if made:
             documents += made
             rules.append(entry.name)
         else:
-            left.append(
-                Left("rules", entry.name, "all that it says stands at resources or in modes that are not exported")
-            )
+            left.append(Left("rules", entry.name, reason))
     return Exported(tuple(documents), tuple(rules), tuple(left))
-
-
-def _reason(entry: RuleEntry) -> str:
-    if isinstance(entry.rule, Expression):
-        return inexpressible(entry.rule)
-    return _REASONS.get(type(entry.rule), "")
 
 
 def _halves(entry: RuleEntry) -> Iterator[tuple[Half, Mode]]:
@@ -108,22 +110,18 @@ def _halves(entry: RuleEntry) -> Iterator[tuple[Half, Mode]]:
         yield Half.EXISTING, entry.existing
 
 
-def _documents(
-    policy: Policy, entry: RuleEntry, half: tuple[Half, Mode], failure_policy: str
-) -> Iterator[dict[str, Any]]:
-    which, mode = half
-    wanted = entry.match.only.resources or RESOURCES
+def _documents(policy: Policy, entry: RuleEntry, part: _Part, failure_policy: str) -> Iterator[dict[str, Any]]:
+    wanted = entry.match.only.resources or EXPORTED
     carried = [each for each in resources(entry.rule) if each in wanted]
-    found = findings(entry, which)
-    if not carried or not found:
+    if not carried:
         return
-    name = f"{entry.name}.{'existing.' if which is Half.EXISTING else ''}{SUFFIX}"
+    name = f"{entry.name}.{'existing.' if part.half is Half.EXISTING else ''}{SUFFIX}"
     simple = [each for each in policy.exemptions if is_simple(each)]
     looking = {
         each.name: all_of((exempt_user(each), exempt_changes(each))) for each in policy.exemptions if each not in simple
     }
     holds = "size(variables.findings) == 0"
-    given = {"findings": found}
+    given = {"findings": part.findings}
     if looking:
         given = {"exempt": any_of(looking.values()), **given}
         holds = f"variables.exempt || {holds}"
@@ -163,7 +161,7 @@ def _documents(
                 {
                     "expression": holds,
                     "message": f"denied by rule {entry.name} of policy {policy.name}",
-                    "messageExpression": 'variables.findings.join("; ")',
+                    "messageExpression": _MESSAGE,
                     "reason": "Invalid",
                 }
             ],
@@ -173,5 +171,5 @@ def _documents(
         "apiVersion": _API_VERSION,
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": metadata,
-        "spec": {"policyName": name, "validationActions": [_ACTIONS[mode]]},
+        "spec": {"policyName": name, "validationActions": [_ACTIONS[part.mode]]},
     }

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from webhook.policy.vap.syntax import literal, record
+from webhook.celtext import literal, record
 from webhook.registry import ALIASES, CLUSTER_DOMAIN, DEFAULT_PORT, DOCKER_HUB, LIBRARY, LOCALHOST, SERVICE
 
 _LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -34,7 +34,8 @@ def images(tags: str) -> str:
 
     CEL has no assignment: a list of one value, mapped, names it. `p` is the name without tag and digest, `h` whether
     its first segment is a registry, `f` that segment, `n` the registry's host, `o` its port, `g` the registry, `s` the
-    repository as it is sent, `b` the repository, `v` whether the name can be parsed.
+    repository as it is sent, `b` the repository, `c` whether the name can be parsed, `v` whether it also names no other
+    image than the one that is recorded.
     """
     name = "t.from.name"
     digest = f'(!{name}.contains("@") ? "" : {name}.substring({name}.indexOf("@") + 1))'
@@ -44,7 +45,8 @@ def images(tags: str) -> str:
     )
     after = f'{name}.split("@")[0].substring(size(p))'
     tag = f'!v ? "" : {after} != "" ? {after}.substring(1) : {digest} == "" ? "latest" : ""'
-    image = record(of="t", valid="v", registry="g", repository="b", digest=digest, tag=tag)
+    fault = f'c ? "it names another image than " + t.from.image : "\\"" + {name} + "\\" is not an image reference"'
+    image = record(of="t", valid="v", fault=f'v ? "" : {fault}', registry="g", repository="b", digest=digest, tag=tag)
     domain = literal(SERVICE + CLUSTER_DOMAIN)
     alone = f'n.contains(".") || n == "{LOCALHOST}" || n.startsWith("[")'
     lets = (
@@ -60,7 +62,8 @@ def images(tags: str) -> str:
         ("g", f'!h ? "{DOCKER_HUB}" : o != "" ? n + ":" + o : {alone} ? n : n + ":{DEFAULT_PORT}"'),
         ("s", 'h ? p.substring(p.indexOf("/") + 1) : p'),
         ("b", f'g == "{DOCKER_HUB}" && !s.contains("/") ? "{LIBRARY}/" + s : s'),
-        ("v", valid),
+        ("c", valid),
+        ("v", f'c && (!has(t.from.image) || t.from.image in ["", {digest}] || {digest} == "")'),
     )
     opened = "\n".join(f"[{value}].map({each}," for each, value in lets)
     return f'{tags}.filter(t, t.from.kind == "DockerImage").map(t,\n{opened}\n{image}' + ")[0]" * len(lets) + ")"

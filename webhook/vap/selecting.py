@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from webhook.celtext import all_of, any_of, got, literal, matches, negated, record
 from webhook.globs.matching import Glob
 from webhook.policy.entries import ExemptionEntry
 from webhook.policy.match import Match, Selector
-from webhook.policy.vap.reading import STREAM, annotation, has_annotation, is_insecure
-from webhook.policy.vap.syntax import all_of, any_of, got, literal, matches, negated, record
+from webhook.resources.cel import is_insecure, of_resources
+from webhook.vap.binding import EXPORTED, OF_STREAMS, STREAM, tag
 
 _USER = "request.userInfo.username"
 # Every tag of a stream, those to come among them.
@@ -106,11 +107,11 @@ def _given_on_stream(name: str) -> str:
 
 def _given(name: str) -> str:
     """Return whether the tag `t` has an annotation that says something, and did not have it before."""
-    key = literal(name)
-    same = f"w.name == t.name && w.every == t.every && {has_annotation('w', key)}"
+    key, now, before = literal(name), tag("t").annotations, tag("w").annotations
+    same = f"w.name == t.name && w.every == t.every && {before.has(key)}"
     return (
-        f'({has_annotation("t", key)} && {annotation("t", key)}.trim() != "" && '
-        f"!variables.before.exists(w, {same} && {annotation('w', key)}.trim() == {annotation('t', key)}.trim()))"
+        f'({now.has(key)} && {now.value(key)}.trim() != "" && '
+        f"!variables.before.exists(w, {same} && {before.value(key)}.trim() == {now.value(key)}.trim()))"
     )
 
 
@@ -118,23 +119,17 @@ def _given(name: str) -> str:
 _LOOKUP: Final = f"({{0}} != null && {got('{0}', 'spec', 'lookupPolicy', 'local', default='false')} == true)"
 CHANGED: Final = {
     "removed": (
-        'request.resource.resource in ["imagetags", "imagestreams"] ? variables.before.filter(w, !w.every && '
-        "!variables.tags.exists(t, t.name == w.name)) : []"
+        f"{of_resources(tuple(name for name, cel in EXPORTED.items() if cel.removed))} ? "
+        "variables.before.filter(w, !w.every && !variables.tags.exists(t, t.name == w.name)) : []"
     ),
-    "touched": (
-        'request.resource.resource == "imagestreams" ? '
-        "variables.tags.filter(t, !variables.before.exists(w, w == t)) : variables.tags"
-    ),
-    "lookup": (
-        f'request.resource.resource == "imagestreams" && {_LOOKUP.format("object")} != {_LOOKUP.format("oldObject")}'
-    ),
+    "touched": (f"{OF_STREAMS} ? variables.tags.filter(t, !variables.before.exists(w, w == t)) : variables.tags"),
+    "lookup": (f"{OF_STREAMS} && {_LOOKUP.format('object')} != {_LOOKUP.format('oldObject')}"),
     "madeInsecure": (
-        f'request.resource.resource == "imagestreams" && {is_insecure("variables.annotations")} && '
-        f"!{is_insecure('variables.annotationsBefore')}"
+        f"{OF_STREAMS} && {is_insecure('variables.annotations')} && !{is_insecure('variables.annotationsBefore')}"
     ),
     "nothing": (
         "size(variables.touched) + size(variables.removed) == 0 && !variables.lookup && !variables.madeInsecure"
     ),
     "changed": "variables.nothing ? variables.tags : variables.touched",
-    "streamChanged": 'request.resource.resource == "imagestreams" && (variables.lookup || variables.nothing)',
+    "streamChanged": f"{OF_STREAMS} && (variables.lookup || variables.nothing)",
 }
