@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 from tests.support import apiserver, assets, measuring, streams
 from tests.support.apiserver import LEFT_OUT, ApiServer, Said, leave_out
 from tests.support.builders import Lines, policy_of, review_of
@@ -47,11 +47,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its kind, the name of its directory, and give what shares a process to one worker.
 
     All tests of a module of `system` share its servers, and all tests with the fixture `api` share one API server.
+    Coverage leaves out what evaluates the same lines hundreds of times: slow tests, and properties.
     """
     for item in items:
         kind, *_ = item.path.relative_to(ROOT / "tests").parts
         assert kind in _KINDS, f"{item.path} is in none of {_KINDS}"
         item.add_marker(kind)
+        function = getattr(item, "function", None)
+        if item.get_closest_marker("slow") or is_hypothesis_test(function):
+            item.add_marker("no_cover")
         if isinstance(item, pytest.Function) and "api" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("api"))
         elif kind == "system":

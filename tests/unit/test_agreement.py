@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import jsonschema
+import pytest
 import yaml
 from tests.support.badpolicies import mistaken
 from tests.support.paths import DATA
@@ -28,6 +29,7 @@ _BEYOND = {
 }
 
 
+@pytest.mark.slow
 def test_bad_policies(tmp_path: Path) -> None:
     """What the schema denies the loader denies; what only the loader denies is of a class that no schema can express."""
     good = [yaml.safe_load(shipped()), *(yaml.safe_load(path.read_text()) for path in sorted(_POLICIES.glob("*.yaml")))]

@@ -146,6 +146,7 @@ _EXAMPLES: Final[Mapping[str, tuple[st.SearchStrategy[bytes], int]]] = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("target", fuzz.TARGETS)
 def test_any_bytes(target: str) -> None:
     """What must hold holds for examples of what the target reads, and for bytes that are nothing."""

@@ -333,6 +333,7 @@ _REVIEW = json.loads(_RECORDED[0].read_text())
 _WHOLE = {envelope.AdmissionReview: _REVIEW, envelope.AdmissionRequest: _REVIEW["request"]}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", _ALL, ids=lambda kind: kind.__name__)
 def test_the_two_ways_agree(kind: type[Document]) -> None:
     """`accepts` says yes exactly if marshmallow finds no fault, of documents that a schema may accept and of others."""
