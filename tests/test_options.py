@@ -131,7 +131,7 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(shell: str) -> None:
-    """Each shell that the README names is completed: commands, subcommands and the values of options."""
+    """Each shell that docs/reference/cli.md names is completed: commands, subcommands and the values of options."""
     assert get_completion_class(shell) is not None
     variable = "_ISTAG_WEBHOOK_COMPLETE"
 

@@ -32,7 +32,9 @@ ROOT: Final = Path(__file__).parent.parent
 DOCS: Final = ROOT / "docs"
 PAGES: Final = (ROOT / "README.md", ROOT / "manifests" / "README.md", *sorted(DOCS.rglob("*.md")))
 EXAMPLES: Final = DOCS / "policies" / "kinds"
-_PART: Final = re.compile(r"<!-- (?P<sort>istag-webhook|file|reference) (?P<words>[^>]+) -->\n.*?<!-- end -->", re.DOTALL)
+_PART: Final = re.compile(
+    r"<!-- (?P<sort>istag-webhook|file|reference) (?P<words>[^>]+) -->\n.*?<!-- end -->", re.DOTALL
+)
 _LANGUAGES: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 _MOST_LABELS: Final = 10
 # Keys of a policy that are not documented where they stand, but once.
@@ -41,7 +43,9 @@ _SHARED: Final = {"match", "exclude"}
 
 def rendered(text: str) -> str:
     """Return a page with its generated parts written anew."""
-    return _PART.sub(lambda part: f"{part[0].partition(chr(10))[0]}\n\n{_part(**part.groupdict())}\n\n<!-- end -->", text)
+    return _PART.sub(
+        lambda part: f"{part[0].partition(chr(10))[0]}\n\n{_part(**part.groupdict())}\n\n<!-- end -->", text
+    )
 
 
 def _part(sort: str, words: str) -> str:
@@ -84,7 +88,11 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if schema["type"] == "array":
-        return f"list of {_type(schema['items'])}" if "type" not in schema["items"] else f"list of {schema['items']['type']}s"
+        return (
+            f"list of {_type(schema['items'])}"
+            if "type" not in schema["items"]
+            else f"list of {schema['items']['type']}s"
+        )
     return "map of strings" if isinstance(schema.get("additionalProperties"), dict) else str(schema["type"])
 
 
@@ -110,7 +118,8 @@ def policy() -> str:
         "Exemptions": _fields(spec["exemptions"]["items"], "spec.exemptions[]."),
         "Defaults": _fields(spec["defaults"]["items"], "spec.defaults[]."),
         "Rules": chain(
-            _fields(rule, "spec.rules[].", kinds), [("`spec.rules[].KIND`", "object", "exactly one [rule kind](rules.md)")]
+            _fields(rule, "spec.rules[].", kinds),
+            [("`spec.rules[].KIND`", "object", "exactly one [rule kind](rules.md)")],
         ),
         "Match": _fields(rule["properties"]["match"], "match."),
         "Ignored warnings": _fields({"properties": {"ignore": spec["ignore"]}}, "spec."),
@@ -124,7 +133,9 @@ def policy() -> str:
 def rules() -> str:
     """Return a section for each rule kind, with an example that the engine has evaluated."""
     schema = json.loads(command("policy", "schema"))["properties"]["spec"]["properties"]["rules"]["items"]
-    return "\n\n".join(_kind(each["required"][0], schema["properties"][each["required"][0]]) for each in schema["oneOf"])
+    return "\n\n".join(
+        _kind(each["required"][0], schema["properties"][each["required"][0]]) for each in schema["oneOf"]
+    )
 
 
 def _kind(name: str, schema: Mapping[str, Any]) -> str:
@@ -158,10 +169,14 @@ def _example(kind: str) -> Iterator[str]:
     messages = [each for each in found.values() if each["rule"] == entry["name"]]
     if messages:
         yield "**Message**"
-        yield "\n".join(("```text", *(f"{each['field']}: {each['message']} (rule {each['rule']})" for each in messages), "```"))
+        yield "\n".join(
+            ("```text", *(f"{each['field']}: {each['message']} (rule {each['rule']})" for each in messages), "```")
+        )
     told = command("policy", "explain", "--policy", str(path), entry["name"])
     yield "**Fix**"
-    yield "\n".join(f"- {_escaped(line.removeprefix('  - '))}" for line in told.partition("To comply:\n")[2].splitlines())
+    yield "\n".join(
+        f"- {_escaped(line.removeprefix('  - '))}" for line in told.partition("To comply:\n")[2].splitlines()
+    )
 
 
 # --- command line
@@ -207,9 +222,16 @@ def settings() -> str:
     rows = []
     for each in documented():
         value = "" if each.default in (None, ()) else f"`{each.default}`"
-        closed = f" One of {', '.join(f'`{one}`' for one in each.metadata['choices'])}." if each.metadata["choices"] else ""
+        closed = (
+            f" One of {', '.join(f'`{one}`' for one in each.metadata['choices'])}." if each.metadata["choices"] else ""
+        )
         rows.append(
-            (f"`--{each.name.replace('_', '-')}`", f"`{variable(each.name)}`", value, f"{_escaped(each.metadata['help'])}{closed}")
+            (
+                f"`--{each.name.replace('_', '-')}`",
+                f"`{variable(each.name)}`",
+                value,
+                f"{_escaped(each.metadata['help'])}{closed}",
+            )
         )
     return _table(("option", "variable", "default", "meaning"), rows)
 
