@@ -207,9 +207,9 @@ def test_annotations() -> None:
 # --- commands
 
 
-def _steps(page: Path) -> Iterator[tuple[str, str]]:
+def _steps(text: str) -> Iterator[tuple[str, str]]:
     """Yield each command of a page's console blocks, and the output that it shows."""
-    for block in re.findall(r"^```console\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+    for block in re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = step.partition("\n")
             yield command, shown
@@ -221,19 +221,24 @@ def _same(shown: str, printed: str) -> bool:
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 
 
+def _shell(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user types it, `istag-webhook` being ours."""
+    programs = directory / ".bin"
+    if not programs.exists():
+        programs.mkdir()
+        (programs / "istag-webhook").write_text(f'#!/bin/sh\nexec {sys.executable} -m webhook.cli "$@"\n')
+        (programs / "istag-webhook").chmod(0o755)
+    script = f"PATH={programs}:$PATH; set -o pipefail; {command}"
+    return subprocess.run(["bash", "-c", script], cwd=directory, capture_output=True, text=True, check=False)
+
+
 def test_the_tutorial(tmp_path: Path) -> None:
     """The commands of the tutorial's first parts print what the page shows, one after the other."""
-    text = (DOCS / "tutorial.md").read_text()
     directory = tmp_path / "istag-webhook"
-    directory.mkdir()
-    (directory / "tests").mkdir()
+    (directory / "tests").mkdir(parents=True)
     (directory / "tests" / "reviews").symlink_to(REVIEWS)
-    (directory / "app.yaml").write_text((DOCS / "policies" / "tutorial" / "app.yaml").read_text())
-    (directory / "bin").mkdir()
-    (directory / "bin" / "istag-webhook").write_text(f'#!/bin/sh\nexec {sys.executable} -m webhook.cli "$@"\n')
-    (directory / "bin" / "istag-webhook").chmod(0o755)
-    local = tmp_path / "tutorial.md"
-    local.write_text(text.partition("## Part 3")[0])
+    shutil.copy(DOCS / "policies" / "tutorial" / "app.yaml", directory)
+    local = (DOCS / "tutorial.md").read_text().partition("## Part 3")[0]
     steps = [step for step in _steps(local) if not step[0].startswith(_NOT_RUN)]
     assert len(steps) >= 6
     (tmp_path / "server").mkdir()
@@ -242,12 +247,25 @@ def test_the_tutorial(tmp_path: Path) -> None:
             here = command.replace("localhost:8443", f"localhost:{running.port}").replace(
                 "certs/ca.crt", str(running.ca)
             )
-            done = subprocess.run(
-                ["bash", "-c", f"PATH={directory / 'bin'}:$PATH; set -o pipefail; {here}"],
-                cwd=directory, capture_output=True, text=True, check=False,
-            )  # fmt: skip
+            done = _shell(here, directory)
             assert done.stderr == "", (command, done.stderr)
             assert _same(shown, done.stdout), (command, done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("page", "files", "few"),
+    [("how-to/gitops.md", "gitops", 1), ("how-to/test-policies.md", "first", 3)],
+    ids=["gitops", "test-policies"],
+)
+def test_commands(page: str, files: str, few: int, tmp_path: Path) -> None:
+    """The commands of a page whose output it shows, and those that they need, print that beside its files."""
+    directory = tmp_path / files
+    shutil.copytree(DOCS / "policies" / files, directory)
+    steps = [step for step in _steps((DOCS / page).read_text()) if step[1] or step[0].startswith("sed ")]
+    assert len(steps) >= few
+    for command, shown in steps:
+        done = _shell(command, directory)
+        assert _same(shown, done.stdout), (command, done.stdout, done.stderr)
 
 
 def test_examples_of_other_projects() -> None:
