@@ -103,7 +103,8 @@ def _fields(schema: Mapping[str, Any], path: str, left_out: Iterable[str] = ()) 
             continue
         at = f"{path}{name}"
         meaning = field.get("description", "")
-        yield f"`{at}`", _type(field), f"{meaning}{' (required)' if name in required else ''}".strip()
+        if meaning or "properties" not in field:
+            yield f"`{at}`", _type(field), f"{meaning}{' (required)' if name in required else ''}".strip()
         if name not in _SHARED:
             yield from _fields(field, f"{at}.")
 
@@ -115,16 +116,18 @@ def policy() -> str:
     kinds = {each["required"][0] for each in rule["oneOf"]}
     head = ("field", "type", "meaning")
     sections = {
-        "Exemptions": _fields(spec["exemptions"]["items"], "spec.exemptions[]."),
-        "Defaults": _fields(spec["defaults"]["items"], "spec.defaults[]."),
-        "Rules": chain(
-            _fields(rule, "spec.rules[].", kinds),
-            [("`spec.rules[].KIND`", "object", "exactly one [rule kind](rules.md)")],
+        "Exemptions": ("an entry of `spec.exemptions`", _fields(spec["exemptions"]["items"], "")),
+        "Defaults": ("an entry of `spec.defaults`", _fields(spec["defaults"]["items"], "")),
+        "Rules": (
+            "an entry of `spec.rules`",
+            chain(_fields(rule, "", kinds), [("`KIND`", "object", "exactly one [rule kind](rules.md)")]),
         ),
-        "Match": _fields(rule["properties"]["match"], "match."),
-        "Ignored warnings": _fields({"properties": {"ignore": spec["ignore"]}}, "spec."),
+        "Match": ("`match` of any entry", _fields(rule["properties"]["match"], "")),
+        "Ignored warnings": ("`spec`", _fields({"properties": {"ignore": spec["ignore"]}}, "")),
     }
-    return "\n\n".join(f"## {name}\n\n{_table(head, rows)}" for name, rows in sections.items())
+    return "\n\n".join(
+        f"## {name}\n\nFields of {where}:\n\n{_table(head, rows)}" for name, (where, rows) in sections.items()
+    )
 
 
 # --- rule kinds
