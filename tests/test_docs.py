@@ -136,6 +136,7 @@ def test_every_rule_kind_has_an_example() -> None:
     schema = json.loads(_run("policy", "schema").output)["properties"]["spec"]["properties"]["rules"]["items"]
     kinds = {each["required"][0] for each in schema["oneOf"]}
     assert kinds == {path.stem for path in EXAMPLES.glob("*.yaml") if not path.stem.endswith(".test")}
+    assert f"{len(kinds)} [rule kinds]" in (ROOT / "README.md").read_text()
     sections = re.split(r"^## ", (DOCS / "reference" / "rules.md").read_text(), flags=re.MULTILINE)[1:]
     without = {section.split("\n")[0] for section in sections if "**Fix**" in section and "**Message**" not in section}
     assert without == {"signatures"}

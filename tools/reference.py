@@ -248,8 +248,9 @@ def metrics() -> str:
     for each in vars(Instruments(CollectorRegistry())).values():
         (family,) = each.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        rows.append((f"`{name}`", family.type, " ".join(f"`{label}`" for label in _labels(each)), family.documentation))
-    return _table(("metric", "type", "labels", "meaning"), rows)
+        labels = " ".join(f"`{label}`" for label in _labels(each))
+        rows.append((f"`{name}`", labels, f"{_escaped(family.documentation)} ({family.type})"))
+    return _table(("metric", "labels", "meaning"), rows)
 
 
 def _labels(metric: MetricWrapperBase) -> list[str]:
