@@ -67,6 +67,19 @@ def test_the_overlay(cluster: Path, kustomize: Kustomize) -> None:
         assert webhook["namespaceSelector"]["matchLabels"] == {"istag-webhook/judged": "true"}
 
 
+def test_the_readme_installs(tmp_path: Path, kustomize: Kustomize) -> None:
+    """The commands of the README make an overlay that can be rendered, with a policy that only records."""
+    section = (_DOCS.parent / "README.md").read_text().partition("## Install")[2].partition("\n## ")[0]
+    commands = re.findall(r"^\$ ((?:install|sed) .+)$", section, re.MULTILINE)
+    assert len(commands) == 2
+    (tmp_path / "istag-webhook").symlink_to(MANIFESTS.parent)
+    for command in commands:
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True)  # noqa: S602 - as a user types it
+    data = the(kustomize(tmp_path / "cluster"), "ConfigMap", "istag-webhook-policy")["data"]
+    assert "mode: enforce" not in data["policy.yaml"]
+    assert load(tmp_path / "cluster" / "policy.yaml").name == "shipped"
+
+
 def test_break_glass() -> None:
     """The patch of the page allows a source that a rule denies, for the exempt group, and its reason is recorded."""
     policy = policy_of(
