@@ -12,7 +12,7 @@ SUPPLY := .supply/tools/bin
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test test-unit browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
+.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: .venv/dev  ## ruff, mypy, and the house's own rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: .venv/dev  ## build the documentation into site/; fail for a link or an anchor that leads nowhere
+	$(BIN)/zensical build --clean --strict
 
 browser:  ## install Debian's Chromium, as root; without one the tests of the page are skipped
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
@@ -55,9 +58,9 @@ bench: .venv/dev  ## measure a review beside a null endpoint, large policies and
 bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
 	$(BIN)/python -m tools.bench memory
 
-bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kopf, Pepr and a null endpoint, into the README
+bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kopf, Pepr and a null endpoint, into docs/performance.md
 	$(BIN)/python -m tests.support.assets
-	$(BIN)/python -m tools.bench_peers --readme
+	$(BIN)/python -m tools.bench_peers --docs
 
 faults: .venv/dev  ## run the tests of faults, and write what they counted into tests/FAULTS.md
 	$(BIN)/pytest -q --measure $$(grep -o '[a-z]*/test_[a-z_]*\.py::test_[a-z_0-9]*' tests/FAULTS.md | sort -u | sed 's|^|tests/|')
@@ -69,8 +72,8 @@ fuzz: .venv/fuzz  ## run ten thousand sequences of requests; fuzz each target of
 mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and write to tests/MUTANTS.md what no test notices
 	$(BIN)/python -m tools.mutants
 
-golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the README anew; read the diff
-	$(BIN)/pytest tests/unit/test_golden.py tests/unit/test_readme.py tests/system/test_dashboards.py --regenerate -q
+golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the documentation anew; read the diff
+	$(BIN)/pytest tests/unit/test_golden.py tests/unit/test_docs.py tests/system/test_dashboards.py --regenerate -q
 
 lock: .venv/dev  ## take up newer releases in the image, each with its hashes
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml --output-file requirements.lock
@@ -91,7 +94,7 @@ licences: sbom  ## write LICENSES.md anew, from the SBOM
 	$(SUPPLY)/python tools/sbom.py licences dist/istag-webhook.cdx.json LICENSES.md
 
 clean:  ## remove what was made
-	rm -rf .venv .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
+	rm -rf .venv .peers .supply build dist site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:

@@ -30,8 +30,8 @@ from webhook.certs.issuing import issue
 _PEERS: Final = Path(__file__).parent / "peers"
 _ROOT: Final = Path(__file__).parents[1]
 _POLICY: Final = _PEERS / "policy.yaml"
-_README: Final = _ROOT / "README.md"
-_CHART: Final = _PEERS / "chart.svg"
+_PAGE: Final = _ROOT / "docs" / "performance.md"
+_CHART: Final = _ROOT / "docs" / "assets" / "peers.svg"
 _SECTION: Final = re.compile(r"(?<=<!-- bench-peers -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _PORT: Final = 21_500
 _PATIENCE: Final = 120.0
@@ -221,8 +221,8 @@ def _memory(pid: int) -> float:
     "--tools", type=click.Path(path_type=Path, exists=True), default=_ROOT / ".peers", show_default=True,
     help="Where kopf and Pepr are installed.",
 )  # fmt: skip
-@click.option("--readme", is_flag=True, help="Write table and chart to the README.")
-def main(rounds: int, seconds: float, tools: Path, *, readme: bool) -> None:
+@click.option("--docs", is_flag=True, help="Write table and chart to docs/performance.md.")
+def main(rounds: int, seconds: float, tools: Path, *, docs: bool) -> None:
     """Measure each server, and print the table."""
     os.sched_setaffinity(0, {bench.CORES[-1]})
     bodies = reviews()
@@ -251,10 +251,10 @@ def main(rounds: int, seconds: float, tools: Path, *, readme: bool) -> None:
                     bench.round_(each.pid, each.port, directory, body, each.peer.path, seconds, each.measured[which])
         lines = _table(servers, rounds, seconds)
         click.echo("\n".join(lines))
-        if readme:
+        if docs:
             _CHART.write_text(chart(_bars(servers)))
-            text = "\n".join([*lines, "", f"![CPU a review and p99 of each](tools/peers/{_CHART.name})", ""])
-            _README.write_text(_SECTION.sub(lambda _: text, _README.read_text()))
+            text = "\n".join([*lines, "", f"![CPU a review and p99 of each](assets/{_CHART.name})", ""])
+            _PAGE.write_text(_SECTION.sub(lambda _: text, _PAGE.read_text()))
 
 
 def _table(servers: list[Running], rounds: int, seconds: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""The runbook: its overlay, its commands and its references are tried."""
+"""What the documentation says of an installation is tried: overlays, commands and policies."""
 
 import copy
 import json
@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -20,26 +19,29 @@ from tests.support.rendered import COMPONENTS, MANIFESTS, OVERLAYS, Kustomize, R
 from webhook.admission import engine
 from webhook.policy.loading import load
 
-_TEXT = (MANIFESTS / "README.md").read_text()
-_COMMANDS = re.findall(r"^\$ (.+)$", _TEXT, re.MULTILINE)
+_DOCS = MANIFESTS.parent / "docs"
 
 
-def _block(begins: str) -> Any:
-    """Return the YAML block that begins so, read."""
-    (found,) = re.findall(rf"```yaml\n({begins}.*?)```", _TEXT, re.DOTALL)
-    return yaml.safe_load(found)
+def _page(name: str) -> str:
+    return (_DOCS / name).read_text()
+
+
+def _commands(name: str) -> list[str]:
+    """Return the commands that a page shows."""
+    return re.findall(r"^\$ (.+)$", _page(name), re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory `cluster` of the runbook beside a checkout, with the policy that its commands make."""
+    """The directory `cluster` beside a checkout, with the policy that the commands of the installation make."""
     directory = tmp_path_factory.mktemp("runbook")
     (directory / "istag-webhook").symlink_to(MANIFESTS.parent)
     (directory / "cluster").mkdir()
-    (directory / "cluster" / "kustomization.yaml").write_text(yaml.safe_dump(_block("apiVersion: kustomize")))
-    (sed,) = (command for command in _COMMANDS if command.startswith("sed "))
+    (directory / "cluster" / "kustomization.yaml").write_text(_page("policies/tutorial/kustomization.yaml"))
+    commands = [*_commands("how-to/install.md"), *_commands("how-to/upgrade.md")]
+    (sed,) = (command for command in commands if command.startswith("sed "))
     subprocess.run(sed, shell=True, cwd=directory, check=True)  # noqa: S602 - as a user types it
-    for command in {command for command in _COMMANDS if command.startswith("istag-webhook ")}:
+    for command in {command for command in commands if command.startswith("istag-webhook ")}:
         arguments = [sys.executable, "-m", "webhook.cli", *shlex.split(command)[1:]]
         done = subprocess.run(arguments, cwd=directory, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (command, done.stderr)
@@ -65,19 +67,32 @@ def test_the_overlay(cluster: Path, kustomize: Kustomize) -> None:
         assert webhook["namespaceSelector"]["matchLabels"] == {"istag-webhook/judged": "true"}
 
 
+def test_the_readme_installs(tmp_path: Path, kustomize: Kustomize) -> None:
+    """The commands of the README make an overlay that can be rendered, with a policy that only records."""
+    section = (_DOCS.parent / "README.md").read_text().partition("## Install")[2].partition("\n## ")[0]
+    commands = re.findall(r"^\$ ((?:install|sed) .+)$", section, re.MULTILINE)
+    assert len(commands) == 2
+    (tmp_path / "istag-webhook").symlink_to(MANIFESTS.parent)
+    for command in commands:
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True)  # noqa: S602 - as a user types it
+    data = the(kustomize(tmp_path / "cluster"), "ConfigMap", "istag-webhook-policy")["data"]
+    assert "mode: enforce" not in data["policy.yaml"]
+    assert load(tmp_path / "cluster" / "policy.yaml").name == "shipped"
+
+
 def test_break_glass() -> None:
-    """The patch of the runbook lets a source go by that a rule denies, for the exempt group, and its reason is kept."""
+    """The patch of the page allows a source that a rule denies, for the exempt group, and its reason is recorded."""
     policy = policy_of(
         yaml.safe_dump(
             {
                 "spec": {
-                    **_block("exemptions:"),
+                    "exemptions": yaml.safe_load(_page("policies/break-glass/policy.yaml"))["spec"]["exemptions"],
                     "rules": [{"name": "ours", "mode": "enforce", "registries": {"allow": ["registry.example"]}}],
                 }
             }
         )
     )
-    (command,) = (command for command in _COMMANDS if "imagestreamtag/app:live" in command)
+    (command,) = (command for command in _commands("how-to/break-glass.md") if "imagestreamtag/app:live" in command)
     patch = json.loads(next(word for word in shlex.split(command) if word.startswith("--patch="))[len("--patch=") :])
     review = review_of(docker("registry.example/acme/app:1"), old=docker("registry.example/acme/app:1"))
     new = review["request"]["object"]
@@ -100,8 +115,8 @@ def installed(api: ApiServer, render: Render) -> Iterator[ApiServer]:
 
 
 def _emergency() -> list[str]:
-    section = _TEXT.partition("## Turn it off in an emergency")[2].partition("\n## ")[0]
-    return re.findall(r"^\$ oc (.+)$", section, re.MULTILINE)
+    off = _page("how-to/emergency.md").partition("\n## ")[0]
+    return re.findall(r"^\$ oc (.+)$", off, re.MULTILINE)
 
 
 def test_turning_it_off(installed: ApiServer) -> None:
@@ -118,8 +133,8 @@ def test_turning_it_off(installed: ApiServer) -> None:
 
 
 def test_opting_in(installed: ApiServer) -> None:
-    """The label of the runbook is the one that the component asks for."""
-    (label,) = re.findall(r"`oc (label namespace [^`]+)`", _TEXT)
+    """The label of the rollout is the one that the component selects."""
+    (label,) = re.findall(r"`oc (label namespace [^`]+)`", _page("how-to/roll-out.md"))
     installed.namespace("team-a")
     assert installed.kubectl(*shlex.split(label)).code == 0
     found = installed.kubectl("get", "namespace/team-a", "--output=json").document["metadata"]["labels"]
@@ -129,29 +144,17 @@ def test_opting_in(installed: ApiServer) -> None:
 
 def test_what_there_is() -> None:
     """Every overlay and every component has its row, and none is named that is not there."""
-    rows = re.findall(r"^\| ((?:`[\w/-]+` ?)+)\|", _TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| ((?:`[\w/-]+` ?)+)\|", (MANIFESTS / "README.md").read_text(), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`([\w/-]+)`", row)}
     there = {str(path.parent.relative_to(COMPONENTS)) for path in COMPONENTS.rglob("kustomization.yaml")}
     assert there | set(OVERLAYS) <= named
-
-
-def test_links() -> None:
-    """Every link within the project leads to something."""
-    for target in re.findall(r"\]\((?!https:)([^)]+)\)", _TEXT):
-        path, _, anchor = target.partition("#")
-        text = (MANIFESTS / path).read_text() if path else _TEXT
-        headings = [
-            re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-")
-            for each in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-        ]
-        assert anchor in headings
 
 
 @pytest.mark.parametrize("letter", ["T", "M"])
 def test_threats(letter: str) -> None:
     """Every threat and every mitigation of the model has its row."""
     rows = "\n".join(
-        line.split("|")[1] for line in _TEXT.partition("## Threats")[2].splitlines() if line.startswith("|")
+        line.split("|")[1] for line in _page("explanation/threats.md").splitlines() if line.startswith("|")
     )
     found = {int(number) for number in re.findall(rf"\b{letter}(\d+)\b", rows)}
     assert found == set(range(1, {"T": 18, "M": 10}[letter] + 1))

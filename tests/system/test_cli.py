@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from webhook.cli import main
+from webhook.cli.main import main
 
 _PROGRAM = str(Path(sys.executable).with_name("istag-webhook"))
 

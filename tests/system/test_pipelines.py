@@ -109,7 +109,8 @@ def test_pre_commit_reads(command: str, path: Path) -> None:
 def test_one_repository_and_one_version() -> None:
     """All examples name the repository by one placeholder, and the version of this package."""
     texts = {path: path.read_text() for path in _PIPELINES.rglob("*") if path.is_file()}
-    texts[_ROOT / "README.md"] = (_ROOT / "README.md").read_text().split("### In a pipeline")[1].split("\n### ")[0]
+    page = _ROOT / "docs" / "how-to" / "pipelines.md"
+    texts[page] = page.read_text()
     owners = set(re.findall(r"((?:https://)?[\w./-]*\w)/istag-webhook(?=[\s@:/])", "\n".join(texts.values())))
     assert owners - {"/opt", "/etc"} == {"OWNER", "ghcr.io/OWNER", "https://github.com/OWNER"}
     versions = re.findall(r"(?:istag-webhook:|check@v|rev: v|newTag: |/version: )(\d[\w.]*)", "\n".join(texts.values()))

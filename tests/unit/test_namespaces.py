@@ -17,6 +17,7 @@ from webhook.policy.lint.exemptions import RESERVED, RESERVED_NAMES, RESERVED_PR
 from webhook.policy.loading import load
 
 _ROOT = Path(__file__).parents[2]
+_DOCS = _ROOT / "docs"
 _MANIFESTS = sorted((_ROOT / "manifests").rglob("*.yaml"))
 _NAMESPACES = [
     *RESERVED_NAMES,
@@ -99,22 +100,24 @@ def test_the_shipped_policy_decides_alike(namespace: str) -> None:
         pytest.param(text, id=name)
         for name, text in (
             (
-                "README.md: example",
-                re.findall(r"^        exclude: (.*)$", (_ROOT / "README.md").read_text(), re.MULTILINE)[0],
-            ),
-            (
-                "README.md: shipped policy",
-                (_ROOT / "README.md").read_text().split("It exempts only")[1].split("\n\n")[0],
-            ),
-            (
-                "manifests/README.md: T11",
-                re.findall(r"^\| T11 .*$", (_ROOT / "manifests" / "README.md").read_text(), re.MULTILINE)[0],
-            ),
-            (
-                "manifests/README.md: matchConditions",
-                re.findall(r"^\| `matchConditions` .*$", (_ROOT / "manifests" / "README.md").read_text(), re.MULTILINE)[
+                "reference/policy.md: example",
+                re.findall(r"^        exclude: (.*)$", (_DOCS / "reference" / "policy.md").read_text(), re.MULTILINE)[
                     0
                 ],
+            ),
+            (
+                "reference/shipped-policy.md",
+                (_DOCS / "reference" / "shipped-policy.md").read_text().split("It exempts only")[1].split("\n\n")[0],
+            ),
+            (
+                "explanation/threats.md: T11",
+                re.findall(r"^\| T11 .*$", (_DOCS / "explanation" / "threats.md").read_text(), re.MULTILINE)[0],
+            ),
+            (
+                "reference/manifests.md: matchConditions",
+                re.findall(
+                    r"^\| `matchConditions` .*$", (_DOCS / "reference" / "manifests.md").read_text(), re.MULTILINE
+                )[0],
             ),
         )
     ],
