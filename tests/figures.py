@@ -1,0 +1,35 @@
+"""What was measured, put into a page between `<!-- NAME -->` and `<!-- end -->`."""
+
+import os
+import platform
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+_ROOT: Final = Path(__file__).parent.parent
+PERFORMANCE: Final = _ROOT / "docs" / "performance.md"
+
+
+def put(page: Path, name: str, lines: Iterable[str]) -> None:
+    """Replace the part `name` of a page.
+
+    Raises:
+        ValueError: the page has no such part, or several.
+    """
+    part = re.compile(rf"(?<=<!-- {re.escape(name)} -->\n).*?(?=<!-- end -->)", re.DOTALL)
+    text = "\n".join(lines) + "\n"
+    page_text, count = part.subn(lambda _: text, page.read_text())
+    if count != 1:
+        raise ValueError(f"{page.name}: expected one part <!-- {name} -->, found {count}")
+    page.write_text(page_text)
+
+
+def machine() -> str:
+    """Return what the figures of a page depend on: cores, processor, kernel and Python."""
+    models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    cores = os.cpu_count()  # not those of this process: a benchmark keeps to one
+    return (
+        f"{cores} cores ({models[0] if models else platform.machine()}), Linux {platform.release()}, "
+        f"Python {platform.python_version()}"
+    )
