@@ -12,7 +12,7 @@ CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
+.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and
 
 golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the README anew; read the diff
 	$(BIN)/pytest tests/test_golden.py tests/test_readme.py tests/test_dashboards.py --regenerate -q
+
+budget: .venv/dev  ## count what a review costs, by stage, and make that its budget; read the diff
+	$(BIN)/python tests/budget.py --write
 
 lock: .venv/dev  ## take up newer releases in the image, each with its hashes
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml --output-file requirements.lock

@@ -28,6 +28,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from bodies import layers, plain, stream
 from flask import Flask, Response, request
 from gunicorn.app.base import BaseApplication
 
@@ -47,20 +48,6 @@ CONNECTIONS: Final = 16
 CORES: Final = sorted(os.sched_getaffinity(0))
 _CEL: Final = """'!tag.scheduled && request.userInfo.username != "" && has(object.spec)'"""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-
-
-def plain(call: str = "2-validate") -> bytes:
-    """Return a review of a plain `oc tag`, which makes two, as it was recorded."""
-    return (_REVIEWS / f"A03-oc-tag-docker-existing-tag.{call}.json").read_bytes()
-
-
-def layers(count: int) -> bytes:
-    """Return the mutating review of a PUT with a full image, as it was recorded, with `count` layers."""
-    document = json.loads((_REVIEWS / "C02-replace-istag-with-full-image-get-put.1-mutate.json").read_bytes())
-    image = document["request"]["object"]["image"]
-    layer = image["dockerImageLayers"][0]
-    image["dockerImageLayers"] = [{**layer, "name": f"sha256:{number:064x}", "size": number} for number in range(count)]
-    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def null_app() -> Flask:
@@ -377,31 +364,6 @@ def _open_load(server: "Server", what: str, body: bytes, rates: tuple[tuple[str,
             f"| {found.not_ready} of {found.asked} | {found.late:,.0f} |"
         )
     click.echo()
-
-
-def stream(count: int, moved: int = 1) -> bytes:
-    """Return the review of an edit of a stream of `count` tags of which the last `moved` are pointed elsewhere."""
-
-    def tags(version: str) -> list[dict[str, Any]]:
-        kept = [f"quay.io/acme/app:v{number}" for number in range(count - moved)]
-        names = kept + [f"quay.io/acme/app:{version}{number}" for number in range(moved)]
-        return [
-            {
-                "name": f"v{number}",
-                "annotations": {"owner": "team-pay"},
-                "from": {"kind": "DockerImage", "name": name},
-                "generation": number + 1,
-                "importPolicy": {"importMode": "PreserveOriginal"},
-                "referencePolicy": {"type": "Source"},
-            }
-            for number, name in enumerate(names)
-        ]
-
-    document = json.loads((_REVIEWS / "D05-edit-imagestream-spec-tags.2-validate.json").read_bytes())
-    request = document["request"]
-    request["object"]["spec"]["tags"] = tags("new")
-    request["oldObject"]["spec"]["tags"] = tags("old")
-    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _fastest(call: Callable[[], object], seconds: float = 0.5) -> float:

@@ -33,3 +33,22 @@ def machine() -> str:
         f"{cores} cores ({models[0] if models else platform.machine()}), Linux {platform.release()}, "
         f"Python {platform.python_version()}"
     )
+
+
+def put_row(page: Path, name: str, first: str, cells: Iterable[str]) -> None:
+    """Replace the row of the table `name` whose first cell is `first`, or add it as the last.
+
+    Raises:
+        ValueError: the page has no such part, or several.
+    """
+    row = f"| {first} | {' | '.join(cells)} |"
+    rows = part(page, name)
+    kept = [line for line in rows if not line.startswith(f"| {first} |")]
+    at = next((number for number, line in enumerate(rows) if line.startswith(f"| {first} |")), len(kept))
+    put(page, name, [*kept[:at], row, *kept[at:]])
+
+
+def part(page: Path, name: str) -> list[str]:
+    """Return the lines of the part `name` of a page, none if there is none."""
+    found = re.search(rf"<!-- {re.escape(name)} -->\n(.*?)<!-- end -->", page.read_text(), re.DOTALL)
+    return found[1].splitlines() if found else []
