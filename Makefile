@@ -5,6 +5,8 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 # Seconds for each target of the fuzzer.
 FUZZ_SECONDS ?= 600
+# The row of docs/performance.md that bench-instructions writes; none if it is empty.
+VERSION ?=
 AUDIT_ARGS ?=
 SUPPLY := .supply/tools/bin
 # What the two parts become together is validated, by tests/sbom.py.
@@ -12,7 +14,7 @@ CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
+.PHONY: help run test browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -39,7 +41,7 @@ valgrind:  ## install Debian's Valgrind, as root, for make scaling
 scaling: .venv/dev valgrind  ## count the instructions of each sort of input at a size and at twice that: at most 2.3 times as many
 	$(BIN)/python tests/scaling.py
 
-bench: .venv/dev  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, an open load
+bench: .venv/dev bench-cluster bench-instructions  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, and what follows
 	$(BIN)/python tests/assets.py
 	$(BIN)/python tests/bench.py measure
 	$(BIN)/python tests/bench.py policies
@@ -47,7 +49,16 @@ bench: .venv/dev  ## measure a review beside a null endpoint, large policies and
 	$(BIN)/python tests/bench.py streams
 	$(BIN)/python tests/bench.py replay
 	$(BIN)/python tests/bench.py scan
-	$(BIN)/python tests/bench.py load
+
+bench-cluster: .venv/dev .peers/go/webhook  ## measure what a dry-run PUT takes through an API server, with and without us, into docs/performance.md
+	$(BIN)/python tests/assets.py
+	$(BIN)/python tests/bench_cluster.py --write
+
+bench-instructions: .venv/dev valgrind  ## count the instructions of a review; VERSION=0.1.0 makes it that row of docs/performance.md
+	$(BIN)/python tests/bench_instructions.py --version "$(VERSION)"
+
+bench-load: .venv/dev  ## measure what callers feel under load, into tests/FAULTS.md, which takes some four minutes
+	$(BIN)/python tests/bench_load.py measure --write
 
 bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
 	$(BIN)/python tests/bench.py memory

@@ -17,9 +17,8 @@ def put(page: Path, name: str, lines: Iterable[str]) -> None:
     Raises:
         ValueError: the page has no such part, or several.
     """
-    part = re.compile(rf"(?<=<!-- {re.escape(name)} -->\n).*?(?=<!-- end -->)", re.DOTALL)
-    text = "\n".join(lines) + "\n"
-    page_text, count = part.subn(lambda _: text, page.read_text())
+    text = "\n".join((f"<!-- {name} -->", *lines, "<!-- end -->"))
+    page_text, count = _part(name).subn(lambda _: text, page.read_text())
     if count != 1:
         raise ValueError(f"{page.name}: expected one part <!-- {name} -->, found {count}")
     page.write_text(page_text)
@@ -50,5 +49,9 @@ def put_row(page: Path, name: str, first: str, cells: Iterable[str]) -> None:
 
 def part(page: Path, name: str) -> list[str]:
     """Return the lines of the part `name` of a page, none if there is none."""
-    found = re.search(rf"<!-- {re.escape(name)} -->\n(.*?)<!-- end -->", page.read_text(), re.DOTALL)
+    found = _part(name).search(page.read_text())
     return found[1].splitlines() if found else []
+
+
+def _part(name: str) -> re.Pattern[str]:
+    return re.compile(rf"<!-- {re.escape(name)} -->\n(.*?)<!-- end -->", re.DOTALL)

@@ -47,6 +47,17 @@ def ports(pid: int) -> list[int]:
     ]
 
 
+def connections(pid: int, port: int) -> int:
+    """Return how many connections to `port` a process has (proc(5), /proc/net/tcp: 01 is established)."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    at_port = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"}
+    found = 0
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found += str(each.readlink()) in at_port
+    return found
+
+
 @dataclass
 class Server:
     """A running `istag-webhook serve`."""

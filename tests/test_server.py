@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from footprint import memory
 from measuring import Measured
-from serving import Load, Server, serving, until
+from serving import Load, Server, connections, serving, until
 from support import REVIEWS
 
 from webhook.app import LARGEST
@@ -299,7 +299,7 @@ def test_connections_are_shared(tmp_path: Path) -> None:
                         for _ in range(16)
                     )
                 )
-                counts = sorted(_connections(worker, server.port) for worker in workers)
+                counts = sorted(connections(worker, server.port) for worker in workers)
                 for _, writer in found:
                     writer.close()
                     await writer.wait_closed()
@@ -307,24 +307,13 @@ def test_connections_are_shared(tmp_path: Path) -> None:
 
             counts = asyncio.run(opened())
             until(
-                lambda: not any(_connections(worker, server.port) for worker in workers), "the connections to be closed"
+                lambda: not any(connections(worker, server.port) for worker in workers), "the connections to be closed"
             )
             return counts
 
         until(lambda: shares()[0] > 0, "both workers to serve")
         # What else runs on this machine may keep one of the workers from it now and then.
         assert sum(shares()[0] >= 5 for _ in range(5)) >= 3
-
-
-def _connections(pid: int, port: int) -> int:
-    """Return how many connections to `port` a process has (proc(5), /proc/net/tcp: 01 is established)."""
-    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-    at_port = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"}
-    found = 0
-    for each in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            found += str(each.readlink()) in at_port
-    return found
 
 
 def test_bodies_that_wait_are_bounded(tmp_path: Path) -> None:
