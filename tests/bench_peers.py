@@ -24,6 +24,7 @@ from typing import Any, Final
 import apiserver
 import bench
 import click
+from bodies import plain
 
 from webhook.tls import issue
 
@@ -76,11 +77,11 @@ class Peer:
 
 def reviews() -> dict[str, bytes]:
     """Return a review that the four rules allow, and one that all but one of them deny, of a recorded `oc tag`."""
-    allowed = json.loads(bench.plain())
+    allowed = json.loads(plain())
     for side in ("object", "oldObject"):
         tag = allowed["request"][side]["tag"]
         tag["referencePolicy"]["type"] = "Local"
-    refused = json.loads(bench.plain())
+    refused = json.loads(plain())
     tag = refused["request"]["object"]["tag"]
     tag["from"]["name"] = "evil.example/acme/app:1"
     tag["importPolicy"]["insecure"] = True

@@ -1,6 +1,7 @@
 """What a review may cost, counted and not timed: calls and memory of each stage, against tests/budgets/.
 
-`python tests/budget.py` prints what was counted; `--write` makes it the budget of this minor version of Python. A call
+`python tests/budget.py` prints what was counted; `--write` makes it the budget of this minor version of Python, and
+`--version NAME` the row of that name in docs/performance.md. A call
 is one of a function in Python or, from Python, of a function in C, as `sys.setprofile` reports them. Memory is what a
 stage needs at most beyond what was there when it began, as `tracemalloc` sees it. The server takes each review from
 a TLS connection in memory; none is like another.
@@ -22,6 +23,7 @@ from tempfile import TemporaryDirectory
 from types import CodeType, FrameType, FunctionType
 from typing import Any, Final
 
+import figures
 from bodies import KINDS, Kind
 from inmemory import Caller
 
@@ -200,6 +202,7 @@ def main() -> None:
     """Count, and print or write what was counted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="make it the budget")
+    parser.add_argument("--version", default="", help="write the calls to the row of this name in docs/performance.md")
     parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.run:
@@ -208,9 +211,14 @@ def main() -> None:
             sys.stdout.write(json.dumps(asyncio.run(_counted(Path(name)))))
         return
     found = count()
+    stages = (*STAGES, LAST)
     if given.write:
         write(found)
-    stages = (*STAGES, LAST)
+    if given.version:
+        for kind, of in found.items():
+            cells = [f"{of[stage]['calls']:,}" for stage in stages]
+            total = sum(each["calls"] for each in of.values())
+            figures.put_row(figures.PERFORMANCE, "calls", f"{given.version}: {kind}", [*cells, f"{total:,}"])
     sys.stdout.write(f"{'calls, bytes':22}" + "".join(f"{stage:>16}" for stage in stages) + f"{'calls':>10}\n")
     for kind, of in found.items():
         cells = "".join(f"{of[stage]['calls']:>6,} {of[stage]['bytes']:>9,}" for stage in stages)
