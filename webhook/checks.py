@@ -4,15 +4,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from webhook import admission, resources
+from webhook.admission import engine
+from webhook.admission.codec import of_document
+from webhook.documents.document import Mark
 from webhook.documents.files import Given
-from webhook.documents.lines import Mark
 from webhook.errors import MalformedReview, unexpected
-from webhook.manifests import RESOURCES, Piece, Write, declared, envelope, pieces, stream_within, unrendered
-from webhook.model import Finding, Mode, Review, User
-from webhook.policy import Policy
+from webhook.manifests import envelope, pieces
+from webhook.manifests.applying import Write
+from webhook.manifests.pieces import Piece, declared
+from webhook.manifests.wrappers import stream_within, unrendered
+from webhook.model.decision import Finding, Mode
+from webhook.model.review import Review, User
+from webhook.policy.loading import Policy
 from webhook.report.outcome import ERROR, SKIP, Origin, Outcome, outcome
-from webhook.review import GROUP, VERSION, of_document
+from webhook.resources import catalog
+from webhook.resources.objects import GROUP, VERSION
 from webhook.schemas.unknown import unknown
 from webhook.text import printable, quoted
 
@@ -48,7 +54,7 @@ class Old:
         for file in files:
             yield from _faults(file)
             for piece in (piece for document in file.documents for piece in pieces(document, self.parameters)):
-                if piece.kind not in RESOURCES:
+                if piece.kind not in catalog.KINDS:
                     continue
                 if piece.problem:
                     yield _outcome(piece, ERROR, f"{piece.field}: {piece.problem}", piece.field)
@@ -166,15 +172,15 @@ def _judged(piece: Piece, policy: Policy, user: User, old: Old, asked: Asked, in
 def _unfit(piece: Piece, *, found: bool) -> Outcome | None:
     """Return the outcome of an object that cannot be evaluated, None if it may be."""
     kind = piece.kind
-    if piece.problem and (kind in RESOURCES or not kind):
+    if piece.problem and (kind in catalog.KINDS or not kind):
         return _outcome(piece, ERROR, f"{piece.field}: {piece.problem}" if piece.field else piece.problem, piece.field)
     if not kind:
         if found:
             return _outcome(piece, SKIP, "no Kubernetes object")
         return _outcome(piece, ERROR, "expected a Kubernetes object, with apiVersion and kind")
-    if kind in RESOURCES and (path := unrendered(piece.value)) is not None:
+    if kind in catalog.KINDS and (path := unrendered(piece.value)) is not None:
         return _warned(_outcome(piece, SKIP, _HELM), path, piece.mark(path))
-    if kind in RESOURCES and piece.api_version in _LEGACY:
+    if kind in catalog.KINDS and piece.api_version in _LEGACY:
         got = quoted(piece.api_version)
         return _outcome(piece, ERROR, f"apiVersion: expected {_API_VERSION} of an {kind}, got {got}", "apiVersion")
     return None
@@ -197,18 +203,18 @@ def _reviewed(piece: Piece, policy: Policy, user: User, old: Old, asked: Asked, 
         MalformedReview: it is a review that cannot be evaluated.
     """
     if piece.kind == "AdmissionReview":
-        return _decided(piece, "request.object", of_document(piece.value, resources.RESOURCES), policy)
-    if piece.kind in RESOURCES and piece.api_version == _API_VERSION:
+        return _decided(piece, "request.object", of_document(piece.value, catalog.RESOURCES), policy)
+    if piece.kind in catalog.KINDS and piece.api_version == _API_VERSION:
         stored = old.of(piece.value)
         written = asked.write.written(piece.value, stored)
         document = envelope(written, stored, user, f"check-{index}", old.namespace)
-        return _known(piece, _decided(piece, "", of_document(document, resources.RESOURCES), policy))
+        return _known(piece, _decided(piece, "", of_document(document, catalog.RESOURCES), policy))
     return None
 
 
 def _decided(piece: Piece, at: str, review: Review, policy: Policy) -> Outcome:
     """Return what comes of a review whose object stands at the path `at` of its piece."""
-    decision = admission.admit(review, policy)
+    decision = engine.admit(review, policy)
     marks = tuple(piece.mark(".".join(part for part in (at, finding.field) if part)) for finding in decision.findings)
     return outcome(Origin(piece.document.where, piece.mark().line), review, decision, marks=marks)
 

@@ -5,14 +5,16 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model import NOTHING, PatchOp, SourceKind, TagChange, TagReference
-from webhook.parameters import Bool, Choice, Record, TextMap
+from webhook.model.change import TagChange
+from webhook.model.decision import PatchOp
+from webhook.model.tag import NOTHING, SourceKind, TagReference
 from webhook.resources import parsing
+from webhook.resources.objects import IMPORT_MODE, REFERENCE_POLICY
+from webhook.schemas.containers import Record
+from webhook.schemas.parameters import Bool, Choice
+from webhook.schemas.patterns import TextMap
 
 KEEP: Final = "istag-webhook/keep"
-# What the API server fills in before it calls us, so that "unset" is never seen for these two.
-_LEGACY: Final = "Legacy"
-_SOURCE: Final = "Source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def _completion(
 COMPLETION: Final = Record(
     {
         "importPolicy": Record(
-            {"importMode": Choice(_LEGACY, "PreserveOriginal"), "scheduled": Bool(), "insecure": Bool()},
+            {"importMode": Choice(IMPORT_MODE, "PreserveOriginal"), "scheduled": Bool(), "insecure": Bool()},
             dict,
             docs={
                 "importMode": "how a manifest list is imported; only where a tag has it unset or Legacy",
@@ -52,7 +54,7 @@ COMPLETION: Final = Record(
             },
             needs=("importMode", "scheduled", "insecure"),
         ),
-        "referencePolicy": Record({"type": Choice(_SOURCE, "Local", required=True)}, lambda type: type),  # noqa: A006 - the API's name
+        "referencePolicy": Record({"type": Choice(REFERENCE_POLICY, "Local", required=True)}, lambda type: type),  # noqa: A006 - the API's name
         "annotations": TextMap(),
     },
     _completion,
@@ -117,14 +119,14 @@ def _import_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Ite
     if wanted.scheduled and tag.schedulable and not tag.scheduled and "scheduled" not in kept:
         yield "scheduled", True
     mode = wanted.import_mode
-    if mode and tag.import_mode in ("", _LEGACY) and tag.import_mode != mode and "importMode" not in kept:
+    if mode and tag.import_mode in ("", IMPORT_MODE) and tag.import_mode != mode and "importMode" not in kept:
         yield "importMode", mode
 
 
 def _reference_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Iterator[tuple[str, Any]]:
     """Yield the field of `referencePolicy` that is to be set."""
     policy, found = wanted.reference_policy, tag.reference_policy
-    if policy and found in ("", _SOURCE) and found != policy and "referencePolicy" not in kept:
+    if policy and found in ("", REFERENCE_POLICY) and found != policy and "referencePolicy" not in kept:
         yield "type", policy
 
 

@@ -1,9 +1,9 @@
-"""Files that are written whole or not at all: under another name first, then renamed."""
+"""Files written whole or not at all, and the signature that tells when a mounted file has changed."""
 
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,3 +128,19 @@ def _named(path: Path) -> Iterator[None]:
 def _quietly(action: Callable[[], object]) -> None:
     with suppress(OSError):
         action()
+
+
+Signature = tuple[tuple[str, ...], ...]
+
+
+def signature(paths: Iterable[Path]) -> Signature:
+    """Return what is equal for as long as `paths` are the same files with the same contents, as far as stat tells."""
+    return tuple(_one(path) for path in paths)
+
+
+def _one(path: Path) -> tuple[str, ...]:
+    try:
+        found = path.stat()
+        return (str(path), os.path.realpath(path), *map(str, (found.st_ino, found.st_mtime_ns, found.st_size)))
+    except OSError as error:
+        return (str(path), error.strerror or str(error))

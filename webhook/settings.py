@@ -6,10 +6,10 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from webhook.audit.record import LEVELS
 from webhook.errors import Fault, SettingsRefused
-from webhook.logs import FORMATS
 
+RECORD_LEVELS: Final = ("metadata", "request")
+LOG_FORMATS: Final = ("auto", "text", "json")
 PREFIX: Final = "ISTAG_WEBHOOK_"
 _PORTS: Final = range(65_536)
 _WORKERS: Final = range(1, 65)
@@ -38,7 +38,7 @@ class Settings:
     workers: int = setting(2, "Worker processes.")
     record: str = setting("-", "File that decisions are recorded in, - for standard output.")
     record_level: str = setting(
-        "metadata", "What a record holds: metadata, or request for the whole request too.", LEVELS
+        "metadata", "What a record holds: metadata, or request for the whole request too.", RECORD_LEVELS
     )
     audit: str = setting(
         "required",
@@ -46,7 +46,7 @@ class Settings:
         ("required", "best-effort"),
     )
     log_level: str = setting("info", "Least severity that is logged.", ("debug", "info", "warning", "error"))
-    log_format: str = setting("auto", "Format of the log; auto: text on a terminal, otherwise json.", FORMATS)
+    log_format: str = setting("auto", "Format of the log; auto: text on a terminal, otherwise json.", LOG_FORMATS)
     keepalive: int = setting(120, "Seconds that an idle connection is kept; the API server keeps its own for 90.")
     patience: float = setting(
         1.0, "Seconds that a request waits before it is evaluated; one that would wait longer is answered 503."

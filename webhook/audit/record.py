@@ -9,13 +9,15 @@ from typing import Any, Final
 
 import orjson
 
+from webhook.admission.codec import operation
 from webhook.audit.secrets import redacted
-from webhook.model import Decision, Finding, Review, StreamChange, TagReference
-from webhook.policy import Policy
-from webhook.review import operation
+from webhook.model.change import StreamChange
+from webhook.model.decision import Decision, Finding
+from webhook.model.review import Review
+from webhook.model.tag import TagReference
+from webhook.policy.loading import Policy
 from webhook.text import cut, escaped, joined, printable
 
-LEVELS: Final = ("metadata", "request")
 MOST: Final = 100  # of the tags, findings, patch operations and groups that a record names
 _LONGEST: Final = 1_024  # bytes of one audit annotation, and of a text that a user sent
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from webhook.errors import MalformedRecord
-from webhook.model import Finding, Mode, PatchOp
+from webhook.model.decision import Finding, Mode, PatchOp
 from webhook.text import escaped
 from webhook.values import exactly
 

@@ -10,9 +10,10 @@ import click
 import orjson
 
 from webhook.cli.reporting import now
-from webhook.model import Mode
-from webhook.policytests import Coverage, Result, Row
-from webhook.policytests.comparison import SAME
+from webhook.model.decision import Mode
+from webhook.policytests.comparison import SAME, Row
+from webhook.policytests.coverage import Coverage
+from webhook.policytests.running import Result
 from webhook.report import junit
 from webhook.text import counted, escaped
 

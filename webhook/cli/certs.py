@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from webhook import renewal
+from webhook.certs import renewal
+from webhook.certs.issuing import issue
+from webhook.certs.renewal import Installation, Terms
 from webhook.cli import fail
 from webhook.cli.options import connection, namespace_option
 from webhook.cli.output import say
 from webhook.cli.types import GivenPath
-from webhook.cluster import connect
+from webhook.cluster.client import connect
 from webhook.errors import CertificateRefused, ClusterRefused
-from webhook.renewal import Installation, Terms
-from webhook.tls import issue
 
 
 class _Certs(click.Group):

@@ -14,9 +14,9 @@ from webhook.cli.reporting import Wanted, emit, empty_option, end, head, nothing
 from webhook.cli.types import GivenPath
 from webhook.documents.files import given
 from webhook.errors import PolicyRefused
-from webhook.manifests import Write
-from webhook.model import User
-from webhook.policy import Policy, load
+from webhook.manifests.applying import Write
+from webhook.model.review import User
+from webhook.policy.loading import Policy, load
 from webhook.report.outcome import Outcome
 from webhook.text import printable, quoted
 

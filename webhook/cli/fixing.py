@@ -13,9 +13,9 @@ from webhook.cli import INTERRUPTED
 from webhook.cli.output import say
 from webhook.cli.pacing import Budget, Pace
 from webhook.cli.reporting import NOTHING, Wanted
-from webhook.cluster import Cluster
+from webhook.cluster.client import Cluster
 from webhook.errors import ClusterRefused
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 from webhook.scan.fixing import Fix, Setting, TagFix, apply
 from webhook.scan.stream import key_of
 from webhook.scan.walk import Progress, Selection, streams

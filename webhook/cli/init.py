@@ -12,7 +12,9 @@ from webhook.cli.output import say
 from webhook.cli.types import GivenPath
 from webhook.errors import MalformedGlob
 from webhook.files import NewFile, write_all
-from webhook.scaffold import CI, NONE, Answers, Job, policy, tests
+from webhook.scaffold import policy, tests
+from webhook.scaffold.answers import Answers
+from webhook.scaffold.ci import CI, NONE, Job
 from webhook.scaffold.policy import POLICY
 from webhook.scaffold.tests import TESTS
 from webhook.text import escaped

@@ -9,11 +9,11 @@ import click
 from webhook.cli import fail
 from webhook.cli.options import connection, format_option, namespace_option, output_option, policy_option
 from webhook.cli.output import write
-from webhook.cluster import connect
+from webhook.cluster.client import connect
 from webhook.errors import ClusterRefused, PolicyRefused
-from webhook.policy import Policy, load
-from webhook.probe import Probed, Verdict
+from webhook.policy.loading import Policy, load
 from webhook.probe import probe as probed
+from webhook.probe.verdict import Probed, Verdict
 
 
 @click.command(short_help="Check that the API server calls the webhook for every resource.")

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
 from webhook.cli.options import namespaces_option, period_options, policy_option
 from webhook.cli.output import write
@@ -18,8 +17,9 @@ from webhook.cli.reporting import Wanted, empty_option, format_options, head, no
 from webhook.cli.shard import shard_option
 from webhook.cli.types import GivenPath
 from webhook.errors import MalformedGlob, PolicyRefused, WorkerLost
-from webhook.globs import Glob
-from webhook.policy import load
+from webhook.globs.alphabets import NAMESPACE
+from webhook.globs.matching import Glob
+from webhook.policy.loading import load
 from webhook.replay import Remarks
 from webhook.replay import replay as judge_again
 from webhook.replay.judging import LEFT_OUT, Judge, Selection, moment

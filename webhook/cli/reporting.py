@@ -15,8 +15,8 @@ import click
 from webhook.cli.options import format_option, output_option, verbose_option
 from webhook.cli.output import write
 from webhook.cli.version import DISTRIBUTION
-from webhook.model import Mode
-from webhook.policy import Policy
+from webhook.model.decision import Mode
+from webhook.policy.loading import Policy
 from webhook.report import FORMATS, Format, table, writer
 from webhook.report.header import Header, header
 from webhook.report.outcome import DENY, ERROR, SKIP, Origin, Outcome

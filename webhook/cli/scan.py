@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import click
 
-from webhook.alphabets.kinds import NAMESPACE
 from webhook.cli import fail
 from webhook.cli.fixing import fix
 from webhook.cli.options import connection, namespaces_option, policy_option, selector_option
@@ -17,11 +16,12 @@ from webhook.cli.output import write
 from webhook.cli.pacing import Pace, pace_options
 from webhook.cli.reporting import NOTHING, Wanted, end, head, report_options
 from webhook.cli.shard import shard_option
-from webhook.cluster import Cluster, connect
+from webhook.cluster.client import Cluster, connect
 from webhook.errors import ClusterRefused, MalformedGlob, PolicyRefused
-from webhook.globs import Glob
-from webhook.model import TagField
-from webhook.policy import Policy, load
+from webhook.globs.alphabets import NAMESPACE
+from webhook.globs.matching import Glob
+from webhook.model.change import TagField
+from webhook.policy.loading import Policy, load
 from webhook.report.openreports import OPENREPORTS
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally

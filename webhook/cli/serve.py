@@ -16,16 +16,18 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from webhook import logs, tls
 from webhook.audit.journal import Journal
 from webhook.audit.mutex import SharedMutex
+from webhook.certs.issuing import issue
+from webhook.certs.serving import Serving
 from webhook.cli import fail
 from webhook.cli.settings import option_names, setting_options
 from webhook.cli.version import DISTRIBUTION
 from webhook.errors import CertificateRefused, PolicyRefused, RecordFailed, Refused, SettingsRefused
-from webhook.policy import Policy
-from webhook.policy.lint.logged import log_warnings, warnings_of
-from webhook.policy.source import PolicySource
+from webhook.policy.lint.reported import log_warnings, warnings_of
+from webhook.policy.loading import Policy
+from webhook.policy.reloading import PolicySource
+from webhook.service import logs
 from webhook.settings import Settings, resolve, unknown, variable
 from webhook.text import printable
 
@@ -62,7 +64,7 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
         settings = replace(settings, drain=0.0)
     if not settings.cert.exists() and not settings.key.exists():
         try:
-            issued = tls.issue(settings.cert.parent, _DEVELOPMENT)
+            issued = issue(settings.cert.parent, _DEVELOPMENT)
         except CertificateRefused as error:
             fail(str(error))
         click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
@@ -83,7 +85,7 @@ def _unheard(settings: Settings) -> Iterator[str]:
             yield f"{option}: cannot listen on {printable(settings.host)}:{port}: {error.strerror}{hint}"
 
 
-def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, SharedMutex]:
+def _checked(settings: Settings) -> tuple[PolicySource, Serving, SharedMutex]:
     """Return what the workers share; what cannot be used is said all at once, and no worker starts."""
     faults: list[str] = [*(f"{name}: no such setting" for name in unknown()), *_unheard(settings)]
     policy = serving = None
@@ -93,7 +95,7 @@ def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, SharedMutex
     except PolicyRefused as error:
         faults.append(str(error))
     try:
-        serving = tls.Serving(settings.cert, settings.key, settings.client_ca)
+        serving = Serving(settings.cert, settings.key, settings.client_ca)
     except CertificateRefused as error:
         faults.append(str(error))
     try:
@@ -105,13 +107,13 @@ def _checked(settings: Settings) -> tuple[PolicySource, tls.Serving, SharedMutex
     return policy, serving, mutex
 
 
-def _serve(settings: Settings, policy: PolicySource, serving: tls.Serving, mutex: SharedMutex) -> None:
+def _serve(settings: Settings, policy: PolicySource, serving: Serving, mutex: SharedMutex) -> None:
     """Run the workers; metrics and server are imported here, for they read the environment when they are."""
     directory, parent = tempfile.mkdtemp(prefix="istag-webhook-"), os.getpid()
     os.environ[_METRICS] = directory
-    from webhook.app import LARGEST  # noqa: PLC0415 - see above
-    from webhook.metrics import forget  # noqa: PLC0415 - see above
     from webhook.server.application import Listen, run  # noqa: PLC0415 - see above
+    from webhook.service.app import LARGEST  # noqa: PLC0415 - see above
+    from webhook.service.metrics import forget  # noqa: PLC0415 - see above
 
     listen = Listen(
         settings.host,
@@ -151,11 +153,11 @@ def _about(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _worker(settings: Settings, policy: PolicySource, serving: tls.Serving, mutex: SharedMutex) -> Any:
+def _worker(settings: Settings, policy: PolicySource, serving: Serving, mutex: SharedMutex) -> Any:
     """Return what one worker serves."""
-    from webhook.app import Service, create_app, create_management_app  # noqa: PLC0415 - as in _serve
-    from webhook.metrics import Metrics  # noqa: PLC0415 - as in _serve
     from webhook.server.worker import Served  # noqa: PLC0415 - as in _serve
+    from webhook.service.app import Service, create_app, create_management_app  # noqa: PLC0415 - as in _serve
+    from webhook.service.metrics import Metrics  # noqa: PLC0415 - as in _serve
 
     log = logging.getLogger(_LOG)
     metrics, package = Metrics(), version(DISTRIBUTION)

@@ -15,10 +15,13 @@ from webhook.cli.output import say, write
 from webhook.cli.types import GivenPath
 from webhook.documents.files import given
 from webhook.errors import CaseRefused, Fault, PolicyRefused
-from webhook.policy import TEST_KIND, Policy
-from webhook.policy import load as load_policy
-from webhook.policytests import SUFFIXES, Coverage, Result, Suite, load, run, select
-from webhook.policytests import schema as test_schema
+from webhook.policy.loading import TEST_KIND, Policy
+from webhook.policy.loading import load as load_policy
+from webhook.policytests.coverage import Coverage
+from webhook.policytests.document import SUFFIXES, Suite, load
+from webhook.policytests.document import schema as test_schema
+from webhook.policytests.running import Result, run
+from webhook.policytests.selecting import select
 from webhook.text import counted, quoted
 
 _FORMATS: Final = {"table": table, "json": as_json, "junit": as_junit}

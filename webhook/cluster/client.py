@@ -1,12 +1,63 @@
-"""The verbs of the API, on plain JSON objects."""
+"""The resources and verbs of the Kubernetes API, on plain JSON objects."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import quote
 
-from webhook.cluster.resource import Page, Resource
 from webhook.errors import ClusterRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource of the API.
+
+    Attributes:
+        group: its API group, "" for the core group.
+        version: its version.
+        plural: its name in the URL.
+    """
+
+    group: str
+    version: str
+    plural: str
+
+    def __str__(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """Return the URL's path: of one object where there is a name, else of all in a namespace, or everywhere.
+
+        Args:
+            namespace: the namespace, "" for a resource without, and for all namespaces.
+            name: the object's name.
+            subresource: of the object, such as `status`.
+        """
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+        parts = "".join(f"/{quote(part, safe='')}" for part in (name, subresource) if part)
+        return f"{root}{within}/{self.plural}{parts}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A chunk of a list.
+
+    Attributes:
+        items: the objects; the API leaves their `apiVersion` and `kind` out.
+        token: what the next chunk is asked for with, "" after the last one.
+        version: the list's resourceVersion.
+        remaining: how many objects are left, None where the API server does not say.
+    """
+
+    items: tuple[dict[str, Any], ...]
+    token: str
+    version: str
+    remaining: int | None
+
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -131,3 +182,22 @@ class Cluster:
 
 def _query(*, dry_run: bool) -> dict[str, str | int]:
     return {"dryRun": "All"} if dry_run else {}
+
+
+def connect(kubeconfig: Path | None = None, context: str | None = None) -> Cluster:
+    """Return the cluster that a kubeconfig names; nothing is sent yet.
+
+    Args:
+        kubeconfig: the file. None looks where kubectl does: KUBECONFIG, ~/.kube/config, a pod's service account.
+        context: one of its contexts. None is the current one.
+
+    Raises:
+        ClusterRefused: the extra `cluster` is not installed, or the configuration cannot be used.
+    """
+    if find_spec("kubernetes") is None:
+        raise ClusterRefused(
+            "the Kubernetes client is not installed: pip install 'istag-webhook[cluster]', in a checkout '.[cluster]'"
+        )
+    from webhook.cluster.transport import Transport  # noqa: PLC0415 - only where a cluster is asked
+
+    return Cluster(Transport.of(kubeconfig, context))

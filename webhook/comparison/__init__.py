@@ -7,8 +7,9 @@ from typing import Any
 
 from webhook.checks import Old, check
 from webhook.documents.files import Given
-from webhook.model import Finding, Mode, User
-from webhook.policy import Policy
+from webhook.model.decision import Finding, Mode
+from webhook.model.review import User
+from webhook.policy.loading import Policy
 from webhook.report.outcome import DENY, ERROR, SKIP, Outcome
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from webhook.audit.recorded import Recorded
 from webhook.comparison import Pair
 from webhook.errors import Fault, MalformedRecord, MalformedReview
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 from webhook.replay.judging import LEFT_OUT, METADATA, OTHER, UNFIT, Selection, decide, read_line, review_of
 from webhook.replay.parts import begins, cut, expand
 from webhook.report.outcome import Origin, outcome

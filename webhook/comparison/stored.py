@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from webhook.cluster import Cluster
+from webhook.cluster.client import Cluster
 from webhook.comparison import Pair
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 from webhook.report.outcome import ALLOW, Origin, Outcome
+from webhook.resources.catalog import STREAM
 from webhook.scan.stream import completion, judged, key_of
 from webhook.scan.walk import Selection, streams
 
@@ -34,6 +35,6 @@ def _outcomes(stream: Mapping[str, Any], policy: Policy) -> Iterator[tuple[str, 
     found = {each.title: each for each in judged(stream, policy.for_stored_streams(), {})}
     key = key_of(stream)
     namespace, _, name = key.partition("/")
-    nothing = Outcome(Origin(), ALLOW, "imagestreams", namespace=namespace, name=name)
+    nothing = Outcome(Origin(), ALLOW, STREAM.name, namespace=namespace, name=name)
     yield key, replace(found.pop(key, nothing), patch=completion(stream, policy))
     yield from found.items()

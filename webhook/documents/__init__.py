@@ -1,6 +1,1 @@
-"""Files of YAML and JSON as plain values that know on which line each of them stands."""
-
-from webhook.documents.document import Document
-from webhook.documents.reading import read
-
-__all__ = ["Document", "read"]
+"""YAML and JSON as Kubernetes reads them, with the line and column of every value."""

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from webhook.documents import yaml
-from webhook.documents.document import CostBudget, Document, after_index
-from webhook.documents.lines import Lines, Mark, Section
-from webhook.documents.strict import DECODER
+from webhook.documents.document import CostBudget, Document, Lines, Mark, Section, after_index
+from webhook.documents.scalars import DECODER
 from webhook.errors import Fault
 from webhook.text import printable
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.documents.lines import Lines
+from webhook.documents.document import Lines
 from webhook.text import printable
 
 _CLOSING: Final = {"[": "]", "{": "}"}

@@ -1,14 +1,55 @@
-"""Plain YAML scalars as Kubernetes' clients read them.
+"""Scalars as Kubernetes' clients read them: strict JSON (RFC 8259, RFC 7493) and plain YAML."""
 
-`oc`, kubectl, kustomize and Argo CD read YAML by sigs.k8s.io/yaml, which resolves scalars as go-yaml v2 does
-(resolve.go): by YAML 1.1, but `y` and `n` are booleans, and a number in base 60 or a date is a string.
-"""
-
+import json
 import re
 from math import inf, isfinite, nan
-from typing import Final
+from typing import Any, Final, NoReturn
 
-from webhook.documents.strict import integer
+from webhook.text import quoted
+
+_LONGEST_INTEGER: Final = 20  # of a number of 64 bits, with its sign
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of `pairs`: two parsers may read a repeated key differently, so it is denied."""
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError(f"the key {quoted(_repeated(pairs))} stands twice in one object")
+    return document
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            break
+        seen.add(name)
+    return name
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def finite(digits: str) -> float:
+    """Read a number that is no integer; one that is not finite is denied."""
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits[:32]} is too large a number")
+    return number
+
+
+def integer(digits: str) -> int:
+    """Read an integer; one of more than 64 bits is denied."""
+    if len(digits) > _LONGEST_INTEGER or not -(2**63) <= (number := int(digits)) < 2**64:
+        raise ValueError(f"{digits[:32]} is too large a number")
+    return number
+
+
+DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=once, parse_constant=_no_constant, parse_float=finite, parse_int=integer
+)
+
 
 Scalar = str | int | float | bool | None
 

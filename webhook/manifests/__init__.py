@@ -3,14 +3,11 @@
 from webhook.manifests.applying import Write
 from webhook.manifests.envelope import envelope
 from webhook.manifests.pieces import Piece, declared, pieces
-from webhook.manifests.stored import RESOURCES, as_stored
 from webhook.manifests.wrappers import stream_within, unrendered
 
 __all__ = [
-    "RESOURCES",
     "Piece",
     "Write",
-    "as_stored",
     "declared",
     "envelope",
     "pieces",

@@ -1,13 +1,11 @@
 """The AdmissionReview that carries an object."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from webhook.manifests.stored import RESOURCES, as_stored
-from webhook.model import User
-from webhook.review import GROUP, VERSION
-
-_CREATED_ONLY: Final = frozenset({"ImageStreamImport", "ImageStreamMapping"})
+from webhook.model.review import User
+from webhook.resources.catalog import KINDS
+from webhook.resources.objects import GROUP, VERSION
 
 
 def envelope(
@@ -22,23 +20,23 @@ def envelope(
         uid: the review's uid.
         namespace: the namespace of an object that names none.
     """
-    kind = manifest["kind"]
-    before = as_stored(old) | _status(old) if old is not None and kind not in _CREATED_ONLY else None
+    resource = KINDS[manifest["kind"]]
+    before = resource.defaulted(old) | _status(old) if old is not None and resource.says_old else None
     metadata = manifest.get("metadata")
     named = metadata if isinstance(metadata, dict) else {}
-    gvk = {"group": GROUP, "version": VERSION, "kind": kind}
+    gvk = {"group": GROUP, "version": VERSION, "kind": resource.kind}
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "request": {
             "uid": uid,
             "kind": gvk,
-            "resource": {"group": GROUP, "version": VERSION, "resource": RESOURCES[kind]},
+            "resource": {"group": GROUP, "version": VERSION, "resource": resource.name},
             "name": named.get("name") or "",
             "namespace": named.get("namespace") or namespace,
             "operation": "CREATE" if before is None else "UPDATE",
             "userInfo": {"username": user.name, "groups": list(user.groups)},
-            "object": as_stored(manifest, before),
+            "object": resource.defaulted(manifest, before),
             "oldObject": before,
             "dryRun": True,
             "options": None,

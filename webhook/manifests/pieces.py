@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from webhook.documents import Document
-from webhook.documents.lines import Mark
+from webhook.documents.document import Document, Mark
 from webhook.manifests.templates import API_VERSIONS, KIND, Template
 from webhook.manifests.wrappers import holds_streams
-from webhook.model import NOTHING
+from webhook.model.tag import NOTHING
 
 _LIST: Final = "List"
 

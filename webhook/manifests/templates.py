@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from webhook.documents.document import Path, written
 from webhook.errors import MalformedReference
-from webhook.manifests.stored import RESOURCES
 from webhook.reference import ImageReference
-from webhook.review import GROUP, VERSION
+from webhook.resources.catalog import KINDS
+from webhook.resources.objects import GROUP, VERSION
 from webhook.text import printable, quoted
 
 KIND: Final = "Template"
@@ -178,7 +178,7 @@ def _without_namespace(item: Any) -> Any:
 
 def _grouped(item: Any) -> Any:
     """Return an object in its API group: the template service groups what an old template leaves group-less."""
-    if isinstance(item, dict) and item.get("kind") in RESOURCES and item.get("apiVersion") == "v1":
+    if isinstance(item, dict) and item.get("kind") in KINDS and item.get("apiVersion") == "v1":
         return {**item, "apiVersion": f"{GROUP}/{VERSION}"}
     return item
 

@@ -5,15 +5,15 @@ from typing import Any, Final
 
 from webhook.documents.document import Path, written
 from webhook.documents.reading import has_action
-from webhook.manifests.stored import RESOURCES
-from webhook.review import GROUP
+from webhook.resources.catalog import KINDS
+from webhook.resources.objects import GROUP
 
 _NAMED: Final = ("metadata", "from")
 _OWN: Final = "istag-webhook/"  # tests of policies hold image streams, which are no manifests
 _PARTS: Final = ("metadata", "spec", "tag", "image")
 # Manifests in text, such as the object-templates-raw of a ConfigurationPolicy or the data of a ConfigMap.
 _GROUPED: Final = re.compile(rf"\b{re.escape(GROUP)}/v")
-_KINDED: Final = re.compile(rf"\bkind[\"']?\s*:\s*[\"']?(?:{'|'.join(RESOURCES)})(?:List)?\b")
+_KINDED: Final = re.compile(rf"\bkind[\"']?\s*:\s*[\"']?(?:{'|'.join(KINDS)})(?:List)?\b")
 
 
 def holds_streams(value: Any) -> bool:
@@ -43,7 +43,7 @@ def stream_within(value: Any) -> str | None:
 def _is_stream(value: dict[str, Any]) -> bool:
     """Return whether `value` is an object of ours, and not only a reference to one."""
     kind, version = value.get("kind"), value.get("apiVersion")
-    if not isinstance(kind, str) or not isinstance(version, str) or kind.removesuffix("List") not in RESOURCES:
+    if not isinstance(kind, str) or not isinstance(version, str) or kind.removesuffix("List") not in KINDS:
         return False
     return version.partition("/")[0] in (GROUP, "v1") and (
         kind.endswith("List") or any(part in value for part in _PARTS)

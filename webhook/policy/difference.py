@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model import Mode
+from webhook.model.decision import Mode
+from webhook.policy.loading import SPEC
 from webhook.policy.located import Located
-from webhook.policy.spec import SPEC
 
 # What an entry says where it leaves a key out.
 _LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {

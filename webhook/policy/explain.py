@@ -1,13 +1,21 @@
-"""What the rule kinds say of themselves: the text of `policy explain` and the README's table."""
+"""What the rule kinds, fields and denials mean: the texts of `policy explain` and the tables in the documentation."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from textwrap import indent
+from typing import Final
 
-from webhook.model import TagField
-from webhook.policy.entries import judged
-from webhook.resources import RESOURCES, Resource
+from webhook.model.change import TagField
+from webhook.model.decision import Mode
+from webhook.policy.entries import RuleEntry, judged
+from webhook.policy.loading import Policy
+from webhook.policy.located import Located
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.definition import Resource, Row
 from webhook.resources.parsing import SOURCE
-from webhook.rules import KINDS
 from webhook.rules.base import Rule
+from webhook.rules.kinds import KINDS
 
 
 def kinds() -> list[str]:
@@ -98,3 +106,128 @@ def _cell(kind: type[Rule], resource: Resource) -> str:
 
 def _kept(resource: Resource) -> list[str]:
     return [each for each in TagField if any(each in place.kept for place in resource.places)]
+
+
+def fields_table() -> str:
+    """Return the ledger of each resource as a Markdown table."""
+    return "\n\n".join("\n".join(_table(resource)) for resource in RESOURCES.values())
+
+
+def fields_text() -> str:
+    """Return the ledger of each resource for a terminal."""
+    return "\n\n".join("\n".join(_text(resource)) for resource in RESOURCES.values())
+
+
+def _table(resource: Resource) -> Iterator[str]:
+    yield f"### {resource.name}\n"
+    yield "| field | read by | notes |"
+    yield "|---|---|---|"
+    for path, row in resource.ledger.items():
+        yield f"| `{path}` | {' '.join(f'`{kind}`' for kind in _kinds(row)) or '-'} | {_notes(row)} |"
+
+
+def _text(resource: Resource) -> Iterator[str]:
+    yield resource.name
+    for path, row in resource.ledger.items():
+        read = f"read by {', '.join(_kinds(row))}" if row.feeds else ""
+        yield f"  {path}: {'; '.join(part for part in (read, _notes(row)) if part)}"
+
+
+def _kinds(row: Row) -> list[str]:
+    """Return the rule kinds that read what a field feeds."""
+    return [kind.kind for kind in KINDS if not kind.reads.isdisjoint(row.feeds)]
+
+
+def _notes(row: Row) -> str:
+    parts = [row.because] if row.because else []
+    if not row.has_effect:
+        parts = [f"no effect on what a tag means: {row.because}"]
+    if row.recorded:
+        parts = [f"recorded: {row.because}"]
+    if row.of_old:
+        parts.append("read of the old object")
+    if row.completed:
+        parts.append("a default may set it")
+    return "; ".join(parts)
+
+
+_RULE: Final = re.compile(r"\(rule (?P<name>[a-z0-9][-a-z0-9]*)(?P<end>\)|\.{3}|…)")
+# What stands before the sentence: the client's and the API server's words, a severity of the record or of `check`.
+_BEFORE: Final = re.compile(r"denied (?:the )?request: |\bWarning: |^[;\s]*|\b(?:enforce|warn|audit): ")
+_FIELD: Final = re.compile(r"(?:^|\s)((?:tag|spec|status|metadata|image)\b[^\s:]*: .*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One sentence of a rule.
+
+    Attributes:
+        rule: the rule's name; where the message was cut, as much of it as there is.
+        sentence: the sentence before it, with the field.
+        whole: whether the name is whole.
+    """
+
+    rule: str
+    sentence: str
+    whole: bool = True
+
+    def candidates(self, names: Collection[str]) -> list[str]:
+        """Return those of the rules `names` that can have said it."""
+        return [name for name in names if name == self.rule or (not self.whole and name.startswith(self.rule))]
+
+
+def read_message(text: str) -> list[Said]:
+    """Return what the rules say in `text`, each once: whatever else stands there, and however its lines wrap."""
+    said: list[Said] = []
+    flat, start = " ".join(text.split()), 0
+    for match in _RULE.finditer(flat):
+        said.append(Said(match["name"], _sentence(flat[start : match.start()]), match["end"] == ")"))
+        start = match.end()
+    return list(dict.fromkeys(said))
+
+
+def _sentence(before: str) -> str:
+    """Return the sentence that ends `before`, without what the client and the API server put in front."""
+    *_, last = _BEFORE.finditer(before)
+    rest = before[last.end() :]
+    field = _FIELD.search(rest)
+    return (field[1] if field else rest).strip()
+
+
+_MODES: Final = {
+    Mode.ENFORCE: "denies the change",
+    Mode.WARN: "warns, and lets the change happen",
+    Mode.AUDIT: "is only recorded",
+    Mode.IGNORE: "is not looked for",
+}
+
+
+def explained_rule(policy: Policy, entry: RuleEntry, where: Located | None, sentence: str = "") -> str:
+    """Return the text for one rule.
+
+    Args:
+        policy: the policy that it stands in.
+        entry: the rule.
+        where: where it stands, None for the rule `schema` that is always there.
+        sentence: what the rule said, "" where nobody asks about a message.
+    """
+    return "\n".join(_denial_lines(policy, entry, where, sentence))
+
+
+def _denial_lines(policy: Policy, entry: RuleEntry, where: Located | None, sentence: str) -> Iterator[str]:
+    yield f"{entry.name}: rule of policy {policy.name}, {where or 'always there, without an entry'}"
+    if sentence:
+        yield f"  it said: {sentence}"
+    if entry.description:
+        yield f"  why: {entry.description}"
+    yield f"  {entry.mode}: what it finds {_MODES[entry.mode]}"
+    yield f"  existing {entry.existing}: what the change leaves as it was {_MODES[entry.existing]}"
+    yield ""
+    if where:
+        yield indent(where.source, "  ")
+        yield ""
+    yield indent(explained(entry.rule.kind), "  ")
+    yield ""
+    yield "To comply:"
+    for each in entry.rule.remediation():
+        yield f"  - {each}"

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from webhook.globs import Index
-from webhook.model import Change, Mode, TagChange, TagField, User
+from webhook.globs.matching import Index
+from webhook.model.change import Change, TagChange, TagField
+from webhook.model.decision import Mode
+from webhook.model.review import User
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
-from webhook.resources import CARRIED
+from webhook.resources.catalog import CARRIED
 
 # Rules that share a match, which is asked once for all of them.
 Group = tuple[Match, tuple[RuleEntry, ...]]

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Any
 
-from webhook.documents import Document, yaml
-from webhook.documents.lines import split
+from webhook.documents import yaml
+from webhook.documents.document import Document, split
 from webhook.errors import Fault
-from webhook.policy import Policy, is_test
-from webhook.policy.spec import SPEC
+from webhook.policy.loading import SPEC, Policy, is_test
 
 
 @dataclass(frozen=True, slots=True)

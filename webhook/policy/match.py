@@ -5,11 +5,14 @@ from typing import Final
 
 from marshmallow import ValidationError
 
-from webhook.alphabets.kinds import GROUP, NAMESPACE, STREAM, TAG, USER
-from webhook.globs import Glob, any_matches
-from webhook.model import Change, TagChange, User
-from webhook.parameters import Choice, Items, Record, globs
-from webhook.resources import NAMES
+from webhook.globs.alphabets import GROUP, NAMESPACE, STREAM, TAG, USER
+from webhook.globs.matching import Glob, any_matches
+from webhook.model.change import Change, TagChange
+from webhook.model.review import User
+from webhook.resources.catalog import NAMES
+from webhook.schemas.containers import Items, Record
+from webhook.schemas.parameters import Choice
+from webhook.schemas.patterns import globs
 
 _DOCS: Final = {
     "namespaces": "namespaces of the tag",

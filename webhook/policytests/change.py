@@ -6,12 +6,18 @@ from typing import Any, Final
 
 from marshmallow import ValidationError
 
-from webhook.model import SourceKind
-from webhook.parameters import Bool, Choice, Parameter, Record, Schema, Text, TextMap
-from webhook.review import GROUP, VERSION
+from webhook.model.tag import SourceKind
+from webhook.resources.catalog import RESOURCES, TAG
+from webhook.resources.objects import Object
+from webhook.schemas.containers import Record
+from webhook.schemas.parameters import Bool, Choice, Parameter, Schema, Text
+from webhook.schemas.patterns import TextMap
 
-_API_VERSION: Final = f"{GROUP}/{VERSION}"
 _Objects = tuple[dict[str, Any], dict[str, Any] | None]
+# What makes the object of a short form, by the resource's name.
+_SHORT: Final[Mapping[str, Callable[[str, str, str, Object], dict[str, Any]]]] = MappingProxyType(
+    {name: resource.short for name, resource in RESOURCES.items() if resource.short is not None}
+)
 
 
 class _SourceText(Parameter):
@@ -44,7 +50,7 @@ _TAG: Final[Mapping[str, Parameter]] = MappingProxyType(
 )
 _DOCS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "from": "what the tag points at; without it a stream or an ImageTag loses the tag",
+        "from": "what the tag points at; without it the change removes the tag, if the resource can",
         "importPolicy": "how it is imported",
         "referencePolicy": "Source or Local",
         "annotations": "the tag's annotations",
@@ -62,7 +68,7 @@ def _tag(annotations: tuple[tuple[str, str], ...] = (), referencePolicy: str | N
 
 
 def _change(
-    resource: str = "imagestreamtags",
+    resource: str = TAG.name,
     namespace: str = "default",
     stream: str = "app",
     tag: str = "latest",
@@ -70,49 +76,16 @@ def _change(
     **given: Any,
 ) -> _Objects:
     """Return the object that carries the change, and the one that it replaces."""
-    if old is not None and resource == "imagestreamimports":
-        raise ValidationError({"old": ["an import does not say what was before"]})
-    make = _RESOURCES[resource]
+    if old is not None and not RESOURCES[resource].says_old:
+        raise ValidationError({"old": [f"a review of {resource} does not say what was before"]})
+    make = _SHORT[resource]
     new = make(namespace, stream, tag, _tag(**given))
     return new, make(namespace, stream, tag, old) if old is not None else None
 
 
-def _object(kind: str, namespace: str, name: str, annotations: Any = None, **fields: Any) -> dict[str, Any]:
-    metadata = {"namespace": namespace, "name": name, **({"annotations": annotations} if annotations else {})}
-    return {"apiVersion": _API_VERSION, "kind": kind, "metadata": metadata, **fields}
-
-
-def _image_stream_tag(namespace: str, stream: str, tag: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    found = value.get("annotations")  # both homes alike, as the API server demands
-    return _object("ImageStreamTag", namespace, f"{stream}:{tag}", found, tag=dict(value))
-
-
-def _image_tag(namespace: str, stream: str, tag: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    return _object("ImageTag", namespace, f"{stream}:{tag}", spec=dict(value) if "from" in value else None)
-
-
-def _image_stream(namespace: str, stream: str, tag: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    tags = [{"name": tag, **value}] if "from" in value else []
-    return _object("ImageStream", namespace, stream, spec={"tags": tags})
-
-
-def _image_stream_import(namespace: str, stream: str, tag: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    image = {key: item for key, item in value.items() if key != "annotations"}
-    spec = {"import": True, "images": [{**image, "to": {"name": tag}}]}
-    return _object("ImageStreamImport", namespace, stream, value.get("annotations"), spec=spec)
-
-
-_RESOURCES: Final[Mapping[str, Callable[[str, str, str, Mapping[str, Any]], dict[str, Any]]]] = MappingProxyType(
-    {
-        "imagestreamtags": _image_stream_tag,
-        "imagetags": _image_tag,
-        "imagestreams": _image_stream,
-        "imagestreamimports": _image_stream_import,
-    }
-)
 CHANGE: Final = Record(
     {
-        "resource": Choice(*_RESOURCES),
+        "resource": Choice(*_SHORT),
         "namespace": Text(),
         "stream": Text(),
         "tag": Text(),
@@ -121,7 +94,7 @@ CHANGE: Final = Record(
     },
     _change,
     docs={
-        "resource": "the resource that carries the change; imagestreamtags where absent",
+        "resource": f"the resource that carries the change; {TAG.name} where absent",
         "namespace": "the stream's namespace; default where absent",
         "stream": "the image stream; app where absent",
         "tag": "the tag; latest where absent",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
 
-from webhook.model import Decision, Finding
+from webhook.admission.codec import operation
+from webhook.model.decision import Decision, Finding
 from webhook.policytests.document import Expected
-from webhook.review import operation
 
 # How a row is marked: as in a diff, and ~ for a part that is reported with another value.
 SAME, MISSING, UNEXPECTED, DIFFERENT = "", "-", "+", "~"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from webhook import admission
-from webhook.policy import Policy
+from webhook.admission import engine
+from webhook.policy.loading import Policy
 from webhook.policytests.running import Result
 from webhook.rules.cluster import Schema
 
@@ -50,5 +50,5 @@ def _met(policy: Policy, result: Result) -> Iterator[str]:
     if result.decision.exemption is not None:
         yield result.decision.exemption.name
     for entry in policy.defaults:
-        if admission.mutate(result.review, replace(policy, defaults=(entry,))).patch:
+        if engine.mutate(result.review, replace(policy, defaults=(entry,))).patch:
             yield entry.name

@@ -7,14 +7,15 @@ from typing import Any, Final
 
 from marshmallow import ValidationError
 
-from webhook.documents import Document
+from webhook.documents.document import Document
 from webhook.documents.files import Given
 from webhook.errors import Fault
-from webhook.model import Mode
-from webhook.parameters import Anything, Choice, Items, Object, Record, Sentence, Text, parse
-from webhook.policy import TEST_KIND
+from webhook.model.decision import Mode
 from webhook.policy.entries import API_VERSION, Name
+from webhook.policy.loading import TEST_KIND
 from webhook.policytests.change import CHANGE
+from webhook.schemas.containers import Items, Record, parse
+from webhook.schemas.parameters import Anything, Choice, Object, Sentence, Text
 
 SUFFIXES: Final = tuple(f"{mark}.{form}" for mark in (".test", "_test") for form in ("yaml", "yml", "json"))
 _VERDICTS: Final = ("allow", "deny")

@@ -4,17 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from webhook import admission, resources
-from webhook.documents import read
+from webhook.admission import engine
+from webhook.admission.codec import of_document
+from webhook.documents.reading import read
 from webhook.errors import CaseRefused, Fault, MalformedReview
-from webhook.manifests import RESOURCES, envelope
-from webhook.model import Decision, Review, User
-from webhook.policy import Policy
+from webhook.manifests import envelope
+from webhook.model.decision import Decision
+from webhook.model.review import Review, User
+from webhook.policy.loading import Policy
 from webhook.policytests.comparison import SAME, Row, compare
 from webhook.policytests.document import Case
-from webhook.review import GROUP, VERSION, of_document
+from webhook.resources.catalog import KINDS, RESOURCES
+from webhook.resources.objects import GROUP, VERSION
 
-_KINDS: Final = frozenset((f"{GROUP}/{VERSION}", kind) for kind in RESOURCES)
+_KINDS: Final = frozenset((f"{GROUP}/{VERSION}", kind) for kind in KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,10 @@ def run(case: Case, file: str, line: int, policy: Policy) -> Result:
     """
     where = f"{file}:{line}"
     try:
-        review = of_document(_document(case, where, Path(file).parent), resources.RESOURCES)
+        review = of_document(_document(case, where, Path(file).parent), RESOURCES)
     except MalformedReview as error:
         raise _refused(where, case, str(error)) from None
-    decision = admission.admit(review, policy)
+    decision = engine.admit(review, policy)
     return Result(case, file, line, review, decision, compare(case.expect, decision))
 
 
@@ -64,7 +67,7 @@ def _document(case: Case, where: str, directory: Path) -> Any:
         return _recorded(case, where, directory / case.review)
     for key, value in (("object", case.object), ("oldObject", case.old)):
         if value is not None and (value.get("apiVersion"), value.get("kind")) not in _KINDS:
-            raise _refused(where, case, f"{key}: expected one of {', '.join(RESOURCES)} of {GROUP}/{VERSION}")
+            raise _refused(where, case, f"{key}: expected one of {', '.join(KINDS)} of {GROUP}/{VERSION}")
     return envelope(case.object, case.old, User(case.user, groups=case.groups), "test")
 
 

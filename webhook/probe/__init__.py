@@ -6,18 +6,18 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
 
-from webhook import resources
-from webhook.cluster import Cluster, Resource
+from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterRefused
-from webhook.probe.request import STREAM, Request, request
+from webhook.probe.request import Request, request
 from webhook.probe.selector import selects
 from webhook.probe.verdict import Answer, Probed, Verdict, denial
-from webhook.review import GROUP, VERSION
+from webhook.resources import catalog
+from webhook.resources.objects import GROUP, PROBE_STREAM, VERSION
 
 __all__ = ["Answer", "Probed", "Verdict", "probe"]
 _CONFIGURATIONS: Final = Resource("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations")
 _NAMESPACES: Final = Resource("", "v1", "namespaces")
-_STREAMS: Final = Resource(GROUP, VERSION, "imagestreams")
+_STREAMS: Final = Resource(GROUP, VERSION, catalog.STREAM.name)
 _TRIES: Final = 5  # as often as client-go's RetryOnConflict
 
 
@@ -48,7 +48,7 @@ def probe(cluster: Cluster, namespace: str, configuration: str) -> Probed:
         run.answer(resource, before)
         if resource in served
         else Answer(resource, Verdict.ABSENT, f"{resource} is not served")
-        for resource in resources.RESOURCES
+        for resource in catalog.RESOURCES
     )
     if not webhooks:
         answers = tuple(_unconfigured(each, configuration) for each in answers)
@@ -81,14 +81,14 @@ class _Run:
     def stream(self) -> dict[str, Any] | None:
         """Return the stream whose status is written: the one that is there for it, else the first, None for none."""
         found = self.streams()
-        named = (each for each in found if each["metadata"]["name"] == STREAM)
+        named = (each for each in found if each["metadata"]["name"] == PROBE_STREAM)
         return next(named, found[0] if found else None)
 
     def answer(self, resource: str, stream: Mapping[str, Any] | None, tries: int = _TRIES) -> Answer:
         """Send a request to one resource, again if its stream changed meanwhile, and return what the answer says."""
         sent = request(resource, self.namespace, self.word, stream)
         if sent is None:
-            hint = f"oc create imagestream {STREAM} -n {self.namespace}"
+            hint = f"oc create imagestream {PROBE_STREAM} -n {self.namespace}"
             return Answer(resource, Verdict.UNKNOWN, f"namespace {self.namespace} has no image stream: {hint}")
         try:
             self._send(sent)

@@ -1,33 +1,17 @@
 """What an answer of the API server says about a resource."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from http import HTTPStatus
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from webhook import resources
 from webhook.errors import ClusterRefused
+from webhook.resources import catalog
 
 # k8s.io/apiserver, pkg/admission/plugin/webhook/errors/statuserror.go and its dispatcher's ErrCallingWebhook
 _DENIED: Final = re.compile(r'admission webhook "(?P<name>[^"]*)" denied the request')
 _FAILED: Final = re.compile(r'(?:Internal error occurred: )?failed calling webhook "(?P<name>[^"]*)"')
-_FORBIDDEN: Final = "FieldValueForbidden"
-_EXISTS: Final = "AlreadyExists"
-# The kinds by which the API server names the object that a request failed on, once all webhooks were called. They are
-# compared in lower case and without the plural's "s": it names a kind, or a resource, in the singular or in the plural.
-_BEHIND: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
-    {
-        "imagestreamtags": frozenset({"imagestream"}),
-        "imagetags": frozenset({"imagestream"}),
-        "imagestreams": frozenset({"imagestream"}),
-        "imagestreams/status": frozenset(),
-        "imagestreamimports": frozenset({"imagestream", "imagestreamimport"}),
-        "imagestreammappings": frozenset({"imagestream", "imagestreammapping"}),
-    }
-)
 
 
 class Verdict(StrEnum):
@@ -69,7 +53,7 @@ class Probed:
         verdicts = {answer.resource: answer.verdict for answer in self.answers}
         if self.left or Verdict.OPEN in verdicts.values():
             return 1
-        closed = verdicts == dict.fromkeys(resources.RESOURCES, Verdict.CLOSED)
+        closed = verdicts == dict.fromkeys(catalog.RESOURCES, Verdict.CLOSED)
         return 0 if closed and not self.unlisted else 2
 
 
@@ -91,37 +75,10 @@ def denial(resource: str, error: ClusterRefused, webhooks: Collection[str]) -> A
         return Answer(resource, Verdict.UNKNOWN, f"another webhook denied the request: {said}")
     if failed:
         return Answer(resource, Verdict.UNKNOWN, f"another webhook failed: {said}")
-    if _came_after(resource, error):
+    if catalog.RESOURCES[resource].probe.came_after(error.status, error.answer):
         return Answer(
             resource,
             Verdict.OPEN,
             f"no webhook denied the request; the API server did, after calling all of them: {said}",
         )
     return Answer(resource, Verdict.UNKNOWN, f"something else denied the request: {said}" if error.status else said)
-
-
-def _came_after(resource: str, error: ClusterRefused) -> bool:
-    """Whether the API server denied the request after it had called every webhook.
-
-    Its own validation of the object comes before the validating webhooks (422, with the kind of the object that was
-    sent). An import is an exception: the list of allowed registries is consulted after them.
-    """
-    details = error.answer.get("details") or {}
-    kind = str(details.get("kind") or "").lower().removesuffix("s")
-    if kind not in _BEHIND[resource]:
-        return False
-    match error.status:
-        case HTTPStatus.NOT_FOUND:
-            return resource not in ("imagestreams", "imagestreams/status")
-        case HTTPStatus.CONFLICT:
-            return resource != "imagestreams" or error.answer.get("reason") == _EXISTS
-        case HTTPStatus.UNPROCESSABLE_ENTITY:
-            return resource in ("imagestreamtags", "imagetags") or (
-                resource == "imagestreamimports" and _all_forbidden(details.get("causes"))
-            )
-    return False
-
-
-def _all_forbidden(causes: Any) -> bool:
-    """Whether every cause is a value that is forbidden, and not one that is malformed."""
-    return bool(causes) and all(isinstance(each, dict) and each.get("reason") == _FORBIDDEN for each in causes)

@@ -5,16 +5,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from webhook import admission, resources
+from webhook.admission import engine
+from webhook.admission.codec import of_document
 from webhook.audit.recorded import Recorded, read
 from webhook.errors import Fault, MalformedRecord, MalformedReview, unexpected
-from webhook.globs import Glob, any_matches
-from webhook.model import Decision, PatchOp, Review
-from webhook.policy import Policy
+from webhook.globs.matching import Glob, any_matches
+from webhook.model.decision import Decision, PatchOp
+from webhook.model.review import Review
+from webhook.policy.loading import Policy
 from webhook.replay.parts import LONGEST, Part
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome, outcome
 from webhook.report.tally import Tally
-from webhook.review import of_document
+from webhook.resources import catalog
 from webhook.shard import Shard
 from webhook.text import printable
 
@@ -168,14 +170,14 @@ def review_of(request: Mapping[str, Any]) -> Review:
     Raises:
         MalformedReview: it is no review of ours.
     """
-    return of_document({**_REVIEW, "request": request}, resources.RESOURCES)
+    return of_document({**_REVIEW, "request": request}, catalog.RESOURCES)
 
 
 def decide(review: Review, webhook: str, policy: Policy) -> Decision:
     """Decide as the webhook that was asked, `validate` or `mutate`, would by `policy`."""
     if webhook == "mutate":
-        return admission.mutate(review, policy)
-    decision = admission.admit(review, policy)
+        return engine.mutate(review, policy)
+    decision = engine.admit(review, policy)
     return replace(decision, patch=()) if decision.patch else decision  # which mutate would have said
 
 

@@ -7,8 +7,8 @@ from itertools import chain, islice, zip_longest
 from textwrap import wrap
 from typing import Final
 
-from webhook.documents.lines import Mark
-from webhook.model import Mode
+from webhook.documents.document import Mark
+from webhook.model.decision import Mode
 from webhook.report.outcome import ALLOW, DENY, Outcome
 from webhook.text import escaped, printable
 

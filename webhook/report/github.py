@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from webhook.documents.lines import Mark
-from webhook.model import Mode
+from webhook.documents.document import Mark
+from webhook.model.decision import Mode
 from webhook.report.header import Header
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally

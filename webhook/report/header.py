@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from webhook.model import Mode
-from webhook.policy import Policy
+from webhook.model.decision import Mode
+from webhook.policy.loading import Policy
 from webhook.shard import Shard
 from webhook.values import exactly
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from webhook.model import Mode
+from webhook.model.decision import Mode
 from webhook.report.header import Header
 from webhook.report.outcome import DENY, ERROR, SKIP, Outcome
 from webhook.report.tally import Tally

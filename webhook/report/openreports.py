@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.model import Finding, Mode
+from webhook.model.decision import Finding, Mode
 from webhook.report.header import Header
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Outcome
 from webhook.report.tally import Tally
-from webhook.review import GROUP, VERSION
+from webhook.resources.catalog import STREAM, TAG
+from webhook.resources.objects import GROUP, VERSION
 
 NAME: Final = "istag-webhook"  # of the report, of its source, and of what manages it
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -145,5 +146,5 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
 def _subject(outcome: Outcome) -> dict[str, str]:
     """Return what was evaluated: the tag where it is one, else the image stream."""
     names = [str(tag["tag"]).partition("/")[2] for tag in outcome.tags]
-    kind, name = ("ImageStreamTag", names[0]) if len(names) == 1 else ("ImageStream", outcome.name)
-    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind, "namespace": outcome.namespace, "name": name}
+    resource, name = (TAG, names[0]) if len(names) == 1 else (STREAM, outcome.name)
+    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": resource.kind, "namespace": outcome.namespace, "name": name}

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from webhook.admission.codec import operation
 from webhook.audit import recorded
 from webhook.audit.record import Tags, tags
-from webhook.documents.lines import Mark
-from webhook.model import Decision, Exemption, Finding, Mode, PatchOp, Reason, Review
-from webhook.review import operation
+from webhook.documents.document import Mark
+from webhook.model.change import Reason
+from webhook.model.decision import Decision, Exemption, Finding, Mode, PatchOp
+from webhook.model.review import Review
 from webhook.text import escaped, printable
 from webhook.values import exactly
 

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import orjson
 
-from webhook.documents.lines import Mark
-from webhook.model import Finding, Mode
+from webhook.documents.document import Mark
+from webhook.model.decision import Finding, Mode
 from webhook.report.header import INVALID, Header, RuleLine
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
-from webhook.model import Mode
+from webhook.model.decision import Mode
 from webhook.report.columns import BLUE as _BLUE
 from webhook.report.columns import FAINT as _FAINT
 from webhook.report.columns import GREEN as _GREEN

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from webhook.model import Mode
+from webhook.model.decision import Mode
 from webhook.report.outcome import (
     ALLOW,
     DENY,

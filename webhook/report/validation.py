@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from webhook.documents.lines import Mark
+from webhook.documents.document import Mark
 from webhook.errors import Fault
-from webhook.model import Finding, Mode
-from webhook.policy import Policy
+from webhook.model.decision import Finding, Mode
 from webhook.policy.lint.catalogue import LINTS
 from webhook.policy.lint.reported import PolicyWarning
+from webhook.policy.loading import Policy
 from webhook.policy.located import located
 from webhook.report.header import INVALID, VALIDATE, Header, RuleLine
 from webhook.report.outcome import ALLOW, DENY, ERROR, Origin, Outcome

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from webhook.errors import MalformedReference
-from webhook.model import NOTHING, Condition, SchemaFault, Source, SourceKind, TagField, TagReference
+from webhook.model.change import SchemaFault, TagField
+from webhook.model.tag import NOTHING, Condition, Source, SourceKind, TagReference
 from webhook.reference import ImageReference
 from webhook.schemas.tag import MEMORABLE, parse_source
 

@@ -1,5 +1,6 @@
-"""CEL, compiled and evaluated; the one room that knows the engine."""
+"""CEL, compiled and evaluated within bounds; the one module that knows the engine."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -8,17 +9,32 @@ from typing import TYPE_CHECKING, Any, Final
 
 from webhook.errors import MalformedExpression
 from webhook.expressions.checking import check
-from webhook.expressions.counting import COUNT, counted
 from webhook.expressions.declarations import declarations
 from webhook.expressions.parsing import parse
-from webhook.model import Review
-from webhook.rules.budget import CostBudget
+from webhook.expressions.syntax import Call, Node
+from webhook.model.review import Review
+from webhook.rules.base import CostBudget
+from webhook.text import quoted
 
 if TYPE_CHECKING:
     from cel import Context
     from cel import Program as Compiled
 
 TAG: Final = "tag"
+COUNT: Final = "__step"
+_NESTED: Final = 2
+# The engine builds a list anew for each element that it gets, so the cost of these two grows with the square.
+_WEIGHTS: Final = {"all": 1, "exists": 1, "exists_one": 1, "existsOne": 1, "map": 10, "filter": 10}
+_UNDEFINED: Final = re.compile(r"Undefined variable or function: '([\w.]+)'")
+_FAILED: Final = re.compile(r"Function '([\w.]+)' error")
+_OTHER_TYPE: Final = "a value is null or has another type than the expression expects"
+_UNKNOWN: Final = "the CEL engine failed, please report this"
+_SENTENCES: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (IndexError, "an index is outside of its list"),
+    (ZeroDivisionError, "it divides by zero"),
+    (OverflowError, "a number does not fit into 64 bits"),
+    (TypeError, _OTHER_TYPE),
+)
 
 
 def _engine() -> tuple[ModuleType, ModuleType]:
@@ -65,6 +81,39 @@ def compiled(source: str) -> Program:
     if TAG in found.variables:
         counts = f"[{TAG}].map({TAG}, {counts}\n)[0]"  # so that the engine asks for it once, and not in each turn
     return Program(found.variables, found.functions, found.added, cel.compile(counts))
+
+
+def counted(source: str, tree: Node) -> str:
+    """Return an expression that calls `COUNT` before each turn of a macro, and fails if that is false.
+
+    Args:
+        source: an expression.
+        tree: the same, parsed.
+
+    Raises:
+        MalformedExpression: a macro is in the body of more others than are allowed.
+    """
+    insertions: list[tuple[int, str]] = []
+    waiting = [(tree, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if not (isinstance(node, Call) and node.binds):
+            waiting.extend((each, depth) for each in node.parts)
+            continue
+        if depth >= _NESTED:
+            sentence = f"expected macros nested {_NESTED} deep at most, got .{node.function} in two others"
+            raise MalformedExpression(sentence)
+        body = node.arguments[1]
+        insertions += (body.start, f"{COUNT}({_WEIGHTS[node.function]}) ? ("), (body.end, ") : [][0]")
+        waiting.extend((each, depth + 1) for each in node.arguments[1:])
+        if node.target is not None:
+            waiting.append((node.target, depth))
+    pieces: list[str] = []
+    at = 0
+    for place, text in sorted(insertions):  # a comma or a bracket is between any two
+        pieces += source[at:place], text
+        at = place
+    return "".join((*pieces, source[at:]))
 
 
 def fault_of_pattern(literal: str) -> str:
@@ -123,3 +172,16 @@ class Evaluation:
             self._added = True
         if missing:
             self._warm(self._context)
+
+
+def failure(error: BaseException) -> str:
+    """Return why an expression could not be evaluated, from what the engine raised."""
+    if isinstance(error, TimeoutError):
+        return str(error)
+    if isinstance(error, KeyError):
+        return f"{quoted(str(error.args[0]))} is not there; test for it with has() or in first"
+    if isinstance(error, RuntimeError) and (found := _UNDEFINED.search(str(error))):
+        return f"{found[1]} was given a value that is null or has another type than it takes"
+    if isinstance(error, RuntimeError) and (found := _FAILED.search(str(error))):
+        return f"{found[1]} cannot take the value that it was given"
+    return next((text for kind, text in _SENTENCES if isinstance(error, kind)), _UNKNOWN)

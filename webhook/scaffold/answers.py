@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.alphabets.kinds import NAMESPACE
 from webhook.errors import MalformedGlob
-from webhook.globs import Glob, ReferenceGlob, any_reference_matches
-from webhook.namespaces import is_reserved
+from webhook.globs.alphabets import NAMESPACE
+from webhook.globs.matching import Glob, ReferenceGlob, any_reference_matches
+from webhook.policy.lint.exemptions import is_reserved
 from webhook.reference import ImageReference
 from webhook.registry import is_internal, split_port
 from webhook.text import quoted

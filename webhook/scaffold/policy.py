@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from webhook.namespaces import RESERVED
+from webhook.policy.lint.exemptions import RESERVED
 from webhook.scaffold.answers import Answers
 from webhook.scaffold.writing import flow
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from webhook.resources.catalog import IMPORT
 from webhook.scaffold.answers import INTERNAL_REGISTRY, Answers
 from webhook.scaffold.policy import own_namespace_mode, registries_mode
 
@@ -73,7 +74,7 @@ def tests(answers: Answers) -> str:
         ),
         (
             "the image import controller is exempt",
-            f"resource: imagestreamimports, {insecure}",
+            f"resource: {IMPORT.name}, {insecure}",
             "{verdict: allow, exemption: image-import-controller}",
             f"user: {_IMPORTER}",
         ),

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.cluster import Cluster
-from webhook.cluster.client import JSON_PATCH
+from webhook.admission.codec import operation
+from webhook.cluster.client import JSON_PATCH, Cluster
 from webhook.errors import ClusterRefused
-from webhook.model import PatchOp
-from webhook.policy import Policy
+from webhook.model.decision import PatchOp
+from webhook.policy.loading import Policy
 from webhook.resources.parsing import items, mapping, text
 from webhook.resources.stored import digests
-from webhook.review import operation
 from webhook.scan.importing import followers, has_no_generation, why_imported
 from webhook.scan.listing import STREAMS
 from webhook.scan.stream import completion

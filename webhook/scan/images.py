@@ -6,12 +6,12 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.cluster import Cluster, Resource
+from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterRefused
-from webhook.model import Image
-from webhook.resources.image import read_image
+from webhook.model.tag import Image
+from webhook.resources.history import read_image
+from webhook.resources.objects import GROUP, VERSION
 from webhook.resources.stored import digests
-from webhook.review import GROUP, VERSION
 
 _IMAGES: Final = Resource(GROUP, VERSION, "images")
 _REMEMBERED: Final = 8_192  # images, of about a kilobyte each

@@ -8,12 +8,12 @@ the tag at once: it takes whatever its source names now. A tag that is scheduled
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from webhook.model import SourceKind
+from webhook.model.tag import SourceKind
+from webhook.resources.objects import IMPORT_MODE
 from webhook.resources.parsing import items, mapping, text
 
 AT_ONCE: Final = "imports the tag at once"
 ON_SCHEDULE: Final = "imports the tag on a schedule"
-_LEGACY: Final = "Legacy"  # the API server's default where the cluster sets no other
 
 
 def why_imported(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
@@ -67,5 +67,5 @@ def _importable(tag: Mapping[str, Any]) -> bool:
 def _referred(tag: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what the API server compares to tell whether the reference of a tag changed."""
     source = mapping(tag.get("from"))
-    mode = mapping(tag.get("importPolicy")).get("importMode") or _LEGACY
+    mode = mapping(tag.get("importPolicy")).get("importMode") or IMPORT_MODE
     return source.get("namespace") or "", source.get("name"), tag.get("reference") is True, mode

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.cluster import Cluster, Resource
+from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterRefused
-from webhook.resources.imagestreams import NAME
-from webhook.review import GROUP, VERSION
+from webhook.resources.catalog import STREAM
+from webhook.resources.objects import GROUP, VERSION
 from webhook.scan.stream import key_of
 
-STREAMS: Final = Resource(GROUP, VERSION, NAME)
+STREAMS: Final = Resource(GROUP, VERSION, STREAM.name)
 _PATIENCE: Final = 5  # lists that expire one after the other before anything new was seen
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.cluster import Cluster, Resource
+from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterRefused
 from webhook.report.openreports import MANAGED_BY, NAME, Api
 

@@ -3,21 +3,23 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from webhook import admission
+from webhook.admission import engine
 from webhook.audit.record import tags
-from webhook.documents.lines import Mark
-from webhook.model import Image, Mode, PatchOp, Review, TagChange, User, allow, deny
-from webhook.policy import Policy
+from webhook.documents.document import Mark
+from webhook.model.change import TagChange
+from webhook.model.decision import Mode, PatchOp, allow, deny
+from webhook.model.review import Review, User
+from webhook.model.tag import Image
+from webhook.policy.loading import Policy
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome
 from webhook.resources import stored
-from webhook.resources.imagestreams import NAME
-from webhook.review import GROUP, VERSION
-from webhook.rules.context import EvaluationContext
+from webhook.resources.catalog import STREAM
+from webhook.resources.objects import GROUP, VERSION
+from webhook.rules.base import EvaluationContext
 from webhook.text import printable
 
 # Who set a tag the cluster does not store: rules that ask for users or groups say nothing, and nobody is exempt.
 NOBODY: Final = User("")
-_KIND: Final = "ImageStream"
 _CLUSTER: Final = Origin()
 
 
@@ -32,7 +34,7 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
     review = _review(stream, stands=True)
     context = EvaluationContext(review)
     for part in stored.parts(review, images):
-        findings = tuple(finding for change in part for finding in admission.judge(change, context, policy))
+        findings = tuple(finding for change in part for finding in engine.judge(change, context, policy))
         change = part[0]
         if not findings and not isinstance(change, TagChange):
             continue
@@ -52,7 +54,7 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
 
 def completion(stream: Mapping[str, Any], policy: Policy) -> tuple[PatchOp, ...]:
     """Return what the defaults of `policy` would set if every tag of `stream` were new, () where nothing is missing."""
-    return admission.mutate(_review(stream, stands=False), policy).patch
+    return engine.mutate(_review(stream, stands=False), policy).patch
 
 
 def key_of(stream: Mapping[str, Any]) -> str:
@@ -64,12 +66,12 @@ def key_of(stream: Mapping[str, Any]) -> str:
 def _review(stream: Mapping[str, Any], *, stands: bool) -> Review:
     """Return the review in which the API server would send `stream`; the items of a list do not say what they are."""
     namespace, _, name = key_of(stream).partition("/")
-    document = {"apiVersion": f"{GROUP}/{VERSION}", "kind": _KIND, **stream}
+    document = {"apiVersion": f"{GROUP}/{VERSION}", "kind": STREAM.kind, **stream}
     operation = "UPDATE" if stands else "CREATE"
     request = {
         "uid": "",
-        "kind": {"group": GROUP, "version": VERSION, "kind": _KIND},
-        "resource": {"group": GROUP, "version": VERSION, "resource": NAME},
+        "kind": {"group": GROUP, "version": VERSION, "kind": STREAM.kind},
+        "resource": {"group": GROUP, "version": VERSION, "resource": STREAM.name},
         "name": name,
         "namespace": namespace,
         "operation": operation,
@@ -79,4 +81,4 @@ def _review(stream: Mapping[str, Any], *, stands: bool) -> Review:
         "dryRun": True,
         "options": None,
     }
-    return Review("v1", "", NAME, _KIND, operation, namespace, name, NOBODY, dry_run=True, request=request)
+    return Review("v1", "", STREAM.name, STREAM.kind, operation, namespace, name, NOBODY, dry_run=True, request=request)

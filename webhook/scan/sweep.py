@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from webhook.cluster import Cluster
+from webhook.cluster.client import Cluster
 from webhook.errors import ClusterRefused
-from webhook.policy import Policy
+from webhook.policy.loading import Policy
 from webhook.report.header import Header
 from webhook.report.openreports import Api, Gathered
 from webhook.report.outcome import Outcome

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.cluster import Cluster, Resource
+from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterRefused
-from webhook.globs import Glob, any_matches
+from webhook.globs.matching import Glob, any_matches
 from webhook.scan.listing import chunks
 from webhook.shard import Shard
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from webhook.schemas.document import Document, Part, Parts
 from webhook.schemas.fields import AnyObject, Count, Flag, Strings, Text, Texts
+from webhook.schemas.schema import Document, Part, Parts
 
 
 class ObjectMeta(Document):

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from webhook.errors import AmbiguousReference, MalformedReference
-from webhook.model import SourceKind
+from webhook.model.tag import SourceKind
 from webhook.reference import ImageReference
-from webhook.schemas.document import Document, Part, Parts
 from webhook.schemas.fields import REQUIRED, AnyObject, Count, Flag, Text, shown
 from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
+from webhook.schemas.schema import Document, Part, Parts
 from webhook.schemas.tag import (
     TagEventCondition,
     TagImportPolicy,

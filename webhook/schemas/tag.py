@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from webhook.errors import AmbiguousReference, MalformedReference
-from webhook.model import SourceKind
+from webhook.model.tag import SourceKind
 from webhook.reference import STREAM, ImageReference, StreamReference
-from webhook.schemas.document import Document, Part, Parts
 from webhook.schemas.fields import REQUIRED, AnyObject, Choice, Count, Flag, Strings, Text, shown
 from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
+from webhook.schemas.schema import Document, Part, Parts
 from webhook.text import quoted
 
 MEMORABLE: Final = 512  # characters of a source that may be remembered: longer ones would fill the memory

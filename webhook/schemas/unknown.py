@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from webhook.schemas.document import Document, Parts
+from webhook.schemas.schema import Document, Parts
 from webhook.schemas.stream import ImageStream, ImageStreamImport, ImageStreamMapping
 from webhook.schemas.tag import ImageStreamTag, ImageTag
 from webhook.text import nearest

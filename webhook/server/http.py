@@ -24,11 +24,9 @@ from webhook.server.request import (
     variable,
 )
 
-# Each piece of a body costs a turn of the parser: few may be small ones.
-_PIECES: Final = 4_096
+_PIECES: Final = 4_096  # each costs a turn of the parser: few may be small ones
 _PIECE_BYTES: Final = 512
-# Whatever follows a chunked body in the same portion is parsed with it: that must not be many requests.
-_PORTION: Final = 1_024
+_PORTION: Final = 1_024  # bytes; what follows a chunked body in the same portion is parsed with it
 _SILENT_BYTES: Final = 4_096  # of a chunked body without a chunk: extensions, which may be endless
 _END: Final = b"\r\n\r\n"
 
@@ -142,8 +140,6 @@ class Reader:
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected a body of {self._largest} bytes at most"
             ) from None
         raise ProtocolError(HTTPStatus.BAD_REQUEST, f"expected an HTTP/1.1 request: {error}") from None
-
-    # What follows is called by httptools.
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request's target."""

@@ -17,8 +17,7 @@ from gunicorn.workers.base import Worker as Base
 
 from webhook.server.connection import Connection
 from webhook.server.handshakes import HandshakeQueue, Handshakes
-from webhook.server.listeners import Listener
-from webhook.server.port import Port
+from webhook.server.port import Listener, Port
 from webhook.server.queue import AdmissionQueue
 from webhook.server.secured import SecuredConnection
 from webhook.server.state import GOODBYE_SECONDS

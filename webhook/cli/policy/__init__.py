@@ -10,7 +10,7 @@ from webhook.cli.policy.diff import diff
 from webhook.cli.policy.explain import explain
 from webhook.cli.policy.export import export
 from webhook.cli.policy.validate import validate
-from webhook.policy import schema as policy_schema
+from webhook.policy.loading import schema as policy_schema
 
 
 @click.group(cls=Suggesting)

@@ -15,15 +15,15 @@ from webhook.cli import fail
 from webhook.cli.options import connection, format_option, output_option, period_options, sender_options
 from webhook.cli.output import write
 from webhook.cli.types import GivenPath
-from webhook.cluster import connect
+from webhook.cluster.client import connect
 from webhook.comparison import Counts, Pair, compare
 from webhook.comparison.records import Unread, compare_records, sort_out
 from webhook.comparison.stored import compare_cluster
 from webhook.documents.files import given
 from webhook.errors import ClusterRefused, PolicyRefused
-from webhook.model import User
-from webhook.policy import Policy, load
+from webhook.model.review import User
 from webhook.policy.difference import Difference, differences, ignored
+from webhook.policy.loading import Policy, load
 from webhook.policy.located import located
 from webhook.replay.judging import Selection, moment
 from webhook.report.outcome import ALLOW, DENY, ERROR, Outcome

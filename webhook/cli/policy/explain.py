@@ -6,19 +6,28 @@ from pathlib import Path
 
 import click
 
-from webhook.admission import PROBE_EXPLAINED, PROBE_RULE
+from webhook.admission.engine import PROBE_EXPLAINED
 from webhook.cli import fail
 from webhook.cli.options import policy_option
 from webhook.cli.output import say
 from webhook.errors import PolicyRefused
-from webhook.policy import Policy, load, shipped
-from webhook.policy.explain import explained, kinds, resources_table, resources_text, table, variables_table
-from webhook.policy.fields import fields_table, fields_text
-from webhook.policy.lint.catalogue import names
-from webhook.policy.lint.explained import explained_warning, mentioned, warnings_table, warnings_text
+from webhook.policy.explain import (
+    Said,
+    explained,
+    explained_rule,
+    fields_table,
+    fields_text,
+    kinds,
+    read_message,
+    resources_table,
+    resources_text,
+    table,
+    variables_table,
+)
+from webhook.policy.lint.catalogue import explained_warning, mentioned, names, warnings_table, warnings_text
+from webhook.policy.loading import Policy, load, shipped
 from webhook.policy.located import located
-from webhook.policy.message import Said, read_message
-from webhook.policy.refusal import explained_rule
+from webhook.resources.objects import PROBE_RULE
 from webhook.text import nearest, quoted
 
 

@@ -11,9 +11,9 @@ from webhook.cli.options import output_option, policy_argument
 from webhook.cli.output import write
 from webhook.documents import yaml
 from webhook.errors import PolicyRefused
-from webhook.policy import Policy, load
-from webhook.policy.vap import STATUS, Exported
-from webhook.policy.vap import export as as_vap
+from webhook.policy.loading import Policy, load
+from webhook.vap.export import UNREAD, Exported
+from webhook.vap.export import export as as_vap
 
 
 @click.command(short_help="Print a policy as ValidatingAdmissionPolicies.")
@@ -49,7 +49,7 @@ def export(paths: tuple[Path, ...], form: str, failure_policy: str, output: Path
 
 def _left(exported: Exported) -> Iterator[str]:
     yield from map(str, exported.left)
-    yield STATUS
+    yield from UNREAD
 
 
 def _head(policy: Policy, left: list[str]) -> Iterator[str]:

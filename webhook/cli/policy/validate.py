@@ -15,8 +15,8 @@ from webhook.cli.output import write
 from webhook.cli.reporting import now
 from webhook.cli.version import DISTRIBUTION
 from webhook.errors import PolicyRefused
-from webhook.policy import Policy, load
 from webhook.policy.lint.reported import Linted, lint
+from webhook.policy.loading import Policy, load
 from webhook.report import writer
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, Final
 
-from webhook.globs import Glob
-from webhook.model import SourceKind, TagField
-from webhook.namespaces import is_reserved
+from webhook.globs.matching import Glob
+from webhook.model.change import TagField
+from webhook.model.tag import SourceKind
 from webhook.policy.entries import RuleEntry
 from webhook.policy.lint.covering import covers, narrows, widest
 from webhook.policy.lint.examples import OTHER, STREAM, Example, example
+from webhook.policy.lint.exemptions import is_reserved
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match, Selector
 from webhook.rules.base import Rule

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Final
 
-from webhook.globs import Glob
+from webhook.globs.matching import Glob
 from webhook.policy.match import Match, Selector
-from webhook.resources import NAMES
+from webhook.resources.catalog import NAMES
 
 Globs = tuple[Glob, ...]
 # Stands for the text that a `*` matches: only a `*` of another glob matches it too.

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model import Review, TagChange, User
-from webhook.resources import changes, imagestreamtags
-from webhook.rules.base import Rule
-from webhook.rules.context import EvaluationContext
+from webhook.model.change import TagChange
+from webhook.model.review import Review, User
+from webhook.resources.catalog import TAG, changes
+from webhook.resources.objects import made
+from webhook.rules.base import EvaluationContext, Rule
 
 # Names that no policy is about.
 STREAM: Final = "istag-webhook-lint"
@@ -29,23 +30,7 @@ class Example:
 
 def example(source: Mapping[str, str]) -> Example:
     """Return a new image stream tag that is pointed at `source`, with what the API server fills in."""
-    tag = {
-        "name": "tag",
-        "annotations": None,
-        "from": dict(source),
-        "generation": 0,
-        "importPolicy": {"importMode": "Legacy"},
-        "referencePolicy": {"type": "Source"},
-    }
-    document: dict[str, Any] = {
-        "kind": "ImageStreamTag",
-        "apiVersion": "image.openshift.io/v1",
-        "metadata": {"name": _TAG, "namespace": STREAM},
-        "tag": tag,
-        "generation": 0,
-        "lookupPolicy": {"local": False},
-        "image": {"metadata": {}},
-    }
+    document = TAG.defaulted(made(TAG.schema, STREAM, _TAG, tag={"from": dict(source)}))
     return of_object(document)
 
 
@@ -62,8 +47,8 @@ def of_object(document: Mapping[str, Any]) -> Example:
     review = Review(
         version="admission.k8s.io/v1",
         uid="",
-        resource=imagestreamtags.NAME,
-        kind="ImageStreamTag",
+        resource=TAG.name,
+        kind=TAG.kind,
         operation="CREATE",
         namespace=STREAM,
         name=_TAG,

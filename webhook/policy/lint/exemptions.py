@@ -1,18 +1,28 @@
-"""Who is exempt, and who is not."""
+"""Warnings about who is exempt, and about who is not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar, Final
 
-from webhook.globs import Glob, any_matches
-from webhook.namespaces import is_reserved
+from webhook.globs.matching import Glob, any_matches
 from webhook.policy.entries import ExemptionEntry, RuleEntry, resources
 from webhook.policy.lint.covering import covers, selects_all
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match, Selector
-from webhook.resources import imagestreamimports
+from webhook.resources.catalog import IMPORT
 from webhook.rules.cluster import Schema
+
+# openshift-apiserver, project/apiserver/registry/projectrequest/delegated, forbiddenNames and forbiddenPrefixes.
+RESERVED_NAMES: Final = ("openshift", "kubernetes", "kube")
+RESERVED_PREFIXES: Final = ("openshift-", "kubernetes-", "kube-")
+RESERVED: Final = (*RESERVED_NAMES, *(f"{prefix}*" for prefix in RESERVED_PREFIXES))  # as globs
+
+
+def is_reserved(namespace: str) -> bool:
+    """Whether the API server forbids ordinary users to request a project of this name."""
+    return namespace in RESERVED_NAMES or namespace.startswith(RESERVED_PREFIXES)
+
 
 IMPORTER: Final = "system:serviceaccount:openshift-infra:image-import-controller"
 _GROUPS: Final = ("system:serviceaccounts", "system:serviceaccounts:openshift-infra", "system:authenticated")
@@ -56,7 +66,7 @@ def _exempts_importer(entry: ExemptionEntry) -> bool:
 def _denies_importer(entry: RuleEntry, exempt: list[Match]) -> bool:
     """Whether a rule can deny an import of the controller that is not `exempt`."""
     match = _imports(entry.match)
-    if match is None or isinstance(entry.rule, Schema) or imagestreamimports.NAME not in resources(entry.rule):
+    if match is None or isinstance(entry.rule, Schema) or IMPORT.name not in resources(entry.rule):
         return False
     return not any(covers(each, match) for each in exempt)
 
@@ -71,7 +81,7 @@ def _imports(match: Match) -> Match | None:
 
 def _of_importer(selector: Selector) -> Selector | None:
     """Return what `selector` asks of an import of the controller beside its sender, None if it does not select one."""
-    if selector.resources and imagestreamimports.NAME not in selector.resources:
+    if selector.resources and IMPORT.name not in selector.resources:
         return None
     if selector.users and not any_matches(selector.users, IMPORTER):
         return None

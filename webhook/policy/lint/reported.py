@@ -1,12 +1,14 @@
-"""The warnings about a policy, each with its place."""
+"""The warnings about a policy, each with its place, for a report or a server's log."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from logging import Logger
+from typing import Final
 
 from webhook.errors import Fault
-from webhook.policy import Policy
 from webhook.policy.lint.catalogue import LINTS
 from webhook.policy.lint.warning import Hit, PolicyView
+from webhook.policy.loading import Policy
 from webhook.policy.located import Located, documents, located
 
 
@@ -78,3 +80,38 @@ def _unused(policy: Policy, found: set[str]) -> Iterator[Fault]:
         for index, name in enumerate(document.value["spec"].get("ignore", ())):
             if name not in found:
                 yield document.fault(f"spec.ignore[{index}]", f"the policy has no warning {name} to ignore")
+
+
+_MOST: Final = 50  # lines for one policy
+
+
+def warnings_of(policy: Policy, log: Logger) -> tuple[PolicyWarning, ...]:
+    """Return the warnings about `policy`; none if the check fails, which is logged: the policy is used all the same."""
+    try:
+        return lint(policy).warnings
+    except Exception:  # logged with its traceback
+        log.exception("the policy could not be checked for warnings", extra={"policy": str(policy)})
+        return ()
+
+
+def log_warnings(policy: Policy, log: Logger) -> tuple[PolicyWarning, ...]:
+    """Check `policy`, and log a line for each warning, for the first 50 of many.
+
+    Returns:
+        All warnings, as `warnings_of` does.
+    """
+    found = warnings_of(policy, log)
+    for warning in found[:_MOST]:
+        log.warning(
+            "policy warning",
+            extra={
+                "warning": warning.name,
+                "entry": warning.entry,
+                "place": warning.fault.place,
+                "path": warning.fault.path,
+                "sentence": warning.fault.message,
+            },
+        )
+    if len(found) > _MOST:
+        log.warning("more policy warnings", extra={"policy": str(policy), "count": len(found) - _MOST})
+    return found

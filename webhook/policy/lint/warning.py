@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.model import Mode
+from webhook.model.decision import Mode
 from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
 
 

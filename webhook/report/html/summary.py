@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.model import Mode
+from webhook.model.decision import Mode
 from webhook.report.header import Header
 from webhook.report.html.timeline import Timeline, timeline
 from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP

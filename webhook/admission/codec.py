@@ -1,0 +1,219 @@
+"""The AdmissionReview codec: bytes to a Review, a Decision to bytes."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Collection, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+
+from webhook.admission.limits import too_large, too_many
+from webhook.documents.scalars import DECODER
+from webhook.errors import MalformedReview
+from webhook.model.change import Reason
+from webhook.model.decision import Decision, Finding, Mode, PatchOp
+from webhook.model.review import Review, User
+from webhook.resources.objects import GROUP, VERSION
+from webhook.schemas.envelope import AdmissionReview
+from webhook.text import cut, joined, more, printable
+
+LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver cuts a warning there, and drops one with a newline
+# An answer is bounded, however much is wrong: it is stored in the audit log, and people read it.
+LONGEST_MESSAGE: Final = 16_384  # bytes
+MOST_CAUSES: Final = 100
+MOST_WARNINGS: Final = 20
+_LONGEST_NAME: Final = 1_024  # bytes
+_INVALID: Final = 422
+_REVIEW: Final = AdmissionReview()
+
+
+def decode(body: bytes, resources: Collection[str]) -> Review:
+    """Read the AdmissionReview in `body`.
+
+    Args:
+        body: what was posted, JSON in UTF-8.
+        resources: the resources of image.openshift.io/v1 that are known, subresources after a slash.
+
+    Raises:
+        MalformedReview: `body` is not an AdmissionReview of a known resource, or larger than one can be.
+    """
+    if why := too_large(body):
+        raise MalformedReview(why, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return of_document(parse(body), resources)
+
+
+def of_document(document: Any, resources: Collection[str]) -> Review:
+    """Return the Review that `document`, read from JSON, is.
+
+    Args:
+        document: an AdmissionReview.
+        resources: as in `decode`.
+
+    Raises:
+        MalformedReview: as `decode` does.
+    """
+    if not _REVIEW.accepts(document):
+        wrong = "; ".join(f"{fault.field or 'body'}: {fault.message}" for fault in _REVIEW.faults(document)[:8])
+        raise MalformedReview(f"expected an AdmissionReview: {wrong}", uid=_uid(document))
+    request: Mapping[str, Any] = document["request"]
+    if why := too_many(request):
+        raise MalformedReview(why, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _uid(document))
+    return Review(
+        version=document["apiVersion"],
+        uid=request["uid"],
+        resource=_resource(request, resources),
+        kind=request["kind"].get("kind") or "",
+        operation=request["operation"],
+        namespace=request.get("namespace") or "",
+        name=request.get("name") or "",
+        user=_user(request["userInfo"]),
+        dry_run=request.get("dryRun") is True,
+        request=request,
+    )
+
+
+def _resource(request: Mapping[str, Any], resources: Collection[str]) -> str:
+    asked = request["resource"]
+    name, subresource = asked.get("resource") or "", request.get("subResource") or ""
+    if "/" in name:  # an API server never sends it so, and then each resource has one spelling
+        sentence = f"request.resource: expected the subresource in request.subResource, got {printable(name)}"
+        raise MalformedReview(sentence, uid=request["uid"])
+    resource = f"{name}/{subresource}" if subresource else name
+    if asked.get("group") != GROUP or asked.get("version") != VERSION or resource not in resources:
+        known, got = (
+            ", ".join(sorted(resources)),
+            f"{resource} of {asked.get('group') or 'core'}/{asked.get('version')}",
+        )
+        raise MalformedReview(
+            f"request.resource: expected {known} of {GROUP}/{VERSION}, got {printable(got)}", uid=request["uid"]
+        )
+    return resource
+
+
+def _user(info: Mapping[str, Any]) -> User:
+    return User(info.get("username") or "", info.get("uid") or "", tuple(info.get("groups") or ()))
+
+
+def _uid(document: Any) -> str:
+    """Return the uid of something that is not a review, "" where it has none."""
+    request = document.get("request") if isinstance(document, dict) else None
+    uid = request.get("uid") if isinstance(request, dict) else None
+    return printable(uid[:64]) if isinstance(uid, str) else ""
+
+
+_DEEP: Final = "expected an AdmissionReview: the JSON is nested too deeply"
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def parse(body: bytes) -> Any:
+    """Read JSON (RFC 8259) strictly: what two parsers could read differently is denied.
+
+    That is: anything but UTF-8, a byte order mark, a repeated key, NaN and infinities, a lone surrogate.
+
+    Raises:
+        MalformedReview: as `decode` does.
+    """
+    fast = _canonical(body)
+    return _strict(body) if fast is None else fast
+
+
+def _canonical(body: bytes) -> Any:
+    """Return the document where `body` is just what it would be written as again, as nearly every review is, else None.
+
+    A document that comes out as it went in holds nothing that two parsers could read differently.
+    """
+    try:
+        document = orjson.loads(body)
+        return document if orjson.dumps(document) == body.rstrip(b"\n") else None
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+
+
+def _strict(body: bytes) -> Any:
+    try:
+        text = body.decode()
+        document = DECODER.decode(text)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+        orjson.dumps(document)  # what we cannot write again cannot be recorded
+    except UnicodeDecodeError as error:
+        raise MalformedReview(f"expected JSON in UTF-8: byte {error.start} is not") from None
+    except UnicodeEncodeError:
+        raise MalformedReview("expected JSON: a string holds a lone surrogate") from None
+    except (RecursionError, orjson.JSONEncodeError):
+        raise MalformedReview(_DEEP) from None
+    except ValueError as error:
+        raise MalformedReview(f"expected JSON: {printable(str(error))}") from None
+    return document
+
+
+def encode(review: Review, decision: Decision, annotations: Mapping[str, str]) -> bytes:
+    """Write the answer to `review`: its own apiVersion and uid, and what `decision` says.
+
+    Args:
+        review: the question.
+        decision: the answer.
+        annotations: audit annotations, short keys to values.
+    """
+    response: dict[str, Any] = {"uid": review.uid, "allowed": decision.allowed}
+    if not decision.allowed:
+        response["status"] = _status(review, decision)
+    elif warnings := decision.in_mode(Mode.WARN):
+        response["warnings"] = _warnings(warnings, unknown=decision.cut)
+    if decision.patch:
+        response["patchType"] = "JSONPatch"
+        response["patch"] = b64encode(orjson.dumps([operation(op) for op in decision.patch])).decode()
+    if annotations:
+        response["auditAnnotations"] = dict(annotations)
+    answer = {"kind": "AdmissionReview", "apiVersion": review.version, "response": response}
+    return orjson.dumps(answer)
+
+
+def _warning(finding: Finding) -> str:
+    """Return a finding as a warning; what is cut is the message, so that the rule can still be looked up."""
+    return cut(f"{finding.field}: {finding.message}", LONGEST_WARNING - len(finding.whose)) + finding.whose
+
+
+def operation(op: PatchOp) -> dict[str, Any]:
+    """Return a patch operation as RFC 6902 writes it."""
+    return {"op": op.op, "path": op.path, "value": op.value}
+
+
+def _warnings(warnings: tuple[Finding, ...], *, unknown: bool) -> list[str]:
+    """Return findings as warnings, each once; the last says how many are left out, if some are."""
+    said = list(dict.fromkeys(map(_warning, warnings)))
+    if len(said) <= MOST_WARNINGS and not unknown:
+        return said
+    shown = said[: MOST_WARNINGS - 1]
+    return [*shown, more(len(said) - len(shown), unknown=unknown)]
+
+
+def _cause(finding: Finding) -> dict[str, Any]:
+    return {"field": finding.field, "message": finding.sentence, "reason": finding.reason}
+
+
+def _status(review: Review, decision: Decision) -> dict[str, Any]:
+    """Return the Status (meta/v1) of a denial: 422 Invalid, because `oc tag` answers a 403 by trying another resource.
+
+    `kubectl` and `oc` print the causes instead of the message, if there are any.
+    """
+    denials, unknown = decision.in_mode(Mode.ENFORCE), decision.cut
+    causes = list(map(_cause, denials[:MOST_CAUSES]))
+    if len(denials) > MOST_CAUSES or unknown:
+        del causes[MOST_CAUSES - 1 :]
+        left = more(len(denials) - len(causes), unknown=unknown)
+        causes.append({"field": "", "message": left, "reason": Reason.INVALID})
+    return {
+        "status": "Failure",
+        "code": _INVALID,
+        "reason": "Invalid",
+        "message": joined(map(str, denials), len(denials), "\n", LONGEST_MESSAGE, unknown=unknown),
+        "details": {
+            "name": cut(printable(review.name), _LONGEST_NAME),
+            "group": GROUP,
+            "kind": cut(printable(review.kind), _LONGEST_NAME),
+            "causes": causes,
+        },
+    }

@@ -1,0 +1,171 @@
+"""The decision: a review and a policy in, a Decision out. Pure: no I/O, no clock, no state."""
+
+from dataclasses import replace
+from typing import Final
+
+from webhook import defaults
+from webhook.globs.matching import any_matches
+from webhook.model.change import Change, Reason, TagChange
+from webhook.model.decision import Decision, Exemption, Finding, Findings, Mode, allow, deny, patched
+from webhook.model.review import Review
+from webhook.policy.entries import ExemptionEntry, RuleEntry
+from webhook.policy.loading import Policy
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.objects import PROBE, PROBE_RULE
+from webhook.rules.base import EvaluationContext, Violation
+
+MOST_FINDINGS: Final = 1_000  # of one review; an answer names a tenth of them
+PROBE_EXPLAINED: Final = f"""\
+{PROBE_RULE}: built in, for every policy
+  `istag-webhook probe` marks its requests with the annotation {PROBE}, and a write of a status also with a
+  tag {PROBE_RULE}-... that is new in it. The webhook always denies them, whoever the user is. So a probe needs
+  no policy that denies something, and no exemption hides a resource from it.
+
+To comply:
+  - Remove the annotation, or the tag from the status.\
+"""
+
+
+def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS) -> Decision:
+    """Decide whether `review` may happen: every rule evaluates every change, and none stops at the first finding.
+
+    An exemption lets it happen, and still records what the rules would have said. A probe is always denied.
+
+    Args:
+        review: the question.
+        policy: the rules.
+        most: how many findings are kept; with that many, evaluation goes on only until the answer is known.
+    """
+    resource = RESOURCES[review.resource]
+    changes = resource.changes(review, untouched=policy.index.asks_untouched)
+    if (mark := resource.probe.mark(review)) is not None:
+        return deny(tuple(change for change in changes if change.touched), (_probed(*mark, policy),))
+    context, findings = EvaluationContext(review), Findings(most)
+    for index, change in enumerate(changes):
+        if findings.settled:
+            findings.cut = True
+            break
+        _judge(change, index, context, policy, findings)
+    found = findings.sorted()
+    changed = changes if len(changes) == 1 else tuple(change for change in changes if change.touched)
+    exemption = exempt(changed or changes, review, policy)
+    if exemption is not None:
+        return allow(changed, tuple(_lowered(finding) for finding in found), exemption, cut=findings.cut)
+    return (deny if findings.denied else allow)(changed, found, cut=findings.cut)
+
+
+def mutate(review: Review, policy: Policy) -> Decision:
+    """Complete the tags of `review`; it is never denied here, for the validating call evaluates the final object."""
+    changes = tuple(change for change in RESOURCES[review.resource].changes(review, untouched=False) if change.touched)
+    exemption = exempt(changes, review, policy)
+    document = review.object
+    if exemption is not None or document is None:
+        return allow(changes, exemption=exemption)
+    patch = tuple(
+        operation
+        for change in changes
+        if isinstance(change, TagChange)
+        for operation in defaults.complete(
+            change,
+            document,
+            [entry.set for entry in policy.defaults if entry.match.selects(change, review.user, perhaps=False)],
+        )
+    )
+    return patched(changes, patch) if patch else allow(changes)
+
+
+def admit(review: Review, policy: Policy) -> Decision:
+    """Decide as a cluster would, which completes an object first and then evaluates what came of it."""
+    completion = mutate(review, policy) if policy.defaults else allow()
+    if completion.patch and review.object is not None:
+        completed = defaults.patched_document(review.object, completion.patch)
+        review = replace(review, request={**review.request, "object": completed})
+    decision = validate(review, policy, most=None)
+    return replace(decision, patch=completion.patch)
+
+
+def judge(change: Change, context: EvaluationContext, policy: Policy) -> tuple[Finding, ...]:
+    """Return what the rules of `policy` say of one change: what it leaves as it was in the mode `existing`.
+
+    Args:
+        change: one of the changes of the review.
+        context: the review; the same for all of its changes.
+        policy: the rules.
+    """
+    findings = Findings()
+    _judge(change, 0, context, policy, findings)
+    return findings.sorted()
+
+
+def _judge(change: Change, index: int, context: EvaluationContext, policy: Policy, findings: Findings) -> None:
+    """Add what the rules of `policy` find in the change at `index` of the review."""
+    for entry in policy.index.selected(change, context.review.user):
+        if findings.full and (findings.denied or Mode.ENFORCE not in (entry.mode, entry.existing)):
+            findings.cut = True
+            continue
+        before: frozenset[Violation] | None = None
+        position = policy.index.position[entry.name]
+        for violation in entry.rule.check(change, context):
+            if before is None and not _leaves(entry, change):
+                before = _before(entry, change, context)
+            existing = before is None or violation in before
+            mode = entry.existing if existing else entry.mode
+            if mode is not Mode.IGNORE:
+                finding = Finding(entry.name, mode, violation.message, violation.field, existing, violation.reason)
+                findings.add(finding, index, position)
+            if findings.settled:
+                findings.cut = True
+                break
+
+
+def _probed(mark: str, where: str, policy: Policy) -> Finding:
+    """Return the finding that denies a probe; it names the policy in force, which the probe reports."""
+    message = f"{mark} marks a request of `istag-webhook probe`, which is always denied; policy in force: {policy}"
+    return Finding(PROBE_RULE, Mode.ENFORCE, message, where, reason=Reason.FORBIDDEN)
+
+
+def _leaves(entry: RuleEntry, change: Change) -> bool:
+    """Whether all that the rule could say was so before: nothing of the tag changes, and the rule reads no more."""
+    return isinstance(change, TagChange) and not change.touched and not entry.rule.reads_review
+
+
+def _before(entry: RuleEntry, change: Change, context: EvaluationContext) -> frozenset[Violation]:
+    """Return what the rule says of what was; nothing of a tag that points elsewhere now: it is evaluated anew."""
+    if change.old is None or (isinstance(change, TagChange) and change.moved):
+        return frozenset()
+    return frozenset(entry.rule.check(change.as_it_was(), context.as_it_was()))
+
+
+def exempt(changes: tuple[Change, ...], review: Review, policy: Policy) -> Exemption | None:
+    """Return the first exemption that holds for every change of the review, None where none does."""
+    for entry in policy.exemptions if changes else ():
+        if _is(entry, review) and all(entry.match.selects(each, review.user, perhaps=False) for each in changes):
+            reasons = [_reason(entry, change) for change in changes]
+            if not entry.annotation or all(reasons):
+                return Exemption(entry.name, "; ".join(dict.fromkeys(reasons)))
+    return None
+
+
+def _is(entry: ExemptionEntry, review: Review) -> bool:
+    """Whether the user is one that the exemption names, or a member of a group that it names."""
+    if any_matches(entry.users, review.user.name):
+        return True
+    return bool(entry.groups) and any(any_matches(entry.groups, group) for group in review.user.groups)
+
+
+def _reason(entry: ExemptionEntry, change: Change) -> str:
+    """Return the reason that the user gives with this change, "" if none is asked for or given.
+
+    What the tag said before is no reason: anybody who may annotate the tag can have put it there.
+    """
+    if not entry.annotation or change.new is None:
+        return ""
+    given, before = (
+        side.annotations.get(entry.annotation, "").strip() if side is not None else ""
+        for side in (change.new, change.old)
+    )
+    return given if given != before else ""
+
+
+def _lowered(finding: Finding) -> Finding:
+    return Finding(finding.rule, Mode.AUDIT, finding.message, finding.field, finding.existing, finding.reason)

@@ -1,0 +1,1 @@
+"""Certificates: issued for development or a cluster, served without restarts, renewed in a cluster."""

@@ -1,0 +1,1 @@
+"""Globs over a known alphabet: matched in linear time, without regular expressions."""

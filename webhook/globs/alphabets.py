@@ -1,0 +1,168 @@
+"""The alphabets of all values that patterns match, except image references."""
+
+from typing import Final
+
+from webhook.globs.alphabet import Advice, Alphabet
+from webhook.text import quoted
+
+_ANY: Final = 'and "*" for any'
+_LINE: Final = r"(?!.*\n)"  # Python's $ matches before the last newline too
+_ONE_STAR: Final = r"(?!.*\*\*)"
+
+
+def _words(first: str, inner: str, last: str, longest: int) -> str:
+    """Return the grammar of patterns for values of one segment: the characters it begins with, has, and ends with."""
+    limit = rf"(?!(?:\*?[^*]){{{longest + 1}}})"
+    return rf"{_LINE}{_ONE_STAR}{limit}[*{first}](?:[*{inner}]*[*{last}])?"
+
+
+# A label (RFC 1123): apimachinery, ValidateNamespaceName.
+NAMESPACE: Final = Alphabet(
+    "namespace",
+    f'a-z, 0-9 and "-" within, {_ANY}',
+    "a-z0-9-",
+    _words("a-z0-9", "a-z0-9-", "a-z0-9", 63),
+    longest=63,
+    advice=(
+        Advice(
+            r"^([a-z0-9*-]+)/([a-z0-9._*-]+)$",
+            'it has "/", and the stream is matched by `streams`',
+            lambda found: f"namespaces: [{found[1]}] and streams: [{found[2]}]",
+        ),
+    ),
+)
+# openshift-apiserver, RepositoryNameComponentRegexp; 255 characters together with namespace and slash.
+STREAM: Final = Alphabet(
+    "image stream",
+    f'a-z, 0-9 and single ".", "_" and "-" within, {_ANY}',
+    "a-z0-9._-",
+    r"(?!.*[._-]{2})" + _words("a-z0-9", "a-z0-9._-", "a-z0-9", 253),
+    longest=253,
+    advice=(
+        Advice(
+            r"^([a-z0-9._*-]+):([A-Za-z0-9._*-]+)$",
+            'it has ":", and the tag is matched by `tags`',
+            lambda found: f"streams: [{found[1]}] and tags: [{found[2]}]",
+        ),
+        Advice(
+            r"^([a-z0-9*-]+)/([a-z0-9._*-]+)$",
+            'it has "/", and the namespace is matched by `namespaces`',
+            lambda found: f"namespaces: [{found[1]}] and streams: [{found[2]}]",
+        ),
+    ),
+)
+# The distribution specification's. OpenShift takes nearly any name: one that no registry can serve is matched by "*".
+TAG: Final = Alphabet(
+    "tag",
+    f'A-Z, a-z, 0-9, "_", after the first "." and "-" too, {_ANY}',
+    "A-Za-z0-9_.-",
+    _words("A-Za-z0-9_", "A-Za-z0-9_.-", "A-Za-z0-9_.-", 128),
+    longest=128,
+    advice=(
+        Advice(
+            r"^([a-z0-9._*-]+):([A-Za-z0-9._*-]+)$",
+            'it has ":", and the stream is matched by `streams`',
+            lambda found: f'"{found[2]}"',
+        ),
+    ),
+)
+_NAMED: Final = r"^\u0000-\u001f\u007f?\[\]{}()\^"
+_SERVICE_ACCOUNT: Final = r"(?!system:serviceaccounts?:.*[^a-z0-9.:*-])"
+_ACCOUNTS: Final = Advice(
+    r"^system:serviceaccounts?:.*[^a-z0-9.:*-]",
+    "the name of a service account is of lower-case letters, digits, '-' and '.'",
+)
+_PRINTED: Final = f"any characters but ? ^ [ ] {{ }} ( ), {_ANY}"
+USER: Final = Alphabet(
+    "user",
+    _PRINTED,
+    r"\u0020-\u003e\u0040-\u005a\\_-z|~\u0080-\U0010ffff",
+    rf"{_LINE}{_ONE_STAR}{_SERVICE_ACCOUNT}(?!system:serviceaccount:[^:*]*$)"
+    rf"(?!system:(?:serviceaccounts(?::|$)|authenticated|unauthenticated|masters))[{_NAMED}]+",
+    advice=(
+        Advice(
+            r"^system:serviceaccount:([^:*/]+)/([^:*/]+)$",
+            "a service account is system:serviceaccount:NAMESPACE:NAME",
+            lambda found: f'"system:serviceaccount:{found[1]}:{found[2]}"',
+        ),
+        Advice(
+            r"^system:serviceaccount:[^:*]*$",
+            "a service account is system:serviceaccount:NAMESPACE:NAME",
+            lambda _: "",
+        ),
+        Advice(
+            r"^system:(?:serviceaccounts(?::|$)|authenticated|unauthenticated|masters)",
+            "it is a group",
+            lambda found: f"groups: [{found.string}]",
+        ),
+        _ACCOUNTS,
+    ),
+)
+GROUP: Final = Alphabet(
+    "group",
+    _PRINTED,
+    USER.inner,
+    rf"{_LINE}{_ONE_STAR}{_SERVICE_ACCOUNT}(?!system:serviceaccount:)[{_NAMED}]+",
+    advice=(
+        Advice(r"^system:serviceaccount:", "a service account is a user", lambda found: f"users: [{found.string}]"),
+        _ACCOUNTS,
+    ),
+)
+# apimachinery, IsQualifiedName. The API server looks at the annotations of tags in a stream no further.
+_PREFIX: Final = r"[*A-Za-z0-9](?:[*A-Za-z0-9.-]*[*A-Za-z0-9])?"
+_NAME: Final = r"[*A-Za-z0-9](?:[*A-Za-z0-9._-]*[*A-Za-z0-9])?"
+ANNOTATION_KEY: Final = Alphabet(
+    "annotation key",
+    f'A-Z, a-z, 0-9, ".", "_" and "-" within, after a DNS name and "/" if it has one, {_ANY}',
+    "A-Za-z0-9._/-",
+    rf"{_LINE}{_ONE_STAR}(?!.*/(?:\*?[^*/]){{64}})(?!.*[^*/]{{64}}$)(?:{_PREFIX}/)?{_NAME}",
+    longest=317,
+)
+# An image's label may have any name.
+LABEL_KEY: Final = Alphabet(
+    "label key",
+    f"any characters but spaces, quotes and ? ^ [ ] {{ }} ( ) | $, {_ANY}",
+    r"\u0021\u0023\u0025\u0026*-\u003e@-Z_a-z~\u0080-\U0010ffff",
+    rf"{_LINE}{_ONE_STAR}[^\u0000-\u0020\u007f?\[\]{{}}()\^|$\\\u0022\u0027\u0060]+",
+)
+_TYPE: Final = _words("A-Za-z0-9", "A-Za-z0-9._/-", "A-Za-z0-9", 316)
+SIGNATURE_TYPE: Final = Alphabet(
+    "signature type", f'A-Z, a-z, 0-9 and ".", "_", "-", "/" within, {_ANY}', "A-Za-z0-9._/-", _TYPE
+)
+CONDITION_TYPE: Final = Alphabet(
+    "condition type", f'A-Z, a-z, 0-9 and ".", "_", "-", "/" within, {_ANY}', "A-Za-z0-9._/-", _TYPE
+)
+# What an annotation or a label holds: any text, but none that a regular expression would be written for.
+TEXT: Final = Alphabet("value", f"a text, {_ANY}", r"\u0000-\U0010ffff", r"(?![\s\S]*\*\*)(?!\^[\s\S]*\$$)[\s\S]+")
+_ARCHITECTURES: Final = "386|amd64|arm|arm64|loong64|mips|mips64|mips64le|mipsle|ppc64|ppc64le|riscv64|s390x|wasm"
+_UNAMES: Final = {
+    "x86_64": "amd64", "x64": "amd64", "aarch64": "arm64", "armhf": "arm", "armv7l": "arm", "i386": "386",
+    "i686": "386", "x86": "386", "ppc64el": "ppc64le",
+}  # fmt: skip
+_SEGMENT: Final = r"(?:\*\*|(?:[a-z0-9._-]|\*(?!\*))+)"
+# `os/architecture` or `os/architecture/variant`, as Go names them (OCI image specification, image index).
+PLATFORM: Final = Alphabet(
+    "platform",
+    "os/architecture or os/architecture/variant, such as linux/*",
+    "a-z0-9._-",
+    rf"{_LINE}(?!(?:{_ARCHITECTURES})(?:/|$))(?!.*/(?:{'|'.join(_UNAMES)})(?:/|$))"
+    rf"(?:\*\*|{_SEGMENT}/{_SEGMENT}(?:/{_SEGMENT})?)",
+    separator="/",
+    advice=(
+        Advice(
+            rf"^({_ARCHITECTURES})(?:/(v[0-9]+))?$",
+            "it has no operating system",
+            lambda found: quoted("/".join(part for part in ("linux", found[1], found[2]) if part)),
+        ),
+        Advice(
+            rf"^({_ARCHITECTURES})/([a-z]+)$",
+            "the operating system comes first",
+            lambda found: f'"{found[2]}/{found[1]}"',
+        ),
+        Advice(
+            rf"^(?:([a-z*]+)/)?({'|'.join(_UNAMES)})$",
+            "the architecture has another name in Go",
+            lambda found: f'"{found[1] or "linux"}/{_UNAMES[found[2]]}"',
+        ),
+    ),
+)

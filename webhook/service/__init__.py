@@ -1,0 +1,1 @@
+"""The Flask app, its logs and its metrics."""
