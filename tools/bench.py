@@ -25,11 +25,12 @@ from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 from flask import Flask, Response, request
 from gunicorn.app.base import BaseApplication
+from tests.support.bodies import layers, plain, stream
 from tests.support.paths import DATA
 
 from webhook.certs.issuing import issue
@@ -37,10 +38,8 @@ from webhook.certs.serving import Serving
 from webhook.server.application import Listen, run
 from webhook.server.worker import Served
 
-if TYPE_CHECKING:
-    from tests.support.serving import Server
-
 _REVIEWS: Final = DATA / "reviews"
+
 _COMPARED: Final = "`oc tag`, validating call"  # what all workers are compared by
 _TWENTY: Final = DATA / "policies" / "twenty.yaml"
 # Each app by its name in the table, with its policy: by default the shipped one.
@@ -49,20 +48,6 @@ CONNECTIONS: Final = 16
 CORES: Final = sorted(os.sched_getaffinity(0))
 _CEL: Final = """'!tag.scheduled && request.userInfo.username != "" && has(object.spec)'"""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-
-
-def plain(call: str = "2-validate") -> bytes:
-    """Return a review of a plain `oc tag`, which makes two, as it was recorded."""
-    return (_REVIEWS / f"A03-oc-tag-docker-existing-tag.{call}.json").read_bytes()
-
-
-def layers(count: int) -> bytes:
-    """Return the mutating review of a PUT with a full image, as it was recorded, with `count` layers."""
-    document = json.loads((_REVIEWS / "C02-replace-istag-with-full-image-get-put.1-mutate.json").read_bytes())
-    image = document["request"]["object"]["image"]
-    layer = image["dockerImageLayers"][0]
-    image["dockerImageLayers"] = [{**layer, "name": f"sha256:{number:064x}", "size": number} for number in range(count)]
-    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def null_app() -> Flask:
@@ -218,7 +203,7 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-async def _answered(reader: asyncio.StreamReader) -> None:
+async def answered(reader: asyncio.StreamReader) -> None:
     """Read one answer."""
     answer = await reader.readuntil(b"\r\n\r\n")
     if not answer.startswith(b"HTTP/1.1 200"):
@@ -226,7 +211,7 @@ async def _answered(reader: asyncio.StreamReader) -> None:
     await reader.readexactly(int(answer.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]))
 
 
-async def _load(port: int, directory: Path, body: bytes, path: str, seconds: float, connections: int) -> list[float]:
+async def load(port: int, directory: Path, body: bytes, path: str, seconds: float, connections: int) -> list[float]:
     """Post `body` over and over on kept connections for `seconds`, once at least; return latencies in milliseconds."""
     context = ssl.create_default_context(cafile=directory / "ca.crt")
     head = (
@@ -246,7 +231,7 @@ async def _load(port: int, directory: Path, body: bytes, path: str, seconds: flo
             started = time.perf_counter()
             writer.write(head + body)
             try:
-                await _answered(reader)
+                await answered(reader)
             except (ConnectionResetError, asyncio.IncompleteReadError):
                 # gthread closes kept connections now and then; the API server would open another too.
                 reader, writer = await connected()
@@ -271,7 +256,7 @@ async def _load(port: int, directory: Path, body: bytes, path: str, seconds: flo
 def round_(pid: int, port: int, directory: Path, body: bytes, path: str, seconds: float, into: Measured) -> None:
     """Load a server for `seconds`, and add what it showed to `into`."""
     before, started = _cpu(pid), time.perf_counter()
-    latencies = asyncio.run(_load(port, directory, body, path, seconds, CONNECTIONS))
+    latencies = asyncio.run(load(port, directory, body, path, seconds, CONNECTIONS))
     taken = min(time.perf_counter() - started, seconds + 0.1)
     into.rates.append(len(latencies) / taken)
     # A server that answered nothing in a round shows no cost.
@@ -329,79 +314,6 @@ def _free() -> int:
     """Return a port that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
-
-
-@main.command()
-@click.option("--seconds", default=10.0, show_default=True, help="Seconds of each rate.")
-def load(seconds: float) -> None:
-    """Print how long requests take at parts of what one worker can answer, at twice of that, and afterwards."""
-    from tests.support.serving import serving  # noqa: PLC0415 - the tests' own
-
-    half, nine_tenths, twice = ("half", 0.5), ("nine tenths", 0.9), ("twice", 2.0)
-    edit = "edits that move 100 tags of a stream"  # cost the server many times what they cost the load, on one core too
-    with TemporaryDirectory() as name:
-        options = ("--workers", "1", "--policy", str(_TWENTY), "--record", "/dev/null")
-        os.sched_setaffinity(0, {CORES[0]})  # the server inherits it
-        with serving(Path(name), *options) as server:
-            os.sched_setaffinity(0, {CORES[-1]})
-            click.echo(f"20 rules, one worker on one core, {seconds:g} s a rate; what one keeps up with comes first:\n")
-            _open_load(server, "plain `oc tag`", plain(), (half, nine_tenths), seconds)
-            _open_load(server, edit, stream(100, moved=100), (half, nine_tenths, twice, ("half again", 0.5)), seconds)
-
-
-def _open_load(server: "Server", what: str, body: bytes, rates: tuple[tuple[str, float], ...], seconds: float) -> None:
-    """Print the table of a review: its capacity, and a row for each rate."""
-    from tools.openloop import READY_SECONDS, send  # noqa: PLC0415 - the tests' own
-
-    context = ssl.create_default_context(cafile=server.ca)
-    measured = asyncio.run(_load(server.port, server.ca.parent, body, "/validate", min(seconds, 10.0), CONNECTIONS))
-    capacity = len(measured) / min(seconds, 10.0)
-    request = (
-        "POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
-    click.echo(f"{capacity:,.0f} {what} ({len(body):,} B) a second\n")
-    click.echo(
-        "| rate | sent | 200 | 503 | timeout, error | ms of 200: p50 p99 p99.9 | of 503: p50 p99 "
-        f"| not ready within {READY_SECONDS:g} s | load late, ms |"
-    )
-    click.echo("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
-    for label, share in rates:
-        found = asyncio.run(send(server, context, request, capacity * share, seconds))
-        outcomes = found.outcomes
-        of_200 = " ".join(f"{found.percentile('200', at):,.1f}" for at in (0.5, 0.99, 0.999))
-        of_503 = " ".join(f"{found.percentile('503', at):,.1f}" for at in (0.5, 0.99)) if outcomes["503"] else ""
-        click.echo(
-            f"| {label} | {outcomes.total():,} | {outcomes['200']:,} | {outcomes['503']:,} "
-            f"| {outcomes['timeout']:,}, {outcomes['error']:,} | {of_200} | {of_503} "
-            f"| {found.not_ready} of {found.asked} | {found.late:,.0f} |"
-        )
-    click.echo()
-
-
-def stream(count: int, moved: int = 1) -> bytes:
-    """Return the review of an edit of a stream of `count` tags of which the last `moved` are pointed elsewhere."""
-
-    def tags(version: str) -> list[dict[str, Any]]:
-        kept = [f"quay.io/acme/app:v{number}" for number in range(count - moved)]
-        names = kept + [f"quay.io/acme/app:{version}{number}" for number in range(moved)]
-        return [
-            {
-                "name": f"v{number}",
-                "annotations": {"owner": "team-pay"},
-                "from": {"kind": "DockerImage", "name": name},
-                "generation": number + 1,
-                "importPolicy": {"importMode": "PreserveOriginal"},
-                "referencePolicy": {"type": "Source"},
-            }
-            for number, name in enumerate(names)
-        ]
-
-    document = json.loads((_REVIEWS / "D05-edit-imagestream-spec-tags.2-validate.json").read_bytes())
-    request = document["request"]
-    request["object"]["spec"]["tags"] = tags("new")
-    request["oldObject"]["spec"]["tags"] = tags("old")
-    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _fastest(call: Callable[[], object], seconds: float = 0.5) -> float:

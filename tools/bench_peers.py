@@ -1,4 +1,4 @@
-"""The same reviews and the same four rules on other frameworks, in the same run: `make bench-peers`.
+"""The same reviews and the same four rules on other frameworks and in Go, in the same run: `make bench-peers`.
 
 Each server has one core, TLS and one process that answers; its callers have the other core. The rounds take turns.
 kopf and Pepr want a Kubernetes API when they start: they get a real kube-apiserver.
@@ -23,17 +23,18 @@ from typing import Any, Final
 
 import click
 from tests.support import apiserver
+from tests.support.bodies import plain
 from tools import bench
 
 from webhook.certs.issuing import issue
 
 _PEERS: Final = Path(__file__).parent / "peers"
-_ROOT: Final = Path(__file__).parents[1]
-_POLICY: Final = _PEERS / "policy.yaml"
-_PAGE: Final = _ROOT / "docs" / "performance.md"
-_CHART: Final = _ROOT / "docs" / "assets" / "peers.svg"
+ROOT: Final = Path(__file__).parents[1]
+POLICY: Final = _PEERS / "policy.yaml"
+_PAGE: Final = ROOT / "docs" / "performance.md"
+_CHART: Final = ROOT / "docs" / "assets" / "peers.svg"
 _SECTION: Final = re.compile(r"(?<=<!-- bench-peers -->\n).*?(?=<!-- end -->)", re.DOTALL)
-_PORT: Final = 21_500
+PORT: Final = 21_500
 _PATIENCE: Final = 120.0
 _STORE: Final = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -76,11 +77,11 @@ class Peer:
 
 def reviews() -> dict[str, bytes]:
     """Return a review that the four rules allow, and one that all but one of them deny, of a recorded `oc tag`."""
-    allowed = json.loads(bench.plain())
+    allowed = json.loads(plain())
     for side in ("object", "oldObject"):
         tag = allowed["request"][side]["tag"]
         tag["referencePolicy"]["type"] = "Local"
-    refused = json.loads(bench.plain())
+    refused = json.loads(plain())
     tag = refused["request"]["object"]["tag"]
     tag["from"]["name"] = "evil.example/acme/app:1"
     tag["importPolicy"]["insecure"] = True
@@ -93,28 +94,24 @@ def reviews() -> dict[str, bytes]:
 def peers(directory: Path, kubeconfig: Path, tools: Path) -> list[Peer]:
     """Return the servers, the null endpoint first."""
     cert, key = str(directory / "tls.crt"), str(directory / "tls.key")
-    ours = [
-        sys.executable, "-m", "webhook.cli", "serve", "--host", "127.0.0.1", "--port", str(_PORT + 1), "--management-port", "0",
-        "--workers", "1", "--drain", "0", "--cert", cert, "--key", key, "--policy", str(_POLICY),
-    ]  # fmt: skip
     given = {"PEER_CERT": cert, "PEER_KEY": key, "KUBECONFIG": str(kubeconfig)}
     kopf = [str(tools / "kopf" / "bin" / "kopf"), "run", "-q", "-A", "--standalone", str(_PEERS / "kopf_peer.py")]
     return [
         Peer(
             "null Flask endpoint",
             "/validate",
-            [sys.executable, "-m", "tools.bench", "serve", "own", "null", str(_PORT), str(directory)],
+            [sys.executable, "-m", "tools.bench", "serve", "own", "null", str(PORT), str(directory)],
             worker=True,
         ),
-        Peer(f"istag-webhook {version('istag-webhook')}", "/validate", ours, worker=True),
-        Peer(f"kopf {_kopf(tools)}", "/tags", kopf, {**given, "PEER_PORT": str(_PORT + 2)}),
+        ours(directory, PORT + 1, POLICY),
+        Peer(f"kopf {_kopf(tools)}", "/tags", kopf, {**given, "PEER_PORT": str(PORT + 2)}),
         Peer(
             f"Pepr {_pepr(tools)}",
             "/validate/peer",
             ["node", str(tools / "pepr" / "peer.js")],
             {
                 **given,
-                "PEER_PORT": str(_PORT + 3),
+                "PEER_PORT": str(PORT + 3),
                 "PEPR_API_PATH": "peer",
                 "PEPR_WATCH_MODE": "false",
                 "LOG_LEVEL": "error",
@@ -122,7 +119,25 @@ def peers(directory: Path, kubeconfig: Path, tools: Path) -> list[Peer]:
                 "SSL_KEY_PATH": key,
             },
         ),
+        go(directory, tools, PORT + 4),
     ]
+
+
+def ours(directory: Path, port: int, policy: Path) -> Peer:
+    """Return our own server with a policy."""
+    cert, key = str(directory / "tls.crt"), str(directory / "tls.key")
+    command = [
+        sys.executable, "-m", "webhook.cli", "serve", "--host", "127.0.0.1", "--port", str(port), "--management-port", "0",
+        "--workers", "1", "--drain", "0", "--cert", cert, "--key", key, "--policy", str(policy),
+    ]  # fmt: skip
+    return Peer(f"istag-webhook {version('istag-webhook')}", "/validate", command, worker=True)
+
+
+def go(directory: Path, tools: Path, port: int, program: str = "webhook") -> Peer:
+    """Return the webhook that is written by hand in Go."""
+    cert, key = str(directory / "tls.crt"), str(directory / "tls.key")
+    given = {"PEER_CERT": cert, "PEER_KEY": key, "PEER_PORT": str(port)}
+    return Peer("Go net/http", "/validate", [str(tools / "go" / program)], given)
 
 
 def _kopf(tools: Path) -> str:
@@ -157,7 +172,15 @@ class Running:
 
 
 @contextmanager
-def _run(peer: Peer, port: int, directory: Path, expected: dict[str, bytes]) -> Iterator[Running]:
+def run(peer: Peer, port: int, directory: Path, expected: dict[str, bytes]) -> Iterator[Running]:
+    """Run a server, which has answered once when the block begins.
+
+    Args:
+        peer: what is run.
+        port: where it listens.
+        directory: where its log goes, and the certificate is.
+        expected: the reviews `allowed` and `denied`, which it is asked first.
+    """
     began = time.perf_counter()
     # Records and logs go where a container's go: into a pipe that somebody empties.
     reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
@@ -205,7 +228,7 @@ def _children(pid: int) -> list[int]:
     return [int(each) for each in listed]
 
 
-def _memory(pid: int) -> float:
+def memory(pid: int) -> float:
     """Return the MiB of a process and its children, what they share counted once."""
     total = 0.0
     for each in (pid, *_children(pid)):
@@ -218,7 +241,7 @@ def _memory(pid: int) -> float:
 @click.option("--rounds", default=5, show_default=True, help="Rounds of each server and review.")
 @click.option("--seconds", default=2.0, show_default=True, help="Seconds of a round.")
 @click.option(
-    "--tools", type=click.Path(path_type=Path, exists=True), default=_ROOT / ".peers", show_default=True,
+    "--tools", type=click.Path(path_type=Path, exists=True), default=ROOT / ".peers", show_default=True,
     help="Where kopf and Pepr are installed.",
 )  # fmt: skip
 @click.option("--docs", is_flag=True, help="Write table and chart to docs/performance.md.")
@@ -239,7 +262,7 @@ def main(rounds: int, seconds: float, tools: Path, *, docs: bool) -> None:
             if made.status >= 300:
                 raise click.ClickException(f"the API server rejects {path}: {made.document}")
         servers = [
-            stack.enter_context(_run(peer, _PORT + at, directory, bodies))
+            stack.enter_context(run(peer, PORT + at, directory, bodies))
             for at, peer in enumerate(peers(directory, kube.kubeconfig, tools))
         ]
         for each in servers:
@@ -276,7 +299,7 @@ def _table(servers: list[Running], rounds: int, seconds: float) -> list[str]:
             lines.append(
                 f"| {each.peer.name} | {which} | {statistics.median(found.rates):,.0f} | {found.percentile(0.5):.1f} "
                 f"| {found.percentile(0.99):.1f} | {statistics.median(found.cpu):.3f} | {ratio:.2f} "
-                f"| {_memory(each.root):.0f} | {each.started:.1f} |"
+                f"| {memory(each.root):.0f} | {each.started:.1f} |"
             )
     return lines
 

@@ -8,8 +8,6 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.support.serving import Server
-
 _CONNECTIONS: Final = 600  # of three API servers with 200 mutating requests each (--max-mutating-requests-inflight)
 _TIMEOUT: Final = 5.0  # timeoutSeconds of the manifests
 READY_SECONDS: Final = 1.0  # the kubelet's timeoutSeconds
@@ -149,11 +147,22 @@ class _Connection(asyncio.Protocol):
             self._load.idle.append(self)
 
 
-async def send(server: Server, context: ssl.SSLContext, request: bytes, rate: float, seconds: float) -> Found:
-    """Send `request` at `rate` a second for `seconds`, each on an idle connection or a new one, up to a bound."""
+async def send(
+    port: int, context: ssl.SSLContext, request: bytes, rate: float, seconds: float, *, management_port: int = 0
+) -> Found:
+    """Send `request` at `rate` a second for `seconds`, each on an idle connection or a new one, up to a bound.
+
+    Args:
+        port: of the server, on loopback.
+        context: of the client.
+        request: head and body.
+        rate: requests a second.
+        seconds: how long.
+        management_port: where readiness is asked meanwhile; 0 for a server that has none.
+    """
     found = Found()
-    load = _Load(server.port, context, request, found)
-    asking = asyncio.create_task(_readiness(server, found))
+    load = _Load(port, context, request, found)
+    asking = asyncio.create_task(_readiness(management_port, found)) if management_port else None
     started = time.perf_counter()
     for number in range(int(rate * seconds)):
         due = started + number / rate
@@ -168,27 +177,28 @@ async def send(server: Server, context: ssl.SSLContext, request: bytes, rate: fl
     while not load.done:
         await asyncio.sleep(0.05)
         load.give_up()
-    asking.cancel()
+    if asking is not None:
+        asking.cancel()
     for each in load.idle:
         each.transport.abort()
     return found
 
 
-async def _readiness(server: Server, found: Found) -> None:
+async def _readiness(port: int, found: Found) -> None:
     """Ask for readiness again and again, a quarter of a second after each answer."""
     while True:
         found.asked += 1
         try:
             async with asyncio.timeout(READY_SECONDS):
-                ready = await _ready(server)
+                ready = await _ready(port)
         except (OSError, asyncio.IncompleteReadError):  # a TimeoutError too
             ready = False
         found.not_ready += not ready
         await asyncio.sleep(0.25)
 
 
-async def _ready(server: Server) -> bool:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.management_port)
+async def _ready(port: int) -> bool:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
