@@ -11,7 +11,7 @@ import trustme
 from tests.support.apiserver import ApiServer
 
 from webhook.cluster.client import JSON_PATCH, Resource, connect
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 
 _MAPS = Resource("", "v1", "configmaps")
 
@@ -43,14 +43,14 @@ def test_verbs(api: ApiServer) -> None:
     cluster, namespace = connect(api.kubeconfig), api.namespace()
     assert cluster.server == api.url
     assert cluster.create(_MAPS, _named(0), namespace, dry_run=True)["data"] == {"number": "0"}
-    with pytest.raises(ClusterRefused, match='configmaps "map-0" not found') as refused:
+    with pytest.raises(ClusterError, match='configmaps "map-0" not found') as refused:
         cluster.get(_MAPS, "map-0", namespace)
     assert (refused.value.status, refused.value.answer["reason"]) == (404, "NotFound")
     made = cluster.create(_MAPS, _named(0), namespace)
     assert cluster.patch(_MAPS, "map-0", {"data": {"a": "b"}}, namespace)["data"] == {"number": "0", "a": "b"}
     moved = [{"op": "move", "from": "/data/a", "path": "/data/c"}]
     assert cluster.patch(_MAPS, "map-0", moved, namespace, content_type=JSON_PATCH)["data"]["c"] == "b"
-    with pytest.raises(ClusterRefused, match="the object has been modified") as refused:
+    with pytest.raises(ClusterError, match="the object has been modified") as refused:
         cluster.replace(_MAPS, made, namespace)
     assert refused.value.status == 409
     found = cluster.get(_MAPS, "map-0", namespace)
@@ -88,7 +88,7 @@ def test_an_expired_list(api: ApiServer) -> None:
     first = next(cluster.pages(_MAPS, namespace, limit=1))
     newest = cluster.patch(_MAPS, "map-2", {"data": {"a": "b"}}, namespace)["metadata"]["resourceVersion"]
     _compact(api, int(newest))
-    with pytest.raises(ClusterRefused, match="continue parameter is too old") as refused:
+    with pytest.raises(ClusterError, match="continue parameter is too old") as refused:
         list(cluster.pages(_MAPS, namespace, limit=1, token=first.token))
     assert (refused.value.expired, refused.value.status) == (True, 410)
     rest = cluster.pages(_MAPS, namespace, token=refused.value.token)
@@ -122,5 +122,5 @@ def test_another_server(api: ApiServer, tmp_path: Path) -> None:
     other = tmp_path / "ca.crt"
     trustme.CA().cert_pem.write_to_path(other)
     cluster = connect(_kubeconfig(tmp_path, server=api.url, **{"certificate-authority": str(other)}))
-    with pytest.raises(ClusterRefused, match=r"no answer: .*certificate verify failed"):
+    with pytest.raises(ClusterError, match=r"no answer: .*certificate verify failed"):
         cluster.get(_MAPS, "x", "default")

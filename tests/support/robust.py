@@ -11,9 +11,9 @@ from tests.support.builders import REVIEWS, Lines, policy_of
 from tests.support.paths import DATA
 from tests.support.recording import recorded
 
-from webhook.documents.files import Given
+from webhook.documents.files import InputFile
 from webhook.documents.reading import read
-from webhook.errors import ReportRefused
+from webhook.errors import ReportError
 from webhook.evaluate.check import Old, Sender, check
 from webhook.evaluate.records import Part
 from webhook.evaluate.replay import Evaluation
@@ -101,9 +101,9 @@ def _checked(files: list[bytes], old: bytes = b"{}") -> Iterator[Outcome]:
             yield outcome
 
 
-def _given(data: bytes) -> Given:
+def _given(data: bytes) -> InputFile:
     documents, faults = read("x", data)
-    return Given("x", tuple(documents), tuple(faults))
+    return InputFile("x", tuple(documents), tuple(faults))
 
 
 def records(data: bytes) -> None:
@@ -129,7 +129,7 @@ def reports(data: bytes) -> None:
         try:
             head, outcomes = as_json.merged([("x", iter(lines))], tally)
             "".join(writer(name)(head, outcomes, tally)).encode()
-        except ReportRefused as refused:
+        except ReportError as refused:
             assert all(fault.where.startswith("x") for fault in refused.faults)
 
 

@@ -11,7 +11,7 @@ import yaml
 from tests.support.badpolicies import mistaken
 from tests.support.paths import DATA
 
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.policy.loading import load, schema, shipped
 
 _POLICIES = DATA / "policies"
@@ -40,7 +40,7 @@ def test_bad_policies(tmp_path: Path) -> None:
         taken = validator.is_valid(policy)
         try:
             load(path)
-        except PolicyRefused as refused:
+        except PolicyError as refused:
             bad += 1
             for fault in refused.faults if taken else ():
                 (name,) = (each for each, pattern in _BEYOND.items() if pattern.search(fault.message))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from webhook.cluster.client import Resource, connect
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 
 _HOME = {"PATH": "", "HOME": "/nonexistent"}
 
@@ -66,7 +66,7 @@ def test_paths(resource: Resource, arguments: tuple[str, ...], path: str) -> Non
 def test_kubeconfigs_that_are_refused(tmp_path: Path, cluster: dict[str, object], sentence: str) -> None:
     """A server that would not be verified is not asked, and a file that cannot be used is named."""
     path = _kubeconfig(tmp_path, **cluster)
-    with pytest.raises(ClusterRefused) as refused:
+    with pytest.raises(ClusterError) as refused:
         connect(path)
     said = str(refused.value).replace(str(tmp_path / "missing.crt"), str(path))
     assert said == sentence.format(path=path)
@@ -77,14 +77,14 @@ def test_no_kubeconfig_at_all(tmp_path: Path, text: str) -> None:
     """Whatever else a file holds is one sentence with its path."""
     path = tmp_path / "kubeconfig"
     path.write_text(text)
-    with pytest.raises(ClusterRefused, match=rf"^{path}: the kubeconfig cannot be used: "):
+    with pytest.raises(ClusterError, match=rf"^{path}: the kubeconfig cannot be used: "):
         connect(path)
 
 
 def test_no_answer(tmp_path: Path) -> None:
     """A server that is not there is said, and the token is not."""
     cluster = connect(_kubeconfig(tmp_path))
-    with pytest.raises(ClusterRefused, match=r"^https://127\.0\.0\.1:1: no answer: .*refused") as refused:
+    with pytest.raises(ClusterError, match=r"^https://127\.0\.0\.1:1: no answer: .*refused") as refused:
         cluster.get(Resource("", "v1", "namespaces"), "app")
     assert refused.value.status == 0
     assert "secret" not in str(refused.value)
@@ -92,7 +92,7 @@ def test_no_answer(tmp_path: Path) -> None:
 
 def test_a_context_that_is_not_there(tmp_path: Path) -> None:
     """A context is looked for in the file."""
-    with pytest.raises(ClusterRefused, match=r"cannot be used: .*nonsense"):
+    with pytest.raises(ClusterError, match=r"cannot be used: .*nonsense"):
         connect(_kubeconfig(tmp_path), "nonsense")
 
 

@@ -18,7 +18,7 @@ from urllib3.exceptions import MaxRetryError
 from webhook.cli.main import main
 from webhook.cluster.client import Resource, connect
 from webhook.cluster.transport import retries
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 
 _STREAMS = Resource("image.openshift.io", "v1", "imagestreams")
 
@@ -122,7 +122,7 @@ def test_what_does_not_pass_is_not(tmp_path: Path, statuses: tuple[int, ...], re
     asked: list[str] = []
     with _answering(tmp_path, *statuses, asked=asked) as kubeconfig:
         sender = connect(kubeconfig, patience=_SOON).sender
-        with pytest.raises(ClusterRefused, match=sentence):
+        with pytest.raises(ClusterError, match=sentence):
             sender.send("GET", _STREAMS.path())
     assert len(asked) == requests
 
@@ -142,7 +142,7 @@ def test_without_patience(tmp_path: Path, method: str, statuses: tuple[int, ...]
         sender = connect(kubeconfig).sender
         try:
             answer = sender.send(method, _STREAMS.path(), body={} if method == "PATCH" else None)["message"]
-        except ClusterRefused as error:
+        except ClusterError as error:
             answer = str(error)
     assert said in answer
     assert len(asked) == requests

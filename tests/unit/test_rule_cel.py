@@ -122,7 +122,7 @@ def _entries(kind: type[Rule]) -> Iterator[str]:
     """Yield entries of a policy: each rule in the modes for new and existing findings, for all tags and for some."""
     for number, rule in enumerate(_written(kind)):
         yield f"{{name: r{number}, existing: warn, {rule}}}"
-        if kind.judges_tags:
+        if kind.evaluates_tags:
             match = "{tags: [live, 'v*'], exclude: {tags: [v2]}}"
             yield f"{{name: m{number}, mode: audit, existing: audit, match: {match}, {rule}}}"
 

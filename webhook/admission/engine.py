@@ -37,7 +37,7 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
         most: how many findings are kept; with that many, evaluation goes on only until the answer is known.
     """
     resource = RESOURCES[review.resource]
-    changes = resource.changes(review, untouched=policy.index.asks_untouched)
+    changes = resource.changes(review, untouched=policy.index.evaluates_untouched)
     if (mark := resource.probe.mark(review)) is not None:
         return deny(tuple(change for change in changes if change.touched), (_probed(*mark, policy),))
     context, findings = EvaluationContext(review), Findings(most)

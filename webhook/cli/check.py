@@ -9,7 +9,7 @@ import click
 
 from webhook.cli.options import GivenPath, empty_option, policy_option, sender_options
 from webhook.cli.output import Wanted, fail, report_options
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.text import printable, quoted
 
 _WRITES: Final = ("replace", "apply", "server-side-apply")
@@ -74,7 +74,7 @@ def check(
     used; everything that can be evaluated is evaluated all the same.
     """
     from webhook.cli.reporting import emit, end, head, nothing, noting
-    from webhook.documents.files import given
+    from webhook.documents.files import input_files
     from webhook.evaluate.check import Old, Sender
     from webhook.evaluate.check import check as checked
     from webhook.evaluate.writes import Write
@@ -83,13 +83,13 @@ def check(
 
     try:
         policy = load(*policies)
-    except PolicyRefused as error:
+    except PolicyError as error:
         fail(str(error))
     parameters = options["parameters"]
     before = Old(options["namespace"], parameters=parameters)
     sender = Sender(User(options["user"], groups=options["groups"]), parameters, Write(options["write"]))
-    asked = checked(given(files, exclude=options["excluded"]), policy, sender, before, strict=strict)
-    tally = emit(head("check", policy), noting(chain(before.read(given(old)), asked), files), wanted)
+    asked = checked(input_files(files, exclude=options["excluded"]), policy, sender, before, strict=strict)
+    tally = emit(head("check", policy), noting(chain(before.read(input_files(old)), asked), files), wanted)
     if fail_on_empty and not tally.judged:
         nothing("no object was evaluated", failing=True)
     end(tally, wanted)

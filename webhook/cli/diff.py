@@ -12,7 +12,7 @@ import orjson
 
 from webhook.cli.options import GivenPath, connection, format_option, output_option, period_options, sender_options
 from webhook.cli.output import fail, write
-from webhook.errors import ClusterRefused, PolicyRefused
+from webhook.errors import ClusterError, PolicyError
 from webhook.text import printable
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ def diff(  # noqa: PLR0913 - one for each option
     --against, the same is what comes to the same, however it is written.
     """
     from webhook.cluster.client import connect
-    from webhook.documents.files import given
     from webhook.evaluate.check import Old, Sender, questions
     from webhook.evaluate.diff import Counts, compare, compare_cluster, compare_records, sort_out
     from webhook.evaluate.records import Remarks, Selection, moment
@@ -90,7 +89,7 @@ def diff(  # noqa: PLR0913 - one for each option
         )
         pieces = _table if format_ == "table" else _json
         write(pieces(one, two, entries, counts.differing(pairs) if against else None, counts), output)
-    except (PolicyRefused, ClusterRefused) as error:
+    except (PolicyError, ClusterError) as error:
         fail(str(error))
     for said in (*remarks.faults, *(f"not evaluated: {count} {why}" for why, count in remarks.counts.items())):
         click.echo(str(said), err=True)

@@ -12,7 +12,7 @@ import click
 
 from webhook.cli.options import Duration
 from webhook.cli.output import INTERRUPTED, Wanted, say
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.text import counted, printable
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def fix(
         pace: how many tags may be imported, and how fast; None if none may be.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or does not let the streams be listed.
+        ClusterError: the API server cannot be reached, or does not let the streams be listed.
     """
     from webhook.cli.reporting import NOTHING
     from webhook.evaluate.fix import Fix
@@ -137,7 +137,7 @@ def _carry_out(
                 break
             try:
                 rest = complete(cluster, key, policy, tags, budget, interrupted, partial(_show, verb="set"))
-            except ClusterRefused as error:
+            except ClusterError as error:
                 denied += 1
                 click.echo(f"{key}: {error}", err=True)
                 continue

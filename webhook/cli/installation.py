@@ -16,7 +16,7 @@ from webhook.cli.options import (
     policy_option,
 )
 from webhook.cli.output import fail, say, write
-from webhook.errors import CertificateRefused, ClusterRefused, PolicyRefused
+from webhook.errors import CertificateError, ClusterError, PolicyError
 
 if TYPE_CHECKING:
     from webhook.evaluate.denials import Probed
@@ -58,7 +58,7 @@ def local(names: tuple[str, ...], directory: Path, days: int, *, force: bool) ->
 
     try:
         issued = issue(directory, names or ("localhost", "127.0.0.1", "::1"), days=days, force=force)
-    except CertificateRefused as error:
+    except CertificateError as error:
         fail(str(error))
     for path, what in (
         (issued.ca, "the CA: what callers trust, a webhook configuration's caBundle"),
@@ -126,7 +126,7 @@ def cluster(
             Terms(days, renew_before, renew, forget, dry_run),
             lambda step: say(f"dry run: {step}" if dry_run else step),
         )
-    except (CertificateRefused, ClusterRefused) as error:
+    except (CertificateError, ClusterError) as error:
         fail(str(error))
     if expires:
         say(f"serving until {expires:%Y-%m-%d %H:%M} UTC")
@@ -176,7 +176,7 @@ def probe(
     try:
         expected = load(*policies) if policies else None
         result = probed(connect(kubeconfig, context), namespace, configuration)
-    except (ClusterRefused, PolicyRefused) as error:
+    except (ClusterError, PolicyError) as error:
         fail(str(error))
     write((_json(result, namespace) if format_ == "json" else _table(result), "\n"), output)
     for each in result.left:

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from webhook.cli.options import format_option, output_option, verbose_option
-from webhook.files import whole
+from webhook.files import atomic
 from webhook.report.shape import FORMATS, Format, writer
 
 # The exit codes of a shell: 128 and the number of the signal, SIGINT and SIGPIPE.
@@ -56,7 +56,7 @@ def write(pieces: Iterable[str], output: Path | None) -> None:
             say(piece, nl=False, color=colour)
         return
     try:
-        with whole(output) as file:
+        with atomic(output) as file:
             for piece in pieces:
                 file.write(click.unstyle(piece))
     except OSError as error:

@@ -12,7 +12,7 @@ import click
 
 from webhook.cli.options import format_option, output_option, policy_argument, policy_option
 from webhook.cli.output import fail, say, write
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.report.shape import writer
 from webhook.text import counted, nearest, quoted
 
@@ -53,7 +53,7 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
 
     try:
         policy = load(*paths)
-    except PolicyRefused as error:
+    except PolicyError as error:
         if format_ != _TABLE:
             write(_report(format_, None, refused(error.faults)), output)
         fail(str(error))
@@ -110,7 +110,7 @@ def export(paths: tuple[Path, ...], form: str, failure_policy: str, output: Path
 
     try:
         policy = load(*paths)
-    except PolicyRefused as error:
+    except PolicyError as error:
         fail(str(error))
     exported = as_vap(policy, failure_policy)
     left = list(_left(exported))
@@ -195,7 +195,7 @@ def explain(
         text = sys.stdin.read() if words == ("-",) else " ".join(words)
         try:
             policy = load(*policies)
-        except PolicyRefused as error:
+        except PolicyError as error:
             fail(str(error))
         texts = list(_explanations(text.strip(), policy))
         if not texts:

@@ -20,7 +20,7 @@ from webhook.cli.options import (
     verbose_option,
 )
 from webhook.cli.output import Wanted, fail, format_options, write
-from webhook.errors import MalformedGlob, PolicyRefused, ReportRefused, WorkerLost
+from webhook.errors import MalformedGlob, PolicyError, ReportError, WorkerLost
 from webhook.report.shape import Shard, writer
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def replay(  # noqa: PLR0913 - one for each option
     try:
         policy = load(*policies)
         globs = tuple(Glob.compile(each, NAMESPACE) for each in namespaces)
-    except (PolicyRefused, MalformedGlob) as error:
+    except (PolicyError, MalformedGlob) as error:
         fail(str(error))
     evaluation = Evaluation(policy, Selection(moment(since), moment(until), globs, not skip_dry_run, shard))
     tally, remarks = Tally(), Remarks()
@@ -163,7 +163,7 @@ def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
             write(wanted.writer(head, outcomes, tally), wanted.output)
     except OSError as error:
         fail(f"{error.filename}: cannot be read: {error.strerror}")
-    except ReportRefused as error:
+    except ReportError as error:
         fail(str(error))
     if head.compares:
         sys.exit(wanted.code(found=bool(tally.changes.total())))

@@ -12,7 +12,7 @@ import click
 from webhook.cli.fix import pace_options
 from webhook.cli.options import connection, namespaces_option, policy_option, selector_option, shard_option
 from webhook.cli.output import Wanted, fail, report_options, write
-from webhook.errors import ClusterRefused, MalformedGlob, PolicyRefused
+from webhook.errors import ClusterError, MalformedGlob, PolicyError
 from webhook.report.shape import Shard
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def scan(  # noqa: PLR0913 - one for each option
             if fixing:
                 sys.exit(fix(cluster, selection, policy, progress, wanted, really=really, pace=pace))
             tally, faults = _scan(cluster, selection, policy, progress, wanted, images=images, reports=reports)
-    except (PolicyRefused, MalformedGlob, ClusterRefused) as error:
+    except (PolicyError, MalformedGlob, ClusterError) as error:
         fail(str(error))
     for fault in faults:
         click.echo(fault, err=True)

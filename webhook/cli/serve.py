@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from webhook.cli.options import GivenPath
 from webhook.cli.output import fail
-from webhook.errors import CertificateRefused, SettingsRefused
+from webhook.errors import CertificateError, SettingsError
 from webhook.settings import Settings, documented, flag, resolve, variable
 
 _DEVELOPMENT: Final = ("localhost", "127.0.0.1", "::1")
@@ -65,7 +65,7 @@ def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
         settings = resolve(given)
         logs.configure(settings.log_level, form=settings.log_format)
         process = Process.of(_development(ctx, settings) if dev else settings)
-    except SettingsRefused as error:
+    except SettingsError as error:
         fail(str(error))
     process.run()
 
@@ -81,7 +81,7 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
     if not settings.cert.exists() and not settings.key.exists():
         try:
             issued = issue(settings.cert.parent, _DEVELOPMENT)
-        except CertificateRefused as error:
+        except CertificateError as error:
             fail(str(error))
         click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
     return settings

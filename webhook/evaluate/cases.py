@@ -9,7 +9,7 @@ from typing import Any, Final
 from marshmallow import ValidationError
 
 from webhook.documents.document import Document
-from webhook.documents.files import Given
+from webhook.documents.files import InputFile
 from webhook.errors import Fault
 from webhook.evaluate.expected import EXPECT, Expected
 from webhook.model.tag import SourceKind
@@ -208,7 +208,7 @@ _TEST: Final = Record(
 )
 
 
-def load(file: Given) -> tuple[list[Suite], list[Fault]]:
+def load(file: InputFile) -> tuple[list[Suite], list[Fault]]:
     """Read the tests in `file`, and every fault in it."""
     suites: list[Suite] = []
     faults = list(file.faults)

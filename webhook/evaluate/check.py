@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from webhook.admission.codec import of_document
 from webhook.documents.document import Mark
-from webhook.documents.files import Given
+from webhook.documents.files import InputFile
 from webhook.errors import MalformedReview, unexpected
 from webhook.evaluate.objects import Piece, declared, pieces, stream_within, unrendered
 from webhook.evaluate.question import API_VERSION, Item, Question, Source, answers, request_of, review_of
@@ -37,7 +37,7 @@ class Old:
     objects: dict[_Key, Mapping[str, Any]] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, files: Iterable[Given]) -> Iterator[Outcome]:
+    def read(self, files: Iterable[InputFile]) -> Iterator[Outcome]:
         """Take up the objects in `files`; yield an outcome for what cannot be used."""
         for file in files:
             yield from _faults(file)
@@ -78,7 +78,7 @@ class Sender:
 
 
 def check(
-    files: Iterable[Given], policy: Policy, sender: Sender, old: Old, *, strict: bool = False
+    files: Iterable[InputFile], policy: Policy, sender: Sender, old: Old, *, strict: bool = False
 ) -> Iterator[Outcome]:
     """Evaluate every object in `files` that can be evaluated, whatever is wrong with another.
 
@@ -93,7 +93,7 @@ def check(
     return chain.from_iterable(map(_strict, outcomes)) if strict else outcomes
 
 
-def questions(files: Iterable[Given], sender: Sender, old: Old) -> Source:
+def questions(files: Iterable[InputFile], sender: Sender, old: Old) -> Source:
     """Yield a question for every object in `files` that can be evaluated, and an outcome for each that cannot.
 
     Args:
@@ -111,7 +111,7 @@ def questions(files: Iterable[Given], sender: Sender, old: Old) -> Source:
         yield Outcome(Origin(), ERROR, message=sentence)
 
 
-def _of_file(file: Given, sender: Sender, old: Old) -> Iterator[Item]:
+def _of_file(file: InputFile, sender: Sender, old: Old) -> Iterator[Item]:
     """Yield the questions that the objects in one file ask."""
     if file.excluded:
         yield Outcome(Origin(file.name), SKIP, message="excluded by --exclude")
@@ -233,7 +233,7 @@ def _outcome(piece: Piece, verdict: str, message: str, field: str = "") -> Outco
     )
 
 
-def _faults(file: Given) -> Iterator[Outcome]:
+def _faults(file: InputFile) -> Iterator[Outcome]:
     """Yield the outcomes of what cannot be read of a file."""
     for fault in file.faults:
         message = f"{fault.path}: {fault.message}" if fault.path else fault.message

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.resources import catalog
 
 # k8s.io/apiserver, pkg/admission/plugin/webhook/errors/statuserror.go and its dispatcher's ErrCallingWebhook
@@ -57,7 +57,7 @@ class Probed:
         return 0 if closed and not self.unlisted else 2
 
 
-def denial(resource: str, error: ClusterRefused, webhooks: Collection[str]) -> Answer:
+def denial(resource: str, error: ClusterError, webhooks: Collection[str]) -> Answer:
     """Return what an error of the API server says about a resource.
 
     Args:

@@ -142,7 +142,7 @@ def compare_cluster(cluster: Cluster, before: Policy, after: Policy) -> Iterator
     The answers to a stream have the patch that the defaults would set in it.
 
     Raises:
-        ClusterRefused: the cluster cannot be asked.
+        ClusterError: the cluster cannot be asked.
     """
     first, second = before.for_stored_streams(), after.for_stored_streams()
     for stream in streams(cluster, Streams(), lambda *_: None):

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from webhook.admission import engine
 from webhook.cluster.client import Cluster, Resource
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.evaluate.question import API_VERSION, Question, answers, stored_request
 from webhook.evaluate.streams import Progress, Selection, key_of, streams
 from webhook.model.change import Change
@@ -44,7 +44,7 @@ def scan(
         images: whether to fetch the tags' images, for the rules that evaluate them.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or denies.
+        ClusterError: the API server cannot be reached, or denies.
     """
     asked, fetched = policy.for_stored_streams(), Images(cluster)
     for stream in streams(cluster, selection, progress):
@@ -82,7 +82,7 @@ def questions(stream: Mapping[str, Any], images: Mapping[str, Image]) -> Iterato
 
 def _decide(part: tuple[Change, ...], context: EvaluationContext, _: Review, policy: Policy) -> Decision:
     """Decide about one part of a stored stream."""
-    findings = tuple(finding for change in part for finding in engine.judge(change, context, policy))
+    findings = tuple(finding for change in part for finding in engine.evaluate(change, context, policy))
     denied = any(finding.mode is Mode.ENFORCE for finding in findings)
     return (deny if denied else allow)(part[:1], findings)
 
@@ -113,7 +113,7 @@ class Images:
         """Return the newest images of the tags of `stream`, by digest; one that the cluster has not is left out.
 
         Raises:
-            ClusterRefused: an image cannot be fetched.
+            ClusterError: an image cannot be fetched.
         """
         wanted = sorted({digest for _, digest in stored.digests(stream) if digest})
         with ThreadPoolExecutor(_TOGETHER) as pool:
@@ -123,7 +123,7 @@ class Images:
     def _fetch(self, digest: str) -> Image | None:
         try:
             return read_image(self._cluster.get(_IMAGES, digest))
-        except ClusterRefused as error:
+        except ClusterError as error:
             if error.status == HTTPStatus.NOT_FOUND:  # pruned, though a tag names it still
                 return None
             raise

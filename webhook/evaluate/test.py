@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from webhook.admission import engine
 from webhook.admission.codec import of_document
-from webhook.documents.files import given
+from webhook.documents.files import input_files
 from webhook.documents.reading import read
-from webhook.errors import CaseRefused, Fault, MalformedReview, PolicyRefused
+from webhook.errors import CaseError, Fault, MalformedReview, PolicyError
 from webhook.evaluate.cases import SUFFIXES, Case, Suite, load
 from webhook.evaluate.expected import SAME, Row, compare
 from webhook.evaluate.question import API_VERSION, Question, answer, request_of, review_of
@@ -89,7 +89,7 @@ class Coverage:
 
 def suites(paths: Iterable[str]) -> tuple[list[Suite], list[Fault]]:
     """Return the tests in `paths`, and every fault in them."""
-    loaded = [load(file) for file in given(paths, SUFFIXES, f"a document of kind {TEST_KIND}")]
+    loaded = [load(file) for file in input_files(paths, SUFFIXES, f"a document of kind {TEST_KIND}")]
     return list(chain.from_iterable(found for found, _ in loaded)), list(chain.from_iterable(bad for _, bad in loaded))
 
 
@@ -140,7 +140,7 @@ def run(suites: Iterable[Suite], policies: tuple[Path, ...] = ()) -> tuple[list[
             by_policy[key] = None
             try:
                 by_policy[key] = load_policy(*(policies or suite.policies)), []
-            except PolicyRefused as error:
+            except PolicyError as error:
                 faults.extend(error.faults)
         loaded = by_policy[key]
         if loaded is None:
@@ -149,7 +149,7 @@ def run(suites: Iterable[Suite], policies: tuple[Path, ...] = ()) -> tuple[list[
         for case, line in suite.cases:
             try:
                 question = ask(case, Origin(suite.file, line))
-            except CaseRefused as error:
+            except CaseError as error:
                 faults.extend(error.faults)
                 continue
             outcome = answer(question, policy)
@@ -169,7 +169,7 @@ def ask(case: Case, origin: Origin) -> Question:
     """Return the question of `case`, which begins at `origin`.
 
     Raises:
-        CaseRefused: it holds nothing that can be evaluated.
+        CaseError: it holds nothing that can be evaluated.
     """
     try:
         return Question(origin, _review(case, origin))
@@ -193,11 +193,11 @@ def _recorded(case: Case, origin: Origin, path: Path) -> Any:
     except OSError as error:
         raise _refused(origin, case, f"review: {path}: cannot be read: {error.strerror}") from None
     if faults:
-        raise CaseRefused(tuple(faults))
+        raise CaseError(tuple(faults))
     if len(documents) != 1:
         raise _refused(origin, case, f"review: {path}: expected one AdmissionReview, got {len(documents)} documents")
     return documents[0].value
 
 
-def _refused(origin: Origin, case: Case, message: str) -> CaseRefused:
-    return CaseRefused((Fault(str(origin), case.name, message),))
+def _refused(origin: Origin, case: Case, message: str) -> CaseError:
+    return CaseError((Fault(str(origin), case.name, message),))

@@ -100,7 +100,7 @@ def _rule_entry(
                 }
             }
         )
-    if wanted.only.tags and not rule.judges_tags:
+    if wanted.only.tags and not rule.evaluates_tags:
         raise ValidationError(
             {"match": {"tags": [f"{rule.kind} evaluates streams and no tags, so it can never match"]}}
         )
@@ -117,8 +117,8 @@ def judged(rule: Rule | type[Rule]) -> list[Resource]:
     return [
         resource
         for resource in RESOURCES.values()
-        if (rule.judges_streams and resource.streams)
-        or (rule.judges_tags and any(rule.reads <= place.carries for place in resource.places))
+        if (rule.evaluates_streams and resource.streams)
+        or (rule.evaluates_tags and any(rule.reads <= place.carries for place in resource.places))
     ]
 
 

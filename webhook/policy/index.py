@@ -52,7 +52,7 @@ class RuleIndex:
         removed: the same for a tag that is removed.
         streams: those for a stream as a whole.
         position: where each rule stands in the policy, by its name.
-        asks_untouched: whether any rule has something to say of a tag of which nothing changes.
+        evaluates_untouched: whether any rule has something to say of a tag of which nothing changes.
     """
 
     tags: Mapping[frozenset[TagField], Groups]
@@ -60,7 +60,7 @@ class RuleIndex:
     removed: Mapping[frozenset[TagField], Groups]
     streams: Groups
     position: Mapping[str, int]
-    asks_untouched: bool
+    evaluates_untouched: bool
 
     @classmethod
     def of(cls, rules: Iterable[RuleEntry]) -> "RuleIndex":
@@ -73,12 +73,12 @@ class RuleIndex:
                 for carried in CARRIED
             }
 
-        untouched = table(lambda entry: entry.rule.judges_tags and speaks_of_untouched(entry))
+        untouched = table(lambda entry: entry.rule.evaluates_tags and applies_to_untouched(entry))
         return cls(
-            table(lambda entry: entry.rule.judges_tags),
+            table(lambda entry: entry.rule.evaluates_tags),
             untouched,
-            table(lambda entry: entry.rule.judges_removal),
-            Groups(entry for entry in entries if entry.rule.judges_streams),
+            table(lambda entry: entry.rule.evaluates_removal),
+            Groups(entry for entry in entries if entry.rule.evaluates_streams),
             {entry.name: position for position, entry in enumerate(entries)},
             not all(groups.empty for groups in untouched.values()),
         )
@@ -91,6 +91,6 @@ class RuleIndex:
         return self.streams.selected(change, user)
 
 
-def speaks_of_untouched(entry: RuleEntry) -> bool:
+def applies_to_untouched(entry: RuleEntry) -> bool:
     """Whether `entry` has something to say of a tag of which nothing changes."""
-    return entry.rule.judges_untouched and (entry.existing is not Mode.IGNORE or entry.rule.reads_review)
+    return entry.rule.evaluates_untouched and (entry.existing is not Mode.IGNORE or entry.rule.reads_review)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from webhook.documents.yaml import dump
-from webhook.errors import Fault, ReportRefused
+from webhook.errors import Fault, ReportError
 from webhook.report.header import Header
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
@@ -61,7 +61,7 @@ def read(where: str, lines: Iterable[bytes], tally: Tally) -> tuple[Header, Iter
         tally: what the summary is added to, once the outcomes are at their end.
 
     Raises:
-        ReportRefused: at once where the head is another; while the outcomes are read where one cannot be, or where
+        ReportError: at once where the head is another; while the outcomes are read where one cannot be, or where
             the report ends before its summary.
     """
     rest = iter(lines)
@@ -85,7 +85,7 @@ def _outcomes(where: str, lines: Iterator[bytes], tally: Tally) -> Iterator[Outc
             yield Outcome.of_json(_loaded(where, number, line.rstrip(b"\r\n").removesuffix(b",")))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise _refused(where, number) from None
-    raise ReportRefused((Fault(f"{where}:{number}", "", "the report ends before its summary: it was cut off"),))
+    raise ReportError((Fault(f"{where}:{number}", "", "the report ends before its summary: it was cut off"),))
 
 
 def _loaded(where: str, number: int, line: bytes) -> Any:
@@ -95,8 +95,8 @@ def _loaded(where: str, number: int, line: bytes) -> Any:
         raise _refused(where, number) from None
 
 
-def _refused(where: str, number: int) -> ReportRefused:
-    return ReportRefused((Fault(f"{where}:{number}", "", "expected a report as --format json writes it"),))
+def _refused(where: str, number: int) -> ReportError:
+    return ReportError((Fault(f"{where}:{number}", "", "expected a report as --format json writes it"),))
 
 
 def merged(reports: Sequence[tuple[str, Iterable[bytes]]], tally: Tally) -> tuple[Header, Iterator[Outcome]]:
@@ -107,13 +107,13 @@ def merged(reports: Sequence[tuple[str, Iterable[bytes]]], tally: Tally) -> tupl
         tally: what the parts counted is added to it, once the outcomes are at their end.
 
     Raises:
-        ReportRefused: they are not the parts of one report; while the outcomes are read, as `read` does.
+        ReportError: they are not the parts of one report; while the outcomes are read, as `read` does.
     """
     parts = [(name, *read(name, lines, tally)) for name, lines in reports]
     heads = [(name, head) for name, head, _ in parts]
     faults = [*_other(heads), *_incomplete(heads)]
     if faults:
-        raise ReportRefused(tuple(faults))
+        raise ReportError(tuple(faults))
     whole = replace(heads[0][1], time=max(head.time for _, head in heads), shard="")
     return whole, merge(*(outcomes for _, _, outcomes in parts), key=_place)
 

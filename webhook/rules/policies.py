@@ -172,8 +172,8 @@ class LookupPolicy(Rule):
 
     kind: ClassVar[str] = "lookupPolicy"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.LOOKUP_POLICY})
-    judges_tags: ClassVar[bool] = False
-    judges_streams: ClassVar[bool] = True
+    evaluates_tags: ClassVar[bool] = False
+    evaluates_streams: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("local",)
     local: bool | None = parameter(Bool(), "what `lookupPolicy.local` must be", default=None)
 

@@ -95,7 +95,7 @@ class Immutable(Rule):
 
     kind: ClassVar[str] = "immutable"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.MOVE})
-    judges_removal: ClassVar[bool] = True
+    evaluates_removal: ClassVar[bool] = True
     unknown: str = parameter(
         Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
     )
@@ -211,8 +211,8 @@ class TagLimit(Rule):
 
     kind: ClassVar[str] = "tagLimit"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.TAG_COUNT})
-    judges_tags: ClassVar[bool] = False
-    judges_streams: ClassVar[bool] = True
+    evaluates_tags: ClassVar[bool] = False
+    evaluates_streams: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("max",)
     max: int | None = parameter(Count(1), "the most tags it may have", default=None)
 

@@ -174,7 +174,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         self._request = request
         self.enter(State.EVALUATING)
         self._port.kept.used(self)
-        admission = Admission.SHED if request.shed else self._port.queue.ask(self._turn)
+        admission = Admission.SHED if request.shed else self._port.queue.admit(self._turn)
         if admission is not Admission.QUEUED:
             self._evaluate(request, admitted=admission is Admission.NOW)
 

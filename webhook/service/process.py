@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from webhook.audit.journal import Journal
 from webhook.audit.mutex import SharedMutex
 from webhook.certs.serving import Serving
-from webhook.errors import CertificateRefused, Fault, PolicyRefused, RecordFailed, Refused, SettingsRefused
+from webhook.errors import CertificateError, Fault, InputError, PolicyError, RecordFailed, SettingsError
 from webhook.policy.lint.reported import log_warnings, warnings_of
 from webhook.policy.reloading import PolicySource
 from webhook.settings import Settings, flag, unknown, variable
@@ -52,25 +52,25 @@ class Process:
         """Check all that `settings` name, before any worker starts.
 
         Raises:
-            SettingsRefused: something cannot be used; with every fault.
+            SettingsError: something cannot be used; with every fault.
         """
         faults = [*(Fault(name, "", "no such setting") for name in unknown()), *_unusable(settings)]
         policy = serving = None
         mutex = SharedMutex.make()
         try:
             policy = PolicySource(*settings.policy)
-        except PolicyRefused as error:
+        except PolicyError as error:
             faults.extend(error.faults)
         try:
             serving = Serving(settings.cert, settings.key, settings.client_ca)
-        except CertificateRefused as error:
+        except CertificateError as error:
             faults.extend(error.faults)
         try:
             Journal(settings.record, mutex).close()
         except RecordFailed as error:
             faults.append(Fault("", "", str(error)))
         if faults or policy is None or serving is None:
-            raise SettingsRefused(tuple(faults))
+            raise SettingsError(tuple(faults))
         return cls(settings, policy, serving, mutex)
 
     def run(self) -> None:
@@ -114,7 +114,7 @@ class Process:
     def _beat(self) -> None:
         """Have the last good policy and certificate in the parent too: a worker that replaces another inherits them."""
         for source in (self.policy, self.serving):
-            with suppress(PolicyRefused, CertificateRefused):  # the workers log it
+            with suppress(PolicyError, CertificateError):  # the workers log it
                 source.refresh()
 
     def _worker(self) -> Any:
@@ -166,36 +166,36 @@ class _Watched:
         self.metrics.in_flight(under_way)
         self.metrics.flush()
         self._refresh_policy()
-        self.metrics.policy_current(current=not self.policy.refused)
+        self.metrics.policy_current(current=not self.policy.rejected)
         self._refresh_certificate()
 
     def _refresh_policy(self) -> None:
         policy = self.policy
         try:
-            was_refused = policy.refused
+            was_refused = policy.rejected
             if policy.refresh():
                 self.take()
                 _log.info("policy loaded", extra={"policy": str(policy.current)})
-            if was_refused and not policy.refused:
+            if was_refused and not policy.rejected:
                 _log.info("the policy is valid again", extra={"policy": str(policy.current)})
-        except PolicyRefused as error:
-            self.metrics.policy_refused()
+        except PolicyError as error:
+            self.metrics.policy_rejected()
             _log_refused("the new policy is rejected, the last good one stays", error)
 
     def _refresh_certificate(self) -> None:
         serving = self.serving
         try:
-            was_refused = serving.refused
+            was_refused = serving.rejected
             if serving.refresh():
                 self.metrics.certificate(serving.expires.timestamp())
                 _log.info("certificate loaded", extra={"expires": serving.expires.isoformat()})
-            if was_refused and not serving.refused:
+            if was_refused and not serving.rejected:
                 _log.info("the certificate is valid again", extra={"expires": serving.expires.isoformat()})
-        except CertificateRefused as error:
+        except CertificateError as error:
             _log_refused("the new certificate is rejected, the last good one stays", error)
 
 
-def _log_refused(sentence: str, error: Refused) -> None:
+def _log_refused(sentence: str, error: InputError) -> None:
     _log.error(sentence, extra={"faults": [str(fault) for fault in error.faults]})
 
 
