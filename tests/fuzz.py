@@ -26,7 +26,7 @@ from webhook.audit.record import Context, annotations, record, tags
 from webhook.defaults import patched_document
 from webhook.documents import yaml
 from webhook.documents.reading import read
-from webhook.errors import MalformedGlob, MalformedReference, MalformedReview, PolicyRefused
+from webhook.errors import MalformedGlob, MalformedReference, MalformedReview, PolicyError
 from webhook.globs.alphabet import Alphabet
 from webhook.globs.alphabets import TEXT
 from webhook.globs.matching import Glob, Index, ReferenceGlob
@@ -263,7 +263,7 @@ def policy(data: bytes) -> None:
         path = Path(file.name)
         try:
             found = load(path)
-        except PolicyRefused as refused:
+        except PolicyError as refused:
             assert refused.faults
             for fault in refused.faults:
                 assert fault.where.startswith(file.name), fault

@@ -12,9 +12,9 @@ from recording import recorded
 from support import REVIEWS, Lines, policy_of
 
 from webhook.checks import Old, check
-from webhook.documents.files import Given
+from webhook.documents.files import InputFile
 from webhook.documents.reading import read
-from webhook.errors import ReportRefused
+from webhook.errors import ReportError
 from webhook.model.review import User
 from webhook.policy.loading import Policy, load
 from webhook.replay.judging import Judge
@@ -102,9 +102,9 @@ def _checked(files: list[bytes], old: bytes = b"{}") -> Iterator[Outcome]:
             yield outcome
 
 
-def _given(data: bytes) -> Given:
+def _given(data: bytes) -> InputFile:
     documents, faults = read("x", data)
-    return Given("x", tuple(documents), tuple(faults))
+    return InputFile("x", tuple(documents), tuple(faults))
 
 
 def records(data: bytes) -> None:
@@ -130,7 +130,7 @@ def reports(data: bytes) -> None:
         try:
             head, outcomes = merged([("x", iter(lines))], tally)
             "".join(writer(name)(head, outcomes, tally)).encode()
-        except ReportRefused as refused:
+        except ReportError as refused:
             assert all(fault.where.startswith("x") for fault in refused.faults)
 
 

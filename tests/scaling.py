@@ -25,7 +25,7 @@ from webhook.admission import engine
 from webhook.admission.codec import decode, encode
 from webhook.audit.record import MOST, Context, annotations, record, tags
 from webhook.documents.reading import read
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.policy.loading import load
 from webhook.policy.located import located
 from webhook.report import json as report
@@ -138,7 +138,7 @@ def _documents(name: str) -> Callable[[str], object]:
         path.write_text(HEAD + text)
         try:
             located(load(path))
-        except PolicyRefused as refused:
+        except PolicyError as refused:
             str(refused)
 
     return look_up if name in ("aliases", "repeated") else loaded

@@ -9,7 +9,7 @@ import jsonschema
 import yaml
 from badpolicies import mistaken
 
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.policy.loading import load, schema, shipped
 
 _POLICIES = Path(__file__).parent / "policies"
@@ -37,7 +37,7 @@ def test_bad_policies(tmp_path: Path) -> None:
         taken = validator.is_valid(policy)
         try:
             load(path)
-        except PolicyRefused as refused:
+        except PolicyError as refused:
             bad += 1
             for fault in refused.faults if taken else ():
                 (name,) = (each for each, pattern in _BEYOND.items() if pattern.search(fault.message))

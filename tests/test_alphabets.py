@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import HEAD, policy_of
 
-from webhook.errors import MalformedGlob, PolicyRefused
+from webhook.errors import MalformedGlob, PolicyError
 from webhook.globs import alphabets
 from webhook.globs.alphabet import Alphabet
 from webhook.globs.alphabets import (
@@ -293,7 +293,7 @@ def _places() -> Iterator[tuple[str, str, str]]:
 def test_every_place(path: str, text: str, wrong: str) -> None:
     """Wherever a policy has a pattern, one that can match nothing is an error there, and the JSON Schema's too."""
     spec = f"spec: {{{text % yaml.dump(wrong, default_style=chr(34)).strip()}}}\n"
-    with pytest.raises(PolicyRefused) as refused:
+    with pytest.raises(PolicyError) as refused:
         policy_of(spec)
     (fault,) = refused.value.faults
     assert fault.path == f"spec.{path}"

@@ -13,7 +13,7 @@ import trustme
 from apiserver import ApiServer
 
 from webhook.cluster.client import JSON_PATCH, Resource, connect
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 
 _MAPS = Resource("", "v1", "configmaps")
 _HOME = {"PATH": "", "HOME": "/nonexistent"}
@@ -72,7 +72,7 @@ def test_paths(resource: Resource, arguments: tuple[str, ...], path: str) -> Non
 def test_kubeconfigs_that_are_refused(tmp_path: Path, cluster: dict[str, object], sentence: str) -> None:
     """A server that would not be verified is not asked, and a file that cannot be used is named."""
     path = _kubeconfig(tmp_path, **cluster)
-    with pytest.raises(ClusterRefused) as refused:
+    with pytest.raises(ClusterError) as refused:
         connect(path)
     said = str(refused.value).replace(str(tmp_path / "missing.crt"), str(path))
     assert said == sentence.format(path=path)
@@ -83,14 +83,14 @@ def test_no_kubeconfig_at_all(tmp_path: Path, text: str) -> None:
     """Whatever else a file holds is one sentence with its path."""
     path = tmp_path / "kubeconfig"
     path.write_text(text)
-    with pytest.raises(ClusterRefused, match=rf"^{path}: the kubeconfig cannot be used: "):
+    with pytest.raises(ClusterError, match=rf"^{path}: the kubeconfig cannot be used: "):
         connect(path)
 
 
 def test_no_answer(tmp_path: Path) -> None:
     """A server that is not there is said, and the token is not."""
     cluster = connect(_kubeconfig(tmp_path))
-    with pytest.raises(ClusterRefused, match=r"^https://127\.0\.0\.1:1: no answer: .*refused") as refused:
+    with pytest.raises(ClusterError, match=r"^https://127\.0\.0\.1:1: no answer: .*refused") as refused:
         cluster.get(Resource("", "v1", "namespaces"), "app")
     assert refused.value.status == 0
     assert "secret" not in str(refused.value)
@@ -98,7 +98,7 @@ def test_no_answer(tmp_path: Path) -> None:
 
 def test_a_context_that_is_not_there(tmp_path: Path) -> None:
     """A context is looked for in the file."""
-    with pytest.raises(ClusterRefused, match=r"cannot be used: .*nonsense"):
+    with pytest.raises(ClusterError, match=r"cannot be used: .*nonsense"):
         connect(_kubeconfig(tmp_path), "nonsense")
 
 
@@ -128,14 +128,14 @@ def test_verbs(api: ApiServer) -> None:
     cluster, namespace = connect(api.kubeconfig), api.namespace()
     assert cluster.server == api.url
     assert cluster.create(_MAPS, _named(0), namespace, dry_run=True)["data"] == {"number": "0"}
-    with pytest.raises(ClusterRefused, match='configmaps "map-0" not found') as refused:
+    with pytest.raises(ClusterError, match='configmaps "map-0" not found') as refused:
         cluster.get(_MAPS, "map-0", namespace)
     assert (refused.value.status, refused.value.answer["reason"]) == (404, "NotFound")
     made = cluster.create(_MAPS, _named(0), namespace)
     assert cluster.patch(_MAPS, "map-0", {"data": {"a": "b"}}, namespace)["data"] == {"number": "0", "a": "b"}
     moved = [{"op": "move", "from": "/data/a", "path": "/data/c"}]
     assert cluster.patch(_MAPS, "map-0", moved, namespace, content_type=JSON_PATCH)["data"]["c"] == "b"
-    with pytest.raises(ClusterRefused, match="the object has been modified") as refused:
+    with pytest.raises(ClusterError, match="the object has been modified") as refused:
         cluster.replace(_MAPS, made, namespace)
     assert refused.value.status == 409
     found = cluster.get(_MAPS, "map-0", namespace)
@@ -173,7 +173,7 @@ def test_an_expired_list(api: ApiServer) -> None:
     first = next(cluster.pages(_MAPS, namespace, limit=1))
     newest = cluster.patch(_MAPS, "map-2", {"data": {"a": "b"}}, namespace)["metadata"]["resourceVersion"]
     _compact(api, int(newest))
-    with pytest.raises(ClusterRefused, match="continue parameter is too old") as refused:
+    with pytest.raises(ClusterError, match="continue parameter is too old") as refused:
         list(cluster.pages(_MAPS, namespace, limit=1, token=first.token))
     assert (refused.value.expired, refused.value.status) == (True, 410)
     rest = cluster.pages(_MAPS, namespace, token=refused.value.token)
@@ -207,7 +207,7 @@ def test_another_server(api: ApiServer, tmp_path: Path) -> None:
     other = tmp_path / "ca.crt"
     trustme.CA().cert_pem.write_to_path(other)
     cluster = connect(_kubeconfig(tmp_path, server=api.url, **{"certificate-authority": str(other)}))
-    with pytest.raises(ClusterRefused, match=r"no answer: .*certificate verify failed"):
+    with pytest.raises(ClusterError, match=r"no answer: .*certificate verify failed"):
         cluster.get(_MAPS, "x", "default")
 
 

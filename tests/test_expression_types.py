@@ -20,7 +20,7 @@ from test_expressions import TAGS
 
 from webhook import resources
 from webhook.cli import main
-from webhook.errors import MalformedExpression, PolicyRefused
+from webhook.errors import MalformedExpression, PolicyError
 from webhook.expressions.checking import Checked, check
 from webhook.expressions.declarations import OBJECTS, declarations
 from webhook.expressions.functions import ADDED, LANGUAGE, NAMES
@@ -176,7 +176,7 @@ def test_the_fields_of_tag_are_documented() -> None:
 def test_a_mistake_has_its_place() -> None:
     """Each mistake is a fault of the policy at the expression."""
     rule = {"name": "a", "expression": {"validations": [{"expression": "tag.schedule && 1 + 'a' == 2"}]}}
-    with pytest.raises(PolicyRefused) as caught:
+    with pytest.raises(PolicyError) as caught:
         policy_of(f"spec: {json.dumps({'rules': [rule]})}\n")
     assert {fault.path for fault in caught.value.faults} == {"spec.rules[0].expression.validations[0].expression"}
     assert [fault.message.partition(";")[0] for fault in caught.value.faults] == [

@@ -26,7 +26,7 @@ from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.admission.limits import MOST_VALUES
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.expressions.counting import COUNT, counted
 from webhook.expressions.parsing import parse
 from webhook.model.change import TagChange
@@ -198,7 +198,7 @@ def _said(expression: str, **more: Any) -> tuple[bool, str]:
 def test_counting_changes_no_result(expression: str, result: bool | None) -> None:
     """An expression that counts its turns says what it said before; what the engine cannot parse is a fault of the policy."""
     if result is None:
-        with pytest.raises(PolicyRefused, match="expected a CEL expression"):
+        with pytest.raises(PolicyError, match="expected a CEL expression"):
             _policy(expression)
         return
     assert COUNT in counted(expression, parse(expression))
@@ -217,7 +217,7 @@ def test_what_an_expression_reads_and_calls() -> None:
 
 def test_nesting_is_bounded() -> None:
     """Three macros in each other are denied when the policy is loaded, with the line."""
-    with pytest.raises(PolicyRefused) as caught:
+    with pytest.raises(PolicyError) as caught:
         policy_of(
             "spec:\n  rules:\n    - name: a\n      expression:\n        validations:\n"
             "          - expression: 'request.userInfo.groups.all(x, request.userInfo.groups.all(y, request.userInfo.groups.all(z, x != y)))'\n"
@@ -229,7 +229,7 @@ def test_nesting_is_bounded() -> None:
 
 def test_the_counter_is_not_for_policies() -> None:
     """A policy cannot call what counts."""
-    with pytest.raises(PolicyRefused, match="unknown function __step"):
+    with pytest.raises(PolicyError, match="unknown function __step"):
         _policy("__step(-1000000) ? true : false")
 
 

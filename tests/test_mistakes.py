@@ -9,7 +9,7 @@ from support import HEAD
 
 from webhook.cli import main
 from webhook.documents import yaml as yaml_documents
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.policy.loading import load
 
 _STAR = "* begins an alias in YAML; quote a value that begins with *"
@@ -90,7 +90,7 @@ def test_the_nearest_word(tmp_path: Path, text: str, fault: str) -> None:
     """For a word that is not known, the nearest known one is suggested."""
     path = tmp_path / "policy.yaml"
     path.write_text(HEAD + text)
-    with pytest.raises(PolicyRefused) as refused:
+    with pytest.raises(PolicyError) as refused:
         load(path)
     assert any(f"{each.path}: {each.message}".startswith(fault) for each in refused.value.faults), refused.value
 
@@ -127,6 +127,6 @@ def test_many_unknown_keys(tmp_path: Path) -> None:
     """Words are sought for the first of many unknown keys only."""
     path = tmp_path / "policy.yaml"
     path.write_text(f"{HEAD}spec: {{{', '.join(f'rulez{number}: 1' for number in range(2_000))}}}")
-    with pytest.raises(PolicyRefused) as refused:
+    with pytest.raises(PolicyError) as refused:
         load(path)
     assert sum("did you mean rules?" in fault.message for fault in refused.value.faults) == 20

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from webhook.cli import main
 from webhook.cluster.client import Cluster, Resource, connect
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.scan.patience import Patient
 
 _STREAMS = Resource("image.openshift.io", "v1", "imagestreams")
@@ -108,7 +108,7 @@ def test_what_does_not_pass_is_not(tmp_path: Path, statuses: tuple[int, ...], as
     pauses: list[float] = []
     with _answering(tmp_path, *statuses) as kubeconfig:
         cluster = Cluster(Patient(connect(kubeconfig).sender, pauses.append))
-        with pytest.raises(ClusterRefused, match=sentence):
+        with pytest.raises(ClusterError, match=sentence):
             cluster.sender.send("GET", _STREAMS.path())
     assert len(pauses) == asked_again
 

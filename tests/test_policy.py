@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support import HEAD, decoded, docker, policy_of, review_of, without_columns
 
 from webhook.admission import engine
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.model.decision import Mode
 from webhook.policy.loading import load, schema, shipped
 from webhook.policy.reloading import PolicySource
@@ -23,7 +23,7 @@ _RULE = "{name: a, registries: {allow: [quay.io]}}"
 def _faults(tmp_path: Path, text: str) -> list[str]:
     path = tmp_path / "policy.yaml"
     path.write_text(text)
-    with pytest.raises(PolicyRefused) as refused:
+    with pytest.raises(PolicyError) as refused:
         load(path)
     return [without_columns(str(fault)).replace(f"{path}:", "") for fault in refused.value.faults]
 
@@ -222,7 +222,7 @@ def test_a_directory_is_one_policy(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("no policy")
     assert [entry.name for entry in load(tmp_path).rules] == ["schema", "c", "a", "b"]
     (tmp_path / "c.yml").write_text(HEAD + f"spec: {{rules: [{_RULE}]}}")
-    with pytest.raises(PolicyRefused, match='the name "a" is taken'):
+    with pytest.raises(PolicyError, match='the name "a" is taken'):
         load(tmp_path)
 
 
@@ -241,7 +241,7 @@ def test_unreadable(tmp_path: Path, make: object, sentence: str) -> None:
     """A path that holds no policy is rejected with its name."""
     path = tmp_path / "policy"
     make(path)  # type: ignore[operator]
-    with pytest.raises(PolicyRefused) as refused:
+    with pytest.raises(PolicyError) as refused:
         load(path)
     assert [str(fault) for fault in refused.value.faults] == [f"{path}: {sentence}"]
 
@@ -251,7 +251,7 @@ def test_unreadable_in_a_directory(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"\xff")
     (tmp_path / "b.yaml").mkdir()
     (tmp_path / "c.yaml").write_text(HEAD + "spec: {rules: [{name: A, immutable: {}}]}")
-    with pytest.raises(PolicyRefused) as refused:
+    with pytest.raises(PolicyError) as refused:
         load(tmp_path)
     assert [str(fault).partition(": ")[0] for fault in refused.value.faults] == [
         f"{tmp_path}/a.yaml", f"{tmp_path}/b.yaml", f"{tmp_path}/c.yaml:4:17",
@@ -331,7 +331,7 @@ def test_any_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """Any text is a policy or is denied with faults."""
     path = tmp_path_factory.getbasetemp() / f"any-{os.getpid()}.yaml"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
-    with pytest.raises(PolicyRefused) as refused:
+    with pytest.raises(PolicyError) as refused:
         load(path)
     assert refused.value.faults
 
@@ -344,7 +344,7 @@ def test_a_changed_policy_is_loaded(tmp_path: Path) -> None:
     first = source.current
     assert not source.refresh()
     path.write_text(HEAD + "spec: {rules: [{name: ")
-    with pytest.raises(PolicyRefused):
+    with pytest.raises(PolicyError):
         source.refresh()
     assert not source.refresh()
     assert source.current is first
@@ -352,7 +352,7 @@ def test_a_changed_policy_is_loaded(tmp_path: Path) -> None:
     assert source.refresh()
     assert source.current.rules[1].name == "new"
     path.unlink()
-    with pytest.raises(PolicyRefused):
+    with pytest.raises(PolicyError):
         source.refresh()
     assert source.current.rules[1].name == "new"
 

@@ -21,7 +21,7 @@ from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import of_document
 from webhook.cli import main
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.model.decision import Finding
 from webhook.policy.loading import load
 from webhook.probe.request import STREAM, request
@@ -366,7 +366,7 @@ def test_what_is_sent_cannot_be_stored() -> None:
         sent = request(resource, "app", "1", None)
         assert sent is not None
         assert ".." in sent.body["metadata"]["name"].partition(":")[0]
-    error = ClusterRefused(seen["message"], seen["code"], {"details": {"kind": "ImageStream"}})
+    error = ClusterError(seen["message"], seen["code"], {"details": {"kind": "ImageStream"}})
     assert denial("imagestreamtags", error, [_NAME]).verdict is Verdict.OPEN
 
 
@@ -410,7 +410,7 @@ _FORBIDDEN = [{"reason": "FieldValueForbidden"}]
 )  # fmt: skip
 def test_answers_of_the_api_server(resource: str, status: int, details: dict[str, Any] | None, verdict: str) -> None:
     """An answer about the stream behind a resource came after the webhooks, one about the object itself before them."""
-    error = ClusterRefused("no", status, {"details": details} if details is not None else {})
+    error = ClusterError("no", status, {"details": details} if details is not None else {})
     assert denial(resource, error, [_NAME]).verdict == verdict
 
 
@@ -430,7 +430,7 @@ def test_answers_of_the_api_server(resource: str, status: int, details: dict[str
 @pytest.mark.parametrize("resource", _ALL)
 def test_who_denied_it(resource: str, message: str, verdict: str) -> None:
     """Only the name of the webhook that the API server itself gives counts."""
-    assert denial(resource, ClusterRefused(message, 500, {}), [_NAME]).verdict == verdict
+    assert denial(resource, ClusterError(message, 500, {}), [_NAME]).verdict == verdict
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from support import decoded, docker, policy_of, review_of
 
 from webhook.admission import engine
 from webhook.documents.document import Mark
-from webhook.errors import ReportRefused
+from webhook.errors import ReportError
 from webhook.model.change import Reason
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
 from webhook.policy.loading import Policy
@@ -150,7 +150,7 @@ def test_json_that_cannot_be_read(head: Header, lines: Any, line: int, sentence:
     """A report that is something else, or was cut off, is denied with file and line, after what could be read."""
     found = Outcome(Origin("a"), DENY, findings=(Finding("r", Mode.ENFORCE, "m", "f"),), marks=(Mark(1),))
     text = _written("json", head, found, found)
-    with pytest.raises(ReportRefused) as caught:
+    with pytest.raises(ReportError) as caught:
         list(read("part.json", lines(text), Tally())[1])
     assert str(caught.value).startswith(f"part.json:{line}: ")
     assert sentence in str(caught.value)

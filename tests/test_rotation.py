@@ -21,7 +21,7 @@ from serving import Server, mount, serving, until
 from support import docker, review_of
 
 from webhook.certs.serving import Serving
-from webhook.errors import CertificateRefused
+from webhook.errors import CertificateError
 from webhook.server.handshakes import HandshakeQueue, Handshakes
 
 _REVIEW = json.dumps(review_of(docker("quay.io/acme/app@sha256:" + "a" * 64))).encode()
@@ -371,5 +371,5 @@ def test_a_chain_in_the_wrong_order(tmp_path: Path) -> None:
     leaf, between = entries["tls.crt"].split(b"-----END CERTIFICATE-----\n")[:2]
     end = b"-----END CERTIFICATE-----\n"
     mount(tmp_path, {**entries, "tls.crt": between + end + leaf + end})
-    with pytest.raises(CertificateRefused, match="is not of the key in"):
+    with pytest.raises(CertificateError, match="is not of the key in"):
         Serving(tmp_path / "tls.crt", tmp_path / "tls.key")

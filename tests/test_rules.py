@@ -736,7 +736,7 @@ def test_rule(name: str) -> None:
     review = decoded(row.review or document)
     changes = [replace(change, **row.change) for change in resources.changes(review)]
     context = EvaluationContext(review)
-    findings = [finding for change in changes for finding in engine.judge(change, context, policy)]
+    findings = [finding for change in changes for finding in engine.evaluate(change, context, policy)]
     of_the_rule = [each for each in findings if each.rule == "the-rule"]
     assert tuple(f"{each.field}: {each.message}" for each in of_the_rule) == row.findings
     assert {each.reason for each in of_the_rule} == ({REASONS.get(name, Reason.INVALID)} if row.findings else set())

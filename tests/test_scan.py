@@ -21,7 +21,7 @@ from apiserver import ApiServer, Said
 from streams import report_of
 
 from webhook.cluster.client import Cluster, connect
-from webhook.errors import ClusterRefused, ReportRefused
+from webhook.errors import ClusterError, ReportError
 from webhook.scan.listing import chunks
 from webhook.scan.stream import key_of
 
@@ -119,13 +119,13 @@ class _Expiring:
     def send(self, *arguments: Any) -> dict[str, Any]:
         try:
             found: dict[str, Any] = self._sender.send(*arguments)
-        except ClusterRefused as error:
+        except ClusterError as error:
             assert error.expired
             assert error.token
             self.expired += 1
             if self._token:
                 raise
-            raise ClusterRefused(str(error), error.status) from None
+            raise ClusterError(str(error), error.status) from None
         return found
 
 
@@ -166,7 +166,7 @@ def test_a_scan_that_is_interrupted(filled: ApiServer) -> None:
     process.send_signal(signal.SIGINT)
     rest, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, b"interrupted\n")
-    with pytest.raises(ReportRefused, match=r"cut off|expected a report"):
+    with pytest.raises(ReportError, match=r"cut off|expected a report"):
         report_of((printed + rest).decode())
 
 

@@ -16,7 +16,7 @@ from streams import STREAMS, command
 from support import HEAD
 
 from webhook.cluster.client import Cluster, connect
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.policy.loading import load
 from webhook.scan.fixing import Applied, apply
 
@@ -328,7 +328,7 @@ def test_a_stream_that_is_gone_or_never_still(scannable: ApiServer, fresh: Calla
     def write() -> None:
         mine.patch(STREAMS, "app-0", {"metadata": {"labels": {"a": str(next(count))}}}, namespace)
 
-    with pytest.raises(ClusterRefused, match="the object has been modified"):
+    with pytest.raises(ClusterError, match="the object has been modified"):
         apply(Cluster(_Meddling(mine.sender, 99, write)), key, load(), _EVERY, 9)
     assert next(count) == 5
     nothing = apply(mine, key, load())

@@ -13,7 +13,7 @@ from apiserver import ApiServer, Said
 from streams import STREAMS, command, report_of
 
 from webhook.cluster.client import Cluster, Resource, connect
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.policy.loading import load
 from webhook.report.header import header
 from webhook.report.openreports import OPENREPORTS, Api, Gathered
@@ -94,7 +94,7 @@ def test_a_report_follows_what_is_found(scannable: ApiServer, scan: Scan, fresh:
     assert times["app-0:v8"] == 1
     assert times["app-0:v28"] > 1
     assert _report(scannable, beside)["summary"]["fail"] == 1  # it was not asked for
-    with pytest.raises(ClusterRefused, match="not found"):
+    with pytest.raises(ClusterError, match="not found"):
         _report(scannable, gone)
 
 
@@ -151,7 +151,7 @@ def test_a_cluster_without_such_reports(scannable: ApiServer) -> None:
     """Where the definition is missing it is said once, before anything is evaluated."""
     reports = Reports(connect(scannable.kubeconfig), Api("openreports.io", "v2", "Report", "reports", configured=True))
     with pytest.raises(
-        ClusterRefused, match=r"^the cluster does not know reports\.openreports\.io; expected its definition$"
+        ClusterError, match=r"^the cluster does not know reports\.openreports\.io; expected its definition$"
     ):
         reports.check()
 
@@ -166,7 +166,7 @@ class _Losing:
         found: dict[str, Any] = self._sender.send(method, *arguments)
         if method in self._left:
             self._left.remove(method)
-            raise ClusterRefused("no answer")
+            raise ClusterError("no answer")
         return found
 
 
@@ -183,7 +183,7 @@ def test_an_answer_that_is_lost(scannable: ApiServer, fresh: Callable[..., list[
         assert _report(scannable, namespace)["summary"]["pass"] == found
     assert list(Reports(cluster, OPENREPORTS).remove_stale(lambda name: name == namespace)) == [namespace]
     assert len(pauses) == 3
-    with pytest.raises(ClusterRefused, match="not found"):
+    with pytest.raises(ClusterError, match="not found"):
         _report(scannable, namespace)
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from webhook.certs.issuing import issue
 from webhook.certs.serving import Serving
-from webhook.errors import CertificateRefused
+from webhook.errors import CertificateError
 
 _NAMES = ("localhost", "app.svc", "127.0.0.1", "::1")
 
@@ -170,7 +170,7 @@ def test_a_bad_replacement_is_refused_once(tmp_path: Path, spoil: object) -> Non
     with _listening(serving) as port:
         first = _serial(port, client)
         spoil(issued.cert, issued.key)  # type: ignore[operator]
-        with pytest.raises(CertificateRefused):
+        with pytest.raises(CertificateError):
             serving.refresh()
         assert not serving.refresh()
         assert (_serial(port, client), serving.expires) == (first, expires)
@@ -239,7 +239,7 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     """Each file that is there is named, and nothing is written; `force` overwrites."""
     first = issue(tmp_path, ["localhost"]).cert.read_bytes()
     (tmp_path / "ca.crt").unlink()
-    with pytest.raises(CertificateRefused) as refused:
+    with pytest.raises(CertificateError) as refused:
         issue(tmp_path, ["localhost"])
     assert [fault.where for fault in refused.value.faults] == [
         str(tmp_path / name) for name in ("ca.key", "tls.crt", "tls.key")
@@ -263,7 +263,7 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_issued(tmp_path: Path, names: list[str], days: int, said: str) -> None:
     """A name or a term that no certificate can have is denied before anything is written."""
-    with pytest.raises(CertificateRefused) as refused:
+    with pytest.raises(CertificateError) as refused:
         issue(tmp_path / "new", names, days=days)
     assert said in str(refused.value)
     assert not (tmp_path / "new").exists()
@@ -272,7 +272,7 @@ def test_what_cannot_be_issued(tmp_path: Path, names: list[str], days: int, said
 def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     """The path and the system's reason are said."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(CertificateRefused, match="cannot be written"):
+    with pytest.raises(CertificateError, match="cannot be written"):
         issue(tmp_path / "file" / "certs", ["localhost"])
 
 
@@ -281,7 +281,7 @@ def test_what_cannot_be_served(tmp_path: Path) -> None:
     cert, key, ca = tmp_path / "tls.crt", tmp_path / "tls.key", tmp_path / "ca.crt"
     cert.write_text("rubbish")
     ca.write_text("rubbish")
-    with pytest.raises(CertificateRefused) as refused:
+    with pytest.raises(CertificateError) as refused:
         Serving(cert, key, ca)
     assert [(fault.where, fault.message.partition(":")[0]) for fault in refused.value.faults] == [
         (str(cert), "expected a certificate in PEM"),
@@ -298,6 +298,6 @@ def test_keys_that_are_not_served(tmp_path: Path, kind: str) -> None:
     lock = BestAvailableEncryption(b"x") if kind == "passphrase" else NoEncryption()
     issued.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))
     with pytest.raises(
-        CertificateRefused, match="without a passphrase" if kind == "passphrase" else "2048 bits at least"
+        CertificateError, match="without a passphrase" if kind == "passphrase" else "2048 bits at least"
     ):
         Serving(issued.cert, issued.key)

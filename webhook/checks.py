@@ -8,7 +8,7 @@ from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import GROUP, VERSION, of_document
 from webhook.documents.document import Mark
-from webhook.documents.files import Given
+from webhook.documents.files import InputFile
 from webhook.errors import MalformedReview, unexpected
 from webhook.manifests import envelope, pieces
 from webhook.manifests.applying import Write
@@ -36,7 +36,7 @@ class Unevaluated(Finding):
     __slots__ = ()
 
     @property
-    def whose(self) -> str:
+    def rule_suffix(self) -> str:
         """How its sentence ends: with the warning's name."""
         return f" (warning {self.rule})"
 
@@ -49,7 +49,7 @@ class Old:
     objects: dict[_Key, Mapping[str, Any]] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, files: Iterable[Given]) -> Iterator[Outcome]:
+    def read(self, files: Iterable[InputFile]) -> Iterator[Outcome]:
         """Take up the objects in `files`; yield an outcome for what cannot be used."""
         for file in files:
             yield from _faults(file)
@@ -92,7 +92,9 @@ class Asked:
 _AS_IT_IS: Final = Asked()
 
 
-def check(files: Iterable[Given], policy: Policy, user: User, old: Old, asked: Asked = _AS_IT_IS) -> Iterator[Outcome]:
+def check(
+    files: Iterable[InputFile], policy: Policy, user: User, old: Old, asked: Asked = _AS_IT_IS
+) -> Iterator[Outcome]:
     """Evaluate every object in `files` that can be evaluated, whatever is wrong with another.
 
     Args:
@@ -113,7 +115,7 @@ def check(files: Iterable[Given], policy: Policy, user: User, old: Old, asked: A
         yield Outcome(Origin(), ERROR, message=sentence)
 
 
-def _of_file(file: Given, policy: Policy, user: User, old: Old, asked: Asked) -> Iterator[Outcome]:
+def _of_file(file: InputFile, policy: Policy, user: User, old: Old, asked: Asked) -> Iterator[Outcome]:
     """Yield what comes of the objects in one file."""
     if file.excluded:
         yield Outcome(Origin(file.name), SKIP, message="excluded by --exclude")
@@ -241,7 +243,7 @@ def _outcome(piece: Piece, verdict: str, message: str, field: str = "") -> Outco
     )
 
 
-def _faults(file: Given) -> Iterator[Outcome]:
+def _faults(file: InputFile) -> Iterator[Outcome]:
     """Yield the outcomes of what cannot be read of a file."""
     for fault in file.faults:
         message = f"{fault.path}: {fault.message}" if fault.path else fault.message

@@ -62,7 +62,7 @@ class RecordFailed(WebhookError):
     """A decision could not be written to the record."""
 
 
-class ClusterRefused(WebhookError):
+class ClusterError(WebhookError):
     """A cluster cannot be asked, or denied what it was asked; the message is its own.
 
     Attributes:
@@ -113,7 +113,7 @@ class Fault:
         return ": ".join(part for part in (self.place, self.path, self.message) if part)
 
 
-class Refused(WebhookError):
+class InputError(WebhookError):
     """An input of ours (policy, certificate, setting) that cannot be used, with every fault in it."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
@@ -121,21 +121,21 @@ class Refused(WebhookError):
         self.faults = faults
 
 
-class PolicyRefused(Refused):
+class PolicyError(InputError):
     """A policy that cannot be loaded."""
 
 
-class CertificateRefused(Refused):
+class CertificateError(InputError):
     """A certificate or key that cannot be served."""
 
 
-class SettingsRefused(Refused):
+class SettingsError(InputError):
     """A setting that cannot be used."""
 
 
-class ReportRefused(Refused):
+class ReportError(InputError):
     """A report that cannot be read again."""
 
 
-class CaseRefused(Refused):
+class CaseError(InputError):
     """A test of a policy that cannot be run."""

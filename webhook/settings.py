@@ -6,7 +6,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from webhook.errors import Fault, SettingsRefused
+from webhook.errors import Fault, SettingsError
 
 RECORD_LEVELS: Final = ("metadata", "request")
 LOG_FORMATS: Final = ("auto", "text", "json")
@@ -72,7 +72,7 @@ def resolve(given: Mapping[str, Any]) -> Settings:
         given: settings by name, already of their types.
 
     Raises:
-        SettingsRefused: with every fault.
+        SettingsError: with every fault.
     """
     settings = Settings(**given)
     checks = (
@@ -104,7 +104,7 @@ def resolve(given: Mapping[str, Any]) -> Settings:
         for name, holds, expected in checks
         if not holds
     ):
-        raise SettingsRefused(faults)
+        raise SettingsError(faults)
     return settings
 
 

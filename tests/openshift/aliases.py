@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from . import references
 from .choices import distinct
-from .objects import INTERNAL_REGISTRY, Event, Refused, SpecTag, Stream, added
+from .objects import INTERNAL_REGISTRY, Event, InputError, SpecTag, Stream, added
 
 GetStream = Callable[[str, str], "Stream | None"]
 ALIASES = ("ImageStreamTag", "ImageStreamImage")
@@ -45,14 +45,14 @@ def target(stream: Stream, tag: SpecTag) -> tuple[str, str, str]:
     """Split an alias into the namespace, the stream and the tag or image that it names.
 
     Raises:
-        Refused: It is no alias, or its name has too many parts.
+        InputError: It is no alias, or its name has too many parts.
     """
     source = tag.source
     if source is None or source.kind not in ALIASES:
-        raise Refused(422, "from.kind: only ImageStreamTag and ImageStreamImage are allowed")
+        raise InputError(422, "from.kind: only ImageStreamTag and ImageStreamImage are allowed")
     parts = source.name.split(":" if source.kind == "ImageStreamTag" else "@")
     if len(parts) > 2:
-        raise Refused(422, "from.name: must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>")
+        raise InputError(422, "from.name: must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>")
     return source.namespace or stream.meta.namespace, *(
         (stream.meta.name, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
     )
@@ -70,7 +70,7 @@ def resolved(old: Mapping[str, SpecTag], stream: Stream, get: GetStream) -> list
         Each stream that can come out.
 
     Raises:
-        Refused: A tag names a stream or an image that is not there.
+        InputError: A tag names a stream or an image that is not there.
     """
     names = [name for name in changed_tags(old, stream) if not _is_imported(stream.tags[name])]
     return _in_any_order(names, stream, lambda state, name: _resolve(state, name, get))
@@ -102,7 +102,7 @@ def _resolve(stream: Stream, name: str, get: GetStream) -> list[Stream]:
     here = (namespace, other) == (stream.meta.namespace, stream.meta.name)
     found = stream if here else get(namespace, other)
     if found is None:
-        raise Refused(422, f"from.name: {source.name!r} not found")
+        raise InputError(422, f"from.name: {source.name!r} not found")
     if source.kind == "ImageStreamImage":
         events = [replace(event, generation=generation) for event in _images(found, wanted)]
     else:
@@ -129,9 +129,9 @@ def _images(stream: Stream, wanted: str) -> list[Event]:
         ]
         found += matching[-1:]
         if len({event.image for event in (*matching, *found)}) > 1:
-            raise Refused(422, f"multiple images match {wanted!r}")
+            raise InputError(422, f"multiple images match {wanted!r}")
     if not found:
-        raise Refused(422, f"image {wanted!r} not found")
+        raise InputError(422, f"image {wanted!r} not found")
     return distinct(Event(event.image, event.reference) for event in found)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from . import imagestreamtags, imagetags, imports, pushes, streams, tagging
 from .admission import Admission, Listeners
 from .choices import Choices, distinct, every_way
-from .objects import Refused
+from .objects import InputError
 from .server import Call, Cluster, Outcome, Request
 
 # These two do for real what they are asked to try.
@@ -51,7 +51,7 @@ def _outcome(cluster: Cluster, request: Request, admission: Admission, choices: 
     call = Call(cluster, request, admission, choices)
     try:
         code = _handle(call)
-    except Refused as refusal:
+    except InputError as refusal:
         return Outcome(refusal.code, tuple(call.reviews), cluster, message=refusal.message)
     kept = request.dry_run and request.resource not in _WRITES_IN_A_DRY_RUN
     return Outcome(code, tuple(call.reviews), cluster if kept else call.cluster, call.answer)
@@ -67,10 +67,10 @@ def _handle(call: Call) -> int:
         The HTTP status code of success.
 
     Raises:
-        Refused: It fails.
+        InputError: It fails.
     """
     request = call.request
     handler = _HANDLERS.get((request.resource, request.method))
     if handler is None or (request.resource.endswith("tags") and request.method == "DELETE" and not request.name):
-        raise Refused(405, "the server does not allow this method on the requested resource")
+        raise InputError(405, "the server does not allow this method on the requested resource")
     return handler(call)

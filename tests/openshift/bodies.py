@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import patches
-from .objects import Document, Refused
+from .objects import Document, InputError
 from .server import Request
 
 _WIPED_ON_CREATE = ("uid", "creationTimestamp", "selfLink", "deletionTimestamp")
@@ -16,12 +16,12 @@ def sent(request: Request) -> dict[str, Any]:
     """Read the object of a POST: its namespace is filled in, and what only the server sets is wiped.
 
     Raises:
-        Refused: It is no object, or of another namespace.
+        InputError: It is no object, or of another namespace.
     """
     document = _document(request.body)
     meta = _document(document.get("metadata") or {})
     if meta.get("namespace") not in (None, "", request.namespace):
-        raise Refused(400, "the namespace of the object does not match the namespace on the request")
+        raise InputError(400, "the namespace of the object does not match the namespace on the request")
     kept = {key: value for key, value in meta.items() if key not in _WIPED_ON_CREATE}
     return {**document, "metadata": {**kept, "namespace": request.namespace}}
 
@@ -37,7 +37,7 @@ def written(request: Request, old: Document) -> dict[str, Any]:
         The object as it is to be.
 
     Raises:
-        Refused: The patch cannot be applied, or the name is another one.
+        InputError: The patch cannot be applied, or the name is another one.
     """
     if request.method == "PATCH":
         document = _document(patches.patched(request.content_type, old, request.body))
@@ -45,11 +45,11 @@ def written(request: Request, old: Document) -> dict[str, Any]:
         document = _document(request.body)
     meta = _document(document.get("metadata") or {})
     if meta.get("name") != request.name or meta.get("namespace") not in (None, "", request.namespace):
-        raise Refused(400, "the name of the object does not match the name on the URL")
+        raise InputError(400, "the name of the object does not match the name on the URL")
     return {**document, "metadata": {**meta, "namespace": request.namespace}}
 
 
 def _document(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise Refused(400, "expected an object")
+        raise InputError(400, "expected an object")
     return dict(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import bodies, patches, strategy, tagging
-from .objects import NOW, Document, History, Meta, Refused, SpecTag, Stream
+from .objects import NOW, Document, History, InputError, Meta, SpecTag, Stream
 from .server import Call
 from .wire import (
     API_VERSION,
@@ -112,7 +112,9 @@ def _prepared_new(call: Call, istag: StreamTag) -> StreamTag:
     if tag is not None:
         strategy.check_tag(tag)
         if tag.annotations is not None and dict(tag.annotations) != dict(istag.meta.annotations):
-            raise Refused(422, "tag.annotations: must not be provided or must be equal to the object meta annotations")
+            raise InputError(
+                422, "tag.annotations: must not be provided or must be equal to the object meta annotations"
+            )
     return istag
 
 
@@ -136,7 +138,7 @@ def put(call: Call) -> int:
         call.validate("UPDATE", name, encode(istag), encode(old))
     exists = tag in stream.tags
     if not exists and istag.tag is None:
-        raise Refused(400, f"{name} is not a spec tag, cannot be updated")
+        raise InputError(400, f"{name} is not a spec tag, cannot be updated")
     spec = replace(istag.tag or stream.tags[tag], name=tag, annotations=istag.meta.annotations or None)
     call.answer = encode(view(tagging.stored(call, stream.with_tag(tag, spec), new=new), tag))
     return 200 if exists else 201
@@ -155,5 +157,5 @@ def _prepared(istag: StreamTag, old: StreamTag) -> StreamTag:
     if tag is not None:
         strategy.check_tag(tag)
     if replace(meta, annotations={}) != replace(old.meta, annotations={}) or istag.managed:
-        raise Refused(422, "metadata: may not update fields other than metadata.annotations")
+        raise InputError(422, "metadata: may not update fields other than metadata.annotations")
     return istag

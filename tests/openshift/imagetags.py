@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import bodies, ownership, patches, strategy, tagging
-from .objects import NOW, Document, History, Meta, Path, Refused, SpecTag, Stream
+from .objects import NOW, Document, History, InputError, Meta, Path, SpecTag, Stream
 from .server import Call
 from .wire import API_VERSION, decode_history, decode_meta, decode_tag, encode_history, encode_meta, encode_tag, member
 
@@ -66,7 +66,7 @@ def _prepared_new(call: Call, itag: Tag) -> Tag:
     """Prepare an ImageTag for creation, and validate it."""
     name, spec = itag.meta.name, itag.spec
     if spec is None:
-        raise Refused(422, "spec: is a required field during creation")
+        raise InputError(422, "spec: is a required field during creation")
     spec = spec if spec.name else replace(spec, name=name.partition(":")[2] or "latest")
     tagging.check_name(name)
     _check_spec(name, spec)
@@ -76,7 +76,7 @@ def _prepared_new(call: Call, itag: Tag) -> Tag:
 def _check_spec(name: str, spec: SpecTag) -> None:
     _, colon, tag = name.partition(":")
     if not colon or spec.name != (tag or "latest"):
-        raise Refused(422, "spec.name: must match image tag name")
+        raise InputError(422, "spec.name: must match image tag name")
     strategy.check_tag(spec)
 
 
@@ -97,7 +97,7 @@ def put(call: Call) -> int:
     else:
         itag = _prepared(itag, old)
         if managed:
-            raise Refused(422, "metadata: may not update fields other than spec")
+            raise InputError(422, "metadata: may not update fields other than spec")
         call.validate("UPDATE", name, encode(itag), before)
     exists = tag in stream.tags
     if itag.spec is None:
@@ -125,5 +125,5 @@ def _prepared(itag: Tag, old: Tag) -> Tag:
     if itag.spec is not None:
         _check_spec(meta.name, itag.spec)
     if meta != old.meta or itag.status != old.status:
-        raise Refused(422, "metadata, status: may not update fields other than spec")
+        raise InputError(422, "metadata, status: may not update fields other than spec")
     return replace(itag, meta=meta, image=None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from . import bodies, references, storage, strategy
-from .objects import NOW, Condition, Document, Event, History, Meta, Refused, Source, SpecTag, Stream, added
+from .objects import NOW, Condition, Document, Event, History, InputError, Meta, Source, SpecTag, Stream, added
 from .registry import Found
 from .server import Call
 from .wanted import Import, Wanted, decode, encode
@@ -38,17 +38,17 @@ def post(call: Call) -> int:
 
 def _check(wanted: Import) -> None:
     if not wanted.images and wanted.repository is None:
-        raise Refused(422, "spec.images: you must specify at least one image or a repository import")
+        raise InputError(422, "spec.images: you must specify at least one image or a repository import")
     for each in (*wanted.images, *([wanted.repository] if wanted.repository else [])):
         reference = references.parsed(each.source.name)
         if each.source.kind != "DockerImage":
-            raise Refused(422, "from.kind: only DockerImage is supported")
+            raise InputError(422, "from.kind: only DockerImage is supported")
         if reference is None and each.source.name != "*":
-            raise Refused(422, f"from.name: {each.source.name!r} is no reference")
+            raise InputError(422, f"from.name: {each.source.name!r} is no reference")
         if each.to == "":
-            raise Refused(422, "to.name: the name of the target tag must be specified")
+            raise InputError(422, "to.name: the name of the target tag must be specified")
         if each is wanted.repository and (reference is None or reference.tag or reference.digest):
-            raise Refused(422, "from.name: you must specify an image repository, not a tag or ID")
+            raise InputError(422, "from.name: you must specify an image repository, not a tag or ID")
         strategy.check_policy(each.policy)
     strategy.check_stream(Stream(wanted.meta))
 
@@ -57,10 +57,10 @@ def _stream(call: Call, meta: Meta, uid: str) -> Stream:
     stream = call.read(meta.name)
     if stream is None:
         if meta.version or uid:
-            raise Refused(404, f"imagestreams {meta.name!r} not found")
+            raise InputError(404, f"imagestreams {meta.name!r} not found")
         return Stream(Meta(meta.name, meta.namespace))
     if meta.version and meta.version != stream.meta.version:
-        raise Refused(409, "the image stream was updated")
+        raise InputError(409, "the image stream was updated")
     return stream
 
 

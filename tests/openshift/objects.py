@@ -13,7 +13,7 @@ EXTERNAL_REGISTRY = "default-route-openshift-image-registry.apps.example.test"
 Document = Mapping[str, Any]
 
 
-class Refused(Exception):
+class InputError(Exception):
     """The API server answers with an error.
 
     Args:

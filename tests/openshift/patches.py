@@ -9,7 +9,7 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from .objects import Document, Refused
+from .objects import Document, InputError
 
 JSON = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
@@ -39,7 +39,7 @@ def patched(kind: str, document: Document, patch: Any) -> Document:
         The patched object.
 
     Raises:
-        Refused: The patch cannot be applied.
+        InputError: The patch cannot be applied.
     """
     result: Document = _PATCHES[kind](document, patch)
     return result
@@ -51,7 +51,7 @@ def _json(document: Document, patch: Any) -> Any:
         try:
             result = jsonpatch.apply_patch(result, [_lenient(result, step)])
         except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as error:
-            raise Refused(422, str(error)) from error
+            raise InputError(422, str(error)) from error
     return result
 
 
@@ -102,7 +102,7 @@ def _merged_list(items: list[Any], patch: list[Any], key: str, path: tuple[str, 
     merged = {item.get(key): item for item in items}
     for item in patch:
         if key not in item:
-            raise Refused(500, f"{item} does not contain declared merge key: {key}")
+            raise InputError(500, f"{item} does not contain declared merge key: {key}")
         if item.get("$patch") == "delete":
             merged.pop(item[key], None)
         elif item.get("$patch") == "replace":
@@ -119,7 +119,7 @@ def _in_order(patch: list[Any], order: list[Any] | None, key: str) -> None:
     rest = iter([item.get(key) for item in order])
     changed = [item for item in patch if item.get("$patch") != "delete"]
     if not all(item.get(key) in rest for item in changed):
-        raise Refused(500, "the order in the patch does not match $setElementOrder")
+        raise InputError(500, "the order in the patch does not match $setElementOrder")
 
 
 def _applied(document: Any, patch: Any, path: tuple[str, ...] = ()) -> Any:

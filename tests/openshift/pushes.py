@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import aliases, bodies, references, storage, tagging
-from .objects import INTERNAL_REGISTRY, NOW, Document, Event, Refused, added
+from .objects import INTERNAL_REGISTRY, NOW, Document, Event, InputError, added
 from .server import Call
 from .wire import API_VERSION, decode_meta, encode_meta, member, strings, text
 
@@ -29,7 +29,7 @@ def post(call: Call) -> int:
     call.validate("CREATE", name, _encoded(body), None)
     stream = call.read(name)
     if stream is None:
-        raise Refused(404, f"imagestreams {name!r} not found")
+        raise InputError(404, f"imagestreams {name!r} not found")
     known = image_name in call.cluster.images or (call.cluster.hidden_images and call.choices.of((False, True)))
     call.cluster = replace(call.cluster, images=call.cluster.images | {image_name})
     reference = text(image, "dockerImageReference")
@@ -46,13 +46,13 @@ def _check(body: Document) -> None:
     """Validate a mapping."""
     meta, image = decode_meta(body), member(body, "image")
     if not meta.name or not text(body, "tag"):
-        raise Refused(422, "metadata.name, tag: required")
+        raise InputError(422, "metadata.name, tag: required")
     tagging.check_name(meta.name)
     tagging.check_name(text(member(image, "metadata"), "name"))
     if references.parsed(text(image, "dockerImageReference")) is None:
-        raise Refused(422, "image.dockerImageReference: is no reference")
+        raise InputError(422, "image.dockerImageReference: is no reference")
     if image.get("dockerImageManifests") and image.get("dockerImageLayers"):
-        raise Refused(422, "image.dockerImageLayers: should not be set when dockerImageManifests is set")
+        raise InputError(422, "image.dockerImageLayers: should not be set when dockerImageManifests is set")
 
 
 def _encoded(body: Document) -> dict[str, Any]:

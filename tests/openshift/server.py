@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from .admission import Admission, Review
 from .choices import Choices
-from .objects import Document, Refused, Stream
+from .objects import Document, InputError, Stream
 from .registry import Registries
 
 T = TypeVar("T")
@@ -120,11 +120,11 @@ class Call:
         """Ask the validating webhook.
 
         Raises:
-            Refused: It denies the request.
+            InputError: It denies the request.
         """
         denial = self.admission.validate(self._review("validate", operation, name, new, old))
         if denial is not None:
-            raise Refused(422, denial)
+            raise InputError(422, denial)
 
     def _review(self, webhook: str, operation: str, name: str, new: Document | None, old: Document | None) -> Review:
         request = self.request

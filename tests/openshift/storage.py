@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from . import aliases, strategy
 from .normal import pruned
-from .objects import NOW, Refused, Stream
+from .objects import NOW, InputError, Stream
 from .server import Call
 from .wire import encode_stream
 
@@ -31,7 +31,7 @@ def created(call: Call, stream: Stream, *, keep_status: bool = False, check: Che
         The stream as it is stored.
 
     Raises:
-        Refused: It is not valid, or exists.
+        InputError: It is not valid, or exists.
     """
     meta = replace(stream.meta, uid=call.tick(), version="", created=NOW)
     stream = strategy.prepared_new(replace(stream, meta=meta), keep_status=keep_status)
@@ -41,7 +41,7 @@ def created(call: Call, stream: Stream, *, keep_status: bool = False, check: Che
     strategy.check_stream(stream)
     check(stream)
     if call.stream(stream.meta.name) is not None:
-        raise Refused(409, f"imagestreams {stream.meta.name!r} already exists")
+        raise InputError(409, f"imagestreams {stream.meta.name!r} already exists")
     return _stored(call, stream)
 
 
@@ -60,7 +60,7 @@ def updated(
         The stream as it is stored.
 
     Raises:
-        Refused: It is not valid, not there, or not the one that was read.
+        InputError: It is not valid, not there, or not the one that was read.
     """
     old = _current(call, stream)
     stream = strategy.prepared(_settled(stream, old), old, keep_status=keep_status)
@@ -92,13 +92,13 @@ def updated_status(call: Call, stream: Stream, check: Callable[[Stream, Stream],
 def _current(call: Call, stream: Stream) -> Stream:
     old = call.stream(stream.meta.name)
     if old is None:
-        raise Refused(404, f"imagestreams {stream.meta.name!r} not found")
+        raise InputError(404, f"imagestreams {stream.meta.name!r} not found")
     if not stream.meta.version:
-        raise Refused(422, "metadata.resourceVersion: must be specified for an update")
+        raise InputError(422, "metadata.resourceVersion: must be specified for an update")
     if stream.meta.version != old.meta.version:
-        raise Refused(409, "the object has been modified")
+        raise InputError(409, "the object has been modified")
     if stream.meta.uid not in ("", old.meta.uid):
-        raise Refused(409, "Precondition failed: UID in precondition")
+        raise InputError(409, "Precondition failed: UID in precondition")
     return old
 
 
@@ -114,7 +114,7 @@ def _settled(stream: Stream, old: Stream) -> Stream:
 def _check_pulls(call: Call, old: Stream | None, stream: Stream) -> None:
     for namespace, name in strategy.foreign(old.tags if old else {}, stream):
         if not call.cluster.rights.may_pull(call.request.user, namespace):
-            raise Refused(422, f"from: Forbidden: {namespace}/{name}")
+            raise InputError(422, f"from: Forbidden: {namespace}/{name}")
 
 
 def _reader(call: Call) -> aliases.GetStream:

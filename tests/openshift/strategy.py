@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from . import references
 from .aliases import ALIASES, changed_tags, is_changed, target
-from .objects import History, ImportPolicy, Refused, SpecTag, Stream
+from .objects import History, ImportPolicy, InputError, SpecTag, Stream
 
 _STREAM_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.ASCII)
 _LONGEST_NAME = 255
@@ -82,22 +82,22 @@ def prepared_status(new: Stream, old: Stream) -> Stream:
 def check_meta(new: Stream, old: Stream) -> None:
     """Hold the metadata of an update against what cannot change."""
     if new.meta.uid != old.meta.uid or new.meta.name != old.meta.name or new.meta.created != old.meta.created:
-        raise Refused(422, "metadata: field is immutable")
+        raise InputError(422, "metadata: field is immutable")
 
 
 def check_stream(stream: Stream) -> None:
     """Validate a stream.
 
     Raises:
-        Refused: It is not valid.
+        InputError: It is not valid.
     """
     name, namespace = stream.meta.name, stream.meta.namespace
     if not _STREAM_NAME.fullmatch(name) or len(f"{namespace}/{name}") > _LONGEST_NAME:
-        raise Refused(422, f"metadata.name: {name!r} is not the name of an image stream")
+        raise InputError(422, f"metadata.name: {name!r} is not the name of an image stream")
     if stream.repository:
         reference = references.parsed(stream.repository)
         if reference is None or reference.tag or reference.digest:
-            raise Refused(422, "spec.dockerImageRepository: is no repository")
+            raise InputError(422, "spec.dockerImageRepository: is no repository")
     for tag in stream.tags.values():
         check_tag(tag)
     check_history(stream)
@@ -109,35 +109,35 @@ def check_history(stream: Stream, old: Stream | None = None) -> None:
     for history in stream.history.values():
         for event in history.events:
             if event.reference not in known and references.parsed(event.reference) is None:
-                raise Refused(422, f"status.tags: {event.reference!r} is no reference")
+                raise InputError(422, f"status.tags: {event.reference!r} is no reference")
 
 
 def check_tag(tag: SpecTag) -> None:
     """Validate a spec tag.
 
     Raises:
-        Refused: It is not valid.
+        InputError: It is not valid.
     """
     source = tag.source
     if source is not None:
         if not source.name:
-            raise Refused(422, "from.name: required")
+            raise InputError(422, "from.name: required")
         if source.kind == "DockerImage":
             if references.parsed(source.name) is None:
-                raise Refused(422, f"from.name: {source.name!r} is no reference")
+                raise InputError(422, f"from.name: {source.name!r} is no reference")
         elif source.kind not in ALIASES:
-            raise Refused(422, "from.kind: valid values are DockerImage, ImageStreamImage, ImageStreamTag")
+            raise InputError(422, "from.kind: valid values are DockerImage, ImageStreamImage, ImageStreamTag")
         elif tag.policy.scheduled:
-            raise Refused(422, "importPolicy.scheduled: only tags pointing to Docker repositories may be scheduled")
+            raise InputError(422, "importPolicy.scheduled: only tags pointing to Docker repositories may be scheduled")
     if tag.reference_policy not in _REFERENCE_POLICIES:
-        raise Refused(422, "referencePolicy.type: valid values are Source, Local")
+        raise InputError(422, "referencePolicy.type: valid values are Source, Local")
     check_policy(tag.policy)
 
 
 def check_policy(policy: ImportPolicy) -> None:
     """Validate an import policy."""
     if policy.mode not in _IMPORT_MODES:
-        raise Refused(422, "importPolicy.importMode: valid modes are '', 'Legacy', 'PreserveOriginal'")
+        raise InputError(422, "importPolicy.importMode: valid modes are '', 'Legacy', 'PreserveOriginal'")
 
 
 def foreign(old: Mapping[str, SpecTag], stream: Stream) -> set[tuple[str, str]]:

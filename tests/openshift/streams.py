@@ -6,7 +6,7 @@ from dataclasses import replace
 from operator import itemgetter
 
 from . import bodies, ownership, patches, storage
-from .objects import Document, Meta, Refused, Stream
+from .objects import Document, InputError, Meta, Stream
 from .server import Call, Codec
 from .wire import decode_stream, encode_stream
 
@@ -32,7 +32,7 @@ def put(call: Call) -> int:
     old = call.stream(call.request.name)
     if old is None:
         if call.request.content_type != patches.APPLY:
-            raise Refused(404, f"imagestreams {call.request.name!r} not found")
+            raise InputError(404, f"imagestreams {call.request.name!r} not found")
         return _create(call, bodies.sent(call.request), applied=True)
     stream = _written(call, old, "")
     stored = storage.updated(
@@ -48,10 +48,10 @@ def put(call: Call) -> int:
 def put_status(call: Call) -> int:
     """Write the status of a stream."""
     if call.request.user not in call.cluster.rights.status_writers:
-        raise Refused(403, "cannot write imagestreams/status")
+        raise InputError(403, "cannot write imagestreams/status")
     old = call.stream(call.request.name)
     if old is None:
-        raise Refused(404, f"imagestreams {call.request.name!r} not found")
+        raise InputError(404, f"imagestreams {call.request.name!r} not found")
     stream = _written(call, old, "status")
     stored = storage.updated_status(
         call,
@@ -86,7 +86,7 @@ def delete(call: Call) -> int:
     for each in names:
         stream = call.stream(each)
         if stream is None:
-            raise Refused(404, f"imagestreams {each!r} not found")
+            raise InputError(404, f"imagestreams {each!r} not found")
         for ask in (call.mutate, call.validate):
             ask("DELETE", name, None, encode_stream(stream))
         call.put(None, each)

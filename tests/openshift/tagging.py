@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import storage
-from .objects import NOW, Meta, Refused, SpecTag, Stream
+from .objects import NOW, InputError, Meta, SpecTag, Stream
 from .server import Call
 
 _FORBIDDEN_NAMES = (".", "..")
@@ -16,11 +16,11 @@ def split(name: str) -> tuple[str, str]:
     """Split the name in a URL into stream and tag.
 
     Raises:
-        Refused: It is not of the form `stream:tag`.
+        InputError: It is not of the form `stream:tag`.
     """
     parts = name.split(":")
     if "@" in name or len(parts) != 2 or not all(parts):
-        raise Refused(400, "must be retrieved with <name>:<tag>")
+        raise InputError(400, "must be retrieved with <name>:<tag>")
     return parts[0], parts[1]
 
 
@@ -28,14 +28,14 @@ def split_new(name: str) -> tuple[str, str]:
     """Split the name in a body into stream and tag; no tag means `latest`, and a tag may hold colons."""
     stream, colon, tag = name.partition(":")
     if not colon:
-        raise Refused(500, f"{name!r} must be of the form <stream_name>:<tag>")
+        raise InputError(500, f"{name!r} must be of the form <stream_name>:<tag>")
     return stream, tag or "latest"
 
 
 def check_name(name: str) -> None:
     """Validate the name of a new tag object, as that of any object that is a segment of a path."""
     if not name or name in _FORBIDDEN_NAMES or any(part in name for part in _FORBIDDEN_PARTS):
-        raise Refused(422, f"metadata.name: {name!r} may not be a path segment")
+        raise InputError(422, f"metadata.name: {name!r} may not be a path segment")
 
 
 def behind(call: Call) -> tuple[Stream, str, bool]:
@@ -54,9 +54,9 @@ def behind(call: Call) -> tuple[Stream, str, bool]:
 def check_version(sent: str, stream: Stream) -> None:
     """Hold the resource version of a tag object against its stream's; none is as good as the right one."""
     if sent and not stream.meta.version:
-        raise Refused(404, "not found")
+        raise InputError(404, "not found")
     if sent and sent != stream.meta.version:
-        raise Refused(409, "another caller has updated the resource version")
+        raise InputError(409, "another caller has updated the resource version")
 
 
 def stored(call: Call, stream: Stream, *, new: bool) -> Stream:
@@ -74,7 +74,7 @@ def create(call: Call, name: str, tag: SpecTag | None) -> tuple[Stream, str]:
     stream = call.read(stream_name)
     base = stream or Stream(Meta(stream_name, call.request.namespace))
     if tag_name in base.tags:
-        raise Refused(409, f"{name!r} already exists")
+        raise InputError(409, f"{name!r} already exists")
     return stored(call, base if tag is None else base.with_tag(tag_name, tag), new=stream is None), tag_name
 
 
@@ -83,7 +83,7 @@ def delete(call: Call) -> int:
     name, tag = split(call.request.name)
     stream = call.read(name)
     if stream is None or (tag not in stream.tags and tag not in stream.history):
-        raise Refused(404, f"{call.request.name!r} not found")
+        raise InputError(404, f"{call.request.name!r} not found")
     tags = {known: value for known, value in stream.tags.items() if known != tag}
     history = {known: value for known, value in stream.history.items() if known != tag}
     stored(call, replace(stream, tags=tags, history=history), new=False)

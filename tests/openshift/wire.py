@@ -12,9 +12,9 @@ from .objects import (
     Event,
     History,
     ImportPolicy,
+    InputError,
     Meta,
     Path,
-    Refused,
     Source,
     SpecTag,
     Stream,
@@ -30,7 +30,7 @@ _META = ("name", "namespace", "uid", "resourceVersion", "generation", "creationT
 
 def _typed(value: Any, kind: type[T], name: str) -> T:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise Refused(400, f"cannot unmarshal {type(value).__name__} into {name} of type {kind.__name__}")
+        raise InputError(400, f"cannot unmarshal {type(value).__name__} into {name} of type {kind.__name__}")
     return value
 
 

@@ -174,7 +174,7 @@ def encode(review: Review, decision: Decision, annotations: Mapping[str, str]) -
 
 def _warning(finding: Finding) -> str:
     """Return a finding as a warning; what is cut is the message, so that the rule can still be looked up."""
-    return cut(f"{finding.field}: {finding.message}", LONGEST_WARNING - len(finding.whose)) + finding.whose
+    return cut(f"{finding.field}: {finding.message}", LONGEST_WARNING - len(finding.rule_suffix)) + finding.rule_suffix
 
 
 def operation(op: PatchOp) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def admit(review: Review, policy: Policy) -> Decision:
     return replace(decision, patch=completion.patch)
 
 
-def judge(change: Change, context: EvaluationContext, policy: Policy) -> tuple[Finding, ...]:
+def evaluate(change: Change, context: EvaluationContext, policy: Policy) -> tuple[Finding, ...]:
     """Return what the rules of `policy` say of one change: what it leaves as it was in the mode `existing`.
 
     Args:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from webhook.errors import CertificateRefused, Fault
+from webhook.errors import CertificateError, Fault
 from webhook.files import NewFile, write_all
 from webhook.text import quoted
 
@@ -60,7 +60,7 @@ def issue(
         now: when they become valid.
 
     Raises:
-        CertificateRefused: with every fault; then nothing is written.
+        CertificateError: with every fault; then nothing is written.
     """
     issued = Issued(*(directory / name for name in ("ca.crt", "ca.key", "tls.crt", "tls.key")))
     paths = (issued.ca, issued.ca_key, issued.cert, issued.key)
@@ -68,7 +68,7 @@ def issue(
     if not force:
         faults += [Fault(str(path), "", "is there already; --force overwrites it") for path in paths if path.exists()]
     if faults:
-        raise CertificateRefused(tuple(faults))
+        raise CertificateError(tuple(faults))
     start = _start(now)
     ca, ca_key = _authority("istag-webhook development CA", start, _CA_DAYS)
     leaf, key = _signed(ca, ca_key, names, start, days)
@@ -84,7 +84,7 @@ def issue(
         )
     except OSError as error:
         where = str(error.filename or directory)
-        raise CertificateRefused((Fault(where, "", f"cannot be written: {error.strerror}"),)) from None
+        raise CertificateError((Fault(where, "", f"cannot be written: {error.strerror}"),)) from None
     return issued
 
 
@@ -97,10 +97,10 @@ def pair(names: Sequence[str], *, days: int, now: datetime | None = None) -> Pai
         now: when they become valid.
 
     Raises:
-        CertificateRefused: with every fault.
+        CertificateError: with every fault.
     """
     if faults := _faults(names, days):
-        raise CertificateRefused(tuple(faults))
+        raise CertificateError(tuple(faults))
     start = _start(now)
     ca, ca_key = _authority(f"istag-webhook CA {start:%Y-%m-%d %H:%M:%S}", start, days)
     leaf, key = _signed(ca, ca_key, names, start, days)

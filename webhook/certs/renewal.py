@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from webhook.certs import issuing, serving
 from webhook.cluster.client import Cluster, Resource
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 
 SECRETS: Final = Resource("", "v1", "secrets")
 CONFIGURATIONS: Final = tuple(
@@ -105,8 +105,8 @@ def renew(cluster: Cluster, installation: Installation, terms: Terms, say: Calla
         say: called with a sentence for each step.
 
     Raises:
-        ClusterRefused: the API server's denial, or objects that are not as they have to be.
-        CertificateRefused: a name that no certificate can have.
+        ClusterError: the API server's denial, or objects that are not as they have to be.
+        CertificateError: a name that no certificate can have.
     """
     at_first = _read(cluster, installation).data("tls.crt")
     attempts = steps = 0
@@ -114,7 +114,7 @@ def renew(cluster: Cluster, installation: Installation, terms: Terms, say: Calla
         try:
             state = _read(cluster, installation)
             done = _step(cluster, installation, terms, state, at_first)
-        except ClusterRefused as error:
+        except ClusterError as error:
             attempts += 1
             if error.status != HTTPStatus.CONFLICT or attempts == _ATTEMPTS:
                 raise
@@ -127,7 +127,7 @@ def renew(cluster: Cluster, installation: Installation, terms: Terms, say: Calla
         if terms.dry_run:
             return serving.expires(state.data("tls.crt"))
         if steps == _STEPS:
-            raise ClusterRefused(f"somebody else goes on changing what was done: {done}")
+            raise ClusterError(f"somebody else goes on changing what was done: {done}")
 
 
 def _read(cluster: Cluster, installation: Installation) -> _State:
@@ -137,20 +137,20 @@ def _read(cluster: Cluster, installation: Installation) -> _State:
         name = f"{resource.plural} {installation.configuration}"
         for annotation in _INJECTED:
             if annotation in (document["metadata"].get("annotations") or {}):
-                raise ClusterRefused(f"{name}: its caBundle is injected ({annotation}); expected no such annotation")
+                raise ClusterError(f"{name}: its caBundle is injected ({annotation}); expected no such annotation")
         if not list(_clients(document, installation)):
             called = f"{installation.namespace}/{installation.service}"
-            raise ClusterRefused(f"{name}: expected a webhook that calls the service {called}")
+            raise ClusterError(f"{name}: expected a webhook that calls the service {called}")
     try:
         secret = cluster.get(SECRETS, installation.secret, installation.namespace)
-    except ClusterRefused as error:
+    except ClusterError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         secret = None
     state = _State(secret, configurations)
     managed = secret is None or (secret["metadata"].get("labels") or {}).get(_MANAGED[0]) == _MANAGED[1]
     if not managed and state.data("tls.crt"):
-        raise ClusterRefused(
+        raise ClusterError(
             f"secret {installation.namespace}/{installation.secret} was not made by this command; "
             f"expected the label {'='.join(_MANAGED)}, or no such secret"
         )

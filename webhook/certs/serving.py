@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from webhook.errors import CertificateRefused, Fault
+from webhook.errors import CertificateError, Fault
 from webhook.files import Signature, signature
 
 _LEAST_RSA_BITS: Final = 2_048
@@ -35,7 +35,7 @@ class Serving:
             client_ca: what callers' certificates must verify against; None asks callers for none.
 
         Raises:
-            CertificateRefused: with every fault.
+            CertificateError: with every fault.
         """
         self._cert, self._key, self._client_ca = cert, key, client_ca
         self._untimely: x509.Certificate | None = None  # what was denied by the time of day, and by nothing else
@@ -66,7 +66,7 @@ class Serving:
         """Load the pair again if its files changed, or if it is valid by now; whether there is a new one.
 
         Raises:
-            CertificateRefused: with every fault, once for each change; the last good pair stays.
+            CertificateError: with every fault, once for each change; the last good pair stays.
         """
         found = self._sign()
         if found == self._signature and (self._untimely is None or _untimely(self._untimely)):
@@ -83,7 +83,7 @@ class Serving:
     def _load(self) -> tuple[ssl.SSLContext, datetime]:
         try:
             return self._read()
-        except CertificateRefused:
+        except CertificateError:
             # A mounted Secret may have been swapped between two files: what is there a moment later is one version.
             time.sleep(0.1)
             self._signature = self._sign()
@@ -113,7 +113,7 @@ class Serving:
             self._untimely = None if faults else leaf
             faults.append(Fault(str(self._cert), "", wrong))
         if faults or leaf is None:
-            raise CertificateRefused(tuple(faults))
+            raise CertificateError(tuple(faults))
         return context, leaf.not_valid_after_utc
 
 

@@ -12,7 +12,7 @@ from webhook.cli.options import connection, namespace_option
 from webhook.cli.output import say
 from webhook.cli.types import GivenPath
 from webhook.cluster.client import connect
-from webhook.errors import CertificateRefused, ClusterRefused
+from webhook.errors import CertificateError, ClusterError
 
 
 class _Certs(click.Group):
@@ -48,7 +48,7 @@ def local(names: tuple[str, ...], directory: Path, days: int, *, force: bool) ->
     """
     try:
         issued = issue(directory, names or ("localhost", "127.0.0.1", "::1"), days=days, force=force)
-    except CertificateRefused as error:
+    except CertificateError as error:
         fail(str(error))
     for path, what in (
         (issued.ca, "the CA: what callers trust, a webhook configuration's caBundle"),
@@ -112,7 +112,7 @@ def cluster(
             Terms(days, renew_before, renew, forget, dry_run),
             lambda step: say(f"dry run: {step}" if dry_run else step),
         )
-    except (CertificateRefused, ClusterRefused) as error:
+    except (CertificateError, ClusterError) as error:
         fail(str(error))
     if expires:
         say(f"serving until {expires:%Y-%m-%d %H:%M} UTC")

@@ -13,7 +13,7 @@ from webhook.cli.options import policy_option, sender_options
 from webhook.cli.reporting import Wanted, emit, empty_option, end, head, nothing, noting, report_options
 from webhook.cli.types import GivenPath
 from webhook.documents.files import given
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.manifests.applying import Write
 from webhook.model.review import User
 from webhook.policy.loading import Policy, load
@@ -80,7 +80,7 @@ def check(
     """
     try:
         policy = load(*policies)
-    except PolicyRefused as error:
+    except PolicyError as error:
         fail(str(error))
     outcomes = noting(_outcomes(files, old, policy, **options), files)
     tally = emit(head("check", policy), outcomes, wanted)

@@ -14,7 +14,7 @@ from webhook.cli.output import say
 from webhook.cli.pacing import Budget, Pace
 from webhook.cli.reporting import NOTHING, Wanted
 from webhook.cluster.client import Cluster
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.policy.loading import Policy
 from webhook.scan.fixing import Fix, Setting, TagFix, apply
 from webhook.scan.stream import key_of
@@ -44,7 +44,7 @@ def fix(
         pace: how many tags may be imported, and how fast; None if none may be.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or does not let the streams be listed.
+        ClusterError: the API server cannot be reached, or does not let the streams be listed.
     """
     planned: dict[str, frozenset[str]] = {}
     settings, imported, seen = 0, 0, False
@@ -95,7 +95,7 @@ def _carry_out(
                 break
             try:
                 rest = _complete(cluster, key, policy, tags, budget, interrupted)
-            except ClusterRefused as error:
+            except ClusterError as error:
                 denied += 1
                 click.echo(f"{key}: {error}", err=True)
                 continue
@@ -127,7 +127,7 @@ def _complete(
     """Complete one stream, in as many batches as it takes, and return what was left of it, None if nothing was.
 
     Raises:
-        ClusterRefused: the API server or a webhook denies it.
+        ClusterError: the API server or a webhook denies it.
     """
     while True:
         if tags:

@@ -13,7 +13,7 @@ from webhook.cli.output import write
 from webhook.cli.reporting import Wanted, end, format_options
 from webhook.cli.types import GivenPath
 from webhook.documents.files import STANDARD_INPUT
-from webhook.errors import ReportRefused
+from webhook.errors import ReportError
 from webhook.report.merging import merged
 from webhook.report.tally import Tally
 
@@ -37,7 +37,7 @@ def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
             write(wanted.writer(head, outcomes, tally), wanted.output)
     except OSError as error:
         fail(f"{error.filename}: cannot be read: {error.strerror}")
-    except ReportRefused as error:
+    except ReportError as error:
         fail(str(error))
     if head.compares:
         sys.exit(wanted.code(found=bool(tally.changes.total())))

@@ -10,7 +10,7 @@ from webhook.cli import fail
 from webhook.cli.options import connection, format_option, namespace_option, output_option, policy_option
 from webhook.cli.output import write
 from webhook.cluster.client import connect
-from webhook.errors import ClusterRefused, PolicyRefused
+from webhook.errors import ClusterError, PolicyError
 from webhook.policy.loading import Policy, load
 from webhook.probe import probe as probed
 from webhook.probe.verdict import Probed, Verdict
@@ -56,7 +56,7 @@ def probe(
     try:
         expected = load(*policies) if policies else None
         result = probed(connect(kubeconfig, context), namespace, configuration)
-    except (ClusterRefused, PolicyRefused) as error:
+    except (ClusterError, PolicyError) as error:
         fail(str(error))
     write((_json(result, namespace) if format_ == "json" else _table(result), "\n"), output)
     for each in result.left:

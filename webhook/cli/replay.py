@@ -16,7 +16,7 @@ from webhook.cli.output import write
 from webhook.cli.reporting import Wanted, empty_option, format_options, head, nothing
 from webhook.cli.shard import shard_option
 from webhook.cli.types import GivenPath
-from webhook.errors import MalformedGlob, PolicyRefused, WorkerLost
+from webhook.errors import MalformedGlob, PolicyError, WorkerLost
 from webhook.globs.alphabets import NAMESPACE
 from webhook.globs.matching import Glob
 from webhook.policy.loading import load
@@ -63,7 +63,7 @@ def replay(
     """
     try:
         policy, selection = load(*policies), _selection(**selected)
-    except (PolicyRefused, MalformedGlob) as error:
+    except (PolicyError, MalformedGlob) as error:
         fail(str(error))
     tally, remarks = Tally(), Remarks()
     found = expand(files, remarks.faults)

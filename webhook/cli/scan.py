@@ -17,7 +17,7 @@ from webhook.cli.pacing import Pace, pace_options
 from webhook.cli.reporting import NOTHING, Wanted, end, head, report_options
 from webhook.cli.shard import shard_option
 from webhook.cluster.client import Cluster, connect
-from webhook.errors import ClusterRefused, MalformedGlob, PolicyRefused
+from webhook.errors import ClusterError, MalformedGlob, PolicyError
 from webhook.globs.alphabets import NAMESPACE
 from webhook.globs.matching import Glob
 from webhook.model.change import TagField
@@ -101,7 +101,7 @@ def scan(  # noqa: PLR0913 - one for each option
             if fixing:
                 sys.exit(fix(cluster, selection, policy, progress, wanted, really=really, pace=pace))
             tally, faults = _scan(cluster, selection, policy, progress, wanted, images=images, reports=reports)
-    except (PolicyRefused, MalformedGlob, ClusterRefused) as error:
+    except (PolicyError, MalformedGlob, ClusterError) as error:
         fail(str(error))
     for fault in faults:
         click.echo(fault, err=True)

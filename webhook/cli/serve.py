@@ -23,7 +23,7 @@ from webhook.certs.serving import Serving
 from webhook.cli import fail
 from webhook.cli.settings import option_names, setting_options
 from webhook.cli.version import DISTRIBUTION
-from webhook.errors import CertificateRefused, PolicyRefused, RecordFailed, Refused, SettingsRefused
+from webhook.errors import CertificateError, InputError, PolicyError, RecordFailed, SettingsError
 from webhook.policy.lint.reported import log_warnings, warnings_of
 from webhook.policy.loading import Policy
 from webhook.policy.reloading import PolicySource
@@ -47,7 +47,7 @@ def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
     """Serve the admission endpoints over TLS."""
     try:
         settings = resolve(given)
-    except SettingsRefused as error:
+    except SettingsError as error:
         fail(str(error))
     logs.configure(settings.log_level, form=settings.log_format)
     if dev:
@@ -65,7 +65,7 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
     if not settings.cert.exists() and not settings.key.exists():
         try:
             issued = issue(settings.cert.parent, _DEVELOPMENT)
-        except CertificateRefused as error:
+        except CertificateError as error:
             fail(str(error))
         click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
     return settings
@@ -92,11 +92,11 @@ def _checked(settings: Settings) -> tuple[PolicySource, Serving, SharedMutex]:
     mutex = SharedMutex.make()
     try:
         policy = PolicySource(*settings.policy)
-    except PolicyRefused as error:
+    except PolicyError as error:
         faults.append(str(error))
     try:
         serving = Serving(settings.cert, settings.key, settings.client_ca)
-    except CertificateRefused as error:
+    except CertificateError as error:
         faults.append(str(error))
     try:
         Journal(settings.record, mutex).close()
@@ -131,7 +131,7 @@ def _serve(settings: Settings, policy: PolicySource, serving: Serving, mutex: Sh
     def beat() -> None:
         """Have the last good policy and pair here too: a worker that replaces another inherits them."""
         for source in (policy, serving):
-            with suppress(PolicyRefused, CertificateRefused):  # the workers say it
+            with suppress(PolicyError, CertificateError):  # the workers say it
                 source.refresh()
 
     try:
@@ -180,8 +180,8 @@ def _worker(settings: Settings, policy: PolicySource, serving: Serving, mutex: S
                 log.info("policy loaded", extra={"policy": str(policy.current)})
             if was_refused and not policy.refused:
                 log.info("the policy is valid again", extra={"policy": str(policy.current)})
-        except PolicyRefused as error:
-            metrics.policy_refused()
+        except PolicyError as error:
+            metrics.policy_rejected()
             _refused(log, "the new policy is rejected, the last good one stays", error)
         metrics.policy_current(current=not policy.refused)
         try:
@@ -191,7 +191,7 @@ def _worker(settings: Settings, policy: PolicySource, serving: Serving, mutex: S
                 log.info("certificate loaded", extra={"expires": serving.expires.isoformat()})
             if was_refused and not serving.refused:
                 log.info("the certificate is valid again", extra={"expires": serving.expires.isoformat()})
-        except CertificateRefused as error:
+        except CertificateError as error:
             _refused(log, "the new certificate is rejected, the last good one stays", error)
 
     take()
@@ -214,5 +214,5 @@ def _worker(settings: Settings, policy: PolicySource, serving: Serving, mutex: S
     )
 
 
-def _refused(log: Any, sentence: str, error: Refused) -> None:
+def _refused(log: Any, sentence: str, error: InputError) -> None:
     log.error(sentence, extra={"faults": [str(fault) for fault in error.faults]})

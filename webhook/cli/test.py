@@ -14,7 +14,7 @@ from webhook.cli.options import format_option, output_option
 from webhook.cli.output import say, write
 from webhook.cli.types import GivenPath
 from webhook.documents.files import given
-from webhook.errors import CaseRefused, Fault, PolicyRefused
+from webhook.errors import CaseError, Fault, PolicyError
 from webhook.policy.loading import TEST_KIND, Policy
 from webhook.policy.loading import load as load_policy
 from webhook.policytests.coverage import Coverage
@@ -120,7 +120,7 @@ def _run(suites: list[Suite], policies: tuple[Path, ...]) -> tuple[list[Result],
             by_policy[key] = None
             try:
                 by_policy[key] = load_policy(*(policies or suite.policies)), []
-            except PolicyRefused as error:
+            except PolicyError as error:
                 faults.extend(error.faults)
         loaded = by_policy[key]
         if loaded is None:
@@ -129,7 +129,7 @@ def _run(suites: list[Suite], policies: tuple[Path, ...]) -> tuple[list[Result],
         for case, line in suite.cases:
             try:
                 met.append(run(case, suite.file, line, policy))
-            except CaseRefused as error:
+            except CaseError as error:
                 faults.extend(error.faults)
             else:
                 results.append(met[-1])

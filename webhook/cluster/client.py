@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Sender(Protocol):
 class Cluster:
     """An API server, and who asks it. Every method may be called from several threads.
 
-    Every method raises ClusterRefused with the API server's own message: `status` is its HTTP status, 0 where there was
+    Every method raises ClusterError with the API server's own message: `status` is its HTTP status, 0 where there was
     no answer. With `dry_run` everything is checked, admission too, and nothing is stored.
     """
 
@@ -103,7 +103,7 @@ class Cluster:
         """Return what is served of a group (meta/v1, APIResource), nothing of one that is not there."""
         try:
             found = self.sender.send("GET", f"/apis/{group}/{version}")
-        except ClusterRefused as error:
+        except ClusterError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return []
@@ -122,7 +122,7 @@ class Cluster:
             selectors: `labelSelector` and `fieldSelector`.
 
         Raises:
-            ClusterRefused: `expired` where the list is older than the API server remembers (410). Go on with the
+            ClusterError: `expired` where the list is older than the API server remembers (410). Go on with the
                 error's `token`, where it has one: the rest is then of another moment. Else begin anew.
         """
         while True:
@@ -192,10 +192,10 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
         context: one of its contexts. None is the current one.
 
     Raises:
-        ClusterRefused: the extra `cluster` is not installed, or the configuration cannot be used.
+        ClusterError: the extra `cluster` is not installed, or the configuration cannot be used.
     """
     if find_spec("kubernetes") is None:
-        raise ClusterRefused(
+        raise ClusterError(
             "the Kubernetes client is not installed: pip install 'istag-webhook[cluster]', in a checkout '.[cluster]'"
         )
     from webhook.cluster.transport import Transport  # noqa: PLC0415 - only where a cluster is asked

@@ -13,7 +13,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.text import printable, quoted
 
 _DEFAULT: Final = "~/.kube/config"
@@ -31,12 +31,12 @@ class Transport:
         """Take a Configuration of the library.
 
         Raises:
-            ClusterRefused: the server would not be asked over TLS, or not verified.
+            ClusterError: the server would not be asked over TLS, or not verified.
         """
         if not str(configuration.host).startswith("https://"):
-            raise ClusterRefused(f"{quoted(str(configuration.host))} is not asked without TLS; expected https://")
+            raise ClusterError(f"{quoted(str(configuration.host))} is not asked without TLS; expected https://")
         if not configuration.verify_ssl:
-            raise ClusterRefused(
+            raise ClusterError(
                 f"{configuration.host}: insecure-skip-tls-verify is not supported; expected certificate-authority"
             )
         configuration.retries = _RETRIES
@@ -49,13 +49,13 @@ class Transport:
         """Configure from a kubeconfig, or from a pod's service account.
 
         Raises:
-            ClusterRefused: neither can be used.
+            ClusterError: neither can be used.
         """
         configuration = Configuration()
         paths = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or _DEFAULT
         there = any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path)
         if not there and (kubeconfig or context or os.environ.get("KUBECONFIG")):
-            raise ClusterRefused(f"{paths}: there is no such kubeconfig")
+            raise ClusterError(f"{paths}: there is no such kubeconfig")
         try:
             if there:
                 config.load_kube_config(paths, context, configuration, persist_config=False)
@@ -64,8 +64,8 @@ class Transport:
         except Exception as error:  # the library stumbles over a malformed file with whatever that raises
             said = printable(str(error)) or type(error).__name__
             if there:
-                raise ClusterRefused(f"{paths}: the kubeconfig cannot be used: {said}") from error
-            raise ClusterRefused(
+                raise ClusterError(f"{paths}: the kubeconfig cannot be used: {said}") from error
+            raise ClusterError(
                 f"no cluster is known: expected --kubeconfig, KUBECONFIG, {_DEFAULT} or a pod's service account: {said}"
             ) from error
         return cls(configuration)
@@ -88,7 +88,7 @@ class Transport:
             content_type: what the body is.
 
         Raises:
-            ClusterRefused: there was no answer, or it is a denial; the message is the API server's own.
+            ClusterError: there was no answer, or it is a denial; the message is the API server's own.
         """
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
         if query:
@@ -103,7 +103,7 @@ class Transport:
             status, data = int(response.status), response.read()
         except (HTTPError, OSError, ApiException, config.ConfigException) as error:
             why = getattr(error, "reason", None) or error
-            raise ClusterRefused(f"{self.server}: no answer: {printable(str(why))}") from None
+            raise ClusterError(f"{self.server}: no answer: {printable(str(why))}") from None
         if status in _REFUSED:
             raise _refusal(status, data)
         return _object(data)
@@ -113,17 +113,17 @@ def _object(data: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise ClusterRefused(f"expected JSON from the API server: {error}") from None
+        raise ClusterError(f"expected JSON from the API server: {error}") from None
     if not isinstance(document, dict):
-        raise ClusterRefused(f"expected an object from the API server, got {type(document).__name__}")
+        raise ClusterError(f"expected an object from the API server, got {type(document).__name__}")
     return document
 
 
-def _refusal(status: int, data: bytes) -> ClusterRefused:
+def _refusal(status: int, data: bytes) -> ClusterError:
     """Return what the API server answered: a Status (meta/v1), or what a proxy before it wrote."""
     try:
         answer = _object(data)
         message = str(answer["message"])
-    except (ClusterRefused, KeyError):
+    except (ClusterError, KeyError):
         answer, message = {}, f"HTTP status {status}: {data[:256].decode(errors='replace').strip()}"
-    return ClusterRefused(printable(message), status, answer)
+    return ClusterError(printable(message), status, answer)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhook.checks import Old, check
-from webhook.documents.files import Given
+from webhook.documents.files import InputFile
 from webhook.model.decision import Finding, Mode
 from webhook.model.review import User
 from webhook.policy.loading import Policy
@@ -104,7 +104,7 @@ class Counts:
         }
 
 
-def compare(files: Iterable[Given], before: Policy, after: Policy, user: User, old: Old) -> Iterator[Pair]:
+def compare(files: Iterable[InputFile], before: Policy, after: Policy, user: User, old: Old) -> Iterator[Pair]:
     """Evaluate what is in `files` by both policies.
 
     Args:

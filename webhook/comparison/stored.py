@@ -16,7 +16,7 @@ def compare_cluster(cluster: Cluster, before: Policy, after: Policy) -> Iterator
     """Evaluate every image stream of `cluster`, and every tag of it, by both policies as a scan does.
 
     Raises:
-        ClusterRefused: the cluster cannot be asked.
+        ClusterError: the cluster cannot be asked.
     """
     for stream in streams(cluster, Selection(), lambda *_: None):
         yield from _pairs(stream, before, after)

@@ -99,7 +99,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class CostBudget:
+class PathKeys:
     """The keys of an object, for paths that lead through it.
 
     A key is written `.key`, or `["key"]` if it holds dots itself; both are understood for every key.
@@ -109,7 +109,7 @@ class CostBudget:
     lengths: tuple[int, ...]
 
     @classmethod
-    def of(cls, keys: Iterable[str]) -> "CostBudget":
+    def of(cls, keys: Iterable[str]) -> "PathKeys":
         """Return the steps that `keys` are."""
         found = frozenset(keys)
         return cls(found, tuple(sorted({len(key) for key in found}, reverse=True)))

@@ -19,7 +19,7 @@ _INTERNAL: Final = ".."  # `..data` and `..2026_01_31…` in a mounted ConfigMap
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class InputFile:
     """A file that was given, read.
 
     Attributes:
@@ -44,7 +44,7 @@ def given(
     suffixes: tuple[str, ...] = SUFFIXES,
     expected: str = "a review or a manifest",
     exclude: Iterable[str] = (),
-) -> Iterator[Given]:
+) -> Iterator[InputFile]:
     """Yield the files that `names` are, each read when it is asked for.
 
     Directories are searched to their depth for files that end in one of `suffixes`, in the order of their names. Hidden
@@ -54,19 +54,19 @@ def given(
     excluded = Exclusion.of(exclude)
     for name in names:
         if name == STANDARD_INPUT or not Path(name).is_dir():
-            yield Given(name, excluded=True) if excluded.takes(name, "") else _read(name, expected)
+            yield InputFile(name, excluded=True) if excluded.takes(name, "") else _read(name, expected)
             continue
         empty = True
         for path in _walked(name, suffixes, excluded):
             empty = False
-            yield path if isinstance(path, Given) else _read(path)
+            yield path if isinstance(path, InputFile) else _read(path)
         if empty:
             yield _unusable(name, f"expected a file with one of {', '.join(suffixes)}, got none")
 
 
-def _walked(directory: str, suffixes: tuple[str, ...], exclusion: Exclusion) -> Iterator[str | Given]:
+def _walked(directory: str, suffixes: tuple[str, ...], exclusion: Exclusion) -> Iterator[str | InputFile]:
     """Yield the files of a directory, and each directory in it that cannot be read or is excluded."""
-    unreadable: list[Given] = []
+    unreadable: list[InputFile] = []
     for at, directories, files in os.walk(
         directory, onerror=lambda error: unreadable.append(_failed(error.filename, error))
     ):
@@ -74,18 +74,18 @@ def _walked(directory: str, suffixes: tuple[str, ...], exclusion: Exclusion) -> 
         for each in sorted(directories):
             path = os.path.join(at, each)  # noqa: PTH118 - a path as the user began it
             if exclusion.takes(path, directory):
-                yield Given(path, found=True, excluded=True)
+                yield InputFile(path, found=True, excluded=True)
             elif not each.startswith(_INTERNAL) and each != _GIT:
                 entered.append(each)
         directories[:] = entered
         for file in sorted(files):
             if file.endswith(suffixes) and not file.startswith(_INTERNAL):
                 path = os.path.join(at, file)  # noqa: PTH118 - as above
-                yield Given(path, found=True, excluded=True) if exclusion.takes(path, directory) else path
+                yield InputFile(path, found=True, excluded=True) if exclusion.takes(path, directory) else path
     yield from unreadable
 
 
-def _read(name: str, expected: str = "") -> Given:
+def _read(name: str, expected: str = "") -> InputFile:
     """Read a file that was named, and of which something is `expected`, or one that was found."""
     found = not expected
     try:
@@ -93,14 +93,14 @@ def _read(name: str, expected: str = "") -> Given:
     except OSError as error:
         return _failed(name, error)
     if not body.strip():
-        return Given(name, found=True) if found else _unusable(name, f"expected {expected}, got nothing")
+        return InputFile(name, found=True) if found else _unusable(name, f"expected {expected}, got nothing")
     documents, faults = read(name, body)
-    return Given(name, tuple(documents), tuple(faults), found, template=bool(faults) and is_template(body))
+    return InputFile(name, tuple(documents), tuple(faults), found, template=bool(faults) and is_template(body))
 
 
-def _failed(name: str, error: OSError) -> Given:
+def _failed(name: str, error: OSError) -> InputFile:
     return _unusable(name, f"cannot be read: {error.strerror}")
 
 
-def _unusable(name: str, message: str) -> Given:
-    return Given(name, faults=(Fault(name, "", message),))
+def _unusable(name: str, message: str) -> InputFile:
+    return InputFile(name, faults=(Fault(name, "", message),))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from webhook.documents import yaml
-from webhook.documents.document import CostBudget, Document, Lines, Mark, Section, after_index
+from webhook.documents.document import Document, Lines, Mark, PathKeys, Section, after_index
 from webhook.documents.scalars import DECODER
 from webhook.errors import Fault
 from webhook.text import printable
@@ -95,7 +95,7 @@ class _Locator:
 
     def __init__(self, text: str, start: int, lines: Lines) -> None:
         self._text, self._start, self._lines = text, start, lines
-        self._known: dict[int, tuple[_Children, CostBudget]] = {}
+        self._known: dict[int, tuple[_Children, PathKeys]] = {}
 
     def mark(self, path: str) -> Mark:
         """Return the place of the value at `path`, or of the value that would hold it."""
@@ -111,7 +111,7 @@ class _Locator:
         """Return where the first step of `path` leads from the value at `at`, and what is left of `path`."""
         if at not in self._known:
             children = dict(self._children(at))
-            self._known[at] = children, CostBudget.of(key for key in children if isinstance(key, str))
+            self._known[at] = children, PathKeys.of(key for key in children if isinstance(key, str))
         children, steps = self._known[at]
         if (index := after_index(path)) is not None and index[0] in children:
             return children[index[0]], index[1]

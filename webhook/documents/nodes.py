@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from webhook.documents.document import CostBudget, Mark, Path, Section, after_index, written
+from webhook.documents.document import Mark, Path, PathKeys, Section, after_index, written
 from webhook.documents.scalars import Scalar, key, resolve
 from webhook.errors import Fault
 from webhook.text import printable
@@ -34,7 +34,7 @@ class Locator:
 
     def __init__(self, root: yaml.Node, lines: Section) -> None:
         self._root, self._lines = root, lines
-        self._known: dict[int, tuple[_Children, CostBudget]] = {}
+        self._known: dict[int, tuple[_Children, PathKeys]] = {}
         self._own = _is_own(root)
 
     def mark(self, path: str) -> Mark:
@@ -58,7 +58,7 @@ class Locator:
         step = steps.first(path)
         return (children[step[0]], step[1]) if step is not None else None
 
-    def _children(self, node: yaml.Node) -> tuple[_Children, CostBudget]:
+    def _children(self, node: yaml.Node) -> tuple[_Children, PathKeys]:
         """Return each key of a map: the node that shows it, and the node of its value; the map's own come first."""
         if id(node) not in self._known:
             children: _Children = {}
@@ -68,7 +68,7 @@ class Locator:
                     children.setdefault(name, (shown, item))
             for merged in _merged(node):
                 children = {**self._children(merged)[0], **children}
-            self._known[id(node)] = children, CostBudget.of(children)
+            self._known[id(node)] = children, PathKeys.of(children)
         return self._known[id(node)]
 
 

@@ -39,14 +39,14 @@ class Finding:
     reason: Reason = Reason.INVALID
 
     @property
-    def whose(self) -> str:
+    def rule_suffix(self) -> str:
         """How its sentence ends: with the rule."""
         return f" (rule {self.rule})"
 
     @property
     def sentence(self) -> str:
         """What a user reads beside the field: the message and whose it is."""
-        return self.message + self.whose
+        return self.message + self.rule_suffix
 
     def __str__(self) -> str:
         return f"{self.field}: {self.sentence}"

@@ -12,7 +12,7 @@ from typing import Any, Final
 from webhook.documents import yaml
 from webhook.documents.document import Document
 from webhook.documents.files import STANDARD_INPUT
-from webhook.errors import Fault, PolicyRefused
+from webhook.errors import Fault, PolicyError
 from webhook.model.decision import Mode
 from webhook.policy.entries import (
     API_VERSION,
@@ -100,7 +100,7 @@ def load(*paths: Path) -> Policy:
     """Load the policy in files and directories (.yaml, .yml, .json; - is standard input), without any the shipped one.
 
     Raises:
-        PolicyRefused: with every fault.
+        PolicyError: with every fault.
     """
     given, faults = _texts(paths)
     read_all = [yaml.read(where, text) for where, text in given]
@@ -116,7 +116,7 @@ def load(*paths: Path) -> Policy:
         faults.append(Fault(", ".join(map(str, paths)), "", "expected an ImageTagPolicy document, got none"))
     faults.extend(_twice(documents))
     if faults:
-        raise PolicyRefused(tuple(faults))
+        raise PolicyError(tuple(faults))
     entries = {part: tuple(chain.from_iterable(spec.get(part, ()) for _, _, spec in parsed)) for part in SPEC}
     rules = entries["rules"]
     if not any(isinstance(entry.rule, Schema) for entry in rules):

@@ -13,7 +13,7 @@ class PolicySource:
         """Load the policy.
 
         Raises:
-            PolicyRefused: with every fault.
+            PolicyError: with every fault.
         """
         self._paths = paths
         self._signature = self._sign()
@@ -34,7 +34,7 @@ class PolicySource:
         """Load the policy again if its files changed; whether there is a new one.
 
         Raises:
-            PolicyRefused: with every fault, once for each change; the last good policy stays.
+            PolicyError: with every fault, once for each change; the last good policy stays.
         """
         found = self._sign()
         if found == self._signature:

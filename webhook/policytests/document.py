@@ -8,7 +8,7 @@ from typing import Any, Final
 from marshmallow import ValidationError
 
 from webhook.documents.document import Document
-from webhook.documents.files import Given
+from webhook.documents.files import InputFile
 from webhook.errors import Fault
 from webhook.model.decision import Mode
 from webhook.policy.entries import API_VERSION, Name
@@ -170,7 +170,7 @@ _TEST: Final = Record(
 )
 
 
-def load(file: Given) -> tuple[list[Suite], list[Fault]]:
+def load(file: InputFile) -> tuple[list[Suite], list[Fault]]:
     """Read the tests in `file`, and every fault in it."""
     suites: list[Suite] = []
     faults = list(file.faults)

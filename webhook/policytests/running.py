@@ -8,7 +8,7 @@ from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import GROUP, VERSION, of_document
 from webhook.documents.reading import read
-from webhook.errors import CaseRefused, Fault, MalformedReview
+from webhook.errors import CaseError, Fault, MalformedReview
 from webhook.manifests import envelope
 from webhook.manifests.stored import RESOURCES
 from webhook.model.decision import Decision
@@ -50,7 +50,7 @@ def run(case: Case, file: str, line: int, policy: Policy) -> Result:
     """Evaluate `case`, which stands in `file` at `line`, by `policy`.
 
     Raises:
-        CaseRefused: it holds nothing that can be evaluated.
+        CaseError: it holds nothing that can be evaluated.
     """
     where = f"{file}:{line}"
     try:
@@ -78,11 +78,11 @@ def _recorded(case: Case, where: str, path: Path) -> Any:
     except OSError as error:
         raise _refused(where, case, f"review: {path}: cannot be read: {error.strerror}") from None
     if faults:
-        raise CaseRefused(tuple(faults))
+        raise CaseError(tuple(faults))
     if len(documents) != 1:
         raise _refused(where, case, f"review: {path}: expected one AdmissionReview, got {len(documents)} documents")
     return documents[0].value
 
 
-def _refused(where: str, case: Case, message: str) -> CaseRefused:
-    return CaseRefused((Fault(where, case.name, message),))
+def _refused(where: str, case: Case, message: str) -> CaseError:
+    return CaseError((Fault(where, case.name, message),))

@@ -9,7 +9,7 @@ from uuid import uuid4
 from webhook import resources
 from webhook.admission.codec import GROUP, VERSION
 from webhook.cluster.client import Cluster, Resource
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.probe.request import STREAM, Request, request
 from webhook.probe.selector import selects
 from webhook.probe.verdict import Answer, Probed, Verdict, denial
@@ -33,12 +33,12 @@ def probe(cluster: Cluster, namespace: str, configuration: str) -> Probed:
         configuration: the name of the validating webhook configuration.
 
     Raises:
-        ClusterRefused: the namespace does not exist or is not selected, or the API server cannot be asked.
+        ClusterError: the namespace does not exist or is not selected, or the API server cannot be asked.
     """
     labels = _labels(cluster, namespace)
     webhooks = _webhooks(cluster, configuration)
     if webhooks and not any(selects(each.get("namespaceSelector"), labels) for each in webhooks):
-        raise ClusterRefused(
+        raise ClusterError(
             f"namespace {namespace} is left out by the namespaceSelector of {configuration}; expected one that is not"
         )
     served = {each["name"] for each in cluster.resources(GROUP, VERSION)}
@@ -54,7 +54,7 @@ def probe(cluster: Cluster, namespace: str, configuration: str) -> Probed:
         answers = tuple(_unconfigured(each, configuration) for each in answers)
     try:
         return Probed(answers, tuple(run.left()))
-    except ClusterRefused as error:
+    except ClusterError as error:
         return Probed(answers, unlisted=f"image streams cannot be listed after the run: {error}")
 
 
@@ -92,7 +92,7 @@ class _Run:
             return Answer(resource, Verdict.UNKNOWN, f"namespace {self.namespace} has no image stream: {hint}")
         try:
             self._send(sent)
-        except ClusterRefused as error:
+        except ClusterError as error:
             if sent.replaces and error.status == HTTPStatus.CONFLICT and tries > 1:
                 return self.answer(resource, self.stream(), tries - 1)
             return denial(resource, error, self.webhooks)
@@ -125,17 +125,17 @@ def _labels(cluster: Cluster, namespace: str) -> Mapping[str, str]:
     """Return the labels of the namespace, which must exist."""
     try:
         return cluster.get(_NAMESPACES, namespace)["metadata"].get("labels") or {}
-    except ClusterRefused as error:
+    except ClusterError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        raise ClusterRefused(f"{error}: a probe needs one: oc create namespace {namespace}") from None
+        raise ClusterError(f"{error}: a probe needs one: oc create namespace {namespace}") from None
 
 
 def _webhooks(cluster: Cluster, configuration: str) -> list[dict[str, Any]]:
     """Return the webhooks of a configuration, none if it does not exist: then every resource is open."""
     try:
         return list(cluster.get(_CONFIGURATIONS, configuration).get("webhooks") or ())
-    except ClusterRefused as error:
+    except ClusterError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         return []

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from webhook import resources
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 
 # k8s.io/apiserver, pkg/admission/plugin/webhook/errors/statuserror.go and its dispatcher's ErrCallingWebhook
 _DENIED: Final = re.compile(r'admission webhook "(?P<name>[^"]*)" denied the request')
@@ -73,7 +73,7 @@ class Probed:
         return 0 if closed and not self.unlisted else 2
 
 
-def denial(resource: str, error: ClusterRefused, webhooks: Collection[str]) -> Answer:
+def denial(resource: str, error: ClusterError, webhooks: Collection[str]) -> Answer:
     """Return what an error of the API server says about a resource.
 
     Args:
@@ -100,7 +100,7 @@ def denial(resource: str, error: ClusterRefused, webhooks: Collection[str]) -> A
     return Answer(resource, Verdict.UNKNOWN, f"something else denied the request: {said}" if error.status else said)
 
 
-def _came_after(resource: str, error: ClusterRefused) -> bool:
+def _came_after(resource: str, error: ClusterError) -> bool:
     """Whether the API server denied the request after it had called every webhook.
 
     Its own validation of the object comes before the validating webhooks (422, with the kind of the object that was

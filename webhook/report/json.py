@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.errors import Fault, ReportRefused
+from webhook.errors import Fault, ReportError
 from webhook.report.header import Header
 from webhook.report.outcome import Outcome
 from webhook.report.tally import Tally
@@ -38,7 +38,7 @@ def read(where: str, lines: Iterable[bytes], tally: Tally) -> tuple[Header, Iter
         tally: what the summary is added to, once the outcomes are at their end.
 
     Raises:
-        ReportRefused: at once where the head is another; while the outcomes are read where one cannot be, or where
+        ReportError: at once where the head is another; while the outcomes are read where one cannot be, or where
             the report ends before its summary.
     """
     rest = iter(lines)
@@ -62,7 +62,7 @@ def _outcomes(where: str, lines: Iterator[bytes], tally: Tally) -> Iterator[Outc
             yield Outcome.of_json(_loaded(where, number, line.rstrip(b"\r\n").removesuffix(b",")))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise _refused(where, number) from None
-    raise ReportRefused((Fault(f"{where}:{number}", "", "the report ends before its summary: it was cut off"),))
+    raise ReportError((Fault(f"{where}:{number}", "", "the report ends before its summary: it was cut off"),))
 
 
 def _loaded(where: str, number: int, line: bytes) -> Any:
@@ -72,5 +72,5 @@ def _loaded(where: str, number: int, line: bytes) -> Any:
         raise _refused(where, number) from None
 
 
-def _refused(where: str, number: int) -> ReportRefused:
-    return ReportRefused((Fault(f"{where}:{number}", "", "expected a report as --format json writes it"),))
+def _refused(where: str, number: int) -> ReportError:
+    return ReportError((Fault(f"{where}:{number}", "", "expected a report as --format json writes it"),))

@@ -140,7 +140,7 @@ def _case(outcome: Outcome) -> Case:
         return replace(base, verdict="error", message=outcome.message, type="unusable", text=said)
     if outcome.verdict == DENY:
         refusals = outcome.in_mode(Mode.ENFORCE) or outcome.findings  # warnings that are to fail the command
-        rules = ", ".join(dict.fromkeys(finding.whose.strip(" ()") for finding in refusals))
+        rules = ", ".join(dict.fromkeys(finding.rule_suffix.strip(" ()") for finding in refusals))
         message = refusals[0].message if refusals else "denied"
         return replace(base, verdict="failure", message=message, type=rules)
     return base

@@ -6,7 +6,7 @@ from heapq import merge
 from itertools import islice
 from typing import Final
 
-from webhook.errors import Fault, ReportRefused
+from webhook.errors import Fault, ReportError
 from webhook.report.header import Header
 from webhook.report.json import read
 from webhook.report.outcome import Outcome
@@ -24,13 +24,13 @@ def merged(reports: Sequence[tuple[str, Iterable[bytes]]], tally: Tally) -> tupl
         tally: what the parts counted is added to it, once the outcomes are at their end.
 
     Raises:
-        ReportRefused: they are not the parts of one report; while the outcomes are read, as `json.read` does.
+        ReportError: they are not the parts of one report; while the outcomes are read, as `json.read` does.
     """
     parts = [(name, *read(name, lines, tally)) for name, lines in reports]
     heads = [(name, head) for name, head, _ in parts]
     faults = [*_other(heads), *_incomplete(heads)]
     if faults:
-        raise ReportRefused(tuple(faults))
+        raise ReportError(tuple(faults))
     whole = replace(heads[0][1], time=max(head.time for _, head in heads), shard="")
     return whole, merge(*(outcomes for _, _, outcomes in parts), key=_place)
 

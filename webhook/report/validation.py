@@ -25,7 +25,7 @@ class Warned(Finding):
     __slots__ = ()
 
     @property
-    def whose(self) -> str:
+    def rule_suffix(self) -> str:
         """How its sentence ends: with the warning's name."""
         return f" (warning {self.rule})"
 

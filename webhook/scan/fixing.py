@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from webhook.admission.codec import operation
 from webhook.cluster.client import JSON_PATCH, Cluster
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.model.decision import PatchOp
 from webhook.policy.loading import Policy
 from webhook.resources.parsing import items, mapping, text
@@ -162,7 +162,7 @@ def apply(
         tries: how often to plan anew if somebody else was faster.
 
     Raises:
-        ClusterRefused: the API server or a webhook denies it, or the stream changes faster than it can be planned.
+        ClusterError: the API server or a webhook denies it, or the stream changes faster than it can be planned.
     """
     namespace, _, name = key.partition("/")
     try:
@@ -172,14 +172,14 @@ def apply(
         if done.tags:
             try:
                 cluster.patch(STREAMS, name, done.patch(), namespace, content_type=JSON_PATCH)
-            except ClusterRefused as error:
+            except ClusterError as error:
                 # A patch of tags that no longer exist is denied (422) before its version is looked at (409).
                 now = error.status in _OVERTAKEN and cluster.get(STREAMS, name, namespace)
                 if not now or tries == 1 or now == plan.stream:
                     raise
                 again = apply(cluster, key, policy, allowed, most, tries - 1)
                 return again and replace(again, spent=len(allowed))
-    except ClusterRefused as error:
+    except ClusterError as error:
         if error.status == HTTPStatus.NOT_FOUND:
             return None
         raise

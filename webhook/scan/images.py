@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from webhook.admission.codec import GROUP, VERSION
 from webhook.cluster.client import Cluster, Resource
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.model.tag import Image
 from webhook.resources.image import read_image
 from webhook.resources.stored import digests
@@ -29,7 +29,7 @@ class Images:
         """Return the newest images of the tags of `stream`, by digest; one that the cluster has not is left out.
 
         Raises:
-            ClusterRefused: an image cannot be fetched.
+            ClusterError: an image cannot be fetched.
         """
         wanted = sorted({digest for _, digest in digests(stream) if digest})
         with ThreadPoolExecutor(_TOGETHER) as pool:
@@ -39,7 +39,7 @@ class Images:
     def _fetch(self, digest: str) -> Image | None:
         try:
             return read_image(self._cluster.get(_IMAGES, digest))
-        except ClusterRefused as error:
+        except ClusterError as error:
             if error.status == HTTPStatus.NOT_FOUND:  # pruned, though a tag names it still
                 return None
             raise

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from webhook.admission.codec import GROUP, VERSION
 from webhook.cluster.client import Cluster, Resource
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.resources.imagestreams import NAME
 from webhook.scan.stream import key_of
 
@@ -40,7 +40,7 @@ def chunks(cluster: Cluster, namespace: str, *, selector: str, size: int) -> Ite
         size: how many streams to ask for at a time.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or denies.
+        ClusterError: the API server cannot be reached, or denies.
     """
     selectors = {"labelSelector": selector} if selector else {}
     token, last, seen, expired = "", "", "", 0
@@ -51,7 +51,7 @@ def chunks(cluster: Cluster, namespace: str, *, selector: str, size: int) -> Ite
                 if items:
                     last, expired = key_of(items[-1]), 0
                 yield Chunk(items, page.remaining)
-        except ClusterRefused as error:
+        except ClusterError as error:
             expired += 1
             if not error.expired or expired > _PATIENCE:
                 raise

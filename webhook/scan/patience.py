@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from webhook.cluster.client import Sender
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 
 # 0 is no answer at all.
 _PASSING: Final = frozenset(
@@ -46,12 +46,12 @@ class Patient:
         """Send one request and return the object that it answers.
 
         Raises:
-            ClusterRefused: it is denied for good, or still after half a minute.
+            ClusterError: it is denied for good, or still after half a minute.
         """
         for pause in _PAUSES:
             try:
                 answer = self._sender.send(method, path, query, body, content_type)
-            except ClusterRefused as error:
+            except ClusterError as error:
                 self._answered = self._answered or error.status != 0
                 if error.status not in _PASSING or not self._answered:
                     raise

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from webhook.cluster.client import Cluster, Resource
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.report.openreports import MANAGED_BY, NAME, Api
 
 _CHUNK: Final = 50  # reports, of which each may be half a MiB
@@ -28,13 +28,13 @@ class Reports:
         """Ask for our reports, before there is anything to write.
 
         Raises:
-            ClusterRefused: the cluster does not know such reports, or does not let us list them.
+            ClusterError: the cluster does not know such reports, or does not let us list them.
         """
         try:
             next(self._cluster.pages(self._resource, limit=1, labelSelector=_OURS))
-        except ClusterRefused as error:
+        except ClusterError as error:
             if error.status == HTTPStatus.NOT_FOUND:
-                raise ClusterRefused(f"the cluster does not know {self._resource}; expected its definition") from None
+                raise ClusterError(f"the cluster does not know {self._resource}; expected its definition") from None
             raise
 
     def write(self, document: Mapping[str, Any], tries: int = _TRIES) -> None:
@@ -47,7 +47,7 @@ class Reports:
             tries: how often to look again where it was written meanwhile, by an answer that was lost or somebody else.
 
         Raises:
-            ClusterRefused: it cannot be written, or the report of that name is another's.
+            ClusterError: it cannot be written, or the report of that name is another's.
         """
         namespace = document["metadata"]["namespace"]
         self.written.add(namespace)
@@ -57,7 +57,7 @@ class Reports:
                 self._cluster.create(self._resource, document, namespace)
             elif (wanted := _merged(document, self._ours(stored))) != stored:
                 self._cluster.replace(self._resource, wanted, namespace)
-        except ClusterRefused as error:
+        except ClusterError as error:
             if error.status != HTTPStatus.CONFLICT or tries == 1:
                 raise
             self.write(document, tries - 1)
@@ -66,7 +66,7 @@ class Reports:
         """Remove our reports of the namespaces that are `meant` and were not written, and yield those namespaces.
 
         Raises:
-            ClusterRefused: one cannot be removed.
+            ClusterError: one cannot be removed.
         """
         for page in self._cluster.pages(self._resource, limit=_CHUNK, labelSelector=_OURS):
             for report in page.items:
@@ -78,7 +78,7 @@ class Reports:
     def _stored(self, namespace: str) -> dict[str, Any] | None:
         try:
             return self._cluster.get(self._resource, NAME, namespace)
-        except ClusterRefused as error:
+        except ClusterError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
@@ -86,7 +86,7 @@ class Reports:
     def _delete(self, namespace: str) -> None:
         try:
             self._cluster.delete(self._resource, NAME, namespace)
-        except ClusterRefused as error:
+        except ClusterError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
@@ -94,7 +94,7 @@ class Reports:
         """Return `report`, which must be one that we made."""
         metadata = report["metadata"]
         if (metadata.get("labels") or {}).get(MANAGED_BY) != NAME:
-            raise ClusterRefused(
+            raise ClusterError(
                 f"{self._resource} {metadata['namespace']}/{NAME} is not ours: "
                 f"it has not the label {_OURS}; it is left as it is"
             )

@@ -35,7 +35,7 @@ def judged(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image
     review = _review(stream, stands=True)
     context = EvaluationContext(review)
     for part in stored.parts(review, images):
-        findings = tuple(finding for change in part for finding in engine.judge(change, context, policy))
+        findings = tuple(finding for change in part for finding in engine.evaluate(change, context, policy))
         change = part[0]
         if not findings and not isinstance(change, TagChange):
             continue

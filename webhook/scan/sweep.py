@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from webhook.cluster.client import Cluster
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.policy.loading import Policy
 from webhook.report.header import Header
 from webhook.report.openreports import Api, Gathered
@@ -28,7 +28,7 @@ def outcomes(
         images: whether to fetch the tags' images, for the rules that evaluate them.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or denies.
+        ClusterError: the API server cannot be reached, or denies.
     """
     stored, fetched = policy.for_stored_streams(), Images(cluster)
     for stream in streams(cluster, selection, progress):
@@ -54,5 +54,5 @@ def written_back(
             yield outcome
         try:
             reports.write(gathered.document(api, header, namespace))
-        except ClusterRefused as error:
+        except ClusterError as error:
             faults.append(f"the report of {namespace} is not written: {error}")

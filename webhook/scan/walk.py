@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from webhook.cluster.client import Cluster, Resource
-from webhook.errors import ClusterRefused
+from webhook.errors import ClusterError
 from webhook.globs.matching import Glob, any_matches
 from webhook.scan.listing import chunks
 from webhook.shard import Shard
@@ -51,7 +51,7 @@ class Selection:
         Namespaces are listed where globs or a part are to be found among them, else looked up one by one.
 
         Raises:
-            ClusterRefused: they cannot be listed, or one that is named is not there.
+            ClusterError: they cannot be listed, or one that is named is not there.
         """
         if self.everywhere:
             return [_EVERYWHERE]
@@ -66,10 +66,10 @@ class Selection:
 
 
 def _look_up(cluster: Cluster, namespace: str) -> None:
-    """Raise ClusterRefused where a namespace is not there; who may not see it may list its streams all the same."""
+    """Raise ClusterError where a namespace is not there; who may not see it may list its streams all the same."""
     try:
         cluster.get(_NAMESPACES, namespace)
-    except ClusterRefused as error:
+    except ClusterError as error:
         if error.status != HTTPStatus.FORBIDDEN:
             raise
 
@@ -78,7 +78,7 @@ def streams(cluster: Cluster, selection: Selection, progress: Progress) -> Itera
     """Yield the image streams that `selection` means, those of a namespace one after the other.
 
     Raises:
-        ClusterRefused: the API server cannot be reached, or denies.
+        ClusterError: the API server cannot be reached, or denies.
     """
     done = 0
     for namespace in selection.lists(cluster):

@@ -84,7 +84,7 @@ class Metrics:
         for name in names():
             self._of.warnings.labels(name).set(found[name])
 
-    def policy_refused(self) -> None:
+    def policy_rejected(self) -> None:
         """Count a policy that could not be loaded."""
         self._of.loads.labels("denied").inc()
 

@@ -20,7 +20,7 @@ from webhook.comparison import Counts, Pair, compare
 from webhook.comparison.records import Unread, compare_records, sort_out
 from webhook.comparison.stored import compare_cluster
 from webhook.documents.files import given
-from webhook.errors import ClusterRefused, PolicyRefused
+from webhook.errors import ClusterError, PolicyError
 from webhook.model.review import User
 from webhook.policy.difference import Difference, differences, ignored
 from webhook.policy.loading import Policy, load
@@ -88,7 +88,7 @@ def diff(  # noqa: PLR0913 - one for each option
         )
         pieces = _table if format_ == "table" else _json
         write(pieces(one, two, entries, counts.differing(pairs) if against else None, counts), output)
-    except (PolicyRefused, ClusterRefused) as error:
+    except (PolicyError, ClusterError) as error:
         fail(str(error))
     for said in (*unread.faults, *(f"not evaluated: {count} {why}" for why, count in unread.lines.items())):
         click.echo(str(said), err=True)

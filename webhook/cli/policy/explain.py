@@ -10,7 +10,7 @@ from webhook.admission.engine import PROBE_EXPLAINED, PROBE_RULE
 from webhook.cli import fail
 from webhook.cli.options import policy_option
 from webhook.cli.output import say
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.policy.explain import (
     Said,
     explained,
@@ -76,7 +76,7 @@ def explain(
         text = sys.stdin.read() if words == ("-",) else " ".join(words)
         try:
             policy = load(*policies)
-        except PolicyRefused as error:
+        except PolicyError as error:
             fail(str(error))
         texts = list(_explained(text.strip(), policy))
         if not texts:

@@ -10,7 +10,7 @@ from webhook.cli import fail
 from webhook.cli.options import output_option, policy_argument
 from webhook.cli.output import write
 from webhook.documents import yaml
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.policy.loading import Policy, load
 from webhook.policy.vap import STATUS, Exported
 from webhook.policy.vap import export as as_vap
@@ -36,7 +36,7 @@ def export(paths: tuple[Path, ...], form: str, failure_policy: str, output: Path
     del form  # there is one
     try:
         policy = load(*paths)
-    except PolicyRefused as error:
+    except PolicyError as error:
         fail(str(error))
     exported = as_vap(policy, failure_policy)
     left = list(_left(exported))

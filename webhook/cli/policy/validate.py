@@ -14,7 +14,7 @@ from webhook.cli.options import format_option, output_option, policy_argument
 from webhook.cli.output import write
 from webhook.cli.reporting import now
 from webhook.cli.version import DISTRIBUTION
-from webhook.errors import PolicyRefused
+from webhook.errors import PolicyError
 from webhook.policy.lint.reported import Linted, lint
 from webhook.policy.loading import Policy, load
 from webhook.report import writer
@@ -42,7 +42,7 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
     """
     try:
         policy = load(*paths)
-    except PolicyRefused as error:
+    except PolicyError as error:
         if format_ != _TABLE:
             write(_report(format_, None, refused(error.faults)), output)
         fail(str(error))
