@@ -1,4 +1,4 @@
-"""One request over the official client, without its model classes. This is the only module that knows the library."""
+"""Sends requests through the official client, without its model classes. Only this module uses the library."""
 
 import os
 from collections.abc import Mapping
@@ -19,22 +19,22 @@ from webhook.text import printable, quoted
 _DEFAULT: Final = "~/.kube/config"
 _CONNECT_SECONDS: Final = 5.0
 _READ_SECONDS: Final = 30.0
-_RETRIES: Final = 3  # of a connection that cannot be made, and of what is safe to repeat; Retry-After is obeyed
-_REFUSED: Final = range(400, 600)
+_RETRIES: Final = 3  # for failed connections and idempotent requests; Retry-After is respected
+_ERRORS: Final = range(400, 600)
 _GONE: Final = 410
 
 
 class Transport:
-    """A configured client: its server, its credentials, and the trust in it."""
+    """A configured client: its server, its credentials, and its trusted CAs."""
 
     def __init__(self, configuration: Any) -> None:
-        """Take a Configuration of the library.
+        """Create a client from a Configuration of the library.
 
         Raises:
-            ClusterError: the server would not be asked over TLS, or not verified.
+            ClusterError: the server does not use TLS, or would not be verified.
         """
         if not str(configuration.host).startswith("https://"):
-            raise ClusterError(f"{quoted(str(configuration.host))} is not asked without TLS; expected https://")
+            raise ClusterError(f"{quoted(str(configuration.host))} does not use TLS; expected https://")
         if not configuration.verify_ssl:
             raise ClusterError(
                 f"{configuration.host}: insecure-skip-tls-verify is not supported; expected certificate-authority"
@@ -46,7 +46,7 @@ class Transport:
 
     @classmethod
     def of(cls, kubeconfig: Path | None, context: str | None) -> "Transport":
-        """Configure from a kubeconfig, or from a pod's service account.
+        """Create a client from a kubeconfig, or from the service account of the pod.
 
         Raises:
             ClusterError: neither can be used.
@@ -55,18 +55,18 @@ class Transport:
         paths = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or _DEFAULT
         there = any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path)
         if not there and (kubeconfig or context or os.environ.get("KUBECONFIG")):
-            raise ClusterError(f"{paths}: there is no such kubeconfig")
+            raise ClusterError(f"{paths}: the kubeconfig does not exist")
         try:
             if there:
                 config.load_kube_config(paths, context, configuration, persist_config=False)
             else:
                 config.load_incluster_config(configuration)
-        except Exception as error:  # the library stumbles over a malformed file with whatever that raises
-            said = printable(str(error)) or type(error).__name__
+        except Exception as error:  # the library fails in many ways on a malformed file
+            message = printable(str(error)) or type(error).__name__
             if there:
-                raise ClusterError(f"{paths}: the kubeconfig cannot be used: {said}") from error
+                raise ClusterError(f"{paths}: the kubeconfig cannot be used: {message}") from error
             raise ClusterError(
-                f"no cluster is known: expected --kubeconfig, KUBECONFIG, {_DEFAULT} or a pod's service account: {said}"
+                f"no cluster configured: expected --kubeconfig, KUBECONFIG, {_DEFAULT} or a service account: {message}"
             ) from error
         return cls(configuration)
 
@@ -78,17 +78,17 @@ class Transport:
         body: Any = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """Send one request and return the object that it answers.
+        """Send one request, and return the object in the answer.
 
         Args:
             method: GET, POST, PUT, PATCH or DELETE.
-            path: the URL's path.
-            query: the URL's parameters.
-            body: the object that is sent, None for none.
-            content_type: what the body is.
+            path: the path of the URL.
+            query: the query parameters.
+            body: the object to send, None for none.
+            content_type: the media type of the body.
 
         Raises:
-            ClusterError: there was no answer, or it is a denial; the message is the API server's own.
+            ClusterError: there was no answer, or it is an error; the message is that of the API server.
         """
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
         if query:
@@ -104,8 +104,8 @@ class Transport:
         except (HTTPError, OSError, ApiException, config.ConfigException) as error:
             why = getattr(error, "reason", None) or error
             raise ClusterError(f"{self.server}: no answer: {printable(str(why))}") from None
-        if status in _REFUSED:
-            raise _refusal(status, data)
+        if status in _ERRORS:
+            raise _error(status, data)
         return _object(data)
 
 
@@ -119,8 +119,8 @@ def _object(data: bytes) -> dict[str, Any]:
     return document
 
 
-def _refusal(status: int, data: bytes) -> ClusterError:
-    """Return what the API server answered: a Status (meta/v1), or what a proxy before it wrote."""
+def _error(status: int, data: bytes) -> ClusterError:
+    """Return the error of an answer: a Status (meta/v1), or the text of a proxy."""
     try:
         answer = _object(data)
         message = str(answer["message"])
