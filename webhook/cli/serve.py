@@ -174,22 +174,22 @@ def _worker(settings: Settings, policy: PolicySource, serving: Serving, mutex: S
         metrics.in_flight(under_way)
         metrics.flush()
         try:
-            was_refused = policy.refused
+            was_refused = policy.rejected
             if policy.refresh():
                 take()
                 log.info("policy loaded", extra={"policy": str(policy.current)})
-            if was_refused and not policy.refused:
+            if was_refused and not policy.rejected:
                 log.info("the policy is valid again", extra={"policy": str(policy.current)})
         except PolicyError as error:
             metrics.policy_rejected()
             _refused(log, "the new policy is rejected, the last good one stays", error)
-        metrics.policy_current(current=not policy.refused)
+        metrics.policy_current(current=not policy.rejected)
         try:
-            was_refused = serving.refused
+            was_refused = serving.rejected
             if serving.refresh():
                 metrics.certificate(serving.expires.timestamp())
                 log.info("certificate loaded", extra={"expires": serving.expires.isoformat()})
-            if was_refused and not serving.refused:
+            if was_refused and not serving.rejected:
                 log.info("the certificate is valid again", extra={"expires": serving.expires.isoformat()})
         except CertificateError as error:
             _refused(log, "the new certificate is rejected, the last good one stays", error)

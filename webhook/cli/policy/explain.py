@@ -12,7 +12,7 @@ from webhook.cli.options import policy_option
 from webhook.cli.output import say
 from webhook.errors import PolicyError
 from webhook.policy.explain import (
-    Said,
+    RuleMessage,
     explained,
     explained_rule,
     fields_table,
@@ -94,7 +94,7 @@ def _explained(text: str, policy: Policy) -> Iterator[str]:
     if text not in rules and (warned := mentioned(text)):
         yield from map(explained_warning, warned)
         return
-    said = [Said(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
+    said = [RuleMessage(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
     if not said:
         raise click.UsageError(_unknown(text, policy))
     for each in said:

@@ -1,4 +1,4 @@
-"""Every warning, listed once, and the texts that explain them."""
+"""The list of all warnings, and their documentation."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ LINTS: Final[tuple[Lint, ...]] = (
 
 
 def names() -> list[str]:
-    """Return the names of the warnings, in their order."""
+    """Return the names of the warnings, in order."""
     return [lint.name for lint in LINTS]
 
 
@@ -49,7 +49,7 @@ _MENTIONED: Final = re.compile(r"\(warning ([-a-z]+)\)")
 
 
 def mentioned(text: str) -> list[str]:
-    """Return the warnings that `text` names: one alone, or as `policy validate` prints them."""
+    """Return the warnings that `text` names, as a single name or in the output of `policy validate`."""
     known = names()
     return [text] if text in known else [name for name in dict.fromkeys(_MENTIONED.findall(text)) if name in known]
 
@@ -65,7 +65,7 @@ def _lines(lint: Lint) -> Iterator[str]:
     yield ""
     yield "To resolve it:"
     yield f"  - {lint.remedy}"
-    yield f"  - To accept it, add `ignore: [{lint.name}]` under `spec`, with a comment that says why."
+    yield f"  - To accept it, add `ignore: [{lint.name}]` under `spec`, with a comment that gives the reason."
 
 
 def warnings_table() -> str:

@@ -1,4 +1,4 @@
-"""Reviews by which a check asks a rule itself what it denies."""
+"""Example reviews, which show what a rule denies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from webhook.resources import changes, imagestreamtags
 from webhook.rules.base import Rule
 from webhook.rules.context import EvaluationContext
 
-# Names that no policy is about.
+# Names that no policy is likely to match.
 STREAM: Final = "istag-webhook-lint"
 OTHER: Final = "istag-webhook-lint-other"
 _TAG: Final = f"{STREAM}:tag"
@@ -24,12 +24,12 @@ class Example:
     change: TagChange
 
     def denied(self, rule: Rule) -> frozenset[str]:
-        """Return the sentences of `rule` about the tag, whatever the rule's match is."""
+        """Return the messages of `rule` for the tag, regardless of the rule's match."""
         return frozenset(violation.message for violation in rule.check(self.change, EvaluationContext(self.review)))
 
 
 def example(source: Mapping[str, str]) -> Example:
-    """Return a new image stream tag that is pointed at `source`, with what the API server fills in."""
+    """Return a new image stream tag with the source `source`, and the API server's own defaults."""
     tag = {
         "name": "tag",
         "annotations": None,
@@ -51,7 +51,7 @@ def example(source: Mapping[str, str]) -> Example:
 
 
 def of_object(document: Mapping[str, Any]) -> Example:
-    """Return the example that creates an ImageStreamTag, as `example` made it or a default completed it."""
+    """Return the example that creates an ImageStreamTag, from `example` or completed by a default."""
     request = {
         "operation": "CREATE",
         "name": _TAG,
