@@ -32,7 +32,7 @@ class Evaluator:
             self.shed += not admitted
             future.set_result(number if admitted else None)
 
-        admission = self.queue.ask(turn)
+        admission = self.queue.admit(turn)
         if admission is not Admission.QUEUED:
             turn(admission is Admission.NOW)
         return future
@@ -109,7 +109,7 @@ def test_a_turn_that_raises() -> None:
             raise error
 
         before = [evaluator.asked(number) for number in range(20)]
-        assert evaluator.queue.ask(fails) is Admission.QUEUED
+        assert evaluator.queue.admit(fails) is Admission.QUEUED
         after = [evaluator.asked(number) for number in range(20, 40)]
         assert await asyncio.gather(*before, *after) == list(range(40))
         assert reported == [error]
@@ -124,7 +124,7 @@ def test_an_idle_queue_lets_a_request_in_at_once(patience: float) -> None:
     async def ask() -> None:
         queue = AdmissionQueue(patience)
         for _ in range(100):
-            assert queue.ask(lambda _: None) is Admission.NOW
+            assert queue.admit(lambda _: None) is Admission.NOW
             await asyncio.sleep(0.001)
 
     asyncio.run(ask())

@@ -129,8 +129,8 @@ def _scan(*arguments: str | Path) -> Result:
         (("--chunk-size", "0"), "0 is not in the range x>=1"),
         (("--format", "xml"), "'xml' is not one of"),
         (("--policy", "/nonexistent"), "/nonexistent: cannot be read: No such file or directory"),
-        (("--kubeconfig", "/nonexistent"), "/nonexistent: there is no such kubeconfig"),
-        ((), "no cluster is known: expected --kubeconfig, KUBECONFIG, ~/.kube/config or a pod's service account"),
+        (("--kubeconfig", "/nonexistent"), "/nonexistent: the kubeconfig does not exist"),
+        ((), "no cluster configured: expected --kubeconfig, KUBECONFIG, ~/.kube/config or a pod's service account"),
     ],
     ids=["apply", "fix", "fix-format", "selector", "glob", "shard", "chunk", "format", "policy", "kubeconfig", "nowhere"],
 )  # fmt: skip

@@ -26,7 +26,7 @@ from webhook import resources
 from webhook.admission import engine
 from webhook.model.change import Place, Reason, TagField
 from webhook.model.tag import Condition
-from webhook.policy.entries import judged
+from webhook.policy.entries import evaluated
 from webhook.resources import stored
 from webhook.rules import KINDS
 from webhook.rules.base import parameter
@@ -755,7 +755,7 @@ def test_every_kind_is_documented(kind: Any) -> None:
     """A kind has one sentence for itself and one for each parameter, and says where it evaluates."""
     assert kind.documentation().endswith(".")
     assert "\n" not in kind.documentation()
-    assert judged(kind) or any(kind.reads <= carried for carried in stored.CARRIED)
+    assert evaluated(kind) or any(kind.reads <= carried for carried in stored.CARRIED)
     assert all(each.metadata["doc"] for each in kind.parameters())
     assert set(kind.needs) <= {each.name for each in kind.parameters()}
 

@@ -217,9 +217,9 @@ def test_every_fault_before_any_worker(tmp_path: Path) -> None:
     assert said == [
         "ISTAG_WEBHOOK_POLCY: no such setting",
         "policy.yaml:1:1: a: unknown key; expected one of apiVersion, kind, metadata, spec",
-        "policy.yaml:1:1: apiVersion: must be there; expected istag-webhook/v1",
-        "policy.yaml:1:1: kind: must be there; expected ImageTagPolicy",
-        "policy.yaml:1:1: metadata: must be there; expected a map",
+        "policy.yaml:1:1: apiVersion: is required; expected istag-webhook/v1",
+        "policy.yaml:1:1: kind: is required; expected ImageTagPolicy",
+        "policy.yaml:1:1: metadata: is required; expected a map",
         "policy.yaml:2:1: spec: expected a map, got 3",
         "certs/tls.crt: cannot be read: No such file or directory",
         "certs/tls.key: cannot be read: No such file or directory",

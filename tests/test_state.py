@@ -70,6 +70,6 @@ def test_what_is_idle_when_the_server_ends(state: State, asked: bool, age: float
     """A new connection may take a moment to send something; one that sent something is answered."""
     now = SimpleNamespace(at=100.0)
     connection = Stateful(state, lambda: now.at)
-    connection.asked = asked
+    connection.received = asked
     now.at += age
     assert connection.idle is idle
