@@ -23,11 +23,12 @@ test: .venv/dev lint  ## check and test everything
 	$(BIN)/python tests/assets.py
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
-lint: .venv/dev  ## ruff, mypy, and the house's own rules
+lint: .venv/dev  ## check format, lint rules, types, layers and wording
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tools.voice
 
 browser:  ## install Debian's Chromium, as root; without one the tests of the page are skipped
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }

@@ -12,7 +12,7 @@ class WebhookError(Exception):
 
 
 class MalformedReference(WebhookError):
-    """A string is not an image reference; the message says what was expected."""
+    """A string that is not an image reference; the message says what was expected."""
 
 
 class AmbiguousReference(MalformedReference):
@@ -20,11 +20,11 @@ class AmbiguousReference(MalformedReference):
 
 
 class MalformedGlob(WebhookError):
-    """A string is not a glob; the message says what was expected."""
+    """A string that is not a glob; the message says what was expected."""
 
 
 class MalformedExpression(WebhookError):
-    """A string is not a CEL expression that can be evaluated; the message says what was expected."""
+    """A string that is not a CEL expression that can be evaluated; the message says what was expected."""
 
 
 class MalformedReview(WebhookError):

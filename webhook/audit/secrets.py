@@ -15,7 +15,7 @@ HIDDEN: Final = "…"
 
 
 class _Holds(Enum):
-    """What the value of a key may contain."""
+    """The possible content of a value, by its key."""
 
     NOTHING = 0
     ENVIRONMENT = 1

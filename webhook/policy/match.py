@@ -1,4 +1,4 @@
-"""Which changes an entry of the policy applies to."""
+"""The match of an entry: the changes that it applies to."""
 
 from dataclasses import dataclass, fields
 from typing import Final

@@ -20,7 +20,7 @@ _YOUNG_SECONDS: Final = 3.0
 
 
 class State(Enum):
-    """What a connection is doing."""
+    """The state of a connection."""
 
     HANDSHAKE = "the TLS handshake is incomplete"
     HEAD = "the head of a request is incomplete, or the first request is expected"

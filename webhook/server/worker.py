@@ -30,7 +30,7 @@ _GARBAGE: Final = 20_000  # net allocations of container objects between two col
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What one worker serves, created in the worker after the fork.
+    """The apps and callbacks of one worker, created in the worker after the fork.
 
     Attributes:
         admission: the app of the TLS port.

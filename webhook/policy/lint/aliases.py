@@ -20,7 +20,7 @@ from webhook.rules.expression import Expression
 from webhook.rules.policies import ReferencePolicy
 from webhook.rules.source import CrossNamespace, Pin, SourceKinds
 
-# Where the other tag can be, by the part of the match that excludes tags.
+# The places of the other tag, by the part of the match that excludes tags.
 _REACHES: Final = {
     "tags": ("tag", "stream", "namespace"),
     "streams": ("stream", "namespace"),

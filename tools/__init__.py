@@ -1,0 +1,1 @@
+"""The project's own tools, each run by make as `python -m tools.NAME`."""
