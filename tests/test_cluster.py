@@ -112,7 +112,7 @@ def test_a_context_that_is_not_there(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_where_a_cluster_is_looked_for(environment: dict[str, str], sentence: str) -> None:
     """Without a flag it is looked for where kubectl does."""
-    code = "from webhook.cluster import connect\ntry: connect()\nexcept Exception as error: print(error)"
+    code = "from webhook.cluster.client import connect\ntry: connect()\nexcept Exception as error: print(error)"
     done = subprocess.run(
         [sys.executable, "-c", code], env={**_HOME, **environment}, capture_output=True, text=True, check=False
     )

@@ -222,7 +222,7 @@ def test_a_directory_is_one_policy(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("no policy")
     assert [entry.name for entry in load(tmp_path).rules] == ["schema", "c", "a", "b"]
     (tmp_path / "c.yml").write_text(HEAD + f"spec: {{rules: [{_RULE}]}}")
-    with pytest.raises(PolicyError, match='the name "a" is taken'):
+    with pytest.raises(PolicyError, match='the name "a" is already used'):
         load(tmp_path)
 
 

@@ -378,7 +378,7 @@ def test_finds_tests_beside_policies(directory: Path) -> None:
         (["{name: x, review: r.json, oldObject: {}, expect: {verdict: allow}}"],
          ["6: spec.cases[0].oldObject: expected it beside object only"]),
         (["{name: x, change: {from: a}, expect: {verdict: allow}}"] * 2,
-         ["7: spec.cases[1].name: the name is already used by the case on line 6"]),
+         ["7: spec.cases[1].name: the name is taken by the case on line 6"]),
         (["{name: x, change: {from: a}, expect: {findings: [{}], nonsense: 1}}"],
          ["6: spec.cases[0].expect.findings[0].rule: is required; expected a line of printable text",
           "6: spec.cases[0].expect.nonsense: unknown key; expected one of verdict, findings, patch, exemption"]),

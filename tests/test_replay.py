@@ -272,7 +272,7 @@ def test_selection(tmp_path: Path, strict: Path, options: list[str], judged: int
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--namespace", "**a"], '"**" matches whole segments, and a namespace has none'),
+        (["--namespace", "**a"], '"**a" matches no namespace: '),
         (["--since", "yesterday"], "expected a duration such as 1h, or a time such as 2026-01-31"),
         (["--policy", "/nowhere"], "/nowhere: cannot be read"),
         (["--shard", "5/4"], "expected a part from 1/4 to 4/4"),

@@ -172,7 +172,7 @@ class Reader:
         length = int(fields.get("CONTENT_LENGTH", 0))
         if parser.should_upgrade():
             if request.method == "CONNECT" or length or coding or "websocket" in fields.get("HTTP_UPGRADE", "").lower():
-                self._reject(HTTPStatus.FORBIDDEN, "connection upgrades are not supported")
+                self._reject(HTTPStatus.FORBIDDEN, "expected a request without an upgrade")
             request.keep_alive = False
         self._left, self._chunked, self.in_body = length, coding is not None, True
         if length > self._largest:
