@@ -204,7 +204,7 @@ def test_the_schema_agrees(name: str, pattern: str) -> None:
 def test_an_address_is_one() -> None:
     """What is in brackets is an IPv6 address of its own."""
     for pattern in ("[:::]", "[1::2::3]:5000/x", "[::ffff:102:304]"):
-        with pytest.raises(MalformedGlob, match="is no IPv6 address"):
+        with pytest.raises(MalformedGlob, match="is not an IPv6 address"):
             ReferenceGlob.compile(pattern)
     assert str(IPv6Address("2001:db8::1")) in ReferenceGlob.compile("[2001:DB8:0::1]").registry
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from webhook.files import NewFile, whole, write_all
+from webhook.files import NewFile, atomic, write_all
 
 
 def _names(directory: Path) -> list[str]:
@@ -71,13 +71,13 @@ def test_a_text_that_is_broken_off(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("old")
 
     def fail() -> None:
-        with whole(tmp_path / "report") as file:
+        with atomic(tmp_path / "report") as file:
             file.write("half")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert (_names(tmp_path), (tmp_path / "report").read_text()) == (["report"], "old")
-    with whole(tmp_path / "report") as file:
+    with atomic(tmp_path / "report") as file:
         file.write("new")
     assert (_names(tmp_path), (tmp_path / "report").read_text()) == (["report"], "new")

@@ -534,7 +534,7 @@ def test_untouched_tags_are_judged_only_where_a_rule_asks() -> None:
     ignoring = policy_of("spec: {rules: [{name: s, schema: {}, existing: ignore}, "
                          "{name: any, registries: {allow: [quay.io]}, existing: ignore}]}\n")  # fmt: skip
     asking = policy_of(_ANY % "warn")
-    assert not ignoring.index.asks_untouched
+    assert not ignoring.index.evaluates_untouched
     assert [str(change) for change in resources.changes(decoded(document), untouched=False)] == [
         "app/app",
         "app/app:live",

@@ -28,7 +28,7 @@ class NewFile:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[TextIO]:
+def atomic(path: Path) -> Iterator[TextIO]:
     """Open a text file that replaces `path` after everything is written; write to a device or a pipe directly.
 
     Raises:
@@ -38,7 +38,7 @@ def whole(path: Path) -> Iterator[TextIO]:
         with path.open("w", encoding="utf-8") as file:
             yield file
         return
-    temporary = _beside(path)
+    temporary = _temporary(path)
     try:
         with os.fdopen(_open(temporary, path, _DEFAULT_MODE), "w", encoding="utf-8") as file:
             yield file
@@ -88,7 +88,7 @@ def _prepare(path: Path, temporaries: ExitStack, undo: ExitStack, *, replace: bo
         return
     with _named(path):
         if path.is_symlink():
-            kept = _beside(path)
+            kept = _temporary(path)
             kept.symlink_to(path.readlink())
             temporaries.callback(_quietly, kept.unlink)
         else:
@@ -99,14 +99,14 @@ def _prepare(path: Path, temporaries: ExitStack, undo: ExitStack, *, replace: bo
 
 def _stage(path: Path, data: bytes, mode: int, temporaries: ExitStack) -> Path:
     """Write `data` to a temporary file next to `path`, and return its name."""
-    temporary = _beside(path)
+    temporary = _temporary(path)
     temporaries.callback(_quietly, temporary.unlink)
     with _named(path), os.fdopen(_open(temporary, path, mode), "wb") as file:
         file.write(data)
     return temporary
 
 
-def _beside(path: Path) -> Path:
+def _temporary(path: Path) -> Path:
     """Return a hidden name in the same directory, because a file cannot be renamed across file systems."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 

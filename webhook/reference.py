@@ -132,13 +132,13 @@ def _split(text: str, path: str) -> tuple[str, str]:
     return registry, repository
 
 
-def _registry(text: str, given: str) -> str:
+def _registry(text: str, host: str) -> str:
     try:
-        if _HOST.fullmatch(given):
-            return canonical_registry(given)
+        if _HOST.fullmatch(host):
+            return canonical_registry(host)
     except ValueError:
         pass  # an invalid address is not a host either
-    raise _wrong(text, f"{quoted(given)} is not the host name of a registry")
+    raise _wrong(text, f"{quoted(host)} is not the host name of a registry")
 
 
 def _component_fault(text: str, path: str, component: str) -> MalformedReference:

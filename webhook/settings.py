@@ -65,16 +65,16 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def resolve(given: Mapping[str, Any]) -> Settings:
-    """Return the validated settings, with defaults for those that `given` omits.
+def resolve(values: Mapping[str, Any]) -> Settings:
+    """Return the validated settings, with defaults for those that `values` omits.
 
     Args:
-        given: the settings by name, already converted to their types.
+        values: the settings by name, already converted to their types.
 
     Raises:
         SettingsError: with every fault.
     """
-    settings = Settings(**given)
+    settings = Settings(**values)
     checks = (
         ("port", settings.port in _PORTS, "expected a port from 0 to 65535"),
         ("management_port", settings.management_port in _PORTS, "expected a port from 0 to 65535"),

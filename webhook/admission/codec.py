@@ -76,16 +76,16 @@ def of_document(document: Any, resources: Collection[str]) -> Review:
 
 
 def _resource(request: Mapping[str, Any], resources: Collection[str]) -> str:
-    asked = request["resource"]
-    name, subresource = asked.get("resource") or "", request.get("subResource") or ""
+    gvr = request["resource"]
+    name, subresource = gvr.get("resource") or "", request.get("subResource") or ""
     if "/" in name:  # an API server never sends this; one spelling for each resource is enough
         sentence = f"request.resource: expected the subresource in request.subResource, got {printable(name)}"
         raise MalformedReview(sentence, uid=request["uid"])
     resource = f"{name}/{subresource}" if subresource else name
-    if asked.get("group") != GROUP or asked.get("version") != VERSION or resource not in resources:
+    if gvr.get("group") != GROUP or gvr.get("version") != VERSION or resource not in resources:
         known, got = (
             ", ".join(sorted(resources)),
-            f"{resource} of {asked.get('group') or 'core'}/{asked.get('version')}",
+            f"{resource} of {gvr.get('group') or 'core'}/{gvr.get('version')}",
         )
         raise MalformedReview(
             f"request.resource: expected {known} of {GROUP}/{VERSION}, got {printable(got)}", uid=request["uid"]

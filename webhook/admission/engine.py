@@ -43,7 +43,7 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
         policy: the policy.
         most: the maximum number of findings to keep; after that, evaluation only continues until the answer is known.
     """
-    changes = resources.changes(review, untouched=policy.index.asks_untouched)
+    changes = resources.changes(review, untouched=policy.index.evaluates_untouched)
     if (mark := _probe(review)) is not None:
         return deny(tuple(change for change in changes if change.touched), (_probed(*mark, policy),))
     context, findings = EvaluationContext(review), Findings(most)
@@ -187,11 +187,11 @@ def _reason(entry: ExemptionEntry, change: Change) -> str:
     """
     if not entry.annotation or change.new is None:
         return ""
-    given, before = (
+    reason, before = (
         side.annotations.get(entry.annotation, "").strip() if side is not None else ""
         for side in (change.new, change.old)
     )
-    return given if given != before else ""
+    return reason if reason != before else ""
 
 
 def _lowered(finding: Finding) -> Finding:

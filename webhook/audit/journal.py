@@ -72,7 +72,7 @@ class Journal:
         Raises:
             RecordFailed: the file cannot be opened, or another writer takes longer than the patience.
         """
-        with self._alone():
+        with self._locked():
             self._close()
             self._open()
 
@@ -82,11 +82,11 @@ class Journal:
         Raises:
             RecordFailed: another writer takes longer than the patience.
         """
-        with self._alone():
+        with self._locked():
             self._close()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Lock out other threads, which may be writing to the descriptor."""
         try:
             with self._mutex.taken(time.monotonic() + self._patience):
@@ -136,7 +136,7 @@ class Journal:
         mutex = self._mutex
         torn = mutex.torn
         if (torn or self._unread) and self._poll is None:
-            torn = _unended(self._descriptor, otherwise=torn)  # also detects a line torn by an earlier process
+            torn = _unended(self._descriptor, default=torn)  # also detects a line torn by an earlier process
         if torn:
             data = b"\n" + data
         mutex.torn = True
@@ -181,12 +181,12 @@ def _standard_output() -> int:
     return _STDOUT
 
 
-def _unended(descriptor: int, *, otherwise: bool) -> bool:
-    """Return whether the last line of a regular file has no newline, `otherwise` if the file cannot be read."""
+def _unended(descriptor: int, *, default: bool) -> bool:
+    """Return whether the last line of a regular file has no newline, `default` if the file cannot be read."""
     size = os.fstat(descriptor).st_size
     try:
         with Path(f"/proc/self/fd/{descriptor}").open("rb", buffering=0) as reader:
             reader.seek(max(0, size - 1))
             return reader.read(1) not in (b"", b"\n")
     except OSError:
-        return otherwise and size > 0
+        return default and size > 0

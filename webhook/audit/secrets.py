@@ -47,7 +47,7 @@ _JSON: Final = re.compile(r'\s*[{\["]')
 _OPENING: Final = frozenset('{["')
 _STEMS: Final = ("env", "pass", "token", "secret", "auth", "cred", "key", "cmd", "args", "\\u")
 _SEPARATORS: Final = str.maketrans("", "", "-_.")
-_LONGEST_KEY: Final = 32  # characters of the longest known key
+_LONGEST_KEY: Final = 32  # characters, with separators; a longer key is unknown
 _DEEPEST: Final = 254  # the maximum nesting that orjson writes, so no accepted review has more
 
 

@@ -12,7 +12,7 @@ from webhook.cli import fail
 from webhook.cli.options import policy_option, sender_options
 from webhook.cli.reporting import Wanted, emit, empty_option, end, head, nothing, noting, report_options
 from webhook.cli.types import GivenPath
-from webhook.documents.files import given
+from webhook.documents.files import input_files
 from webhook.errors import PolicyError
 from webhook.manifests.applying import Write
 from webhook.model.review import User
@@ -94,7 +94,7 @@ def _outcomes(
 ) -> Iterator[Outcome]:
     """Yield what comes of `files` by `policy`."""
     before = Old(namespace, parameters=options["parameters"])
-    yield from before.read(given(old))
+    yield from before.read(input_files(old))
     asked = Asked(options["parameters"], Write(options["write"]), strict)
     user = User(options["user"], groups=options["groups"])
-    yield from checked(given(files, exclude=options["excluded"]), policy, user, before, asked)
+    yield from checked(input_files(files, exclude=options["excluded"]), policy, user, before, asked)

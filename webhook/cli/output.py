@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from webhook.cli import fail, unwritable
-from webhook.files import whole
+from webhook.files import atomic
 
 
 def say(text: str, *, nl: bool = True, color: bool | None = None) -> None:
@@ -34,7 +34,7 @@ def write(pieces: Iterable[str], output: Path | None) -> None:
             say(piece, nl=False, color=colour)
         return
     try:
-        with whole(output) as file:
+        with atomic(output) as file:
             for piece in pieces:
                 file.write(click.unstyle(piece))
     except OSError as error:

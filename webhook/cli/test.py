@@ -13,7 +13,7 @@ from webhook.cli.cases import Shown, as_json, as_junit, table
 from webhook.cli.options import format_option, output_option
 from webhook.cli.output import say, write
 from webhook.cli.types import GivenPath
-from webhook.documents.files import given
+from webhook.documents.files import input_files
 from webhook.errors import CaseError, Fault, PolicyError
 from webhook.policy.loading import TEST_KIND, Policy
 from webhook.policy.loading import load as load_policy
@@ -92,7 +92,7 @@ def test(  # noqa: PLR0913 - one for each option
 
 def _suites(paths: tuple[str, ...]) -> tuple[list[Suite], list[Fault]]:
     """Return the tests in `paths`, and every fault in them."""
-    loaded = [load(file) for file in given(paths, SUFFIXES, f"a document of kind {TEST_KIND}")]
+    loaded = [load(file) for file in input_files(paths, SUFFIXES, f"a document of kind {TEST_KIND}")]
     return list(chain.from_iterable(found for found, _ in loaded)), list(chain.from_iterable(bad for _, bad in loaded))
 
 

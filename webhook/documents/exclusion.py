@@ -22,7 +22,7 @@ class Exclusion:
     @classmethod
     def of(cls, globs: Iterable[str]) -> "Exclusion":
         """Return the exclusion for `globs`."""
-        return cls(tuple(re.compile(translate(glob)) for given in globs for glob in _meant(given)))
+        return cls(tuple(re.compile(translate(glob)) for each in globs for glob in _equivalents(each)))
 
     def takes(self, path: str, directory: str) -> bool:
         """Return whether `path` is excluded.
@@ -43,7 +43,7 @@ class Exclusion:
         return any(pattern.match(name) for pattern in self.patterns for name in names)
 
 
-def _meant(glob: str) -> Iterator[str]:
+def _equivalents(glob: str) -> Iterator[str]:
     """Yield the equivalent globs of `glob`: `./a/`, `a/` and `a/**` are `a`; `**/a` is also `a` at the top."""
     bare = glob.removeprefix("./").removesuffix("/**").rstrip("/")
     yield bare

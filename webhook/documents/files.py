@@ -39,7 +39,7 @@ class InputFile:
     excluded: bool = False
 
 
-def given(
+def input_files(
     names: Iterable[str],
     suffixes: tuple[str, ...] = SUFFIXES,
     expected: str = "a review or a manifest",

@@ -38,7 +38,7 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
             break
         except ValueError as error:
             separated = not begin or "---" in text[begin:start]
-            found, wrong, end = _otherwise(where, text, Section(lines, start), error, separated=separated)
+            found, wrong, end = _as_yaml(where, text, Section(lines, start), error, separated=separated)
             documents += found
             faults += wrong
         else:
@@ -47,7 +47,7 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
     return documents, faults
 
 
-def _otherwise(
+def _as_yaml(
     where: str, text: str, section: Section, error: ValueError, *, separated: bool
 ) -> tuple[list[Document], list[Fault], int]:
     """Read a document as YAML if it is not strict JSON: it may be YAML, and YAML locates its faults.

@@ -158,11 +158,12 @@ class ReferenceGlob:
         if fault := REFERENCE.fault(pattern):
             raise MalformedGlob(fault)
         first, slash, path = pattern.partition("/")
-        given, number = split_port(first)
+        name, number = split_port(first)
         try:
-            host, port = canonical_host(given), canonical_port(number)
+            host, port = canonical_host(name), canonical_port(number)
         except ValueError:
-            raise MalformedGlob(f"{quoted(pattern)} matches no image reference: {given} is no IPv6 address") from None
+            message = f"{quoted(pattern)} matches no image reference: {name} is not an IPv6 address"
+            raise MalformedGlob(message) from None
         if host in ("*", _MANY):
             host, port = "", port if number else "*"
         short = bool(slash) and "/" not in path and path != _MANY

@@ -121,8 +121,8 @@ def evaluated(rule: Rule | type[Rule]) -> list[Resource]:
     ]
 
 
-def _exemption(name: str, match: Match | None = None, **given: Any) -> ExemptionEntry:
-    return ExemptionEntry(name, match=match or Match(), **given)
+def _exemption(name: str, match: Match | None = None, **values: Any) -> ExemptionEntry:
+    return ExemptionEntry(name, match=match or Match(), **values)
 
 
 RULE: Final = Record(

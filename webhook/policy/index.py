@@ -52,7 +52,7 @@ class RuleIndex:
         removed: the same for a removed tag.
         streams: the rules for a stream as a whole.
         position: the position of each rule in the policy, by name.
-        asks_untouched: whether any rule evaluates tags without changes.
+        evaluates_untouched: whether any rule evaluates tags without changes.
     """
 
     tags: Mapping[frozenset[TagField], Groups]
@@ -60,7 +60,7 @@ class RuleIndex:
     removed: Mapping[frozenset[TagField], Groups]
     streams: Groups
     position: Mapping[str, int]
-    asks_untouched: bool
+    evaluates_untouched: bool
 
     @classmethod
     def of(cls, rules: Iterable[RuleEntry]) -> "RuleIndex":
@@ -73,7 +73,7 @@ class RuleIndex:
                 for carried in CARRIED
             }
 
-        untouched = table(lambda entry: entry.rule.judges_tags and speaks_of_untouched(entry))
+        untouched = table(lambda entry: entry.rule.judges_tags and applies_to_untouched(entry))
         return cls(
             table(lambda entry: entry.rule.judges_tags),
             untouched,
@@ -91,6 +91,6 @@ class RuleIndex:
         return self.streams.selected(change, user)
 
 
-def speaks_of_untouched(entry: RuleEntry) -> bool:
+def applies_to_untouched(entry: RuleEntry) -> bool:
     """Whether `entry` evaluates tags without changes."""
     return entry.rule.judges_untouched and (entry.existing is not Mode.IGNORE or entry.rule.reads_review)

@@ -114,7 +114,7 @@ def load(*paths: Path) -> Policy:
             parsed.append((document, *value))
     if not documents and not faults:
         faults.append(Fault(", ".join(map(str, paths)), "", "expected an ImageTagPolicy document, got none"))
-    faults.extend(_twice(documents))
+    faults.extend(_duplicates(documents))
     if faults:
         raise PolicyError(tuple(faults))
     entries = {part: tuple(chain.from_iterable(spec.get(part, ()) for _, _, spec in parsed)) for part in SPEC}
@@ -210,7 +210,7 @@ def _unreadable(path: Path, error: OSError) -> Fault:
     return Fault(str(path), "", f"cannot be read: {error.strerror}")
 
 
-def _twice(documents: list[Document]) -> list[Fault]:
+def _duplicates(documents: list[Document]) -> list[Fault]:
     """Return a fault for each duplicate name: messages, metrics and records identify an entry by its name only."""
     seen: dict[str, Fault] = {}
     faults: list[Fault] = []

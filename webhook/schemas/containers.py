@@ -111,12 +111,12 @@ class Record(Parameter):
             f"unknown key; did you mean {meant}?" if meant else f"unknown key; expected one of {', '.join(self._keys)}"
         )
 
-    def _missing(self, given: Mapping[str, Any]) -> str:
+    def _missing(self, value: Mapping[str, Any]) -> str:
         """Return what the map as a whole lacks, "" if nothing."""
-        if self._needs and not any(key in given for key in self._needs):
+        if self._needs and not any(key in value for key in self._needs):
             expected = self._needs[0] if len(self._needs) == 1 else f"at least one of {', '.join(self._needs)}"
             return f"expected {expected}, got none"
-        of_one = [key for key in self._one_of if key in given]
+        of_one = [key for key in self._one_of if key in value]
         if self._one_of and len(of_one) != 1:
             got = f"got {' and '.join(of_one)}" if of_one else "got none"
             return f"expected exactly one of {', '.join(self._one_of)}; {got}"

@@ -37,7 +37,7 @@ def _unknown(root: Document, document: Document, value: Any, path: str) -> Itera
     for key, item in value.items():
         at = f"{path}.{key}" if path else key
         if key not in names:
-            yield at, _meant(root, document, key, path)
+            yield at, _intended(root, document, key, path)
         elif key in below and isinstance(item, list):
             for index, each in enumerate(item):
                 yield from _unknown(root, below[key], each, f"{at}[{index}]")
@@ -45,7 +45,7 @@ def _unknown(root: Document, document: Document, value: Any, path: str) -> Itera
             yield from _unknown(root, below[key], item, at)
 
 
-def _meant(root: Document, document: Document, key: str, path: str) -> str:
+def _intended(root: Document, document: Document, key: str, path: str) -> str:
     """Return the path of the field that `key` probably means: one with the same name, or with a similar name."""
     for start, at in ((document, f"{path}." if path else ""), (root, "")):
         if found := next((place for place, name in _places(start, at) if name == key), ""):

@@ -11,7 +11,7 @@ class Keepable(Protocol):
 
     @property
     def under_way(self) -> bool:
-        """Whether a request has begun, and its answer is not sent yet."""
+        """Whether the head of a request is complete, and its answer is not sent yet."""
 
     @property
     def whole(self) -> bool:

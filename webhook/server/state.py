@@ -83,7 +83,7 @@ class Stateful:
 
     @property
     def under_way(self) -> bool:
-        """Whether a request has begun, and its answer is not sent yet."""
+        """Whether the head of a request is complete, and its answer is not sent yet."""
         return self.state in (State.BODY, State.EVALUATING, State.WRITING)
 
     @property

@@ -33,7 +33,7 @@ OURS: Final = frozenset(
         "process.pid",
         "cut",
         "exception",
-    }  # message: logging's own rule
+    }  # logging itself reserves `message`
 )
 
 
@@ -86,10 +86,10 @@ def _text(value: object) -> str:
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields of `extra`, the uid first; `cut` marks omitted fields."""
-    given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     found: dict[str, Any] = {}
     left = _LONGEST_FIELDS
-    for name, value in sorted(given.items(), key=lambda item: item[0] != "uid"):
+    for name, value in sorted(fields.items(), key=lambda item: item[0] != "uid"):
         key = _head(_text(name), _LONGEST_NAME)
         key = f"extra.{key}" if key in OURS else key
         left -= len(json.dumps({key: ""}))

@@ -19,7 +19,7 @@ from webhook.cluster.client import connect
 from webhook.comparison import Counts, Pair, compare
 from webhook.comparison.records import Unread, compare_records, sort_out
 from webhook.comparison.stored import compare_cluster
-from webhook.documents.files import given
+from webhook.documents.files import input_files
 from webhook.errors import ClusterError, PolicyError
 from webhook.model.review import User
 from webhook.policy.difference import Difference, differences, ignored
@@ -82,7 +82,7 @@ def diff(  # noqa: PLR0913 - one for each option
         entries = [*differences(located(one), located(two)), *ignored(one.ignore, two.ignore)]
         documents, records = sort_out((each for each in against if each != _CLUSTER), unread)
         pairs = chain(
-            compare(given(documents), one, two, User(user, groups=groups), Old(namespace)),
+            compare(input_files(documents), one, two, User(user, groups=groups), Old(namespace)),
             compare_records(records, one, two, unread, Selection(moment(since), moment(until))),
             compare_cluster(connect(kubeconfig, context), one, two) if _CLUSTER in against else (),
         )

@@ -125,8 +125,8 @@ def _wins(earlier: DefaultEntry, later: DefaultEntry) -> bool:
 
 def _fields(completion: Completion) -> frozenset[str]:
     """Return the names of the fields that a default sets."""
-    given = {name for name in completion.__slots__ if name != "annotations" and getattr(completion, name) is not None}
-    return frozenset(given | {f"annotations/{name}" for name, _ in completion.annotations})
+    names = {name for name in completion.__slots__ if name != "annotations" and getattr(completion, name) is not None}
+    return frozenset(names | {f"annotations/{name}" for name, _ in completion.annotations})
 
 
 _SOURCE: Final = {"kind": str(SourceKind.DOCKER_IMAGE), "name": "registry.example/istag-webhook/lint:1"}
