@@ -99,7 +99,7 @@ def _rule_entry(
                 }
             }
         )
-    if wanted.only.tags and not rule.judges_tags:
+    if wanted.only.tags and not rule.evaluates_tags:
         raise ValidationError(
             {"match": {"tags": [f"{rule.kind} evaluates streams, not tags, so the rule can never match"]}}
         )
@@ -116,8 +116,8 @@ def evaluated(rule: Rule | type[Rule]) -> list[Resource]:
     return [
         resource
         for resource in RESOURCES.values()
-        if (rule.judges_streams and resource.streams)
-        or (rule.judges_tags and any(rule.reads <= place.carries for place in resource.places))
+        if (rule.evaluates_streams and resource.streams)
+        or (rule.evaluates_tags and any(rule.reads <= place.carries for place in resource.places))
     ]
 
 

@@ -96,10 +96,10 @@ def _resource_lines(resource: Resource) -> Iterator[str]:
 
 def _cell(kind: type[Rule], resource: Resource) -> str:
     """Return the fields of a resource's review that the kind evaluates."""
-    places = [place for place in resource.places if kind.judges_tags and kind.reads <= place.carries]
+    places = [place for place in resource.places if kind.evaluates_tags and kind.reads <= place.carries]
     source = not kind.reads.isdisjoint(SOURCE)
     fields = [f"`{place.field('from.name') if place.fields and source else place.path}`" for place in places]
-    if kind.judges_streams and resource.streams:
+    if kind.evaluates_streams and resource.streams:
         fields.append("the stream")
     return " ".join(dict.fromkeys(fields)) or "-"
 

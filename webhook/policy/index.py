@@ -73,12 +73,12 @@ class RuleIndex:
                 for carried in CARRIED
             }
 
-        untouched = table(lambda entry: entry.rule.judges_tags and applies_to_untouched(entry))
+        untouched = table(lambda entry: entry.rule.evaluates_tags and applies_to_untouched(entry))
         return cls(
-            table(lambda entry: entry.rule.judges_tags),
+            table(lambda entry: entry.rule.evaluates_tags),
             untouched,
-            table(lambda entry: entry.rule.judges_removal),
-            Groups(entry for entry in entries if entry.rule.judges_streams),
+            table(lambda entry: entry.rule.evaluates_removal),
+            Groups(entry for entry in entries if entry.rule.evaluates_streams),
             {entry.name: position for position, entry in enumerate(entries)},
             not all(groups.empty for groups in untouched.values()),
         )
@@ -93,4 +93,4 @@ class RuleIndex:
 
 def applies_to_untouched(entry: RuleEntry) -> bool:
     """Whether `entry` evaluates tags without changes."""
-    return entry.rule.judges_untouched and (entry.existing is not Mode.IGNORE or entry.rule.reads_review)
+    return entry.rule.evaluates_untouched and (entry.existing is not Mode.IGNORE or entry.rule.reads_review)

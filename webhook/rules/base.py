@@ -43,11 +43,11 @@ class Rule(ABC):
     Attributes:
         kind: the key of the kind in a policy's entry.
         reads: what a review must carry of a tag for the kind to evaluate it.
-        judges_tags: whether the kind evaluates a TagChange.
-        judges_streams: whether it evaluates a StreamChange.
-        judges_removal: whether the kind has something to say of a tag that is removed.
+        evaluates_tags: whether the kind evaluates a TagChange.
+        evaluates_streams: whether it evaluates a StreamChange.
+        evaluates_removal: whether the kind has something to say of a tag that is removed.
         reads_review: whether it looks beyond the change, so that a tag may be news to it of which nothing changes.
-        judges_untouched: whether it has something to say of a tag of which nothing changes.
+        evaluates_untouched: whether it has something to say of a tag of which nothing changes.
         needs: the parameters of which one at least must be given, () where none need be.
     """
 
@@ -55,16 +55,16 @@ class Rule(ABC):
 
     kind: ClassVar[str]
     reads: ClassVar[frozenset[TagField]] = frozenset()
-    judges_tags: ClassVar[bool] = True
-    judges_streams: ClassVar[bool] = False
-    judges_removal: ClassVar[bool] = False
+    evaluates_tags: ClassVar[bool] = True
+    evaluates_streams: ClassVar[bool] = False
+    evaluates_removal: ClassVar[bool] = False
     reads_review: ClassVar[bool] = False
-    judges_untouched: ClassVar[bool] = True
+    evaluates_untouched: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def check(self, change: Any, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield what is wrong with `change`, of the review heard; `change.new` is there, but see `judges_removal`."""
+        """Yield what is wrong with `change`, of the review heard; `change.new` is there, but see `evaluates_removal`."""
 
     @abstractmethod
     def remediation(self) -> Iterator[str]:

@@ -18,8 +18,8 @@ class Schema(Rule):
     """The resource's required fields and enumerations, as the API server holds them; always there in `enforce`."""
 
     kind: ClassVar[str] = "schema"
-    judges_streams: ClassVar[bool] = True
-    judges_untouched: ClassVar[bool] = False  # what is stored already the API server took
+    evaluates_streams: ClassVar[bool] = True
+    evaluates_untouched: ClassVar[bool] = False  # what is stored already the API server took
 
     def check(self, change: Change, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each field that is not as the API server wants it."""

@@ -70,7 +70,7 @@ class Immutable(Rule):
 
     kind: ClassVar[str] = "immutable"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.MOVE})
-    judges_removal: ClassVar[bool] = True
+    evaluates_removal: ClassVar[bool] = True
     unknown: str = parameter(
         Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
     )

@@ -17,8 +17,8 @@ class LookupPolicy(Rule):
 
     kind: ClassVar[str] = "lookupPolicy"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.LOOKUP_POLICY})
-    judges_tags: ClassVar[bool] = False
-    judges_streams: ClassVar[bool] = True
+    evaluates_tags: ClassVar[bool] = False
+    evaluates_streams: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("local",)
     local: bool | None = parameter(Bool(), "what `lookupPolicy.local` must be", default=None)
 
@@ -44,8 +44,8 @@ class TagLimit(Rule):
 
     kind: ClassVar[str] = "tagLimit"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.TAG_COUNT})
-    judges_tags: ClassVar[bool] = False
-    judges_streams: ClassVar[bool] = True
+    evaluates_tags: ClassVar[bool] = False
+    evaluates_streams: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("max",)
     max: int | None = parameter(Count(1), "the most tags it may have", default=None)
 

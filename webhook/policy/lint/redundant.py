@@ -53,7 +53,7 @@ class EmptyMatch(Lint):
 def _excludes_all(entry: RuleEntry | DefaultEntry | ExemptionEntry) -> bool:
     """Whether the `exclude` of an entry covers everything that the entry matches."""
     exclude = entry.match.exclude
-    if exclude is None or (exclude.tags and isinstance(entry, RuleEntry) and entry.rule.judges_streams):
+    if exclude is None or (exclude.tags and isinstance(entry, RuleEntry) and entry.rule.evaluates_streams):
         return False  # a stream as a whole has no tag, so `exclude.tags` does not exclude it
     return selects_all(exclude, entry.match.only)
 
@@ -156,7 +156,7 @@ class DeniedDefault(Lint):
 
 def _reads_completed(rule: Rule) -> bool:
     """Whether `rule` reads a field that a default can set."""
-    return rule.judges_tags and (isinstance(rule, Expression) or not _COMPLETED.isdisjoint(rule.reads))
+    return rule.evaluates_tags and (isinstance(rule, Expression) or not _COMPLETED.isdisjoint(rule.reads))
 
 
 def _denying(default: DefaultEntry, rules: list[RuleEntry]) -> Iterator[tuple[RuleEntry, str]]:
