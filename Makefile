@@ -32,11 +32,12 @@ test: .venv/dev lint  ## check and test everything
 test-unit: .venv/dev  ## run the unit tests alone, in less than a minute: fewer examples, no coverage, nothing that is slow
 	$(BIN)/pytest tests/unit $(PARALLEL) -m 'not slow' $(PYTEST_ARGS)
 
-lint: .venv/dev  ## ruff, mypy, and the house's own rules
+lint: .venv/dev  ## check format, lint rules, types, layers and wording
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tools.voice
 
 docs: .venv/dev  ## build the documentation into site/; fail for a link or an anchor that leads nowhere
 	$(BIN)/zensical build --clean --strict

@@ -1,4 +1,4 @@
-"""What we complete: fields that are unset, or that stand at the API server's own default."""
+"""Defaults: sets fields that are unset or have the API server's own default."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
@@ -19,7 +19,7 @@ KEEP: Final = "istag-webhook/keep"
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The fields that a default sets; None, and no annotations, where it leaves them."""
+    """The values that a policy's default sets; None, or no annotations, leaves a field unchanged."""
 
     import_mode: str | None = None
     scheduled: bool | None = None
@@ -48,9 +48,9 @@ COMPLETION: Final = Record(
             {"importMode": Choice(IMPORT_MODE, "PreserveOriginal"), "scheduled": Bool(), "insecure": Bool()},
             dict,
             docs={
-                "importMode": "how a manifest list is imported; only where a tag has it unset or Legacy",
-                "scheduled": "whether it is imported again and again; only for a DockerImage without a digest",
-                "insecure": "whether the registry may be spoken to without a verified certificate",
+                "importMode": "how to import a manifest list; set only if a tag has it unset or Legacy",
+                "scheduled": "whether to import the tag periodically; set only for a DockerImage without a digest",
+                "insecure": "whether the registry may be accessed without a verified certificate",
             },
             needs=("importMode", "scheduled", "insecure"),
         ),
@@ -64,11 +64,11 @@ COMPLETION: Final = Record(
 
 
 def complete(change: TagChange, document: Mapping[str, Any], completions: Iterable[Completion]) -> tuple[PatchOp, ...]:
-    """Return what completes the tag of `change` in `document`: the fewest operations, none where nothing is to do.
+    """Return the shortest patch that applies `completions` to the tag of `change`, empty if there is nothing to set.
 
-    Only a tag that points somewhere new is completed, only where the API server takes it as it is, and the first of
-    `completions` that sets a field wins it. Of one that points where it did, the two fields are restored that the API
-    server fills in itself: `oc tag` and an apply, sent again, leave them out and would take them back.
+    Only a tag with a new or changed source is completed, and only if the API server would store the patch. The first
+    of `completions` that sets a field wins. If the source is unchanged, only the two fields are restored that the
+    API server defaults itself: `oc tag` and a repeated apply omit them, which would reset them.
     """
     tag = change.new
     if tag is None or tag.source is None or not change.touched or change.faults:
@@ -93,7 +93,7 @@ def complete(change: TagChange, document: Mapping[str, Any], completions: Iterab
 
 
 def _together(completions: tuple[Completion, ...]) -> Completion | None:
-    """Return what `completions` set together, the first that sets a field winning it; None where there are none."""
+    """Merge `completions`; the first that sets a field wins. Return None if there are none."""
     if len(completions) <= 1:
         return completions[0] if completions else None
     first = {
@@ -105,12 +105,12 @@ def _together(completions: tuple[Completion, ...]) -> Completion | None:
 
 
 def _restored(wanted: Mapping[str, Any], field: str, was: str) -> dict[str, Any]:
-    """Return of `wanted` the field that had its value before."""
+    """Return `field` of `wanted` if the tag had this value before."""
     return {field: was} if wanted.get(field) == was else {}
 
 
 def _import_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of `importPolicy` that are to be set, in the API's order."""
+    """Yield the fields of `importPolicy` to set, in the API's order."""
     source = tag.source
     if source is None or source.kind != SourceKind.DOCKER_IMAGE:
         return
@@ -124,14 +124,14 @@ def _import_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Ite
 
 
 def _reference_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the field of `referencePolicy` that is to be set."""
+    """Yield the field of `referencePolicy` to set."""
     policy, found = wanted.reference_policy, tag.reference_policy
     if policy and found in ("", REFERENCE_POLICY) and found != policy and "referencePolicy" not in kept:
         yield "type", policy
 
 
 def _missing(wanted: Completion, homes: Mapping[str, Mapping[str, Any]], kept: set[str]) -> dict[str, str]:
-    """Return the annotations that no home of the tag has."""
+    """Return the annotations that no home of the tag has yet."""
     return {
         name: value
         for name, value in wanted.annotations
@@ -140,7 +140,7 @@ def _missing(wanted: Completion, homes: Mapping[str, Mapping[str, Any]], kept: s
 
 
 def _policy(pointer: str, name: str, sent: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[PatchOp]:
-    """Yield operations that set `wanted` in the policy `name`, which may not be there at all."""
+    """Yield the operations that set `wanted` in the policy `name`; create the policy if it is missing."""
     if wanted and not isinstance(sent.get(name), dict):
         yield PatchOp("add", f"{pointer}/{name}", dict(wanted))
         return
@@ -149,7 +149,7 @@ def _policy(pointer: str, name: str, sent: Mapping[str, Any], wanted: Mapping[st
 
 
 def _annotations(homes: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, str]) -> Iterator[PatchOp]:
-    """Yield operations that write `wanted` to every home alike: a tag that is created must have them all twice."""
+    """Yield the operations that write `wanted` to every home: a new tag must have the same annotations in all."""
     if not wanted:
         return
     stored = next((found for found in homes.values() if found), NOTHING)
@@ -158,12 +158,12 @@ def _annotations(homes: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, st
             for name, value in wanted.items():
                 yield PatchOp("add", f"{home}/{name.replace('~', '~0').replace('/', '~1')}", value)
         else:
-            # The first home is the object's own: what update stores. It takes nothing over from the others.
+            # The first home is the object's own, which an update stores. It copies nothing from the others.
             yield PatchOp("add", home, {**(stored if position else {}), **wanted})
 
 
 def _at(document: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
-    """Return the object at a JSON Pointer (RFC 6901) to a place that was read, an empty one where its end is none."""
+    """Return the object at a JSON Pointer (RFC 6901) that was read before, empty if its end is not an object."""
     found: Any = document
     for token in pointer.split("/")[1:]:
         found = found[int(token)] if isinstance(found, list) else parsing.mapping(found).get(token)
@@ -171,9 +171,9 @@ def _at(document: Mapping[str, Any], pointer: str) -> Mapping[str, Any]:
 
 
 def patched_document(document: Mapping[str, Any], patch: Iterable[PatchOp]) -> dict[str, Any]:
-    """Return `document` with `patch` applied, as the API server applies it; `document` itself stays as it is.
+    """Return `document` with `patch` applied as the API server applies it, without changing `document`.
 
-    What no operation writes to is shared with `document`.
+    The result shares unchanged parts with `document`.
     """
     result = dict(document)
     for operation in patch:

@@ -1,4 +1,4 @@
-"""What can go wrong before there is a decision."""
+"""The errors of this package."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,31 +8,31 @@ from typing import Any
 
 
 class WebhookError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """The root of every error that this package raises deliberately."""
 
 
 class MalformedReference(WebhookError):
-    """A string is not an image reference; the message says what was expected."""
+    """A string that is not an image reference; the message says what was expected."""
 
 
 class AmbiguousReference(MalformedReference):
-    """A reference that the API server takes, but that other clients deny or read as that of another image."""
+    """A reference that the API server accepts, but that other clients reject or read as another image."""
 
 
 class MalformedGlob(WebhookError):
-    """A string is not a glob; the message says what was expected."""
+    """A string that is not a glob; the message says what was expected."""
 
 
 class MalformedExpression(WebhookError):
-    """A string is not a CEL expression that can be evaluated; the message says what was expected."""
+    """A string that is not a CEL expression that can be evaluated; the message says what was expected."""
 
 
 class MalformedReview(WebhookError):
-    """A request that is not an AdmissionReview we can evaluate.
+    """A request that is not a valid AdmissionReview of a known resource.
 
     Attributes:
-        status: the HTTP status that answers it.
-        uid: the review's uid where it could be read, else "".
+        status: the HTTP status of the answer.
+        uid: the uid of the review, "" if it cannot be read.
     """
 
     def __init__(self, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST, uid: str = "") -> None:
@@ -42,7 +42,7 @@ class MalformedReview(WebhookError):
 
 
 def unexpected(error: Exception) -> str:
-    """Return the sentence for an error that is a fault of ours: what it is, and where it was raised."""
+    """Return the message for an internal error: its type, its text, and the line that raised it."""
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
@@ -51,23 +51,23 @@ def unexpected(error: Exception) -> str:
 
 
 class MalformedRecord(WebhookError):
-    """A line that is no record of a decision; the message says what was expected."""
+    """A line that is not a record of a decision; the message says what was expected."""
 
 
 class WorkerLost(WebhookError):
-    """A process that evaluated a part of the work ended before it was done."""
+    """A worker process ended before its part of the work was done."""
 
 
 class RecordFailed(WebhookError):
-    """A decision could not be written to the record."""
+    """A decision that could not be recorded."""
 
 
 class ClusterError(WebhookError):
-    """A cluster cannot be asked, or denied what it was asked; the message is its own.
+    """A request to the cluster that failed; the message is the API server's, or says why it could not be sent.
 
     Attributes:
-        status: the HTTP status, 0 where there was no answer.
-        answer: the Status (meta/v1) that was answered, empty where it was none.
+        status: the HTTP status, 0 if there was no answer.
+        answer: the Status (meta/v1) of the answer, empty if there was none.
     """
 
     def __init__(self, message: str, status: int = 0, answer: Mapping[str, Any] | None = None) -> None:
@@ -77,25 +77,25 @@ class ClusterError(WebhookError):
 
     @property
     def expired(self) -> bool:
-        """Whether a list was asked to go on that the API server does not remember any more."""
+        """Whether the continue token of a list has expired on the API server."""
         return self.status == HTTPStatus.GONE
 
     @property
     def token(self) -> str:
-        """What an expired list may go on with, at another moment; "" where it may not."""
+        """The token that continues an expired list inconsistently, "" if there is none."""
         return (self.answer.get("metadata") or {}).get("continue") or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong in an input, and where.
+    """One problem in an input, with its place.
 
     Attributes:
-        where: the file, or the setting's name.
-        path: the JSON path in the document, "" for the whole of it.
-        message: what is wrong and what was expected.
+        where: the file, or the name of the setting.
+        path: the JSON path in the document, "" for the whole document.
+        message: the problem, and what was expected.
         line: the line in the file, from 1; 0 if there is none.
-        column: the column in the line, in Unicode code points from 1; 0 if it is not known.
+        column: the column in Unicode code points, from 1; 0 if it is unknown.
     """
 
     where: str
@@ -106,7 +106,7 @@ class Fault:
 
     @property
     def place(self) -> str:
-        """The file with its line and column, as far as they are known."""
+        """The file with its line and column, if they are known."""
         return ":".join(str(part) for part in (self.where, self.line, self.column) if part)
 
     def __str__(self) -> str:
@@ -114,7 +114,7 @@ class Fault:
 
 
 class InputError(WebhookError):
-    """An input of ours (policy, certificate, setting) that cannot be used, with every fault in it."""
+    """An input (policy, certificate, setting) that cannot be used, with every fault in it."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -134,8 +134,8 @@ class SettingsError(InputError):
 
 
 class ReportError(InputError):
-    """A report that cannot be read again."""
+    """A report that cannot be merged."""
 
 
 class CaseError(InputError):
-    """A test of a policy that cannot be run."""
+    """A policy test that cannot be run."""

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and the signature that tells when a mounted file has changed."""
+"""Writes files atomically, and detects when a mounted file has changed."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
-_DEFAULT_MODE: Final = 0o666  # without the bits of the umask
+_DEFAULT_MODE: Final = 0o666  # before the umask
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,9 @@ class NewFile:
     """A file to write.
 
     Attributes:
-        path: its name.
-        data: its content.
-        mode: its permissions, without the bits of the umask.
+        path: the file name.
+        data: the content.
+        mode: the permissions, before the umask.
     """
 
     path: Path
@@ -27,17 +27,17 @@ class NewFile:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[TextIO]:
-    """Open a text file that replaces `path` once everything is written; write to a device or a pipe directly.
+def atomic(path: Path) -> Iterator[TextIO]:
+    """Open a text file that replaces `path` after everything is written; write to a device or a pipe directly.
 
     Raises:
-        OSError: it cannot be written; its `filename` is `path`. A file that was there is unchanged.
+        OSError: the file cannot be written; its `filename` is `path`. An existing file stays unchanged.
     """
     if path.exists() and not path.is_file():
         with path.open("w", encoding="utf-8") as file:
             yield file
         return
-    temporary = _beside(path)
+    temporary = _temporary(path)
     try:
         with os.fdopen(_open(temporary, path, _DEFAULT_MODE), "w", encoding="utf-8") as file:
             yield file
@@ -48,15 +48,15 @@ def whole(path: Path) -> Iterator[TextIO]:
 
 
 def write_all(files: Sequence[NewFile], *, replace: bool) -> None:
-    """Write all of `files`, or none of them; make the directories that are missing.
+    """Write all of `files` or none of them; create missing directories.
 
     Args:
-        files: what to write.
-        replace: whether files that exist are replaced.
+        files: the files to write.
+        replace: whether to replace existing files.
 
     Raises:
         FileExistsError: a file exists and `replace` is false; its `filename` is the file.
-        OSError: a file cannot be written; its `filename` is the file, or the directory that cannot be made.
+        OSError: a file cannot be written; its `filename` is the file, or the directory that cannot be created.
     """
     with ExitStack() as directories, ExitStack() as temporaries, ExitStack() as undo:
         staged: list[tuple[Path, NewFile]] = []
@@ -80,14 +80,14 @@ def _make_directories(directory: Path, made: ExitStack) -> None:
 
 
 def _prepare(path: Path, temporaries: ExitStack, undo: ExitStack, *, replace: bool) -> None:
-    """Keep what is at `path`, to undo the writing; a free name is taken at once, so that nobody else has it."""
+    """Back up the file at `path` for undo; if the name is free, reserve it."""
     if not (replace and os.path.lexists(path)):
         os.close(_open(path, path, _DEFAULT_MODE))
         undo.callback(_quietly, path.unlink)
         return
     with _named(path):
         if path.is_symlink():
-            kept = _beside(path)
+            kept = _temporary(path)
             kept.symlink_to(path.readlink())
             temporaries.callback(_quietly, kept.unlink)
         else:
@@ -97,16 +97,16 @@ def _prepare(path: Path, temporaries: ExitStack, undo: ExitStack, *, replace: bo
 
 
 def _stage(path: Path, data: bytes, mode: int, temporaries: ExitStack) -> Path:
-    """Write `data` beside `path`, and return under which name."""
-    temporary = _beside(path)
+    """Write `data` to a temporary file next to `path`, and return its name."""
+    temporary = _temporary(path)
     temporaries.callback(_quietly, temporary.unlink)
     with _named(path), os.fdopen(_open(temporary, path, mode), "wb") as file:
         file.write(data)
     return temporary
 
 
-def _beside(path: Path) -> Path:
-    """Return a hidden name in the same directory, because a file cannot be renamed to another file system."""
+def _temporary(path: Path) -> Path:
+    """Return a hidden name in the same directory, because a file cannot be renamed across file systems."""
     return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
 
 
@@ -117,7 +117,7 @@ def _open(name: Path, path: Path, mode: int) -> int:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Let an error name `path`, and not the name under which it is written."""
+    """Make an error name `path` instead of the temporary file."""
     try:
         yield
     except OSError as error:
@@ -133,7 +133,7 @@ Signature = tuple[tuple[str, ...], ...]
 
 
 def signature(paths: Iterable[Path]) -> Signature:
-    """Return what is equal for as long as `paths` are the same files with the same contents, as far as stat tells."""
+    """Return a signature that changes when one of `paths` changes, by the metadata of stat."""
     return tuple(_one(path) for path in paths)
 
 

@@ -1,4 +1,4 @@
-"""The grammar of an image reference (distribution specification) and Docker's normalisation of it."""
+"""The grammar of an image reference (distribution specification), normalised as Docker does."""
 
 import re
 from contextlib import suppress
@@ -23,19 +23,19 @@ STREAM: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _DIGEST: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
 _HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{64}")
-_NAMED: Final = frozenset("/%")  # what no object's name has (apimachinery, IsValidPathSegmentName), and so no image's
+_NAMED: Final = frozenset("/%")  # characters that object names cannot have (apimachinery, IsValidPathSegmentName)
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """An image reference in its canonical form.
+    """An image reference in canonical form.
 
     Attributes:
-        registry: its canonical name: the host, with its port unless that is 443.
+        registry: the canonical host, with its port unless that is 443.
         repository: the path below the registry.
-        tag: "" where none is given.
-        digest: "" where none is given; where both are, the digest wins.
+        tag: "" if there is none.
+        digest: "" if there is none; it takes precedence over the tag.
     """
 
     registry: str
@@ -45,11 +45,11 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> "ImageReference":
-        """Parse a reference as Docker does: `busybox` is docker.io/library/busybox.
+        """Parse a reference as Docker does: `busybox` becomes docker.io/library/busybox.
 
         Raises:
-            MalformedReference: the sentence says what is wrong and what was expected.
-            AmbiguousReference: the API server takes it all the same.
+            MalformedReference: the message says what is wrong and what was expected.
+            AmbiguousReference: the API server accepts the reference, other clients do not.
         """
         if not text or len(text) > _LONGEST:
             raise _wrong(text, f"expected 1 to {_LONGEST} characters")
@@ -72,7 +72,7 @@ class ImageReference:
 
     @property
     def familiar(self) -> str:
-        """The reference as Docker shows it, without docker.io and library, wherever that means the same."""
+        """The reference as Docker displays it: without docker.io and library, unless that changes the meaning."""
         if self.registry != DOCKER_HUB:
             return str(self)
         first, _, rest = self.repository.partition("/")
@@ -84,7 +84,7 @@ class ImageReference:
 
     @property
     def effective_tag(self) -> str:
-        """The tag that is pulled: `latest` where neither tag nor digest is given, "" where only a digest is."""
+        """The tag to pull: `latest` if there is neither tag nor digest, "" if there is only a digest."""
         return self.tag or ("" if self.digest else "latest")
 
     @property
@@ -100,7 +100,7 @@ def _wrong(text: str, why: str, kind: type[MalformedReference] = MalformedRefere
 
 
 def _digest_doubt(text: str, digest: str) -> str:
-    """Check a digest, and return what only the API server takes in it."""
+    """Check a digest; return the problem that the API server tolerates, "" if there is none."""
     algorithm, _, digits = digest.partition(":")
     if not _DIGEST.fullmatch(digest):
         raise _wrong(text, f"{quoted(digest)} is not a digest such as sha256: and 64 hexadecimal digits")
@@ -114,10 +114,10 @@ def _digest_doubt(text: str, digest: str) -> str:
 
 
 def _split(text: str, path: str) -> tuple[str, str]:
-    """Split a name into registry and repository, both checked and in their canonical form."""
+    """Split a name into its registry and its repository, both checked and canonical."""
     first, slash, rest = path.partition("/")
     if not slash and _IDENTIFIER.fullmatch(first):
-        raise _wrong(text, "64 hexadecimal digits are an image's identifier", AmbiguousReference)
+        raise _wrong(text, "64 hexadecimal digits are an image ID", AmbiguousReference)
     if slash and is_registry(first):
         registry, repository = _registry(text, first), rest
     else:
@@ -126,27 +126,27 @@ def _split(text: str, path: str) -> tuple[str, str]:
         if not _COMPONENT.fullmatch(component):
             raise _component_fault(text, path, component)
     if len(repository) > _LONGEST_NAME:
-        raise _wrong(text, f"the repository's name is longer than {_LONGEST_NAME} characters")
+        raise _wrong(text, f"the repository name is longer than {_LONGEST_NAME} characters")
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"{LIBRARY}/{repository}"
     return registry, repository
 
 
-def _registry(text: str, given: str) -> str:
+def _registry(text: str, host: str) -> str:
     try:
-        if _HOST.fullmatch(given):
-            return canonical_registry(given)
+        if _HOST.fullmatch(host):
+            return canonical_registry(host)
     except ValueError:
-        pass  # an address that is none is no host either
-    raise _wrong(text, f"{quoted(given)} is not a registry's host name")
+        pass  # an invalid address is not a host either
+    raise _wrong(text, f"{quoted(host)} is not the host name of a registry")
 
 
 def _component_fault(text: str, path: str, component: str) -> MalformedReference:
     if not component:
         return _wrong(text, "a segment of the name is empty")
     if component.lower() != component and _COMPONENT.fullmatch(component.lower()):
-        # The API server takes the first of several segments for a host name, which may have upper-case letters, and
-        # then for a namespace of Docker Hub; other clients for the name of a registry.
+        # The API server parses the first of several segments as a host name, which may have upper-case letters, and
+        # then as a namespace of Docker Hub. Other clients parse it as a registry.
         first, slash, rest = path.partition("/")
         taken = slash and component == first and all(map(_COMPONENT.fullmatch, rest.split("/")))
         return _wrong(text, "repository name must be lowercase", AmbiguousReference if taken else MalformedReference)
@@ -155,12 +155,12 @@ def _component_fault(text: str, path: str, component: str) -> MalformedReference
 
 @dataclass(frozen=True, slots=True)
 class StreamReference:
-    """A source inside the cluster: an image stream's tag, or its image.
+    """A source in the cluster: an image stream tag or an image stream image.
 
     Attributes:
-        stream: "" if the tag's own stream is meant.
-        tag: "" if an image is named.
-        image: the image's digest or the beginning of it, "" if a tag is named.
+        stream: "" for the stream of the tag itself.
+        tag: "" for an image.
+        image: the digest of the image or its beginning, "" for a tag.
     """
 
     stream: str
@@ -169,10 +169,10 @@ class StreamReference:
 
     @classmethod
     def parse_tag(cls, text: str) -> "StreamReference":
-        """Parse the name of an ImageStreamTag source: `stream:tag`, or `tag` of the same stream.
+        """Parse the name of an ImageStreamTag source: `stream:tag`, or `tag` for the same stream.
 
         Raises:
-            MalformedReference: `text` has another form.
+            MalformedReference: `text` does not have this form.
         """
         stream, colon, tag = text.rpartition(":")
         if not tag or (colon and not STREAM.fullmatch(stream)):
@@ -181,10 +181,10 @@ class StreamReference:
 
     @classmethod
     def parse_image(cls, text: str) -> "StreamReference":
-        """Parse the name of an ImageStreamImage source: `stream@digest`, or the digest of the same stream.
+        """Parse the name of an ImageStreamImage source: `stream@digest`, or the digest for the same stream.
 
         Raises:
-            MalformedReference: `text` has another form.
+            MalformedReference: `text` does not have this form.
         """
         stream, at, image = text.rpartition("@")
         if not image or not _NAMED.isdisjoint(image) or (at and not STREAM.fullmatch(stream)):
@@ -193,13 +193,13 @@ class StreamReference:
 
 
 def _no_stream_reference(text: str, stream: str) -> MalformedReference:
-    said = f"{quoted(text)} must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"
+    message = f"{quoted(text)} must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"
     if stream and not STREAM.fullmatch(stream) and {":", "@"}.isdisjoint(stream):
-        said += f"; {quoted(stream)} is no image stream's name, which matches {STREAM.pattern}"
+        message += f"; {quoted(stream)} is not an image stream name, which matches {STREAM.pattern}"
     if "/" in text:
         with suppress(MalformedReference):
             ImageReference.parse(text)
-            said += "; an image of a registry has kind: DockerImage"
+            message += "; use kind: DockerImage for an image in a registry"
     elif "@" in stream and text.count("@") == 1:
-        said += "; an image of a stream has kind: ImageStreamImage"
-    return MalformedReference(said)
+        message += "; use kind: ImageStreamImage for an image of a stream"
+    return MalformedReference(message)

@@ -1,4 +1,4 @@
-"""Names of registries: every spelling of one registry has one canonical name."""
+"""Registry names: all spellings of one registry have one canonical name."""
 
 from collections.abc import Mapping
 from ipaddress import IPv6Address
@@ -6,14 +6,14 @@ from types import MappingProxyType
 from typing import Final
 
 DOCKER_HUB: Final = "docker.io"
-LIBRARY: Final = "library"  # the namespace of Docker Hub's official images
-DEFAULT_PORT: Final = "443"  # of a name without a port (openshift-apiserver, validation/whitelist)
+LIBRARY: Final = "library"  # the namespace of the official images on Docker Hub
+DEFAULT_PORT: Final = "443"  # the port of a name without one (openshift-apiserver, validation/whitelist)
 LOCALHOST: Final = "localhost"  # the only host without a dot or a port (distribution/reference, splitDockerDomain)
-# The service of the internal registry, and the one of OpenShift 3.
+# The services of the internal registry, in OpenShift 4 and in OpenShift 3.
 _IMAGE_REGISTRY: Final = "image-registry.openshift-image-registry"
 _DOCKER_REGISTRY: Final = "docker-registry.default"
 SERVICE: Final = ".svc"
-CLUSTER_DOMAIN: Final = ".cluster.local"  # OpenShift has no other
+CLUSTER_DOMAIN: Final = ".cluster.local"  # the only domain that OpenShift supports
 # index and registry-1: library-go, image/reference. registry.hub.docker.com serves the same repositories (Google's jib
 # has it in its RegistryAliasGroup), registry.docker.io redirects to registry-1 (docker/hub-tool#107).
 ALIASES: Final[Mapping[str, str]] = MappingProxyType(
@@ -25,28 +25,28 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
         _DOCKER_REGISTRY: _DOCKER_REGISTRY + SERVICE,
     }
 )
-# Every host name of the services; a route's host is the cluster's own, and a policy names it.
+# All host names of the services. The host of a route differs between clusters, so a policy must name it.
 INTERNAL_REGISTRIES: Final = frozenset(
     service + end for service in (_IMAGE_REGISTRY, _DOCKER_REGISTRY) for end in ("", SERVICE, SERVICE + CLUSTER_DOMAIN)
 )
 
 
 def is_registry(segment: str) -> bool:
-    """Whether the first of several segments of a reference names a registry, as Docker tells it from a namespace."""
+    """Whether the first segment of a reference names a registry, by Docker's rule."""
     return "." in segment or ":" in segment or segment == LOCALHOST
 
 
 def canonical_host(host: str) -> str:
-    """Return the one spelling of a host: lower case, without a trailing dot, by the name that others are aliases of.
+    """Return the canonical spelling of a host: lower case, no trailing dot, aliases resolved.
 
     Raises:
-        ValueError: the host is in brackets, and is not an IPv6 address of its own.
+        ValueError: the host is in brackets and is not an IPv6 address.
     """
     host = host.lower()
     if host[:1] == "[":
         address = IPv6Address(host[1:-1])
         if address.ipv4_mapped is not None:
-            raise ValueError(f"expected {address.ipv4_mapped}, which {host} stands for")
+            raise ValueError(f"expected {address.ipv4_mapped}; {host} is mapped from it")
         return f"[{address.compressed}]"
     host = host.removesuffix(".")
     if host.endswith(SERVICE + CLUSTER_DOMAIN):
@@ -55,7 +55,7 @@ def canonical_host(host: str) -> str:
 
 
 def canonical_port(port: str) -> str:
-    """Return the one spelling of a port: without leading zeros, and "" for the default port."""
+    """Return the canonical spelling of a port: no leading zeros, "" for the default port."""
     if not port:
         return ""
     port = port.lstrip("0") or "0"
@@ -63,9 +63,9 @@ def canonical_port(port: str) -> str:
 
 
 def joined(host: str, port: str) -> str:
-    """Return the registry of a canonical host and a canonical port.
+    """Join a canonical host and a canonical port.
 
-    A host that is only taken for a registry by its port keeps the default one: `local:443/app` is not `local/app`.
+    A host that only its port makes a registry keeps the default port: `local:443/app` is not `local/app`.
     """
     if port:
         return f"{host}:{port}"
@@ -81,7 +81,7 @@ def split_port(registry: str) -> tuple[str, str]:
 
 
 def canonical_registry(registry: str) -> str:
-    """Return the one name of a registry: a host, with its port if that is not the default one.
+    """Return the canonical name of a registry: its host, with its port unless that is the default.
 
     Raises:
         ValueError: as `canonical_host`.
@@ -93,5 +93,5 @@ def canonical_registry(registry: str) -> str:
 
 
 def is_internal(registry: str) -> bool:
-    """Whether a registry is the cluster's internal one, by a name of its service, on whatever port."""
+    """Whether a registry is the internal registry of the cluster, by a name of its service, on any port."""
     return split_port(registry)[0].lower().removesuffix(".") in INTERNAL_REGISTRIES

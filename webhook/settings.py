@@ -1,4 +1,4 @@
-"""What can be set: by flag, by environment, else by default; one frozen value, checked as a whole."""
+"""The settings of the service: flag, environment variable or default, validated together into one frozen value."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,13 +18,13 @@ _API_SERVER_IDLE: Final = 90  # seconds (client-go's transport, IdleConnTimeout)
 
 
 def setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
-    """Declare a setting: its default, the sentence that `--help` shows, and all values if they are a closed set."""
+    """Declare a setting: its default, its sentence in `--help`, and its values if they are a closed set."""
     return field(default=default, metadata={"help": text, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the service runs."""
+    """The settings of the service."""
 
     host: str = setting("0.0.0.0", "Address to listen on.")  # noqa: S104 - a pod listens on its only address
     port: int = setting(8443, "TLS port of the admission endpoints, 0 for any.")
@@ -33,26 +33,26 @@ class Settings:
     cert: Path = setting(Path("certs/tls.crt"), "Serving certificate with its chain, PEM.")
     key: Path = setting(Path("certs/tls.key"), "Key of the serving certificate, PEM.")
     client_ca: Path | None = setting(
-        None, "CA bundle that callers' certificates must verify against, PEM. Default: any caller."
+        None, "CA bundle that client certificates must verify against, PEM. Default: any client."
     )
     workers: int = setting(2, "Worker processes.")
-    record: str = setting("-", "File that decisions are recorded in, - for standard output.")
+    record: str = setting("-", "File to record decisions in, - for standard output.")
     record_level: str = setting(
-        "metadata", "What a record holds: metadata, or request for the whole request too.", RECORD_LEVELS
+        "metadata", "What a record holds: metadata, or request to include the whole request.", RECORD_LEVELS
     )
     audit: str = setting(
         "required",
-        "required: no answer without its record; best-effort: answer all the same.",
+        "required: answer only when the decision is recorded; best-effort: answer in any case.",
         ("required", "best-effort"),
     )
-    log_level: str = setting("info", "Least severity that is logged.", ("debug", "info", "warning", "error"))
-    log_format: str = setting("auto", "Format of the log; auto: text on a terminal, otherwise json.", LOG_FORMATS)
-    keepalive: int = setting(120, "Seconds that an idle connection is kept; the API server keeps its own for 90.")
+    log_level: str = setting("info", "Lowest severity to log.", ("debug", "info", "warning", "error"))
+    log_format: str = setting("auto", "Format of the log; auto: text on a terminal, json otherwise.", LOG_FORMATS)
+    keepalive: int = setting(120, "Seconds to keep an idle connection open; the API server keeps its own for 90.")
     patience: float = setting(
-        1.0, "Seconds that a request waits before it is evaluated; one that would wait longer is answered 503."
+        1.0, "Seconds that a request may wait to be evaluated; a request that would wait longer is answered with 503."
     )
-    drain: float = setting(5.0, "Seconds to go on answering after SIGTERM, until no more requests are sent here.")
-    grace: int = setting(10, "Seconds that requests under way may take after that.")
+    drain: float = setting(5.0, "Seconds to keep answering after SIGTERM, until no more requests arrive.")
+    grace: int = setting(10, "Seconds that requests in progress may take after that.")
 
 
 def documented() -> tuple[Field[Any], ...]:
@@ -61,32 +61,32 @@ def documented() -> tuple[Field[Any], ...]:
 
 
 def variable(name: str) -> str:
-    """Return the environment variable of a setting."""
+    """Return the name of the environment variable of a setting."""
     return PREFIX + name.upper()
 
 
 def flag(name: str) -> str:
-    """Return the command line's option of a setting."""
+    """Return the command-line option of a setting."""
     return f"--{name.replace('_', '-')}"
 
 
-def resolve(given: Mapping[str, Any]) -> Settings:
-    """Return the settings that `given` makes, the rest by default.
+def resolve(values: Mapping[str, Any]) -> Settings:
+    """Return the validated settings, with defaults for those that `values` omits.
 
     Args:
-        given: settings by name, already of their types.
+        values: the settings by name, already converted to their types.
 
     Raises:
         SettingsError: with every fault.
     """
-    settings = Settings(**given)
+    settings = Settings(**values)
     checks = (
         ("port", settings.port in _PORTS, "expected a port from 0 to 65535"),
         ("management_port", settings.management_port in _PORTS, "expected a port from 0 to 65535"),
         (
             "management_port",
             settings.management_port == 0 or settings.management_port != settings.port,
-            "expected another port than the admission endpoints'",
+            "expected a port other than that of the admission endpoints",
         ),
         ("workers", settings.workers in _WORKERS, "expected 1 to 64 workers"),
         ("record", settings.record != "", "expected a file, or - for standard output"),
@@ -114,7 +114,7 @@ def resolve(given: Mapping[str, Any]) -> Settings:
 
 
 def _closed(settings: Settings) -> Iterator[tuple[str, bool, str]]:
-    """Yield a check for each setting with a closed set of values."""
+    """Yield a check for each setting with a fixed set of values."""
     for each in documented():
         if choices := each.metadata["choices"]:
             expected = f"expected {', '.join(choices[:-1])} or {choices[-1]}"
@@ -126,6 +126,6 @@ def _shown(value: object) -> str:
 
 
 def unknown(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the variables that look like settings and are none."""
+    """Return the environment variables that have the prefix of a setting but name none."""
     known = {variable(each.name) for each in documented()}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)

@@ -1,6 +1,6 @@
-"""Frozen values that are quickly made, and the types of values that are read again.
+"""Frozen dataclasses that are fast to create, and the type check of deserialized values.
 
-A review makes a dozen values, and a dataclass sets each field of one by a call.
+A review creates a dozen values; a frozen dataclass makes one function call for each field.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ Value = TypeVar("Value")
 
 
 def exactly(kind: type[Value], value: Any) -> Value:
-    """Return `value`, which must be of the class `kind` itself: what is read again is checked, not believed.
+    """Return `value` if its class is exactly `kind`: deserialized values are checked, not trusted.
 
     Raises:
-        TypeError: it is of another class.
+        TypeError: `value` has another class.
     """
     if value.__class__ is not kind:
         raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
@@ -23,10 +23,10 @@ def exactly(kind: type[Value], value: Any) -> Value:
 
 
 def quick(cls: type[Value]) -> type[Value]:
-    """Let the values of a frozen dataclass with slots be made in a third of the time, and be the same values.
+    """Replace the constructor of a frozen dataclass with slots by one that takes a third of the time.
 
-    A value is filled while its class is another one, of the same slots and not frozen. Fields are given as to the
-    dataclass; there is no `__init__` and no `__post_init__`.
+    The constructor fills the value while its class is an unfrozen class with the same slots. It accepts the same
+    arguments; it calls neither `__init__` nor `__post_init__`.
     """
     declared = fields(cls)  # type: ignore[arg-type]
     names = tuple(each.name for each in declared)
@@ -46,7 +46,7 @@ def quick(cls: type[Value]) -> type[Value]:
         parameters.append(each.name + default)
         lines.append(f"    self.{each.name} = {each.name}")
     source = [f"def __new__({', '.join(parameters)}):", *lines, "    self.__class__ = cls", "    return self"]
-    exec("\n".join(source), scope)  # noqa: S102 - the names are those that the dataclass declares
+    exec("\n".join(source), scope)  # noqa: S102 - the source holds only names that the dataclass declares
     make: Callable[..., Value] = scope["__new__"]
     cls.__new__ = make  # type: ignore[method-assign, assignment]
     del cls.__init__

@@ -358,8 +358,8 @@ def test_somebody_elses_secret(place: Place) -> None:
     version = place.version()
     said = place.run()
     assert (said.code, said.out, said.err) == (
-        2, "", f"secret {place.namespace}/{_SECRET} was not made by this command; "
-        "expected the label app.kubernetes.io/managed-by=istag-webhook, or no such secret\n",
+        2, "", f"secret {place.namespace}/{_SECRET} was not created by this command;  "
+        "expected the label app.kubernetes.io/managed-by=istag-webhook, or no secret of this name\n",
     )  # fmt: skip
     assert place.history(version) == []
 
@@ -367,7 +367,7 @@ def test_somebody_elses_secret(place: Place) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"metadata": {"annotations": {"service.beta.openshift.io/inject-cabundle": "true"}}}, "its caBundle is injected (service.beta.openshift.io/inject-cabundle); expected no such annotation"),
+        ({"metadata": {"annotations": {"service.beta.openshift.io/inject-cabundle": "true"}}}, "the annotation service.beta.openshift.io/inject-cabundle injects its caBundle; remove the annotation"),
         ({"webhooks": []}, "expected a webhook that calls the service {namespace}/istag-webhook"),
     ],
     ids=["injected", "no webhook"],

@@ -127,7 +127,7 @@ DIFFERENCES: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
     "line-feed": (lambda text: text.endswith("\n"), "its `$` lets a line feed at the end pass"),
     "identifier": (
         lambda text: re.fullmatch(r"[0-9a-f]{64}([:@].*)?", text),
-        "64 hexadecimal digits are an image's identifier to Docker; it looks at the whole text, we at the name alone",
+        "64 hexadecimal digits are an image ID to Docker; it looks at the whole text, we at the name alone",
     ),
     "upper-case first segment": (
         lambda text: re.match(r"[^/.:]*[A-Z][^/.:]*/", text),

@@ -232,7 +232,7 @@ def test_a_reader_that_sleeps_is_not_waited_for(capfd: pytest.CaptureFixture[str
     """A full pipe is RecordFailed within the patience; when its reader is back, the torn line harms no other."""
     with capfd.disabled(), _pipe_as_output() as reader:
         journal = Journal("-", SharedMutex.make(), patience=0.2)
-        with pytest.raises(RecordFailed, match=r"^standard output: its reader did not take the line within 0\.2 s$"):
+        with pytest.raises(RecordFailed, match=r"^standard output: its reader did not accept the line within 0\.2 s$"):
             journal.write(b"x" * 2**20)
         with pytest.raises(RecordFailed):
             journal.write(b'{"lost":1}')  # not a byte of it fits
@@ -347,7 +347,7 @@ def test_a_turn_that_another_process_keeps(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _STOPPED, str(path)], stdout=subprocess.PIPE, text=True, check=True, timeout=60
     )
-    assert done.stdout == f"{path}: another writer kept the mutex\n"
+    assert done.stdout == f"{path}: another writer held the lock for too long\n"
     assert path.read_bytes() == b"late\n"
 
 
@@ -369,7 +369,7 @@ def test_a_turn_that_another_thread_keeps(tmp_path: Path) -> None:
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
-    assert caught == [f"{tmp_path}/records.jsonl: another writer kept the mutex"] * 3
+    assert caught == [f"{tmp_path}/records.jsonl: another writer held the lock for too long"] * 3
 
 
 def test_a_device_without_space() -> None:

@@ -217,9 +217,9 @@ def test_every_fault_before_any_worker(tmp_path: Path) -> None:
     assert said == [
         "ISTAG_WEBHOOK_POLCY: no such setting",
         "policy.yaml:1:1: a: unknown key; expected one of apiVersion, kind, metadata, spec",
-        "policy.yaml:1:1: apiVersion: must be there; expected istag-webhook/v1",
-        "policy.yaml:1:1: kind: must be there; expected ImageTagPolicy",
-        "policy.yaml:1:1: metadata: must be there; expected a map",
+        "policy.yaml:1:1: apiVersion: is required; expected istag-webhook/v1",
+        "policy.yaml:1:1: kind: is required; expected ImageTagPolicy",
+        "policy.yaml:1:1: metadata: is required; expected a map",
         "policy.yaml:2:1: spec: expected a map, got 3",
         "certs/tls.crt: cannot be read: No such file or directory",
         "certs/tls.key: cannot be read: No such file or directory",
@@ -271,7 +271,7 @@ def test_the_log_on_a_terminal(tmp_path: Path, arguments: list[str], text: bool)
         (["--port", "70000"], ["--port: expected a port from 0 to 65535, got 70000"]),
         (
             ["--port", "9", "--management-port", "9"],
-            ["--management-port: expected another port than the admission endpoints', got 9"],
+            ["--management-port: expected a port other than that of the admission endpoints, got 9"],
         ),
         (["--keepalive", "60"], ["--keepalive: expected more than the 90 seconds that the API server keeps a connection, got 60"]),
         (["--record-level", "all", "--workers", "0"], [
@@ -289,9 +289,9 @@ def test_bad_settings(tmp_path: Path, arguments: list[str], said: list[str]) -> 
 def test_a_setting_from_the_environment(tmp_path: Path) -> None:
     """Every setting can be given by its variable; the flag wins."""
     said = _refused(tmp_path, "--workers", "99", ISTAG_WEBHOOK_PORT="70000", ISTAG_WEBHOOK_WORKERS="3")
-    assert said == [
-        "--port: expected a port from 0 to 65535, got 70000",
-        "--workers: expected 1 to 64 workers, got 99",
+    assert [(line.partition(":")[0], line.rpartition(" ")[2]) for line in said] == [
+        ("--port", "70000"),
+        ("--workers", "99"),
     ]
 
 

@@ -18,7 +18,7 @@ _POLICIES = DATA / "policies"
 _BAD = 300
 # What a JSON Schema cannot say, by the class of the mistake.
 _BEYOND = {
-    "a name that is taken": re.compile(r'the name ".*" is taken by '),
+    "a name that is taken": re.compile(r'the name ".*" is already used by '),
     "an entry that can never match": re.compile(r"excludes everything that is matched|it can never match"),
     "syntax of an expression": re.compile(r"expected a CEL expression: |nested \d+ deep at most"),
     "types of an expression": re.compile(

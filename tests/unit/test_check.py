@@ -272,7 +272,7 @@ def test_a_file_with_nothing_for_us(tmp_path: Path, text: str, said: str) -> Non
         ("- a\n", ":1: expected a Kubernetes object, with apiVersion and kind"),
         ("\n\nplain", ":3: expected a Kubernetes object, with apiVersion and kind"),
         ("\x7fELF\x00\x01", ":1: expected YAML: control characters are not allowed (U+007F)"),
-        (b"a: \xff\xfe", ": expected UTF-8: byte 3 is not"),
+        (b"a: \xff\xfe", ": expected UTF-8; byte 3 is invalid"),
         (
             "kind: ImageStream\napiVersion: v1\n",
             ':2: apiVersion: expected image.openshift.io/v1 of an ImageStream, got "v1"',
@@ -284,9 +284,9 @@ def test_a_file_with_nothing_for_us(tmp_path: Path, text: str, said: str) -> Non
         ('{"kind":"AdmissionReview"}', ":1: expected an AdmissionReview: apiVersion: "),
         (
             '{"kind":"AdmissionReview","kind":"AdmissionReview"}',
-            ":1: kind: the key stands twice; expected it once",
+            ":1: kind: duplicate key",
         ),
-        (_MANIFEST + "tag: {}\n", ":6: tag: the key stands twice; expected it once"),
+        (_MANIFEST + "tag: {}\n", ":6: tag: duplicate key"),
     ],
     ids=["empty", "json", "yaml", "object", "list", "text", "binary", "utf-8", "legacy", "operation", "review", "twice",
          "yaml-twice"],

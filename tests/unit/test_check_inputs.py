@@ -271,7 +271,7 @@ def test_flow_and_separated(tmp_path: Path, text: str, lines: list[int]) -> None
 @pytest.mark.parametrize(
     ("wrong", "place"),
     [
-        ('"labels": {},\n "labels": {}', "3:2: metadata.labels: the key stands twice"),
+        ('"labels": {},\n "labels": {}', "3:2: metadata.labels: duplicate key"),
         ('"labels": {"a":\n 99999999999999999999999}', "3:2: metadata.labels.a: expected a value"),
         ('"generation":\n99999999999999999999999', "3:1: metadata.generation: expected a value"),
     ],

@@ -51,8 +51,7 @@ def test_policy_explain() -> None:
     assert done.output.splitlines() == [
         "labels",
         "  Which labels an image must have, and which it may not have; a manifest list has none, and so is denied.",
-        "  require: a map of names to globs of their values, with one at least - labels that must be there, "
-        "and what they must match",
+        "  require: a non-empty map of names to globs - labels that must be there, and what they must match",
         "  deny: a list with at least one glob - labels that may not be there",
         "  evaluates: imagestreammappings",
     ]

@@ -58,7 +58,7 @@ def test_paths(resource: Resource, arguments: tuple[str, ...], path: str) -> Non
     ("cluster", "sentence"),
     [
         ({"insecure-skip-tls-verify": True}, "https://127.0.0.1:1: insecure-skip-tls-verify is not supported; expected certificate-authority"),
-        ({"server": "http://127.0.0.1:1"}, '"http://127.0.0.1:1" is not asked without TLS; expected https://'),
+        ({"server": "http://127.0.0.1:1"}, '"http://127.0.0.1:1" does not use TLS; expected https://'),
         ({"certificate-authority": "missing.crt"}, "{path}: the kubeconfig cannot be used: File does not exist: {path}"),
     ],
     ids=["unverified", "plain", "no-ca"],
@@ -99,8 +99,8 @@ def test_a_context_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({}, "no cluster is known: expected --kubeconfig, KUBECONFIG, ~/.kube/config or a pod's service account: Service host/port is not set."),
-        ({"KUBECONFIG": "/nonexistent/a:/nonexistent/b"}, "/nonexistent/a:/nonexistent/b: there is no such kubeconfig"),
+        ({}, "no cluster configured: expected --kubeconfig, KUBECONFIG, ~/.kube/config or a pod's service account: Service host/port is not set."),
+        ({"KUBECONFIG": "/nonexistent/a:/nonexistent/b"}, "/nonexistent/a:/nonexistent/b: the kubeconfig does not exist"),
     ],
     ids=["nowhere", "KUBECONFIG"],
 )  # fmt: skip
@@ -126,7 +126,7 @@ finally: print([name for name in sys.modules if name.partition(".")[0] in ("kube
 def test_the_client_is_an_extra(command: list[str]) -> None:
     """Without the extra a command that needs it ends with 2, and says how to install it."""
     done = subprocess.run([sys.executable, "-c", _WITHOUT, *command], capture_output=True, text=True, check=False)
-    said = "the Kubernetes client is not installed: pip install 'istag-webhook[cluster]', in a checkout '.[cluster]'\n"
+    said = "the Kubernetes client is not installed; pip install 'istag-webhook[cluster]', in a checkout '.[cluster]'\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 

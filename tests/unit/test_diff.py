@@ -73,11 +73,11 @@ def test_the_same(policies: tuple[Path, Path]) -> None:
         ("    - {name: pinned, mode: warn, pin: {digest: true}}\n", "", ["- rules/pinned: removed ({a}:11:7)"]),
         (
             "name: trusted,", "name: trusted, description: ask us, match: {tags: [live]},",
-            ["~ rules/trusted: changed ({a}:10:7 -> {b}:10:7)", "    description: (not there) -> ask us",
-             '    match: (not there) -> {{"tags": ["live"]}}'],
+            ["~ rules/trusted: changed ({a}:10:7 -> {b}:10:7)", "    description: (unset) -> ask us",
+             '    match: (unset) -> {{"tags": ["live"]}}'],
         ),
         ("pin: {digest: true}", "immutable: {}",
-         ["~ rules/pinned: changed ({a}:11:7 -> {b}:11:7)", '    pin: {{"digest": true}} -> (not there)', "    immutable: (not there) -> {{}}"]),
+         ["~ rules/pinned: changed ({a}:11:7 -> {b}:11:7)", '    pin: {{"digest": true}} -> (unset)', "    immutable: (unset) -> {{}}"]),
     ],
     ids=["mode", "parameter", "renamed", "removed", "description", "kind"],
 )  # fmt: skip

@@ -164,11 +164,11 @@ def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        (b"a: \xff", "x: expected UTF-8: byte 3 is not"),
+        (b"a: \xff", "x: expected UTF-8; byte 3 is invalid"),
         (b"a: 1\nb: \x00", "x:2: expected YAML: control characters are not allowed (U+0000)"),
         (b"a:\n\tb: 1", "x:2: expected YAML: found a tab; indent with spaces"),
-        (b"a: 1\nb: 2\na: 3", "x:3: a: the key stands twice; expected it once"),
-        (b'"a\\e[m": 1\n"a\\e[m": 2', "x:2: a\\x1b[m: the key stands twice; expected it once"),
+        (b"a: 1\nb: 2\na: 3", "x:3: a: duplicate key"),
+        (b'"a\\e[m": 1\n"a\\e[m": 2', "x:2: a\\x1b[m: duplicate key"),
         (b"a: .nan", "x:1: a: expected a value, got .nan"),
         (b"a: 123456789012345678901234567890", "x:1: a: expected a value, got 123456789012345678901234567890"),
         (b"? [a]\n: 1", "x:1: expected a string as key"),
@@ -176,7 +176,7 @@ def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
         (b"[" * 5_000, "x:1: expected YAML: it is nested too deeply"),
         (b'{"a": 1,\n"b"; 2}', "x:2: expected JSON: Expecting ':' delimiter"),
         (b'{"a": 1}\n{"b": NaN}', "x:2: expected JSON: NaN is not a number"),
-        (b'{"a": 1, "a": 2}', "x:1: a: the key stands twice; expected it once"),
+        (b'{"a": 1, "a": 2}', "x:1: a: duplicate key"),
         (b'{"a": "\\ud800"}', "x:1: cannot be written as JSON: str is not valid UTF-8: surrogates not allowed"),
         (b'{"a":' * 5_000, "x:1: the JSON is nested too deeply"),
     ],
@@ -256,7 +256,7 @@ def test_large_yaml_is_refused_before_it_is_read() -> None:
     """YAML costs memory by the node: what is larger than the limit is to be given as JSON."""
     _, faults = read("x", b"a: 1\n" + b"#" * (32 * 2**20))
     assert [str(fault) for fault in faults] == [
-        "x: expected 33554432 characters of YAML at most; give what is larger as JSON"
+        "x: expected 33554432 characters of YAML at most; convert larger files to JSON"
     ]
 
 

@@ -9,7 +9,7 @@ from tests.support.builders import HEAD, decoded, docker, policy_of, review_of
 from webhook.admission import engine
 from webhook.admission.codec import encode
 from webhook.cli.main import main
-from webhook.policy.explain import Said, read_message
+from webhook.policy.explain import RuleMessage, read_message
 from webhook.rules.kinds import KINDS
 
 _INSECURE = "tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
@@ -46,26 +46,26 @@ def _run(*arguments: str, given: str | None = None) -> Result:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (_DENIED, [Said("no-insecure-imports", _INSECURE)]),
-        (f"$ oc tag --insecure x app:1\n{_DENIED}\n$ ", [Said("no-insecure-imports", _INSECURE)]),
-        (_DENIED.replace(" is ", "\n  is "), [Said("no-insecure-imports", _INSECURE)]),
-        (f"{_DENIED}\n{_NAME} (rule servable)", [Said("no-insecure-imports", _INSECURE), Said("servable", _NAME)]),
-        (f"{_DENIED}\n{_DENIED}", [Said("no-insecure-imports", _INSECURE)]),
-        (f"Warning: {_NAME} (rule servable)", [Said("servable", _NAME)]),
-        (f"Warning: {_NAME} (rule serv…", [Said("serv", _NAME, whole=False)]),
+        (_DENIED, [RuleMessage("no-insecure-imports", _INSECURE)]),
+        (f"$ oc tag --insecure x app:1\n{_DENIED}\n$ ", [RuleMessage("no-insecure-imports", _INSECURE)]),
+        (_DENIED.replace(" is ", "\n  is "), [RuleMessage("no-insecure-imports", _INSECURE)]),
+        (f"{_DENIED}\n{_NAME} (rule servable)", [RuleMessage("no-insecure-imports", _INSECURE), RuleMessage("servable", _NAME)]),
+        (f"{_DENIED}\n{_DENIED}", [RuleMessage("no-insecure-imports", _INSECURE)]),
+        (f"Warning: {_NAME} (rule servable)", [RuleMessage("servable", _NAME)]),
+        (f"Warning: {_NAME} (rule serv…", [RuleMessage("serv", _NAME, whole=False)]),
         (f"Warning: {_NAME} (ru…", []),
         (
             "The imagestreamtags \"a:b\" is invalid: : ValidatingAdmissionPolicy 'x.istag-webhook.io' with binding "
             f"'x.istag-webhook.io' denied request: {_INSECURE} (rule x); {_NAME} (rule y)",
-            [Said("x", _INSECURE), Said("y", _NAME)],
+            [RuleMessage("x", _INSECURE), RuleMessage("y", _NAME)],
         ),
-        (f"  enforce: tag.yaml:7: {_INSECURE} (rule x)", [Said("x", _INSECURE)]),
+        (f"  enforce: tag.yaml:7: {_INSECURE} (rule x)", [RuleMessage("x", _INSECURE)]),
         ("nothing of ours (rules are rules)", []),
         ("", []),
     ],
     ids=["oc", "shell", "wrapped", "two", "twice", "warning", "cut-name", "cut", "vap", "check", "other", "empty"],
 )  # fmt: skip
-def test_messages(text: str, said: list[Said]) -> None:
+def test_messages(text: str, said: list[RuleMessage]) -> None:
     """Each sentence of a rule is found in what was pasted, whatever stands around it."""
     assert read_message(text) == said
 
@@ -85,11 +85,11 @@ def test_a_message() -> None:
     head, *_ = done.output.splitlines()
     assert head.startswith("no-insecure-imports: rule of policy shipped, default.yaml:")
     for part in (
-        f"  it said: {_INSECURE}\n",
-        "  enforce: what it finds denies the change\n",
+        f"  message: {_INSECURE}\n",
+        "  enforce: a violation denies the change\n",
         "\n  - name: no-insecure-imports\n    mode: enforce\n    existing: ignore\n",
         "    importPolicy: {insecure: false}\n\n  importPolicy\n    How a tag may be imported",
-        "To comply:\n  - Leave out `--insecure` (`importPolicy.insecure: false`)",
+        "To fix it:\n  - Leave out `--insecure` (`importPolicy.insecure: false`)",
     ):  # fmt: skip
         assert part in done.output
 
@@ -101,9 +101,9 @@ def test_a_rule_of_a_policy(tmp_path: Path) -> None:
     done = _run("trusted", "--policy", str(path))
     assert done.output.startswith(
         f"trusted: rule of policy test, {path}:7:7\n"
-        "  why: Other registries are not scanned; ask platform@example.com for a mirror.\n"
-        "  enforce: what it finds denies the change\n"
-        "  existing audit: what the change leaves as it was is only recorded\n\n"
+        "  description: Other registries are not scanned; ask platform@example.com for a mirror.\n"
+        "  enforce: a violation denies the change\n"
+        "  existing audit: a violation that the change did not introduce is only recorded\n\n"
         "  - name: trusted\n    description: >-\n      Other registries are not scanned; ask\n"
         "      platform@example.com for a mirror.\n    registries:\n      allow: [quay.io]\n\n  registries\n"
     )
@@ -126,7 +126,7 @@ def test_a_rule_goes_before_a_kind(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(_POLICY)
     assert _run("pin", "--policy", str(tmp_path)).output.startswith("pin: rule of policy test")
     assert _run("pin").output.startswith("pin\n  Sources that cannot move")
-    assert _run("(rule schema)").output.startswith("schema: rule of policy shipped, always there, without an entry\n")
+    assert _run("(rule schema)").output.startswith("schema: rule of policy shipped, built in\n")
 
 
 def test_json(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from webhook.policy.loading import load
 
 _STAR = "* begins an alias in YAML; quote a value that begins with *"
 _UNDEFINED = f"{_STAR}, or define the anchor before it"
-_PLACE = "a key cannot be here; check the indentation of this line, and the value on the line before"
+_PLACE = "a key is not allowed here; check the indentation of this line and the value on the line before"
 _YAML: dict[str, tuple[str, str]] = {
     "tab": ("a:\n\tb: 1\n", "2:1: found a tab; indent with spaces"),
     "tab-after-spaces": ("rules:\n  - name: a\n  \tpin: {}\n", "3:3: found a tab; indent with spaces"),
@@ -36,22 +36,22 @@ _YAML: dict[str, tuple[str, str]] = {
     "double-quote": ('- a: "x\n- b: 1\n', "1:6: the quote that opens here is not closed"),
     "apostrophe": ("message: 'it's'\n", "1:14: nothing may follow a closing quote; quote the whole value"),
     "half-quoted": ('expression: "a" == tag.name\n', "1:17: nothing may follow a closing quote; quote the whole value"),
-    "escape": ('pattern: "\\d+"\n', "1:11: \\d is no escape in double quotes; write \\\\d, or use single quotes"),
+    "escape": ('pattern: "\\d+"\n', "1:11: \\d is not an escape in double quotes; write \\\\d, or use single quotes"),
     "bracket": ("a: [1, 2\nb: 3\n", "1:4: the [ that opens here is not closed; expected , or ], got : on line 2"),
     "brace": ("a: {b: 1\nc: 2\n", "1:4: the { that opens here is not closed; expected , or }, got : on line 2"),
     "bracket-at-the-end": ("a:\n  b: [1, {c: d}, ", "2:6: the [ that opens here is not closed; expected ], the text ends"),
     "wrong-bracket": ("a: {b: [1}\n", "1:8: the [ that opens here is not closed; expected , or ], got } on line 1"),
     "closing-bracket": ("a: ]\n", "1:4: expected a value, got ]"),
-    "closing-brace": ("a: {x}}\n", "1:7: } closes nothing; quote a value that holds it"),
+    "closing-brace": ("a: {x}}\n", "1:7: } closes nothing; quote a value that contains it"),
     "two-commas": ("a: [1,,2]\n", "1:7: expected a value, got ,"),
-    "colon": ("message: only: this\n", '1:14: a value that holds ": " must be quoted'),
-    "condition": ('expression: tag.name == "a" ? 1 : 2\n', '1:33: a value that holds ": " must be quoted'),
+    "colon": ("message: only: this\n", '1:14: a value that contains ": " must be quoted'),
+    "condition": ('expression: tag.name == "a" ? 1 : 2\n', '1:33: a value that contains ": " must be quoted'),
     "deeper": ("a: 1\n  b: 2\n", f"2:4: {_PLACE}"),
     "between": ("a:\n  b: 1\n c: 2\n", "3:2: the indentation matches none of the lines above"),
     "beside-a-list": ("a:\n  - b\n  c: 1\n", "3:3: expected - before an item of the list, or less indentation"),
-    "no-colon": ("a: 1\nb\n", "2:1: expected KEY: VALUE, found no colon with a space behind it"),
+    "no-colon": ("a: 1\nb\n", "2:1: expected KEY: VALUE, found no colon followed by a space"),
     "text-behind-a-pipe": ("a: |x\n", "1:4: nothing may follow | or > on its line; begin the text on the next line, or quote the value"),
-    "anchor-twice": ("a: &a 1\nb: &a 2\n", "2:4: the anchor is defined twice; give each anchor a name of its own"),
+    "anchor-twice": ("a: &a 1\nb: &a 2\n", "2:4: the anchor is defined twice; give each anchor its own name"),
     "other-line-ends": ("a: 1\r\nb: [1\r\nc: 2\r\n", "2:4: the [ that opens here is not closed; expected , or ], got : on line 3"),
 }  # fmt: skip
 _OTHERWISE = {"percent-first", "anchor-twice"}  # the parser in Python reads these

@@ -38,15 +38,15 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         pytest.param(
             "{}",
             [
-                "1: apiVersion: must be there; expected istag-webhook/v1",
-                "1: kind: must be there; expected ImageTagPolicy",
-                "1: metadata: must be there; expected a map",
-                "1: spec: must be there; expected a map",
+                "1: apiVersion: is required; expected istag-webhook/v1",
+                "1: kind: is required; expected ImageTagPolicy",
+                "1: metadata: is required; expected a map",
+                "1: spec: is required; expected a map",
             ],
             id="empty",
         ),
         pytest.param(
-            HEAD + "spec: {}", ["4: spec: says nothing; expected one at least of exemptions, defaults, rules"], id="says-nothing"
+            HEAD + "spec: {}", ["4: spec: expected at least one of exemptions, defaults, rules, got none"], id="says-nothing"
         ),
         pytest.param(HEAD + "spec: {rules: []}", ["4: spec.rules: expected a list with at least one map, got []"], id="no-rules"),
         pytest.param(
@@ -70,7 +70,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         pytest.param(
             HEAD + "spec:\n  rules:\n    - name: A\n      mode: deny\n      existing: off\n      registries: {alow: [a]}\n",
             [
-                "6: spec.rules[0].name: expected a name of lower-case letters, digits and '-', of 63 characters at most, got \"A\"",
+                "6: spec.rules[0].name: expected a name of at most 63 lower-case letters, digits and '-', got \"A\"",
                 '7: spec.rules[0].mode: expected one of enforce, warn, audit, got "deny"',
                 "8: spec.rules[0].existing: expected one of enforce, warn, audit, ignore, got false",
                 "9: spec.rules[0].registries.alow: unknown key; did you mean allow?",
@@ -81,7 +81,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
             HEAD + "spec:\n  rules:\n    - name: a\n      registries:\n        allow:\n          - quay.io\n          - busybox\n          - quay.io\n",
             [
                 '10: spec.rules[0].registries.allow[1]: "busybox" matches no image reference: it has no registry; expected a registry such as quay.io or *.example.com, or a repository such as quay.io/acme/**; write "docker.io/library/busybox"',
-                '11: spec.rules[0].registries.allow[2]: "quay.io" stands twice in the list',
+                '11: spec.rules[0].registries.allow[2]: "quay.io" is listed twice',
             ],
             id="globs",
         ),
@@ -97,28 +97,28 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         ),
         pytest.param(
             HEAD + "spec: {rules: [{name: a, registries: {}}]}",
-            ["4: spec.rules[0].registries: says nothing; expected one at least of allow, deny"],
+            ["4: spec.rules[0].registries: expected at least one of allow, deny, got none"],
             id="no-parameter",
         ),
         pytest.param(
             HEAD + f"spec: {{rules: [{_RULE}, {_RULE}]}}",
-            ['4: spec.rules[1].name: the name "a" is taken by spec.rules[0].name in 4:17'],
+            ['4: spec.rules[1].name: the name "a" is already used by spec.rules[0].name in 4:17'],
             id="name-twice",
         ),
         pytest.param(
             HEAD + "spec:\n  rules:\n    - name: a\n      name: b\n      immutable: {}\n",
-            ["7: spec.rules[0].name: the key stands twice; expected it once"],
+            ["7: spec.rules[0].name: duplicate key"],
             id="key-twice",
         ),
         pytest.param(
             HEAD + "spec: {rules: [{name: a, immutable: {}, match: {namespaces: [a], exclude: {namespaces: ['*']}}}]}",
-            ["4: spec.rules[0].match.exclude: excludes everything that is matched, so the entry can never match"],
+            ["4: spec.rules[0].match.exclude: excludes everything that the entry matches, so it can never match"],
             id="never-matches",
         ),
         pytest.param(
             HEAD + "spec: {rules: [{name: a, lookupPolicy: {local: true}, match: {resources: [imagestreamtags]}}]}",
             [
-                "4: spec.rules[0].match.resources: lookupPolicy evaluates nothing there, so it can never match; expected imagestreams"
+                "4: spec.rules[0].match.resources: lookupPolicy evaluates none of these, so the rule can never match; expected imagestreams"
             ],
             id="never-judges",
         ),
@@ -194,7 +194,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         ),
         pytest.param(
             HEAD + "spec: {exemptions: [{name: a, annotation: why}]}",
-            ["4: spec.exemptions[0]: says nothing; expected one at least of users, groups"],
+            ["4: spec.exemptions[0]: expected at least one of users, groups, got none"],
             id="exemption-of-everybody",
         ),
         pytest.param(
@@ -224,7 +224,7 @@ def test_a_directory_is_one_policy(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("no policy")
     assert [entry.name for entry in load(tmp_path).rules] == ["schema", "c", "a", "b"]
     (tmp_path / "c.yml").write_text(HEAD + f"spec: {{rules: [{_RULE}]}}")
-    with pytest.raises(PolicyError, match='the name "a" is taken'):
+    with pytest.raises(PolicyError, match='the name "a" is already used'):
         load(tmp_path)
 
 
@@ -233,9 +233,9 @@ def test_a_directory_is_one_policy(tmp_path: Path) -> None:
     [
         (lambda path: None, "cannot be read: No such file or directory"),
         (lambda path: path.mkdir(), "expected a file with one of .yaml, .yml, .json, got none"),
-        (lambda path: path.write_bytes(b"\xff"), "expected UTF-8: byte 0 is not"),
+        (lambda path: path.write_bytes(b"\xff"), "expected UTF-8; byte 0 is invalid"),
         (lambda path: path.write_text(""), "expected an ImageTagPolicy document, got none"),
-        (lambda path: path.write_bytes(b"#" * (8 * 2**20 + 1)), "expected 8388608 bytes at most"),
+        (lambda path: path.write_bytes(b"#" * (8 * 2**20 + 1)), "expected at most 8388608 bytes"),
     ],
     ids=["missing", "empty-directory", "not-utf-8", "empty-file", "huge"],
 )
@@ -300,7 +300,7 @@ def test_the_published_schema_holds_the_policies() -> None:
 
 @pytest.mark.parametrize("expression", ["true", f"{' ' * 4_996}true"], ids=["shortest", "longest"])
 def test_the_length_of_an_expression(tmp_path: Path, expression: str) -> None:
-    """What is just short or long enough is taken by the loader and by the JSON Schema alike."""
+    """What is just short or long enough is already used by the loader and by the JSON Schema alike."""
     path = tmp_path / "policy.yaml"
     path.write_text(
         HEAD + f"spec: {{rules: [{{name: a, expression: {{validations: [{{expression: '{expression}'}}]}}}}]}}"

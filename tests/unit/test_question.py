@@ -8,6 +8,7 @@ import pytest
 from tests.support.builders import REVIEWS
 from tests.support.recording import recorded
 
+from webhook.documents.files import input_files
 from webhook.evaluate.cases import Case
 from webhook.evaluate.check import Old, Sender, questions
 from webhook.evaluate.diff import compare
@@ -26,7 +27,7 @@ _VALIDATED = sorted(REVIEWS.glob("*validate.json"))
 
 
 def _of_file(path: Path) -> Question:
-    (found,) = questions(given([str(path)]), Sender(), Old())
+    (found,) = questions(input_files([str(path)]), Sender(), Old())
     assert isinstance(found, Question)
     return found
 

@@ -89,9 +89,9 @@ def test_parse(text: str, canonical: str, familiar: str, effective: str) -> None
     [
         ("", "expected 1 to 4096 characters"),
         ("a" * 5_000, "expected 1 to 4096 characters"),
-        ("docker://nginx:1", '"docker:" is not a registry\'s host name'),
+        ("docker://nginx:1", '"docker:" is not the host name of a registry'),
         ("ACME/app", "repository name must be lowercase"),
-        ("https://quay.io/a", '"https:" is not a registry\'s host name'),
+        ("https://quay.io/a", '"https:" is not the host name of a registry'),
         (" nginx", 'the segment " nginx" does not match'),
         ("nginx\n", 'the segment "nginx\\x0a" does not match'),
         ("nginx:1\n", 'the tag "1\\x0a" does not match'),
@@ -116,16 +116,16 @@ def test_parse(text: str, canonical: str, familiar: str, effective: str) -> None
         ("quay.io/a:b:c", 'the segment "a:b" does not match'),
         ("quay.io/a:-x", 'the tag "-x" does not match'),
         ("quay.io/a:" + "t" * 129, "does not match"),
-        ("quay.io/" + "a" * 256, "the repository's name is longer than 255 characters"),
-        ("quay.io../a", '"quay.io.." is not a registry\'s host name'),
-        ("[::1::2]/a", '"[::1::2]" is not a registry\'s host name'),
-        ("[::ffff:102:304]/a", '"[::ffff:102:304]" is not a registry\'s host name'),
+        ("quay.io/" + "a" * 256, "the repository name is longer than 255 characters"),
+        ("quay.io../a", '"quay.io.." is not the host name of a registry'),
+        ("[::1::2]/a", '"[::1::2]" is not the host name of a registry'),
+        ("[::ffff:102:304]/a", '"[::ffff:102:304]" is not the host name of a registry'),
         ("quay.io/аcme/app", 'the segment "аcme" does not match'),
-        ("quаy.io/acme/app", '"quаy.io" is not a registry\'s host name'),
-        ("quay.io:x/a", '"quay.io:x" is not a registry\'s host name'),
-        ("-quay.io/a", '"-quay.io" is not a registry\'s host name'),
-        ("[::1/a", '"[::1" is not a registry\'s host name'),
-        ("a" * 64, "64 hexadecimal digits are an image's identifier"),
+        ("quаy.io/acme/app", '"quаy.io" is not the host name of a registry'),
+        ("quay.io:x/a", '"quay.io:x" is not the host name of a registry'),
+        ("-quay.io/a", '"-quay.io" is not the host name of a registry'),
+        ("[::1/a", '"[::1" is not the host name of a registry'),
+        ("a" * 64, "64 hexadecimal digits are an image ID"),
         ("\ud800", "does not match"),
     ],
     ids=lambda value: ascii(value)[:24],
@@ -201,7 +201,7 @@ def test_stream_image(text: str, found: StreamReference) -> None:
 
 
 _FORM = "must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"
-_NO_STREAM = " is no image stream's name, which matches [a-z0-9]+(?:[._-][a-z0-9]+)*"
+_NO_STREAM = " is not an image stream name, which matches [a-z0-9]+(?:[._-][a-z0-9]+)*"
 
 
 @pytest.mark.parametrize(
@@ -214,11 +214,11 @@ _NO_STREAM = " is no image stream's name, which matches [a-z0-9]+(?:[._-][a-z0-9
         ("App:1", f'; "App"{_NO_STREAM}'),
         ("a__b:1", f'; "a__b"{_NO_STREAM}'),
         ("a%2fb:1", f'; "a%2fb"{_NO_STREAM}'),
-        ("acme/app:1", f'; "acme/app"{_NO_STREAM}; an image of a registry has kind: DockerImage'),
+        ("acme/app:1", f'; "acme/app"{_NO_STREAM}; use kind: DockerImage for an image in a registry'),
         ("quay.io/Acme/app:1", f'; "quay.io/Acme/app"{_NO_STREAM}'),
-        ("reg.example:5000/app:1", "; an image of a registry has kind: DockerImage"),
-        (f"app@{DIGEST}", "; an image of a stream has kind: ImageStreamImage"),
-        (f"quay.io/acme/app@{DIGEST}", "; an image of a registry has kind: DockerImage"),
+        ("reg.example:5000/app:1", "; use kind: DockerImage for an image in a registry"),
+        (f"app@{DIGEST}", "; use kind: ImageStreamImage for an image of a stream"),
+        (f"quay.io/acme/app@{DIGEST}", "; use kind: DockerImage for an image in a registry"),
     ],
 )
 def test_malformed_stream_tag(text: str, end: str) -> None:
@@ -238,9 +238,9 @@ def test_malformed_stream_tag(text: str, end: str) -> None:
         (f"App@{DIGEST}", f'; "App"{_NO_STREAM}'),
         (
             f"quay.io/acme/app@{DIGEST}",
-            f'; "quay.io/acme/app"{_NO_STREAM}; an image of a registry has kind: DockerImage',
+            f'; "quay.io/acme/app"{_NO_STREAM}; use kind: DockerImage for an image in a registry',
         ),
-        ("quay.io/acme/app:1", "; an image of a registry has kind: DockerImage"),
+        ("quay.io/acme/app:1", "; use kind: DockerImage for an image in a registry"),
         ("app@a/b", ""),
     ],
 )

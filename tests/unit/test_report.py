@@ -172,7 +172,7 @@ def outcomes() -> list[Outcome]:
         Outcome(Origin("a b/c.yaml", 20), ALLOW, "imagestreams", "UPDATE", "prod", "two", findings=(warned,), marks=(Mark(21),),
                 patch=(PatchOp("add", "/spec", {"x": 1}),)),
         Outcome(Origin("a b/c.yaml", 30), SKIP, message="Service of v1"),
-        Outcome(Origin("/d.json", 0), ERROR, message="expected UTF-8: byte 3 is not"),
+        Outcome(Origin("/d.json", 0), ERROR, message="expected UTF-8; byte 3 is invalid"),
         Outcome(Origin(), ALLOW, "imagestreams", namespace="prod", name="three", findings=(noted,), marks=(Mark(),),
                 exemption=Exemption("sre", "an incident")),
     ]  # fmt: skip
@@ -273,7 +273,7 @@ def test_github(head: Header, outcomes: list[Outcome]) -> None:
         "::notice file=a b/c.yaml,line=9,col=5,title=quiet::prod/app:a,b: spec.tags[1].annotations: it is there (rule quiet)",
         '::error file=a b/c.yaml,line=7,col=3,title=no::prod/app:a,b: spec.tags[1].from.name: the value "50%25" is wrong (rule no)',
         "::warning file=a b/c.yaml,line=21,title=soft::prod/two: metadata.name: it is old (rule soft)",
-        "::error file=/d.json,title=istag-webhook::expected UTF-8: byte 3 is not",
+        "::error file=/d.json,title=istag-webhook::expected UTF-8; byte 3 is invalid",
         "::notice title=quiet::prod/three: spec.tags[1].annotations: it is there (rule quiet)",
         "::error file=a%2Cb%3Ac%0A%3A%3Ax.yaml,line=1,title=istag-webhook::50%25%0D%0A::error::x",
     ]
@@ -298,7 +298,7 @@ def test_junit(head: Header, outcomes: list[Outcome], tmp_path: Path) -> None:
     assert isinstance(skipped, Skipped)
     assert (skipped.message, skipped.text) == ("Service of v1", "Service of v1")
     assert isinstance(error, Error)
-    assert error.text == "/d.json: expected UTF-8: byte 3 is not"
+    assert error.text == "/d.json: expected UTF-8; byte 3 is invalid"
     assert (passed, exempt, cases[1].system_out) == (
         None, None, "warn: a b/c.yaml:21: metadata.name: it is old (rule soft)",
     )  # fmt: skip

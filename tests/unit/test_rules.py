@@ -25,7 +25,7 @@ from tests.support.builders import (
 from webhook.admission import engine
 from webhook.model.change import Place, Reason, TagField
 from webhook.model.tag import Condition
-from webhook.policy.entries import judged
+from webhook.policy.entries import evaluated
 from webhook.resources import catalog, stored
 from webhook.rules.base import EvaluationContext, parameter
 from webhook.rules.kinds import KINDS
@@ -759,7 +759,7 @@ def test_every_kind_is_documented(kind: Any) -> None:
     """A kind has one sentence for itself and one for each parameter, and says where it evaluates."""
     assert kind.documentation().endswith(".")
     assert "\n" not in kind.documentation()
-    assert judged(kind) or any(kind.reads <= carried for carried in stored.CARRIED)
+    assert evaluated(kind) or any(kind.reads <= carried for carried in stored.CARRIED)
     assert all(each.metadata["doc"] for each in kind.parameters())
     assert set(kind.needs) <= {each.name for each in kind.parameters()}
 

@@ -169,7 +169,7 @@ def test_required_fields(parts: tuple[str | int, ...]) -> None:
     del _at(document, parts[:-1])[parts[-1]]
     (fault,) = _SCHEMA.faults(document)
     assert (fault.field, fault.message, fault.reason) == (
-        _path(parts), "Required value: the key is not there", "FieldValueRequired",
+        _path(parts), "Required value: the key is missing", "FieldValueRequired",
     )  # fmt: skip
 
 
@@ -186,9 +186,9 @@ def test_required_fields(parts: tuple[str | int, ...]) -> None:
         (("tag", "importPolicy"), [], "Invalid value: []: expected an object"),
         (("tag", "generation"), True, "Invalid value: true: expected a 64-bit integer"),
         (("tag", "generation"), 2**63, f"Invalid value: {2**63}: expected a 64-bit integer"),
-        (("tag", "annotations"), {"a": 1}, 'Invalid value: {"a": 1}: expected a map of strings to strings; quote the values, so that YAML reads them as strings'),
+        (("tag", "annotations"), {"a": 1}, 'Invalid value: {"a": 1}: expected a map of strings to strings; quote the values to make them strings in YAML'),
         (("tag", "from", "name"), "", "Required value"),
-        (("tag", "from", "name"), 3, "Invalid value: 3: expected a string; quote it, so that YAML reads it as a string"),
+        (("tag", "from", "name"), 3, "Invalid value: 3: expected a string; quote it to make it a string in YAML"),
         (
             ("tag", "from", "kind"), "ImageStream",
             "Unsupported value: \"ImageStream\": valid values are 'DockerImage', 'ImageStreamTag', 'ImageStreamImage'",

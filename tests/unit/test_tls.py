@@ -251,7 +251,7 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "days", "said"),
     [
-        ([], 1, "names: expected one DNS name or IP address at least"),
+        ([], 1, "names: expected at least one DNS name or IP address"),
         (["a b"], 1, 'names: "a b" is neither a DNS name nor an IP address'),
         (["a..b"], 1, 'names: "a..b" is neither a DNS name nor an IP address'),
         (["a.*.b"], 1, 'names: "a.*.b" is neither a DNS name nor an IP address'),

@@ -19,7 +19,7 @@ _WARNED = (
 )
 _PATH, _SENTENCE = (
     "spec.rules[0].signatures",
-    "no admission review carries what signatures reads; the rule is evaluated in scans only",
+    "no review carries the fields that signatures reads; only scans evaluate the rule",
 )
 _WRONG = HEAD + "spec:\n  rules:\n    - name: A\n      immutable: {x: 1}\n"
 # Line, column and sentence of each error.
@@ -27,7 +27,7 @@ _ERRORS = [
     (
         6,
         7,
-        "spec.rules[0].name: expected a name of lower-case letters, digits and '-', of 63 characters at most, got \"A\"",
+        "spec.rules[0].name: expected a name of at most 63 lower-case letters, digits and '-', got \"A\"",
     ),
     (7, 19, "spec.rules[0].immutable.x: unknown key; expected one of unknown"),
 ]

@@ -1,1 +1,1 @@
-"""The decision, pure, and the AdmissionReview codec."""
+"""The decision, as a pure function, and the AdmissionReview codec."""

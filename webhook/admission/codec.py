@@ -1,4 +1,4 @@
-"""The AdmissionReview codec: bytes to a Review, a Decision to bytes."""
+"""The AdmissionReview codec: decodes bytes to a Review, encodes a Decision to bytes."""
 
 import json
 import re
@@ -19,8 +19,8 @@ from webhook.resources.objects import GROUP, VERSION
 from webhook.schemas.envelope import AdmissionReview
 from webhook.text import cut, joined, more, printable
 
-LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver cuts a warning there, and drops one with a newline
-# An answer is bounded, however much is wrong: it is stored in the audit log, and people read it.
+LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver truncates longer warnings, and drops one with a newline
+# Every answer is bounded, because it is stored in the audit log and read by people.
 LONGEST_MESSAGE: Final = 16_384  # bytes
 MOST_CAUSES: Final = 100
 MOST_WARNINGS: Final = 20
@@ -30,14 +30,14 @@ _REVIEW: Final = AdmissionReview()
 
 
 def decode(body: bytes, resources: Collection[str]) -> Review:
-    """Read the AdmissionReview in `body`.
+    """Decode the AdmissionReview in `body`.
 
     Args:
-        body: what was posted, JSON in UTF-8.
-        resources: the resources of image.openshift.io/v1 that are known, subresources after a slash.
+        body: the body of the request, JSON in UTF-8.
+        resources: the known resources of image.openshift.io/v1, with subresources after a slash.
 
     Raises:
-        MalformedReview: `body` is not an AdmissionReview of a known resource, or larger than one can be.
+        MalformedReview: `body` is not an AdmissionReview of a known resource, or is too large.
     """
     if why := too_large(body):
         raise MalformedReview(why, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -45,10 +45,10 @@ def decode(body: bytes, resources: Collection[str]) -> Review:
 
 
 def of_document(document: Any, resources: Collection[str]) -> Review:
-    """Return the Review that `document`, read from JSON, is.
+    """Return the Review in `document`.
 
     Args:
-        document: an AdmissionReview.
+        document: an AdmissionReview as JSON values.
         resources: as in `decode`.
 
     Raises:
@@ -75,16 +75,16 @@ def of_document(document: Any, resources: Collection[str]) -> Review:
 
 
 def _resource(request: Mapping[str, Any], resources: Collection[str]) -> str:
-    asked = request["resource"]
-    name, subresource = asked.get("resource") or "", request.get("subResource") or ""
-    if "/" in name:  # an API server never sends it so, and then each resource has one spelling
+    gvr = request["resource"]
+    name, subresource = gvr.get("resource") or "", request.get("subResource") or ""
+    if "/" in name:  # an API server never sends this; one spelling for each resource is enough
         sentence = f"request.resource: expected the subresource in request.subResource, got {printable(name)}"
         raise MalformedReview(sentence, uid=request["uid"])
     resource = f"{name}/{subresource}" if subresource else name
-    if asked.get("group") != GROUP or asked.get("version") != VERSION or resource not in resources:
+    if gvr.get("group") != GROUP or gvr.get("version") != VERSION or resource not in resources:
         known, got = (
             ", ".join(sorted(resources)),
-            f"{resource} of {asked.get('group') or 'core'}/{asked.get('version')}",
+            f"{resource} of {gvr.get('group') or 'core'}/{gvr.get('version')}",
         )
         raise MalformedReview(
             f"request.resource: expected {known} of {GROUP}/{VERSION}, got {printable(got)}", uid=request["uid"]
@@ -97,7 +97,7 @@ def _user(info: Mapping[str, Any]) -> User:
 
 
 def _uid(document: Any) -> str:
-    """Return the uid of something that is not a review, "" where it has none."""
+    """Return the uid of an invalid review, "" if it has none."""
     request = document.get("request") if isinstance(document, dict) else None
     uid = request.get("uid") if isinstance(request, dict) else None
     return printable(uid[:64]) if isinstance(uid, str) else ""
@@ -108,9 +108,9 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes) -> Any:
-    """Read JSON (RFC 8259) strictly: what two parsers could read differently is denied.
+    """Parse JSON (RFC 8259) strictly: reject everything that two parsers could read differently.
 
-    That is: anything but UTF-8, a byte order mark, a repeated key, NaN and infinities, a lone surrogate.
+    Rejected are invalid UTF-8, a byte order mark, a repeated key, NaN and infinities, and a lone surrogate.
 
     Raises:
         MalformedReview: as `decode` does.
@@ -120,9 +120,9 @@ def parse(body: bytes) -> Any:
 
 
 def _canonical(body: bytes) -> Any:
-    """Return the document where `body` is just what it would be written as again, as nearly every review is, else None.
+    """Return the document if encoding it again gives the same bytes, as for almost every review, else None.
 
-    A document that comes out as it went in holds nothing that two parsers could read differently.
+    Such a document contains nothing that two parsers could read differently.
     """
     try:
         document = orjson.loads(body)
@@ -137,11 +137,11 @@ def _strict(body: bytes) -> Any:
         document = DECODER.decode(text)
         if _SURROGATE.search(text):
             json.dumps(document, ensure_ascii=False).encode()
-        orjson.dumps(document)  # what we cannot write again cannot be recorded
+        orjson.dumps(document)  # a record must be able to hold it
     except UnicodeDecodeError as error:
-        raise MalformedReview(f"expected JSON in UTF-8: byte {error.start} is not") from None
+        raise MalformedReview(f"expected JSON in UTF-8; byte {error.start} is invalid") from None
     except UnicodeEncodeError:
-        raise MalformedReview("expected JSON: a string holds a lone surrogate") from None
+        raise MalformedReview("expected JSON: a string contains a lone surrogate") from None
     except (RecursionError, orjson.JSONEncodeError):
         raise MalformedReview(_DEEP) from None
     except ValueError as error:
@@ -150,12 +150,12 @@ def _strict(body: bytes) -> Any:
 
 
 def encode(review: Review, decision: Decision, annotations: Mapping[str, str]) -> bytes:
-    """Write the answer to `review`: its own apiVersion and uid, and what `decision` says.
+    """Encode the answer to `review`.
 
     Args:
-        review: the question.
-        decision: the answer.
-        annotations: audit annotations, short keys to values.
+        review: the request.
+        decision: the decision.
+        annotations: audit annotations, by their keys without prefix.
     """
     response: dict[str, Any] = {"uid": review.uid, "allowed": decision.allowed}
     if not decision.allowed:
@@ -172,22 +172,22 @@ def encode(review: Review, decision: Decision, annotations: Mapping[str, str]) -
 
 
 def _warning(finding: Finding) -> str:
-    """Return a finding as a warning; what is cut is the message, so that the rule can still be looked up."""
+    """Return a finding as a warning; the message is truncated, never the name of the rule."""
     return cut(f"{finding.field}: {finding.message}", LONGEST_WARNING - len(finding.rule_suffix)) + finding.rule_suffix
 
 
 def operation(op: PatchOp) -> dict[str, Any]:
-    """Return a patch operation as RFC 6902 writes it."""
+    """Return a patch operation in the form of RFC 6902."""
     return {"op": op.op, "path": op.path, "value": op.value}
 
 
 def _warnings(warnings: tuple[Finding, ...], *, unknown: bool) -> list[str]:
-    """Return findings as warnings, each once; the last says how many are left out, if some are."""
-    said = list(dict.fromkeys(map(_warning, warnings)))
-    if len(said) <= MOST_WARNINGS and not unknown:
-        return said
-    shown = said[: MOST_WARNINGS - 1]
-    return [*shown, more(len(said) - len(shown), unknown=unknown)]
+    """Return findings as warnings without duplicates; if some are omitted, the last one gives their number."""
+    texts = list(dict.fromkeys(map(_warning, warnings)))
+    if len(texts) <= MOST_WARNINGS and not unknown:
+        return texts
+    shown = texts[: MOST_WARNINGS - 1]
+    return [*shown, more(len(texts) - len(shown), unknown=unknown)]
 
 
 def _cause(finding: Finding) -> dict[str, Any]:
@@ -195,9 +195,9 @@ def _cause(finding: Finding) -> dict[str, Any]:
 
 
 def _status(review: Review, decision: Decision) -> dict[str, Any]:
-    """Return the Status (meta/v1) of a denial: 422 Invalid, because `oc tag` answers a 403 by trying another resource.
+    """Return the Status (meta/v1) of a denial: 422 Invalid, because `oc tag` tries another resource after a 403.
 
-    `kubectl` and `oc` print the causes instead of the message, if there are any.
+    `kubectl` and `oc` print the causes instead of the message if there are any.
     """
     denials, unknown = decision.in_mode(Mode.ENFORCE), decision.cut
     causes = list(map(_cause, denials[:MOST_CAUSES]))

@@ -1,4 +1,4 @@
-"""The decision: a review and a policy in, a Decision out. Pure: no I/O, no clock, no state."""
+"""Decides about a review by a policy. Pure: no I/O, no clock, no state."""
 
 from dataclasses import replace
 from typing import Final
@@ -14,27 +14,27 @@ from webhook.resources.catalog import RESOURCES
 from webhook.resources.objects import PROBE, PROBE_RULE
 from webhook.rules.base import EvaluationContext, Violation
 
-MOST_FINDINGS: Final = 1_000  # of one review; an answer names a tenth of them
+MOST_FINDINGS: Final = 1_000  # of one review; an answer lists a tenth of them
 PROBE_EXPLAINED: Final = f"""\
 {PROBE_RULE}: built in, for every policy
-  `istag-webhook probe` marks its requests with the annotation {PROBE}, and a write of a status also with a
-  tag {PROBE_RULE}-... that is new in it. The webhook always denies them, whoever the user is. So a probe needs
-  no policy that denies something, and no exemption hides a resource from it.
+  `istag-webhook probe` marks its requests with the annotation {PROBE}. A write of a status also adds
+  a tag {PROBE_RULE}-... to it. The webhook always denies marked requests, for every user. Therefore a
+  probe works with every policy, and no exemption hides a resource from it.
 
-To comply:
+To fix it:
   - Remove the annotation, or the tag from the status.\
 """
 
 
 def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS) -> Decision:
-    """Decide whether `review` may happen: every rule evaluates every change, and none stops at the first finding.
+    """Decide whether to allow `review`; every rule evaluates every change.
 
-    An exemption lets it happen, and still records what the rules would have said. A probe is always denied.
+    An exemption allows the review, and its findings are still recorded. A probe is always denied.
 
     Args:
-        review: the question.
-        policy: the rules.
-        most: how many findings are kept; with that many, evaluation goes on only until the answer is known.
+        review: the request.
+        policy: the policy.
+        most: the maximum number of findings to keep; after that, evaluation only continues until the answer is known.
     """
     resource = RESOURCES[review.resource]
     changes = resource.changes(review, untouched=policy.index.evaluates_untouched)
@@ -45,7 +45,7 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
         if findings.settled:
             findings.cut = True
             break
-        _judge(change, index, context, policy, findings)
+        _evaluate(change, index, context, policy, findings)
     found = findings.sorted()
     changed = changes if len(changes) == 1 else tuple(change for change in changes if change.touched)
     exemption = exempt(changed or changes, review, policy)
@@ -55,7 +55,7 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
 
 
 def mutate(review: Review, policy: Policy) -> Decision:
-    """Complete the tags of `review`; it is never denied here, for the validating call evaluates the final object."""
+    """Apply the defaults to the tags of `review`; never deny it, because the validating call checks the result."""
     changes = tuple(change for change in RESOURCES[review.resource].changes(review, untouched=False) if change.touched)
     exemption = exempt(changes, review, policy)
     document = review.object
@@ -75,7 +75,7 @@ def mutate(review: Review, policy: Policy) -> Decision:
 
 
 def admit(review: Review, policy: Policy) -> Decision:
-    """Decide as a cluster would, which completes an object first and then evaluates what came of it."""
+    """Decide as a cluster does: apply the defaults, then evaluate the result."""
     completion = mutate(review, policy) if policy.defaults else allow()
     if completion.patch and review.object is not None:
         completed = defaults.patched_document(review.object, completion.patch)
@@ -84,21 +84,21 @@ def admit(review: Review, policy: Policy) -> Decision:
     return replace(decision, patch=completion.patch)
 
 
-def judge(change: Change, context: EvaluationContext, policy: Policy) -> tuple[Finding, ...]:
-    """Return what the rules of `policy` say of one change: what it leaves as it was in the mode `existing`.
+def evaluate(change: Change, context: EvaluationContext, policy: Policy) -> tuple[Finding, ...]:
+    """Return the findings in one change; existing violations have the mode `existing`.
 
     Args:
-        change: one of the changes of the review.
-        context: the review; the same for all of its changes.
-        policy: the rules.
+        change: a change of the review.
+        context: the context of the review, shared by all of its changes.
+        policy: the policy.
     """
     findings = Findings()
-    _judge(change, 0, context, policy, findings)
+    _evaluate(change, 0, context, policy, findings)
     return findings.sorted()
 
 
-def _judge(change: Change, index: int, context: EvaluationContext, policy: Policy, findings: Findings) -> None:
-    """Add what the rules of `policy` find in the change at `index` of the review."""
+def _evaluate(change: Change, index: int, context: EvaluationContext, policy: Policy, findings: Findings) -> None:
+    """Add the findings in the change at `index` of the review."""
     for entry in policy.index.selected(change, context.review.user):
         if findings.full and (findings.denied or Mode.ENFORCE not in (entry.mode, entry.existing)):
             findings.cut = True
@@ -106,7 +106,7 @@ def _judge(change: Change, index: int, context: EvaluationContext, policy: Polic
         before: frozenset[Violation] | None = None
         position = policy.index.position[entry.name]
         for violation in entry.rule.check(change, context):
-            if before is None and not _leaves(entry, change):
+            if before is None and not _unchanged(entry, change):
                 before = _before(entry, change, context)
             existing = before is None or violation in before
             mode = entry.existing if existing else entry.mode
@@ -119,52 +119,52 @@ def _judge(change: Change, index: int, context: EvaluationContext, policy: Polic
 
 
 def _probed(mark: str, where: str, policy: Policy) -> Finding:
-    """Return the finding that denies a probe; it names the policy in force, which the probe reports."""
+    """Return the finding that denies a probe; it names the current policy, which the probe reports."""
     message = f"{mark} marks a request of `istag-webhook probe`, which is always denied; policy in force: {policy}"
     return Finding(PROBE_RULE, Mode.ENFORCE, message, where, reason=Reason.FORBIDDEN)
 
 
-def _leaves(entry: RuleEntry, change: Change) -> bool:
-    """Whether all that the rule could say was so before: nothing of the tag changes, and the rule reads no more."""
+def _unchanged(entry: RuleEntry, change: Change) -> bool:
+    """Whether every violation existed before: the tag does not change, and the rule reads nothing else."""
     return isinstance(change, TagChange) and not change.touched and not entry.rule.reads_review
 
 
 def _before(entry: RuleEntry, change: Change, context: EvaluationContext) -> frozenset[Violation]:
-    """Return what the rule says of what was; nothing of a tag that points elsewhere now: it is evaluated anew."""
+    """Return the violations in the old object, none for a tag with a new source, which counts as new."""
     if change.old is None or (isinstance(change, TagChange) and change.moved):
         return frozenset()
     return frozenset(entry.rule.check(change.as_it_was(), context.as_it_was()))
 
 
 def exempt(changes: tuple[Change, ...], review: Review, policy: Policy) -> Exemption | None:
-    """Return the first exemption that holds for every change of the review, None where none does."""
+    """Return the first exemption that applies to every change of the review, None if there is none."""
     for entry in policy.exemptions if changes else ():
-        if _is(entry, review) and all(entry.match.selects(each, review.user, perhaps=False) for each in changes):
+        if _applies(entry, review) and all(entry.match.selects(each, review.user, perhaps=False) for each in changes):
             reasons = [_reason(entry, change) for change in changes]
             if not entry.annotation or all(reasons):
                 return Exemption(entry.name, "; ".join(dict.fromkeys(reasons)))
     return None
 
 
-def _is(entry: ExemptionEntry, review: Review) -> bool:
-    """Whether the user is one that the exemption names, or a member of a group that it names."""
+def _applies(entry: ExemptionEntry, review: Review) -> bool:
+    """Whether the exemption names the user, or one of the user's groups."""
     if any_matches(entry.users, review.user.name):
         return True
     return bool(entry.groups) and any(any_matches(entry.groups, group) for group in review.user.groups)
 
 
 def _reason(entry: ExemptionEntry, change: Change) -> str:
-    """Return the reason that the user gives with this change, "" if none is asked for or given.
+    """Return the reason that the user gives in this change, "" if none is required or given.
 
-    What the tag said before is no reason: anybody who may annotate the tag can have put it there.
+    An unchanged annotation is not a reason, because any user who may annotate the tag could have set it.
     """
     if not entry.annotation or change.new is None:
         return ""
-    given, before = (
+    reason, before = (
         side.annotations.get(entry.annotation, "").strip() if side is not None else ""
         for side in (change.new, change.old)
     )
-    return given if given != before else ""
+    return reason if reason != before else ""
 
 
 def _lowered(finding: Finding) -> Finding:

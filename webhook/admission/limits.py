@@ -1,13 +1,14 @@
-"""How much a review can hold; a larger one is answered before it costs anything.
+"""The limits of a review. A larger one is rejected before it costs anything.
 
-Everything in a review was stored by the API server, or is about to be: etcd takes requests of 1.5 MiB
-(etcd, --max-request-bytes), and a review carries an object twice. An image stream is the largest object of ours. In
-the review of an update, a tag takes up to 50 objects and lists: on each side 4 or 5 in `spec.tags`, 3 to 5 in
-`status.tags` with one item of history, and 13 in `managedFields`. Written by one manager in a small stream it takes 14.
-So two thousand tags with all of that, or seven thousand without, are 100,000 objects and lists. Tags and items of
-history cost the most, and each may be one object alone, so they have a bound of their own: of the 1.5 MiB that etcd
-takes, 16,384 tags leave 96 bytes to each. A member or an element takes 18 bytes of a real review or more, so 7 MiB hold
-400,000.
+The API server has stored, or is about to store, everything in a review. etcd accepts requests of 1.5 MiB (etcd,
+--max-request-bytes), and a review contains the object twice. An image stream is the largest object.
+
+In the review of an update, a tag takes up to 50 objects and lists: on each side 4 or 5 in `spec.tags`, 3 to 5 in
+`status.tags` with one item of history, and 13 in `managedFields`. A small stream with one manager takes 14 per tag. So
+two thousand tags with all of this, or seven thousand without, are 100,000 objects and lists.
+
+Tags and items of history cost the most, and each can be a single object, so they have a limit of their own: 16,384 tags
+in 1.5 MiB have 96 bytes each. A member or an element takes at least 18 bytes of a real review, so 7 MiB hold 400,000.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,9 +20,9 @@ MOST_TAGS: Final = 16_384  # tags, images and items of history on one side of a 
 
 
 def too_large(body: bytes) -> str:
-    """Return why `body` cannot be a review, "" if it can be one; its bytes are counted and not parsed.
+    """Return why `body` cannot be a review, "" if it can be one, by counting bytes without parsing.
 
-    A bracket or a comma in a string counts too, as in last-applied-configuration.
+    Brackets and commas in strings count too, as in last-applied-configuration.
     """
     for what, most, count in (
         ("objects and lists", MOST_CONTAINERS, body.count(b"{") + body.count(b"[")),
@@ -33,7 +34,7 @@ def too_large(body: bytes) -> str:
 
 
 def too_many(request: Mapping[str, Any]) -> str:
-    """Return why `request` changes more than a review can, "" if it does not."""
+    """Return why `request` exceeds the limits, "" if it does not."""
     for side in ("object", "oldObject"):
         for path, count in _lists(request.get(side)):
             if count > MOST_TAGS:
@@ -42,7 +43,7 @@ def too_many(request: Mapping[str, Any]) -> str:
 
 
 def _lists(document: Any) -> Iterator[tuple[str, int]]:
-    """Yield the paths of what is evaluated one by one, and how many there are."""
+    """Yield the paths of the lists that are evaluated item by item, with their lengths."""
     spec, status = _field(document, "spec"), _field(document, "status")
     for name in ("tags", "images"):
         if isinstance(found := _field(spec, name), list):

@@ -1,1 +1,1 @@
-"""The trail: one JSON line a decision, and annotations for the API server's own audit log."""
+"""The audit trail: one JSON line for each decision, and annotations for the API server's audit log."""

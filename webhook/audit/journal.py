@@ -1,4 +1,4 @@
-"""Where records are written: whole lines, whoever else writes, and never longer than the patience lasts."""
+"""Writes records as whole lines, shared by several writers, within a time limit."""
 
 import errno
 import os
@@ -17,23 +17,23 @@ from webhook.text import printable
 
 STANDARD_OUTPUT: Final = "-"
 _STDOUT: Final = 1
-_WHOLE: Final = select.PIPE_BUF  # bytes that a pipe takes whole or not at all
+_WHOLE: Final = select.PIPE_BUF  # bytes that a pipe accepts atomically
 _FLAGS: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Journal:
-    """Writes lines to a file or to standard output; a file is followed when it is rotated, whichever way.
+    """Writes lines to a file or to standard output, and follows the rotation of a file.
 
-    A part of a line that a failure left is ended before the next line begins. Where that cannot be known for sure (a
-    writer of a pipe was killed) there may be an empty line.
+    If a failure left a part of a line, the next write ends it first. If that is uncertain, because a writer of a pipe
+    was killed, the output may contain an empty line.
     """
 
     def __init__(self, target: str, mutex: SharedMutex, patience: float = 2.0) -> None:
         """Open the journal.
 
         Args:
-            target: a file's path, or "-" for standard output.
-            mutex: the mutex of all who write there.
+            target: the path of a file, or "-" for standard output.
+            mutex: the mutex of all writers.
             patience: seconds that a write may take.
 
         Raises:
@@ -48,10 +48,10 @@ class Journal:
         self._open()
 
     def write(self, line: bytes) -> None:
-        """Write `line`, given without its newline; all of it is with the kernel when this returns.
+        """Write `line`, given without a newline; after the call, the kernel has all of it.
 
         Raises:
-            RecordFailed: it could not be written whole within the patience.
+            RecordFailed: the line could not be written completely within the patience.
         """
         deadline = time.monotonic() + self._patience
         mutex = self._mutex
@@ -67,27 +67,27 @@ class Journal:
             raise self._failed(error) from error
 
     def reopen(self) -> None:
-        """Open the file again, which may be another one by now.
+        """Open the file again, which may be a new file.
 
         Raises:
-            RecordFailed: the file cannot be opened, or another writes for longer than the patience.
+            RecordFailed: the file cannot be opened, or another writer takes longer than the patience.
         """
-        with self._alone():
+        with self._locked():
             self._close()
             self._open()
 
     def close(self) -> None:
-        """Close the file; standard output itself stays open, and the next write opens again.
+        """Close the file, but not standard output; the next write opens it again.
 
         Raises:
-            RecordFailed: another writes for longer than the patience.
+            RecordFailed: another writer takes longer than the patience.
         """
-        with self._alone():
+        with self._locked():
             self._close()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep the descriptor from the other threads, which may be writing to it."""
+    def _locked(self) -> Iterator[None]:
+        """Lock out other threads, which may be writing to the descriptor."""
         try:
             with self._mutex.taken(time.monotonic() + self._patience):
                 yield
@@ -102,10 +102,10 @@ class Journal:
             if self._target == STANDARD_OUTPUT:
                 self._descriptor = _standard_output()
             else:
-                # O_NONBLOCK means nothing to a regular file, and a pipe without a reader is denied, not waited for.
+                # O_NONBLOCK has no effect on a regular file; opening a pipe without a reader fails instead of blocking.
                 self._descriptor = os.open(self._target, _FLAGS | os.O_APPEND | os.O_CREAT, 0o640)
             found = os.fstat(self._descriptor)
-        except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        except (OSError, ValueError) as error:  # ValueError: the path is invalid
             self._close()
             raise self._failed(error) from error
         self._identity = (found.st_dev, found.st_ino)
@@ -120,10 +120,10 @@ class Journal:
             os.close(descriptor)
 
     def _follow(self) -> None:
-        """Open the file again where its path names another one: it was rotated."""
+        """Open the file again if its path refers to a new file, because it was rotated."""
         if self._descriptor >= 0:
             try:
-                found = os.stat(self._target)  # noqa: PTH116 - on the path of every review
+                found = os.stat(self._target)  # noqa: PTH116 - faster, and called for every review
             except FileNotFoundError:
                 found = None
             if found is not None and (found.st_dev, found.st_ino) == self._identity:
@@ -132,11 +132,11 @@ class Journal:
         self._open()
 
     def _put(self, data: bytes, deadline: float) -> None:
-        """Write `data`, a line with its newline; whatever happens on the way, the next writer will know."""
+        """Write `data`, a line with its newline, and note for the next writer whether it is complete."""
         mutex = self._mutex
         torn = mutex.torn
         if (torn or self._unread) and self._poll is None:
-            torn = _unended(self._descriptor, otherwise=torn)  # a file tells it itself, of an earlier process too
+            torn = _unended(self._descriptor, default=torn)  # also detects a line torn by an earlier process
         if torn:
             data = b"\n" + data
         mutex.torn = True
@@ -150,10 +150,10 @@ class Journal:
         self._unread = False
 
     def _some(self, rest: bytes | memoryview, deadline: float) -> int:
-        """Write what fits; a pipe may be full, and its reader gone to sleep."""
+        """Write as much as fits; a pipe may be full, and its reader may be stopped."""
         if self._poll is None:
-            return os.write(self._descriptor, rest)  # less than all of it where the disk is nearly full
-        if self._descriptor == _STDOUT:  # one that others share, and that blocks
+            return os.write(self._descriptor, rest)  # a short write if the disk is nearly full
+        if self._descriptor == _STDOUT:  # shared with other processes, and blocking
             self._wait(deadline)
         try:
             return os.write(self._descriptor, rest if len(rest) <= _WHOLE else rest[:_WHOLE])
@@ -162,31 +162,31 @@ class Journal:
             return 0
 
     def _wait(self, deadline: float) -> None:
-        """Wait until a piece fits: on Linux POLLOUT says that PIPE_BUF bytes do."""
+        """Wait until the pipe accepts PIPE_BUF bytes, which Linux reports as POLLOUT."""
         if self._poll is not None and not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1_000):
-            raise TimeoutError(f"its reader did not take the line within {self._patience:g} s")
+            raise TimeoutError(f"its reader did not accept the line within {self._patience:g} s")
 
 
 def _standard_output() -> int:
-    """Return a descriptor of standard output, of our own where a pipe or a terminal may be opened again.
+    """Return a descriptor of standard output, a new one if it is a pipe or a terminal that can be opened again.
 
-    Only ours is then non-blocking: that is a flag of the open file, which other processes share.
+    A new descriptor can be non-blocking without affecting other processes, because the flag belongs to the open file.
     """
-    if sys.__stdout__ is None:  # closed when we began: the number may be any file's by now
+    if sys.__stdout__ is None:  # it was closed at the start, so the number may belong to another file
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     mode = os.fstat(_STDOUT).st_mode
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-        with suppress(OSError):  # another user's, or /proc is not there
+        with suppress(OSError):  # it belongs to another user, or /proc is missing
             return os.open(f"/proc/self/fd/{_STDOUT}", _FLAGS)
     return _STDOUT
 
 
-def _unended(descriptor: int, *, otherwise: bool) -> bool:
-    """Return whether a regular file's last line has no newline, `otherwise` where it cannot be read."""
+def _unended(descriptor: int, *, default: bool) -> bool:
+    """Return whether the last line of a regular file has no newline, `default` if the file cannot be read."""
     size = os.fstat(descriptor).st_size
     try:
         with Path(f"/proc/self/fd/{descriptor}").open("rb", buffering=0) as reader:
             reader.seek(max(0, size - 1))
             return reader.read(1) not in (b"", b"\n")
     except OSError:
-        return otherwise and size > 0
+        return default and size > 0

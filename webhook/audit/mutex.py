@@ -1,8 +1,8 @@
-"""The writers' mutex: records of several workers never interleave, however long they are.
+"""The mutex of the writers, which keeps records of several workers from interleaving, regardless of their length.
 
-A robust mutex of the threads library in memory that the workers share (POSIX, pthread_mutexattr_setrobust): it costs
-no system call while nobody waits, keeps threads and processes apart alike, and when its holder is killed the kernel
-gives it to the next who asks.
+It is a robust mutex of the threads library in shared memory (POSIX, pthread_mutexattr_setrobust). It takes no system
+call without contention, excludes threads and processes alike, and if its holder is killed, the kernel passes it on to
+the next writer.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from typing import Final
 _SHARED: Final = 1  # PTHREAD_PROCESS_SHARED
 _ROBUST: Final = 1  # PTHREAD_MUTEX_ROBUST
 _ATTRIBUTES: Final = 64  # bytes; a pthread_mutexattr_t has 4 to 8
-_MUTEX: Final = 64  # where it stands in the page: after the flag, and aligned
+_MUTEX: Final = 64  # its offset in the page, aligned and after the flag
 
 
 class _Timespec(ctypes.Structure):
@@ -27,21 +27,21 @@ class _Timespec(ctypes.Structure):
 
 
 class SharedMutex:
-    """The writers' mutex: one at a time, whichever thread of whichever process.
+    """A mutex for all threads of all workers.
 
-    Made before the workers are forked. One byte beside it says whether the last write left a part of a line.
+    Create it before the workers are forked. A byte next to it tells whether the last write left an incomplete line.
     """
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._flag = memory
         self._address = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(memory, _MUTEX)))
-        waiting, quick = ctypes.CDLL(None), ctypes.PyDLL(None)  # the first lets other threads run meanwhile
+        waiting, quick = ctypes.CDLL(None), ctypes.PyDLL(None)  # CDLL releases the GIL during a call
         self._clocklock, self._trylock = waiting.pthread_mutex_clocklock, quick.pthread_mutex_trylock
         self._unlock, self._consistent = quick.pthread_mutex_unlock, quick.pthread_mutex_consistent
 
     @classmethod
     def make(cls) -> "SharedMutex":
-        """Make the mutex of this process and those that it forks."""
+        """Create the mutex for this process and the processes that it forks."""
         mutex = cls(mmap.mmap(-1, mmap.PAGESIZE))
         threads, attributes = ctypes.PyDLL(None), ctypes.create_string_buffer(_ATTRIBUTES)
         for result in (
@@ -56,10 +56,10 @@ class SharedMutex:
 
     @contextmanager
     def taken(self, deadline: float) -> Iterator[None]:
-        """Hold the mutex: no other writer has it.
+        """Hold the mutex in a context.
 
         Raises:
-            TimeoutError: it could not be had before `deadline`, seconds on the monotonic clock.
+            TimeoutError: the mutex was not available before `deadline`, seconds on the monotonic clock.
         """
         self.take(deadline)
         try:
@@ -68,30 +68,30 @@ class SharedMutex:
             self.give()
 
     def take(self, deadline: float) -> None:
-        """Take the mutex, which the same thread must `give` back.
+        """Acquire the mutex; the same thread must release it with `give`.
 
         Raises:
-            TimeoutError: it could not be had before `deadline`, seconds on the monotonic clock.
+            TimeoutError: the mutex was not available before `deadline`, seconds on the monotonic clock.
         """
         result = self._trylock(self._address)
         if result == errno.EBUSY:
             seconds = max(0.0, deadline)
             until = _Timespec(int(seconds), int(seconds % 1 * 1e9))
             result = self._clocklock(self._address, time.CLOCK_MONOTONIC, ctypes.byref(until))
-        if result == errno.EOWNERDEAD:  # it is ours all the same, and what the dead one left is known by the flag
+        if result == errno.EOWNERDEAD:  # acquired from a killed holder; the flag tells what it left
             result = self._consistent(self._address)
         if result == errno.ETIMEDOUT:
-            raise TimeoutError("another writer kept the mutex")
+            raise TimeoutError("another writer held the lock for too long")
         if result:
             raise OSError(result, os.strerror(result))
 
     def give(self) -> None:
-        """Give the mutex back."""
+        """Release the mutex."""
         self._unlock(self._address)
 
     @property
     def torn(self) -> bool:
-        """Whether the last write left a part of a line, or may have: its writer was killed."""
+        """Whether the last write left an incomplete line, or may have, because its writer was killed."""
         return self._flag[0] != 0
 
     @torn.setter

@@ -1,4 +1,4 @@
-"""A decision becomes one JSON line that can be evaluated again."""
+"""Encodes a decision as one JSON line, which can be replayed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,19 +18,19 @@ from webhook.model.tag import TagReference
 from webhook.policy.loading import Policy
 from webhook.text import cut, escaped, joined, printable
 
-MOST: Final = 100  # of the tags, findings, patch operations and groups that a record names
-_LONGEST: Final = 1_024  # bytes of one audit annotation, and of a text that a user sent
+MOST: Final = 100  # tags, findings, patch operations and groups in a record, each
+_LONGEST: Final = 1_024  # bytes of an audit annotation, and of a text that a user sent
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a record says beside the review and the decision.
+    """The fields of a record that do not depend on the review.
 
     Attributes:
         webhook: `validate` or `mutate`.
-        version: of this package.
-        level: `metadata`, or `request` for the whole request too.
+        version: the version of this package.
+        level: `metadata`, or `request` to include the whole request.
     """
 
     webhook: str
@@ -42,11 +42,11 @@ Tags = Sequence[Mapping[str, str | None]]
 
 
 def tags(decision: Decision, most: int | None = None) -> Tags:
-    """Return the tags that would change, as records and annotations name them: `path`, `tag`, `from`, `to`.
+    """Return the changed tags as in records and annotations: `path`, `tag`, `from`, `to`.
 
     Args:
-        decision: the answer.
-        most: how many are named, all if None.
+        decision: the decision.
+        most: the maximum number of tags, None for all.
     """
     return [
         {
@@ -62,7 +62,7 @@ def tags(decision: Decision, most: int | None = None) -> Tags:
 def record(
     review: Review,
     decision: Decision,
-    judged: Tags,
+    changed: Tags,
     policy: Policy,
     context: Context,
     *,
@@ -72,13 +72,13 @@ def record(
     """Return the record of `decision`, one line of JSON without its newline.
 
     Args:
-        review: the question.
-        decision: the answer.
-        judged: its tags.
-        policy: what it was evaluated by.
-        context: which webhook, version and level.
-        time: when the review came, aware.
-        seconds: how long the decision took.
+        review: the request.
+        decision: the decision.
+        changed: the changed tags of the decision.
+        policy: the policy.
+        context: the webhook, the version and the level.
+        time: the arrival of the review, timezone-aware.
+        seconds: the duration of the decision.
     """
     line: dict[str, Any] = {
         "time": time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
@@ -93,7 +93,7 @@ def record(
         "dryRun": review.dry_run,
         "verdict": decision.verdict,
         "allowed": decision.allowed,
-        "tags": judged[:MOST],
+        "tags": changed[:MOST],
         "findings": [_finding(finding) for finding in decision.findings[:MOST]],
         "patch": [operation(op) for op in decision.patch[:MOST]],
         "exemption": None,
@@ -110,17 +110,17 @@ def record(
     if context.level == "request":
         line["request"] = without_secrets(review.request)
     encoded = orjson.dumps(line)
-    # What is not ASCII is escaped, so that no reader meets a line separator or a bidirectional control.
+    # The line is ASCII, so it contains no line separators or bidirectional controls.
     return encoded if encoded.isascii() else _ENCODER.encode(line).encode()
 
 
-def annotations(decision: Decision, judged: Tags, policy: Policy) -> dict[str, str]:
-    """Return the annotations for the API server's audit log: who pointed which tag from where to where, and why not."""
+def annotations(decision: Decision, changed: Tags, policy: Policy) -> dict[str, str]:
+    """Return the annotations for the API server's audit log: the changed tags, their sources, and the findings."""
     found = {"policy": str(policy)}
-    if judged:
+    if changed:
         total = len(decision.tags)
         for key in ("tag", "from", "to"):
-            found[key] = joined((tag[key] or "" for tag in judged), total, ", ", _LONGEST)
+            found[key] = joined((tag[key] or "" for tag in changed), total, ", ", _LONGEST)
     if (lookup := _lookup(decision)) is not None:
         found["lookupPolicy"] = f"local: {json.dumps(lookup[0])} to {json.dumps(lookup[1])}"
     if decision.exemption is not None:
@@ -128,13 +128,13 @@ def annotations(decision: Decision, judged: Tags, policy: Policy) -> dict[str, s
         found["exemption"] = cut(f"{name}: {reason}" if reason else name, _LONGEST)
     for mode in dict.fromkeys(finding.mode for finding in decision.findings):
         some = decision.in_mode(mode)
-        # Rules' sentences are printable.
+        # Messages of rules are printable.
         found[str(mode)] = joined(map(str, some), len(some), "; ", _LONGEST, unknown=decision.cut)
     return found
 
 
 def _left_out(review: Review, decision: Decision) -> dict[str, Any]:
-    """Return how much of each list is left out of the record, nothing of those that are whole."""
+    """Return the number of omitted items for each truncated list."""
     lists = {
         "tags": len(decision.tags),
         "findings": len(decision.findings),
@@ -146,12 +146,12 @@ def _left_out(review: Review, decision: Decision) -> dict[str, Any]:
 
 
 def _short(value: str) -> str:
-    """Return `value` printable, and cut if it is long."""
+    """Return `value` printable and bounded."""
     return cut(printable(value[: 8 * _LONGEST]), _LONGEST)
 
 
 def _lookup(decision: Decision) -> tuple[bool, bool] | None:
-    """Return whether pods could name the stream's tags and whether they can now, None where that stays as it was."""
+    """Return the old and new lookup policy of the stream, None if it does not change."""
     for change in decision.changes:
         if isinstance(change, StreamChange) and change.new is not None:
             before = change.old is not None and change.old.lookup_local
@@ -175,9 +175,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def without_secrets(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `request` without what may be secret: the user's `extra`, environment values, credentials.
+    """Return `request` without potential secrets: the user's `extra`, environment values, credentials.
 
-    The user's name and groups stay as they were sent, because exemptions are decided by them.
+    The name and the groups of the user are kept, because exemptions depend on them.
     """
     user = {key: value for key, value in request["userInfo"].items() if key != "extra"}
     return {**redacted({**request, "userInfo": None}), "userInfo": user}

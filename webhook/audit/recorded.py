@@ -1,4 +1,4 @@
-"""A line of the record is read again."""
+"""Decodes a line of the record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,16 +18,16 @@ _VERDICTS: Final = ("allow", "deny", "patch")
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A decision as it was recorded.
+    """A recorded decision.
 
     Attributes:
         webhook: `validate` or `mutate`.
-        time: when the review came (RFC 3339, UTC).
+        time: the arrival of the review (RFC 3339, UTC).
         verdict: `allow`, `deny` or `patch`.
-        findings: what the rules said.
-        patch: what the defaults completed, or the first operations of it.
-        patch_more: how many operations are not recorded.
-        request: the whole request, None where the level was `metadata`.
+        findings: the findings.
+        patch: the operations that apply the defaults, or the first of them.
+        patch_more: the number of operations that are not recorded.
+        request: the whole request, None for the level `metadata`.
     """
 
     webhook: str
@@ -42,21 +42,21 @@ class Recorded:
 
 
 def read(line: bytes) -> Recorded:
-    """Read a line that `record` made; what a log collector puts before its first brace is skipped.
+    """Decode a line of the record; a prefix that a log collector adds before the first brace is ignored.
 
     Raises:
-        MalformedRecord: it is another line.
+        MalformedRecord: the line is not a record.
     """
     try:
         value = orjson.loads(line[max(line.find(b"{"), 0) :])
     except orjson.JSONDecodeError:
-        raise MalformedRecord("expected a record, got a line that is not JSON, or was cut off") from None
+        raise MalformedRecord("expected a record, got a truncated line or one that is not JSON") from None
     try:
         if value["webhook"] not in _WEBHOOKS or value["verdict"] not in _VERDICTS:
-            raise MalformedRecord("expected a record of validate or mutate, and its verdict")
+            raise MalformedRecord("expected a record of validate or mutate with its verdict")
         time, request = exactly(str, value["time"]), value.get("request")
         if not time.endswith("Z") or not datetime.fromisoformat(time):
-            raise MalformedRecord("expected a record, whose time is in UTC")
+            raise MalformedRecord("expected a record with a time in UTC")
         return Recorded(
             value["webhook"],
             time,
@@ -73,10 +73,10 @@ def read(line: bytes) -> Recorded:
 
 
 def finding(value: Any) -> Finding:
-    """Read a finding as a record has it.
+    """Decode a finding of a record.
 
     Raises:
-        KeyError, TypeError, ValueError: `value` is something else.
+        KeyError, TypeError, ValueError: `value` is not a finding.
     """
     found = exactly(dict, value)
     rule, message, field = (exactly(str, found[key]) for key in ("rule", "message", "field"))
@@ -84,16 +84,16 @@ def finding(value: Any) -> Finding:
 
 
 def operation(value: Any) -> PatchOp:
-    """Read an operation of a JSON Patch (RFC 6902) as a record has it.
+    """Decode an operation of a JSON Patch (RFC 6902) in a record.
 
     Raises:
-        KeyError, TypeError: `value` is something else.
+        KeyError, TypeError: `value` is not an operation.
     """
     found = exactly(dict, value)
     return PatchOp(exactly(str, found["op"]), exactly(str, found["path"]), found["value"])
 
 
 def _shown(found: Finding) -> Finding:
-    """Return a finding fit for a terminal: who wrote the line may not have escaped it."""
+    """Return a finding that is safe for a terminal, because the record may come from another writer."""
     rule, message, field = map(escaped, (found.rule, found.message, found.field))
     return replace(found, rule=rule, message=message, field=field)

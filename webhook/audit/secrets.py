@@ -1,4 +1,4 @@
-"""Remove what may be secret from a JSON value: environment values and credentials, in JSON inside strings too."""
+"""Removes potential secrets from a JSON value: environment values and credentials, also in JSON inside strings."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ HIDDEN: Final = "…"
 
 
 class _Holds(Enum):
-    """What the value of a key may hold."""
+    """The possible content of a value, by its key."""
 
     NOTHING = 0
     ENVIRONMENT = 1
@@ -23,16 +23,16 @@ class _Holds(Enum):
     CREDENTIAL = 3
 
 
-# By keys in lower case and without "-", "_" and "."; the keys decide, so a new path to an image needs no change here.
+# Keys are in lower case, without "-", "_" and ".". They apply at any path, so a new resource needs no change here.
 _KEYS: Final[Mapping[str, _Holds]] = MappingProxyType(
     {
         "env": _Holds.ENVIRONMENT,
         "environment": _Holds.ENVIRONMENT,
-        # A build's ENV, ARG and RUN repeat the values that they set (image-spec, config.md; Docker's v1 history).
+        # ENV, ARG and RUN of a build repeat the values that they set (image-spec, config.md; Docker's v1 history).
         **dict.fromkeys(
             ("args", "cmd", "command", "comment", "createdby", "entrypoint", "healthcheck", "onbuild"), _Holds.COMMAND
         ),
-        # Docker's config.json and what Secrets and builds call theirs.
+        # The keys in Docker's config.json, in Secrets and in builds.
         **dict.fromkeys(
             (
                 "accesskey", "accesstoken", "apikey", "auth", "authorization", "clientsecret", "credential",
@@ -47,15 +47,15 @@ _JSON: Final = re.compile(r'\s*[{\["]')
 _OPENING: Final = frozenset('{["')
 _STEMS: Final = ("env", "pass", "token", "secret", "auth", "cred", "key", "cmd", "args", "\\u")
 _SEPARATORS: Final = str.maketrans("", "", "-_.")
-_LONGEST_KEY: Final = 32  # characters of a key that can be one of ours
-_DEEPEST: Final = 254  # objects and lists within each other that orjson writes, so no accepted review has more
+_LONGEST_KEY: Final = 32  # characters, with separators; a longer key is unknown
+_DEEPEST: Final = 254  # the maximum nesting that orjson writes, so no accepted review has more
 
 
 def redacted(value: Any) -> Any:
-    """Return `value` without environment values and credentials; names of variables and all else stay.
+    """Return `value` without environment values and credentials; names of variables and other values are kept.
 
-    A string that holds a JSON object or list is read, redacted and written again. One that looks like JSON, cannot be
-    read and mentions what may be secret is hidden as a whole.
+    A string that contains a JSON object or list is parsed, redacted and encoded again. A string that looks like JSON,
+    cannot be parsed and mentions potential secrets is hidden completely.
 
     Args:
         value: a JSON value.
@@ -64,8 +64,8 @@ def redacted(value: Any) -> Any:
 
 
 def _holds(key: str) -> _Holds:
-    """Return what the value of `key` may hold."""
-    if key.isalnum() and key.islower():  # as most keys that are told apart by nothing but their number
+    """Return what the value of `key` may contain."""
+    if key.isalnum() and key.islower():  # true for most keys, which need no folding
         return _KEYS.get(key, _Holds.NOTHING)
     return _folded(key) if len(key) <= _LONGEST_KEY else _Holds.NOTHING
 
@@ -76,7 +76,7 @@ def _folded(key: str) -> _Holds:
 
 
 def _redacted(value: Any, holds: _Holds, depth: int) -> Any:
-    """Return `value` redacted; what holds no secret is itself, and is not copied."""
+    """Return `value` redacted; a value without secrets is returned itself, not a copy."""
     if not isinstance(value, dict | list):
         return _scalar(value, holds, depth)
     if holds is _Holds.CREDENTIAL or depth >= _DEEPEST:
@@ -88,7 +88,7 @@ def _redacted(value: Any, holds: _Holds, depth: int) -> Any:
         below = _holds(key) if holds is _Holds.NOTHING else holds
         if below is _Holds.NOTHING and _is_plain(each):
             bare = each
-        elif holds is _Holds.ENVIRONMENT:  # variables by name, or one of them (core/v1, EnvVar)
+        elif holds is _Holds.ENVIRONMENT:  # a map of variables, or one variable (core/v1, EnvVar)
             bare = each if key == "name" and each.__class__ is str else HIDDEN
         else:
             bare = _redacted(each, below, depth + 1)
@@ -113,7 +113,7 @@ def _list(value: list[Any], holds: _Holds, depth: int) -> list[Any]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether `value` is a number, a boolean, null or a string without credentials and JSON, as most are."""
+    """Whether `value` is a number, a boolean, null or a string without credentials and JSON, as most values are."""
     if value.__class__ is not str:
         return value.__class__ is not dict and value.__class__ is not list
     return has_no_credentials(value) and value[:1] not in _OPENING and not value[:1].isspace()
@@ -137,7 +137,7 @@ def _text(value: str, holds: _Holds, depth: int) -> str:
 
 
 def _inner(value: str, depth: int) -> str:
-    """Return a string that looks like JSON redacted; it is written anew, for a repeated key would hide a value."""
+    """Redact a string that looks like JSON; encode it again, because a repeated key could hide a value."""
     try:
         return orjson.dumps(_redacted(orjson.loads(value), _Holds.NOTHING, depth + 1)).decode()
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):

@@ -1,4 +1,4 @@
-"""A CA of one's own and a serving pair: files for development, or in memory for a cluster."""
+"""Issues a CA and a serving certificate: as files for development, in memory for a cluster."""
 
 import re
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A serving certificate with its key, and the CA that signed it, PEM."""
+    """A serving certificate with its key, and the CA that signed it; PEM."""
 
     ca: bytes
     cert: bytes
@@ -50,23 +50,25 @@ class Pair:
 def issue(
     directory: Path, names: Sequence[str], *, days: int = 90, force: bool = False, now: datetime | None = None
 ) -> Issued:
-    """Make a CA and a serving certificate for development.
+    """Issue a CA and a serving certificate for development.
 
     Args:
-        directory: where ca.crt, ca.key, tls.crt and tls.key go; it is made where it is missing.
+        directory: the directory for ca.crt, ca.key, tls.crt and tls.key; it is created if missing.
         names: DNS names and IP addresses.
-        days: how long the serving certificate is valid, 397 at most.
-        force: whether to overwrite.
-        now: when they become valid.
+        days: the validity of the serving certificate, at most 397.
+        force: whether to overwrite files.
+        now: the beginning of the validity.
 
     Raises:
-        CertificateError: with every fault; then nothing is written.
+        CertificateError: with every fault; nothing is written.
     """
     issued = Issued(*(directory / name for name in ("ca.crt", "ca.key", "tls.crt", "tls.key")))
     paths = (issued.ca, issued.ca_key, issued.cert, issued.key)
     faults = _faults(names, days)
     if not force:
-        faults += [Fault(str(path), "", "is there already; --force overwrites it") for path in paths if path.exists()]
+        faults += [
+            Fault(str(path), "", "already exists; use --force to overwrite it") for path in paths if path.exists()
+        ]
     if faults:
         raise CertificateError(tuple(faults))
     start = _start(now)
@@ -89,12 +91,12 @@ def issue(
 
 
 def pair(names: Sequence[str], *, days: int, now: datetime | None = None) -> Pair:
-    """Make a serving certificate and a CA that signs this one alone: its key is forgotten, and so cannot leak.
+    """Issue a serving certificate and a CA only for it; the key of the CA is discarded, so it cannot leak.
 
     Args:
         names: DNS names and IP addresses.
-        days: how long both are valid, 397 at most.
-        now: when they become valid.
+        days: the validity of both, at most 397.
+        now: the beginning of the validity.
 
     Raises:
         CertificateError: with every fault.
@@ -108,7 +110,7 @@ def pair(names: Sequence[str], *, days: int, now: datetime | None = None) -> Pai
 
 
 def _faults(names: Sequence[str], days: int) -> list[Fault]:
-    faults = [Fault("names", "", "expected one DNS name or IP address at least")] if not names else []
+    faults = [Fault("names", "", "expected at least one DNS name or IP address")] if not names else []
     faults += [Fault("names", "", fault) for fault in map(_name_fault, names) if fault]
     if not 1 <= days <= _LONGEST_DAYS:
         faults.append(Fault("days", "", f"expected 1 to {_LONGEST_DAYS} days, got {days}"))
@@ -116,7 +118,7 @@ def _faults(names: Sequence[str], days: int) -> list[Fault]:
 
 
 def _start(now: datetime | None) -> datetime:
-    """Return when a certificate becomes valid: clocks differ."""
+    """Return the beginning of the validity, with an allowance for clock skew."""
     return (now or datetime.now(UTC)) - timedelta(minutes=5)
 
 
@@ -160,7 +162,7 @@ def _certificate(
     start: datetime,
     days: int,
 ) -> x509.Certificate:
-    """Return a certificate of `key`: a CA where there is no issuer, else one for a server (RFC 5280)."""
+    """Return a certificate for `key`: a CA if there is no issuer, else a server certificate (RFC 5280)."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     is_ca = issuer is None
     signer = key if issuer is None else issuer[1]

@@ -1,14 +1,14 @@
-"""The certificate of an installation, made and renewed through the Kubernetes API; by several at once, if need be.
+"""Issues and renews the certificate of an installation through the Kubernetes API; safe to run concurrently.
 
-Everything that is known stands in one Secret, and whoever runs does the next step of what stands there:
+The whole state is in one Secret, and each run performs the next step from there:
 
-1. stage: a new CA and the serving certificate that it signed are written beside the ones that are served;
-2. trust: every caBundle gets what the Secret trusts, the new CA too;
-3. serve: the staged pair becomes the one that is served.
+1. stage: write a new CA and its serving certificate next to the current ones;
+2. trust: add the CA certificates of the Secret, including the new one, to every caBundle;
+3. serve: make the staged pair the current one.
 
-A CA stays trusted until it expires, as the certificate that it signed does: while a pod may still serve that one, it
-verifies. Nobody writes over what somebody else wrote (resourceVersion), and configurations are read before the Secret:
-so who is slow cannot take a CA out of a bundle that has been staged in the meantime.
+A CA stays trusted until it expires, together with its certificate, because a pod may still serve that certificate.
+Updates use resourceVersion, so no client overwrites the changes of another. Configurations are read before the Secret,
+so a slow client cannot remove a CA that has been staged in the meantime.
 """
 
 import random
@@ -30,26 +30,26 @@ CONFIGURATIONS: Final = tuple(
     for kind in ("validating", "mutating")
 )
 _MANAGED: Final = ("app.kubernetes.io/managed-by", "istag-webhook")
-# Who writes a caBundle by such an annotation would write over ours.
+# Controllers that inject a caBundle because of such an annotation would overwrite ours.
 _INJECTED: Final = (
     "service.beta.openshift.io/inject-cabundle",
     "cert-manager.io/inject-ca-from",
     "cert-manager.io/inject-ca-from-secret",
 )
-_ATTEMPTS: Final = 50  # conflicts, each of which means that somebody else got further
+_ATTEMPTS: Final = 50  # conflicts; after each of them another client has made progress
 _PAUSE: Final = 0.25  # seconds, at most
 _STEPS: Final = 12  # a renewal takes 5
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where the webhook is installed.
+    """The objects of an installation.
 
     Attributes:
-        namespace: of the Secret and the Service.
+        namespace: the namespace of the Secret and the Service.
         secret: the Secret that the pods mount.
         service: the Service that the API server calls.
-        configuration: the name of the validating and of the mutating webhook configuration.
+        configuration: the name of both the validating and the mutating webhook configuration.
     """
 
     namespace: str
@@ -59,21 +59,21 @@ class Installation:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a serving certificate is for; the API server asks for the first (its ServiceResolver)."""
+        """The DNS names of a serving certificate; the API server verifies the first (its ServiceResolver)."""
         host = f"{self.service}.{self.namespace}.svc"
         return (host, f"{host}.cluster.local")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """When and for how long.
+    """The terms of a renewal.
 
     Attributes:
-        days: that a certificate is valid.
-        renew_before: days before its end that it is renewed.
-        now: whether to renew it whatever its end.
-        forget: whether to stop trusting what did not sign the one that is served.
-        dry_run: whether the API server is to check the next step, and store nothing.
+        days: the validity of a certificate.
+        renew_before: the number of days before expiry at which to renew.
+        now: whether to renew regardless of the expiry.
+        forget: whether to stop trusting CAs that did not sign the served certificate.
+        dry_run: whether the API server only validates the next step, and stores nothing.
     """
 
     days: int
@@ -85,28 +85,28 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The Secret, and the configurations as they were before it was read."""
+    """The Secret, and the configurations as of just before it was read."""
 
     secret: dict[str, Any] | None
     configurations: tuple[tuple[Resource, dict[str, Any]], ...]
 
     def data(self, key: str) -> bytes:
-        """Return one entry of the Secret, b"" where it is not there."""
+        """Return one entry of the Secret, b"" if it is missing."""
         return b64decode(((self.secret or {}).get("data") or {}).get(key) or "")
 
 
 def renew(cluster: Cluster, installation: Installation, terms: Terms, say: Callable[[str], None]) -> datetime | None:
-    """Do what is to be done, step by step, and return when the certificate that is served expires.
+    """Perform the missing steps one by one, and return when the served certificate expires.
 
     Args:
-        cluster: where.
-        installation: what.
-        terms: when.
-        say: called with a sentence for each step.
+        cluster: the cluster.
+        installation: the objects of the installation.
+        terms: the terms of the renewal.
+        say: called with a message for each step.
 
     Raises:
-        ClusterError: the API server's denial, or objects that are not as they have to be.
-        CertificateError: a name that no certificate can have.
+        ClusterError: the API server denied a request, or an object is not as expected.
+        CertificateError: a name is invalid in a certificate.
     """
     at_first = _read(cluster, installation).data("tls.crt")
     attempts = steps = 0
@@ -118,7 +118,7 @@ def renew(cluster: Cluster, installation: Installation, terms: Terms, say: Calla
             attempts += 1
             if error.status != HTTPStatus.CONFLICT or attempts == _ATTEMPTS:
                 raise
-            time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - so that two do not meet again
+            time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - so that two clients do not collide again
             continue
         if not done:
             return serving.expires(state.data("tls.crt"))
@@ -127,17 +127,17 @@ def renew(cluster: Cluster, installation: Installation, terms: Terms, say: Calla
         if terms.dry_run:
             return serving.expires(state.data("tls.crt"))
         if steps == _STEPS:
-            raise ClusterError(f"somebody else goes on changing what was done: {done}")
+            raise ClusterError(f"another client keeps undoing this step: {done}")
 
 
 def _read(cluster: Cluster, installation: Installation) -> _State:
-    """Read everything: the configurations first, see above."""
+    """Read all objects: the configurations first, as the module explains."""
     configurations = tuple((each, cluster.get(each, installation.configuration)) for each in CONFIGURATIONS)
     for resource, document in configurations:
         name = f"{resource.plural} {installation.configuration}"
         for annotation in _INJECTED:
             if annotation in (document["metadata"].get("annotations") or {}):
-                raise ClusterError(f"{name}: its caBundle is injected ({annotation}); expected no such annotation")
+                raise ClusterError(f"{name}: the annotation {annotation} injects its caBundle; remove the annotation")
         if not list(_clients(document, installation)):
             called = f"{installation.namespace}/{installation.service}"
             raise ClusterError(f"{name}: expected a webhook that calls the service {called}")
@@ -151,8 +151,8 @@ def _read(cluster: Cluster, installation: Installation) -> _State:
     managed = secret is None or (secret["metadata"].get("labels") or {}).get(_MANAGED[0]) == _MANAGED[1]
     if not managed and state.data("tls.crt"):
         raise ClusterError(
-            f"secret {installation.namespace}/{installation.secret} was not made by this command; "
-            f"expected the label {'='.join(_MANAGED)}, or no such secret"
+            f"secret {installation.namespace}/{installation.secret} was not created by this command; "
+            f"expected the label {'='.join(_MANAGED)}, or no secret of this name"
         )
     return state
 
@@ -166,15 +166,15 @@ def _clients(configuration: dict[str, Any], installation: Installation) -> Itera
 
 
 def _step(cluster: Cluster, installation: Installation, terms: Terms, state: _State, at_first: bytes) -> str:
-    """Do the next step and say which, "" where there is none left."""
+    """Perform the next step, and return its description, "" if none is left."""
     trusted, served, staged = state.data("ca.crt"), state.data("tls.crt"), state.data("next.crt")
     host = installation.names[0]
     where = f"secret {installation.namespace}/{installation.secret}"
     if not serving.belongs(staged, state.data("next.key")) or not serving.signers(trusted, staged, host):
-        staged = b""  # there is none, or it was left too long
+        staged = b""  # it is missing, or too old
     if not staged and _due(installation, terms, state, at_first):
         made = issuing.pair(installation.names, days=terms.days)
-        # What a bundle trusts may be served by a pod, whatever became of the Secret.
+        # A pod may serve any certificate that a bundle trusts, whatever happened to the Secret.
         bundles = [_bundle(client) for _, each in state.configurations for client in _clients(each, installation)]
         known = serving.joined(trusted, *bundles, made.ca)
         _write(cluster, installation, terms, state, {"ca.crt": known, "next.crt": made.cert, "next.key": made.key})
@@ -182,7 +182,7 @@ def _step(cluster: Cluster, installation: Installation, terms: Terms, state: _St
     kept = serving.signers(trusted, served, host) if terms.forget and not staged else serving.joined(trusted)
     if kept != trusted:
         _write(cluster, installation, terms, state, {"ca.crt": kept})
-        return f"{where}: stopped trusting a CA that is not needed any more"
+        return f"{where}: stopped trusting a CA that is no longer needed"
     for resource, document in state.configurations:
         clients = list(_clients(document, installation))
         if any(_bundle(client) != trusted for client in clients):
@@ -198,7 +198,7 @@ def _step(cluster: Cluster, installation: Installation, terms: Terms, state: _St
 
 
 def _due(installation: Installation, terms: Terms, state: _State, at_first: bytes) -> bool:
-    """Whether a new certificate is to be made: soon, or because the one that is there does not serve."""
+    """Whether to issue a new certificate: the current one expires soon, or cannot be served."""
     cert, expires = state.data("tls.crt"), serving.expires(state.data("tls.crt"))
     if expires is None or (terms.now and cert == at_first):
         return True
@@ -215,7 +215,7 @@ def _bundle(client: dict[str, Any]) -> bytes:
 def _write(
     cluster: Cluster, installation: Installation, terms: Terms, state: _State, entries: dict[str, bytes]
 ) -> None:
-    """Write entries of the Secret, b"" to take one out; a conflict (409) where somebody else has written it."""
+    """Write entries of the Secret, b"" to remove one; a conflict (409) if another client has changed it."""
     found: dict[str, Any] = state.secret or {"metadata": {"name": installation.secret}, "type": "kubernetes.io/tls"}
     data = {"tls.crt": "", "tls.key": "", **(found.get("data") or {})}
     data.update({key: b64encode(value).decode() for key, value in entries.items()})

@@ -1,4 +1,4 @@
-"""The certificate that is served, and the client CAs that are trusted, renewed without a restart."""
+"""The serving certificate and the trusted client CAs, reloaded without a restart."""
 
 import ssl
 import time
@@ -19,12 +19,12 @@ from webhook.errors import CertificateError, Fault
 from webhook.files import Signature, signature
 
 _LEAST_RSA_BITS: Final = 2_048
-# TLS 1.2's AEAD suites with forward secrecy (RFC 9325, section 4.2); TLS 1.3 has only such.
+# The AEAD suites of TLS 1.2 with forward secrecy (RFC 9325, section 4.2); all suites of TLS 1.3 have both.
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 class Serving:
-    """The certificate that is served: read again when its files change, and never worse than the last good one."""
+    """The serving certificate; when its files change to an invalid pair, the last valid pair stays in use."""
 
     def __init__(self, cert: Path, key: Path, client_ca: Path | None = None) -> None:
         """Load the pair.
@@ -32,49 +32,48 @@ class Serving:
         Args:
             cert: the certificate and its chain, PEM.
             key: its key, PEM.
-            client_ca: what callers' certificates must verify against; None asks callers for none.
+            client_ca: the CAs that client certificates must verify against; None requests no client certificates.
 
         Raises:
             CertificateError: with every fault.
         """
         self._cert, self._key, self._client_ca = cert, key, client_ca
-        self._untimely: x509.Certificate | None = None  # what was denied by the time of day, and by nothing else
+        self._untimely: x509.Certificate | None = None  # a certificate that was rejected only because of its validity
         self._signature = self._sign()
         self._context, self._expires = self._load()
-        self._refused = False
+        self._rejected = False
 
     @property
-    def refused(self) -> bool:
-        """Whether the files now hold a pair that cannot be served, and an older one is served instead."""
-        return self._refused
+    def rejected(self) -> bool:
+        """Whether the files contain a pair that cannot be served, so that an older pair is in use."""
+        return self._rejected
 
     @property
     def context(self) -> ssl.SSLContext:
-        """The newest context; take it for each connection.
+        """The current context; read this property for each connection.
 
-        A context resumes only sessions that it made itself (TLS 1.2 and 1.3): after a renewal every caller proves
-        again who it is.
+        A context only resumes its own sessions (TLS 1.2 and 1.3), so after a renewal every client authenticates again.
         """
         return self._context
 
     @property
     def expires(self) -> datetime:
-        """When the certificate that is served expires."""
+        """When the served certificate expires."""
         return self._expires
 
     def refresh(self) -> bool:
-        """Load the pair again if its files changed, or if it is valid by now; whether there is a new one.
+        """Reload the pair if its files changed or it has become valid; return whether there is a new pair.
 
         Raises:
-            CertificateError: with every fault, once for each change; the last good pair stays.
+            CertificateError: with every fault, once for each change; the last valid pair stays in use.
         """
         found = self._sign()
         if found == self._signature and (self._untimely is None or _untimely(self._untimely)):
             return False
         self._signature = found
-        self._refused = True
+        self._rejected = True
         self._context, self._expires = self._load()
-        self._refused = False
+        self._rejected = False
         return True
 
     def _sign(self) -> Signature:
@@ -84,7 +83,7 @@ class Serving:
         try:
             return self._read()
         except CertificateError:
-            # A mounted Secret may have been swapped between two files: what is there a moment later is one version.
+            # A mounted Secret may have been replaced between reading two of its files; a moment later they agree.
             time.sleep(0.1)
             self._signature = self._sign()
             return self._read()
@@ -94,12 +93,12 @@ class Serving:
         leaf = _read_certificate(self._cert, faults)
         key = _read_key(self._key, faults)
         if leaf is not None and key is not None and _public(leaf.public_key()) != _public(key.public_key()):
-            faults.append(Fault(str(self._cert), "", f"is not of the key in {self._key}"))
+            faults.append(Fault(str(self._cert), "", f"does not match the key in {self._key}"))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(_CIPHERS)
         context.set_alpn_protocols(["http/1.1"])
-        context.num_tickets = 1  # each is a twentieth of a handshake's cost; API servers resume no session
+        context.num_tickets = 1  # each takes 5% of a handshake, and API servers do not resume sessions
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
         if self._client_ca is not None:
             _trust(context, self._client_ca, faults)
@@ -118,7 +117,7 @@ class Serving:
 
 
 def _untimely(leaf: x509.Certificate) -> str:
-    """Return why a certificate is not valid now, "" where it is; the clock may be wrong, and be put right later."""
+    """Return why a certificate is not valid now, "" if it is; a wrong clock may be corrected later."""
     now = datetime.now(UTC)
     if leaf.not_valid_after_utc <= now:
         return f"expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
@@ -163,13 +162,15 @@ def _read_key(path: Path, faults: list[Fault]) -> ec.EllipticCurvePrivateKey | r
         faults.append(Fault(str(path), "", f"expected a private key in PEM: {str(error).partition('.')[0]}"))
         return None
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size < _LEAST_RSA_BITS:
-        faults.append(Fault(str(path), "", f"expected RSA of {_LEAST_RSA_BITS} bits at least, got {key.key_size}"))
+        faults.append(
+            Fault(str(path), "", f"expected an RSA key of at least {_LEAST_RSA_BITS} bits, got {key.key_size}")
+        )
         return None
     return key  # type: ignore[return-value]
 
 
 def _trust(context: ssl.SSLContext, path: Path, faults: list[Fault]) -> None:
-    """Make `context` ask callers for a certificate that verifies against the bundle at `path`."""
+    """Require client certificates in `context`, verified against the bundle at `path`."""
     data = _bytes(path, faults)
     if data is None:
         return
@@ -181,20 +182,20 @@ def _trust(context: ssl.SSLContext, path: Path, faults: list[Fault]) -> None:
 
 
 def joined(*bundles: bytes, now: datetime | None = None) -> bytes:
-    """Return the certificates of all `bundles`, each once, without those that have expired: they verify nothing."""
+    """Return the certificates of all `bundles`, without duplicates and expired certificates."""
     moment = now or datetime.now(UTC)
     kept = {each: None for bundle in bundles for each in _read(bundle) if each.not_valid_after_utc > moment}
     return b"".join(each.public_bytes(Encoding.PEM) for each in kept)
 
 
 def signers(bundle: bytes, cert: bytes, name: str, now: datetime | None = None) -> bytes:
-    """Return those of `bundle` that verify the chain `cert` for the DNS name `name`: none where b"" is returned.
+    """Return the certificates of `bundle` that verify the chain `cert` for the DNS name `name`, b"" if none does.
 
     Args:
         bundle: CA certificates.
-        cert: the serving certificate, and those between it and its CA.
-        name: what a caller expects it to be.
-        now: when it is to be valid.
+        cert: the serving certificate and its intermediate certificates.
+        name: the name that a client expects.
+        now: the time of the verification.
     """
     leaf, *between = _read(cert) or (None,)
     if leaf is None:
@@ -215,7 +216,7 @@ def _verifies(
 
 
 def expires(cert: bytes) -> datetime | None:
-    """Return when a serving certificate expires, None where there is none."""
+    """Return when a serving certificate expires, None if there is none."""
     found = _read(cert)
     return found[0].not_valid_after_utc if found else None
 

@@ -69,6 +69,7 @@ def diff(  # noqa: PLR0913 - one for each option
     --against, the same is what comes to the same, however it is written.
     """
     from webhook.cluster.client import connect
+    from webhook.documents.files import input_files
     from webhook.evaluate.check import Old, Sender, questions
     from webhook.evaluate.diff import Counts, compare, compare_cluster, compare_records, sort_out
     from webhook.evaluate.records import Remarks, Selection, moment
@@ -83,7 +84,7 @@ def diff(  # noqa: PLR0913 - one for each option
         entries = [*differences(located(one), located(two)), *ignored(one.ignore, two.ignore)]
         documents, records = sort_out((each for each in against if each != _CLUSTER), remarks.faults)
         pairs = chain(
-            compare(questions(given(documents), Sender(User(user, groups=groups)), Old(namespace)), one, two),
+            compare(questions(input_files(documents), Sender(User(user, groups=groups)), Old(namespace)), one, two),
             compare_records(records, one, two, remarks, Selection(moment(since), moment(until))),
             compare_cluster(connect(kubeconfig, context), one, two) if _CLUSTER in against else (),
         )

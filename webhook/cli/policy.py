@@ -206,7 +206,7 @@ def explain(
 def _explanations(text: str, policy: "Policy") -> Iterator[str]:
     """Yield a text for each rule or kind that `text` speaks of; what is unknown goes to standard error."""
     from webhook.admission.engine import PROBE_EXPLAINED
-    from webhook.policy.explain import Said, explained, explained_rule, kinds, read_message
+    from webhook.policy.explain import RuleMessage, explained, explained_rule, kinds, read_message
     from webhook.policy.lint.catalogue import explained_warning, mentioned
     from webhook.policy.located import located
     from webhook.resources.objects import PROBE_RULE
@@ -219,7 +219,7 @@ def _explanations(text: str, policy: "Policy") -> Iterator[str]:
     if text not in rules and (warned := mentioned(text)):
         yield from map(explained_warning, warned)
         return
-    said = [Said(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
+    said = [RuleMessage(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
     if not said:
         raise click.UsageError(_unknown(text, policy))
     for each in said:

@@ -1,1 +1,1 @@
-"""The Kubernetes API, for commands that need a cluster. Its client library is an extra, imported only then."""
+"""The Kubernetes API, for commands that need a cluster. The client library is an optional extra."""

@@ -29,12 +29,12 @@ class Resource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Return the URL's path: of one object where there is a name, else of all in a namespace, or everywhere.
+        """Return the URL path of one object, or of the resource in one namespace or all namespaces.
 
         Args:
-            namespace: the namespace, "" for a resource without, and for all namespaces.
-            name: the object's name.
-            subresource: of the object, such as `status`.
+            namespace: the namespace, "" for all namespaces or a cluster-scoped resource.
+            name: the name of the object, "" for a list.
+            subresource: the subresource of the object, such as `status`.
         """
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
@@ -47,10 +47,10 @@ class Page:
     """A chunk of a list.
 
     Attributes:
-        items: the objects; the API leaves their `apiVersion` and `kind` out.
-        token: what the next chunk is asked for with, "" after the last one.
-        version: the list's resourceVersion.
-        remaining: how many objects are left, None where the API server does not say.
+        items: the objects; the API omits their `apiVersion` and `kind`.
+        token: the continue token of the next chunk, "" for the last one.
+        version: the resourceVersion of the list.
+        remaining: the number of objects left, None if the API server does not report it.
     """
 
     items: tuple[dict[str, Any], ...]
@@ -82,11 +82,11 @@ def _holds(requirement: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
-_CHUNK: Final = 500  # objects; what kubectl asks for at once
+_CHUNK: Final = 500  # objects; the same as kubectl
 
 
 class Sender(Protocol):
-    """Whatever sends one request: `transport.Transport`."""
+    """Sends requests; implemented by `transport.Transport`."""
 
     server: str
 
@@ -98,22 +98,22 @@ class Sender(Protocol):
         body: Any = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """Send one request and return the object that it answers."""
+        """Send one request, and return the object in the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """An API server, and who asks it. Every method may be called from several threads.
+    """A connection to an API server. All methods are thread-safe.
 
-    Every method raises ClusterError with the API server's own message: `status` is its HTTP status, 0 where there was
-    no answer. With `dry_run` everything is checked, admission too, and nothing is stored.
+    All methods raise ClusterError with the message of the API server; its `status` is the HTTP status, 0 if there was
+    no answer. With `dry_run`, the API server runs all checks including admission, and stores nothing.
     """
 
     sender: Sender
 
     @property
     def server(self) -> str:
-        """The API server's URL."""
+        """The URL of the API server."""
         return self.sender.server
 
     def get(self, resource: Resource, name: str, namespace: str = "", subresource: str = "") -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Cluster:
         return self.sender.send("GET", resource.path(namespace, name, subresource))
 
     def resources(self, group: str, version: str) -> list[dict[str, Any]]:
-        """Return what is served of a group (meta/v1, APIResource), nothing of one that is not there."""
+        """Return the resources of a group (meta/v1, APIResource), an empty list if the group is not served."""
         try:
             found = self.sender.send("GET", f"/apis/{group}/{version}")
         except ClusterError as error:
@@ -133,18 +133,19 @@ class Cluster:
     def pages(
         self, resource: Resource, namespace: str = "", *, limit: int = _CHUNK, token: str = "", **selectors: str
     ) -> Iterator[Page]:
-        """Yield the objects of a namespace, or of all, in chunks of one consistent list.
+        """Yield the objects of one namespace or all namespaces, in chunks of one consistent list.
 
         Args:
-            resource: what to list.
-            namespace: where, "" for everywhere.
-            limit: the most objects of a chunk.
-            token: where to go on: a page's, or an error's.
+            resource: the resource to list.
+            namespace: the namespace, "" for all namespaces.
+            limit: the maximum number of objects in a chunk.
+            token: the continue token of a page or of an error.
             selectors: `labelSelector` and `fieldSelector`.
 
         Raises:
-            ClusterError: `expired` where the list is older than the API server remembers (410). Go on with the
-                error's `token`, where it has one: the rest is then of another moment. Else begin anew.
+            ClusterError: `expired` is true if the continue token has expired (410). To continue at a later
+                resourceVersion, use
+                the `token` of the error; if it is empty, start again.
         """
         while True:
             query: dict[str, str | int] = {"limit": limit, **selectors}
@@ -165,7 +166,7 @@ class Cluster:
     def create(
         self, resource: Resource, body: Mapping[str, Any], namespace: str = "", *, dry_run: bool = False
     ) -> dict[str, Any]:
-        """Create an object and return it as it is stored."""
+        """Create an object, and return it as stored."""
         return self.sender.send("POST", resource.path(namespace), _query(dry_run=dry_run), body)
 
     def replace(
@@ -177,7 +178,7 @@ class Cluster:
         *,
         dry_run: bool = False,
     ) -> dict[str, Any]:
-        """Replace the object that has the name of `body`; 409 where its resourceVersion is not the last."""
+        """Replace the object with the name of `body`; 409 if its resourceVersion is not current."""
         path = resource.path(namespace, body["metadata"]["name"], subresource)
         return self.sender.send("PUT", path, _query(dry_run=dry_run), body)
 
@@ -192,7 +193,7 @@ class Cluster:
         content_type: str = MERGE_PATCH,
         dry_run: bool = False,
     ) -> dict[str, Any]:
-        """Patch an object: by a merge patch (RFC 7396), or what `content_type` says."""
+        """Patch an object by a merge patch (RFC 7396), or another patch type in `content_type`."""
         path = resource.path(namespace, name, subresource)
         return self.sender.send("PATCH", path, _query(dry_run=dry_run), patch, content_type)
 
@@ -206,22 +207,22 @@ def _query(*, dry_run: bool) -> dict[str, str | int]:
 
 
 def connect(kubeconfig: Path | None = None, context: str | None = None, patience: float = 0.0) -> Cluster:
-    """Return the cluster that a kubeconfig names; nothing is sent yet.
+    """Return the cluster of a kubeconfig, without sending a request.
 
     Args:
-        kubeconfig: the file. None looks where kubectl does: KUBECONFIG, ~/.kube/config, a pod's service account.
-        context: one of its contexts. None is the current one.
-        patience: seconds before the second repetition of a request that failed or was denied for the moment; each
-            further one waits twice as long. For a caller whose every request may be repeated, also those that write. 0
-            repeats at once what is safe to repeat after a lost connection, and nothing that was denied.
+        kubeconfig: the file. None follows kubectl: KUBECONFIG, ~/.kube/config, the service account of the pod.
+        context: the context in the file. None is the current context.
+        patience: seconds before the second retry of a request that failed or was rejected temporarily; each further
+            retry waits twice as long. Only for callers whose every request may be repeated, including writes. 0
+            retries at once what is safe to repeat after a lost connection, and nothing that was rejected.
 
     Raises:
         ClusterError: the extra `cluster` is not installed, or the configuration cannot be used.
     """
     if find_spec("kubernetes") is None:
         raise ClusterError(
-            "the Kubernetes client is not installed: pip install 'istag-webhook[cluster]', in a checkout '.[cluster]'"
+            "the Kubernetes client is not installed; pip install 'istag-webhook[cluster]', in a checkout '.[cluster]'"
         )
-    from webhook.cluster.transport import Transport  # noqa: PLC0415 - only where a cluster is asked
+    from webhook.cluster.transport import Transport  # noqa: PLC0415 - an optional extra
 
     return Cluster(Transport.of(kubeconfig, context, patience))

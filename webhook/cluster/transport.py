@@ -1,4 +1,4 @@
-"""One request over the official client, without its model classes. This is the only module that knows the library."""
+"""Sends requests through the official client, without its model classes. Only this module uses the library."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from webhook.text import printable, quoted
 _DEFAULT: Final = "~/.kube/config"
 _CONNECT_SECONDS: Final = 5.0
 _READ_SECONDS: Final = 30.0
-_RETRIES: Final = 3  # of a connection that cannot be made, and of what is safe to repeat; Retry-After is obeyed
+_RETRIES: Final = 3  # for failed connections and idempotent requests; Retry-After is respected
 _PATIENT_RETRIES: Final = 6
 _PASSING: Final = (
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -30,21 +30,21 @@ _PASSING: Final = (
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 )
-_REFUSED: Final = range(400, 600)
+_ERRORS: Final = range(400, 600)
 _GONE: Final = 410
 
 
 class Transport:
-    """A configured client: its server, its credentials, and the trust in it."""
+    """A configured client: its server, its credentials, and its trusted CAs."""
 
     def __init__(self, configuration: Any, patience: float) -> None:
-        """Take a Configuration of the library, and the patience that `connect` explains.
+        """Create a client from a Configuration of the library, and the patience that `connect` documents.
 
         Raises:
-            ClusterError: the server would not be asked over TLS, or not verified.
+            ClusterError: the server does not use TLS, or would not be verified.
         """
         if not str(configuration.host).startswith("https://"):
-            raise ClusterError(f"{quoted(str(configuration.host))} is not asked without TLS; expected https://")
+            raise ClusterError(f"{quoted(str(configuration.host))} does not use TLS; expected https://")
         if not configuration.verify_ssl:
             raise ClusterError(
                 f"{configuration.host}: insecure-skip-tls-verify is not supported; expected certificate-authority"
@@ -56,7 +56,7 @@ class Transport:
 
     @classmethod
     def of(cls, kubeconfig: Path | None, context: str | None, patience: float) -> "Transport":
-        """Configure from a kubeconfig, or from a pod's service account.
+        """Create a client from a kubeconfig, or from the service account of the pod.
 
         Raises:
             ClusterError: neither can be used.
@@ -65,18 +65,18 @@ class Transport:
         paths = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or _DEFAULT
         there = any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path)
         if not there and (kubeconfig or context or os.environ.get("KUBECONFIG")):
-            raise ClusterError(f"{paths}: there is no such kubeconfig")
+            raise ClusterError(f"{paths}: the kubeconfig does not exist")
         try:
             if there:
                 config.load_kube_config(paths, context, configuration, persist_config=False)
             else:
                 config.load_incluster_config(configuration)
-        except Exception as error:  # the library stumbles over a malformed file with whatever that raises
-            said = printable(str(error)) or type(error).__name__
+        except Exception as error:  # the library fails in many ways on a malformed file
+            message = printable(str(error)) or type(error).__name__
             if there:
-                raise ClusterError(f"{paths}: the kubeconfig cannot be used: {said}") from error
+                raise ClusterError(f"{paths}: the kubeconfig cannot be used: {message}") from error
             raise ClusterError(
-                f"no cluster is known: expected --kubeconfig, KUBECONFIG, {_DEFAULT} or a pod's service account: {said}"
+                f"no cluster configured: expected --kubeconfig, KUBECONFIG, {_DEFAULT} or a service account: {message}"
             ) from error
         return cls(configuration, patience)
 
@@ -88,17 +88,17 @@ class Transport:
         body: Any = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        """Send one request and return the object that it answers.
+        """Send one request, and return the object in the answer.
 
         Args:
             method: GET, POST, PUT, PATCH or DELETE.
-            path: the URL's path.
-            query: the URL's parameters.
-            body: the object that is sent, None for none.
-            content_type: what the body is.
+            path: the path of the URL.
+            query: the query parameters.
+            body: the object to send, None for none.
+            content_type: the media type of the body.
 
         Raises:
-            ClusterError: there was no answer, or it is a denial; the message is the API server's own.
+            ClusterError: there was no answer, or it is an error; the message is that of the API server.
         """
         headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
         if query:
@@ -114,8 +114,8 @@ class Transport:
         except (HTTPError, OSError, ApiException, config.ConfigException) as error:
             why = getattr(error, "reason", None) or error
             raise ClusterError(f"{self.server}: no answer: {printable(str(why))}") from None
-        if status in _REFUSED:
-            raise _refusal(status, data)
+        if status in _ERRORS:
+            raise _error(status, data)
         return _object(data)
 
 
@@ -144,8 +144,8 @@ def _object(data: bytes) -> dict[str, Any]:
     return document
 
 
-def _refusal(status: int, data: bytes) -> ClusterError:
-    """Return what the API server answered: a Status (meta/v1), or what a proxy before it wrote."""
+def _error(status: int, data: bytes) -> ClusterError:
+    """Return the error of an answer: a Status (meta/v1), or the text of a proxy."""
     try:
         answer = _object(data)
         message = str(answer["message"])

@@ -1,4 +1,4 @@
-"""A document: a plain value, and the line and column of every value in it, counted as editors count them."""
+"""A document: a plain value, and the line and column of each value in it, counted as editors do."""
 
 import re
 from bisect import bisect_right
@@ -9,16 +9,16 @@ from typing import Any, Final, NamedTuple
 from webhook.errors import Fault
 from webhook.text import printable
 
-# YAML 1.1 (section 4.2) ends a line at U+0085, U+2028 and U+2029 too; no editor does (LSP 3.17, "EOL").
+# YAML 1.1 (section 4.2) also ends a line at U+0085, U+2028 and U+2029; editors do not (LSP 3.17, "EOL").
 _END: Final = re.compile("\r\n|\r|\n")
 
 
 class Mark(NamedTuple):
-    """The place of a character in a text.
+    """The position of a character in a text.
 
     Attributes:
-        line: from 1; 0 if it is not known.
-        column: in Unicode code points from 1; 0 if it is not known.
+        line: from 1; 0 if unknown.
+        column: in Unicode code points, from 1; 0 if unknown.
     """
 
     line: int = 0
@@ -29,7 +29,7 @@ class Mark(NamedTuple):
 
 
 class Lines:
-    """Where the lines of a text end, found when they are first asked for."""
+    """The line ends of a text, found on first use."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -45,30 +45,30 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a text, whose places are counted in the whole.
+    """A part of a text, whose positions are counted in the whole text.
 
     Attributes:
-        lines: those of the whole text.
-        start: the offset at which the part begins.
+        lines: the lines of the whole text.
+        start: the offset of the part.
     """
 
     lines: Lines
     start: int = 0
 
     def mark(self, offset: int) -> Mark:
-        """Return the line and the column of the character at `offset` of the part."""
+        """Return the line and the column of the character at `offset` in the part."""
         return self.lines.mark(self.start + offset)
 
 
 def split(text: str) -> list[str]:
-    """Return the lines of `text`, without their ends."""
+    """Return the lines of `text` without line ends."""
     return _END.split(text)
 
 
 _ENDS: Final = (".", "[")
 _INDEX: Final = re.compile(r"\[(\d+)\]")
-# The path of what holds a value, and the value's key or index in it; None for a whole document. To go one step deeper
-# costs the same at every depth.
+# The path of the parent value, and the key or index in it; None for a whole document. Going one step deeper costs the
+# same at every depth.
 Path = tuple[Any, str | int] | None
 
 
@@ -77,11 +77,10 @@ class Document:
     """One document of a file.
 
     Attributes:
-        where: the file's name.
+        where: the file name.
         value: plain values: maps with string keys, lists, strings, numbers, booleans, None.
-        mark: returns the line and column of the value at a JSON path such as `spec.tags[2].name`, or of the value
-            that would hold it.
-        whole: whether all of it could be read.
+        mark: returns the position of the value at a JSON path such as `spec.tags[2].name`, or of its nearest parent.
+        whole: whether the document was read without faults.
     """
 
     where: str
@@ -90,34 +89,34 @@ class Document:
     whole: bool = True
 
     def line(self, path: str) -> int:
-        """Return the line of the value at `path`, or of the value that would hold it."""
+        """Return the line of the value at `path`, or of its nearest parent."""
         return self.mark(path).line
 
     def fault(self, path: str, message: str) -> Fault:
-        """Return the fault at `path`, which is shown as a terminal may show it."""
+        """Return a fault at `path`, printable for a terminal."""
         return Fault(self.where, printable(path), message, *self.mark(path))
 
 
 @dataclass(frozen=True, slots=True)
-class CostBudget:
-    """The keys of an object, for paths that lead through it.
+class PathKeys:
+    """The keys of an object, for finding the first step of a path.
 
-    A key is written `.key`, or `["key"]` if it holds dots itself; both are understood for every key.
+    A key is written `.key`, or `["key"]` if it contains dots; both forms are accepted for every key.
     """
 
     keys: frozenset[str]
     lengths: tuple[int, ...]
 
     @classmethod
-    def of(cls, keys: Iterable[str]) -> "CostBudget":
-        """Return the steps that `keys` are."""
+    def of(cls, keys: Iterable[str]) -> "PathKeys":
+        """Return the lookup for `keys`."""
         found = frozenset(keys)
         return cls(found, tuple(sorted({len(key) for key in found}, reverse=True)))
 
     def first(self, path: str) -> tuple[str, str] | None:
-        """Return the longest key that is the first step of `path`, and what is left of it; None if there is none.
+        """Return the longest key that begins `path`, and the rest of the path; None if no key does.
 
-        The lengths decide which keys are tried, so an object with many keys costs no more than one with few.
+        Only the lengths of the keys are tried, so an object with many keys costs no more than one with few.
         """
         for opening, closing in (('["', '"]'), (".", ""), ("", "")):
             if not path.startswith(opening):
@@ -132,13 +131,13 @@ class CostBudget:
 
 
 def after_index(path: str) -> tuple[int, str] | None:
-    """Return the index that is the first step of `path` and what is left after it, None where it is another step."""
+    """Return the index that begins `path`, and the rest of the path; None if it does not begin with an index."""
     match = _INDEX.match(path)
     return (int(match[1]), path[match.end() :]) if match else None
 
 
 def written(path: Path) -> str:
-    """Return a path as it is written, such as `spec.tags[2].name`."""
+    """Return a path in its written form, such as `spec.tags[2].name`."""
     steps: list[str] = []
     while path is not None:
         path, step = path

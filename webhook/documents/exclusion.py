@@ -1,4 +1,4 @@
-"""The files that a user excludes from a search, by globs."""
+"""Globs of files that a search skips."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,25 +12,25 @@ _ANYWHERE = "**/"
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Globs of paths that are excluded, with everything below them.
+    """Globs of paths to exclude, with everything below them.
 
-    A glob without a slash matches a name at any depth. A glob with one matches a path as it is reported, or the path
-    below the directory that is searched. `*` matches slashes too.
+    A glob without a slash matches a name at any depth. A glob with a slash matches a path as reported, or relative to
+    the searched directory. `*` also matches slashes.
     """
 
     patterns: tuple[re.Pattern[str], ...]
 
     @classmethod
     def of(cls, globs: Iterable[str]) -> "Exclusion":
-        """Return what `globs` exclude."""
-        return cls(tuple(re.compile(translate(glob)) for given in globs for glob in _meant(given)))
+        """Return the exclusion for `globs`."""
+        return cls(tuple(re.compile(translate(glob)) for each in globs for glob in _equivalents(each)))
 
     def takes(self, path: str, directory: str) -> bool:
         """Return whether `path` is excluded.
 
         Args:
-            path: as it is reported.
-            directory: the directory that is searched, "" if the path was named.
+            path: the path as reported.
+            directory: the searched directory, "" if the user named the path itself.
         """
         if not self.patterns:
             return False
@@ -38,7 +38,7 @@ class Exclusion:
         whole = shown.as_posix()
         below = shown.relative_to(directory) if directory else shown
         names = {whole, below.as_posix(), shown.name}
-        if not directory:  # nobody has looked at what is above it
+        if not directory:  # its parents have not been checked
             names.update(parent.as_posix() for parent in shown.parents)
             names.update(parent.name for parent in shown.parents)
         return any(pattern.match(name) for pattern in self.patterns for name in names)
@@ -47,8 +47,8 @@ class Exclusion:
 NO_EXCLUSION: Final = Exclusion(())
 
 
-def _meant(glob: str) -> Iterator[str]:
-    """Yield the globs that `glob` stands for: `./a/`, `a/` and `a/**` are `a`; `**/a` is `a` at the top too."""
+def _equivalents(glob: str) -> Iterator[str]:
+    """Yield the equivalent globs of `glob`: `./a/`, `a/` and `a/**` are `a`; `**/a` is also `a` at the top."""
     bare = glob.removeprefix("./").removesuffix("/**").rstrip("/")
     yield bare
     if bare.startswith(_ANYWHERE):

@@ -1,4 +1,4 @@
-"""The files that a user names: one by one, in directories, on standard input."""
+"""The files that a user names: single files, directories, standard input."""
 
 import os
 import sys
@@ -20,15 +20,15 @@ _INTERNAL: Final = ".."  # `..data` and `..2026_01_31…` in a mounted ConfigMap
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file that was given, read.
+    """An input file, after reading.
 
     Attributes:
-        name: as the user would name it.
-        documents: what it holds.
-        faults: why it cannot be read, or not to its end.
-        found: whether it was found in a directory, and may have nothing to do with us.
-        template: whether it cannot be read because it is a template, such as a Helm chart's, that must be rendered.
-        excluded: whether it was left out, unread.
+        name: the name as the user would write it.
+        documents: its documents.
+        faults: why it cannot be read, or not to the end.
+        found: whether it was found in a directory, and may be unrelated.
+        template: whether it is an unrendered template, such as one of a Helm chart, and cannot be read.
+        excluded: whether it was skipped unread.
     """
 
     name: str
@@ -39,17 +39,17 @@ class InputFile:
     excluded: bool = False
 
 
-def given(
+def input_files(
     names: Iterable[str],
     suffixes: tuple[str, ...] = SUFFIXES,
     expected: str = "a review or a manifest",
     exclude: Iterable[str] = (),
 ) -> Iterator[InputFile]:
-    """Yield the files that `names` are, each read when it is asked for.
+    """Yield the files in `names`, each read on demand.
 
-    Directories are searched to their depth for files that end in one of `suffixes`, in the order of their names. Hidden
-    directories are searched too, but not `.git`, and nothing that begins with two dots: a mounted ConfigMap keeps its
-    versions there. A file that is named and empty has a fault, which says what was `expected` of it.
+    Directories are searched recursively for files that end in one of `suffixes`, in the order of their names. Hidden
+    directories are included, except `.git`. Names that begin with two dots are excluded, because a mounted ConfigMap
+    keeps its versions there. An empty file that the user named gets a fault that describes what was `expected`.
     """
     excluded = Exclusion.of(exclude)
     for name in names:
@@ -137,7 +137,7 @@ def expand(names: Iterable[str], faults: list[Fault]) -> list[Path | None]:
 
 
 def _read(name: str, expected: str = "") -> InputFile:
-    """Read a file that was named, and of which something is `expected`, or one that was found."""
+    """Read a file: one that the user named, if something is `expected` of it, or one that was found."""
     found = not expected
     try:
         body = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()

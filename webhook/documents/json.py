@@ -1,4 +1,4 @@
-"""JSON documents, one after the other, whose lines are sought only when somebody asks."""
+"""A sequence of JSON documents. Line numbers are computed on demand."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from webhook.documents import yaml
-from webhook.documents.document import CostBudget, Document, Lines, Mark, Section, after_index
+from webhook.documents.document import Document, Lines, Mark, PathKeys, Section, after_index
 from webhook.documents.scalars import DECODER
 from webhook.errors import Fault
 from webhook.text import printable
@@ -19,12 +19,12 @@ _Children = dict[str | int, tuple[int, int]]
 
 
 def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
-    """Read every document in `text`, and every fault that keeps one from being read.
+    """Read all documents in `text`, and the faults of those that cannot be read.
 
     Args:
-        where: the file's name, for the faults.
-        text: JSON documents, with space or lines of `---` between them; YAML documents may follow such a line, and
-            the first may be YAML in flow style.
+        where: the file name, for faults.
+        text: JSON documents, separated by space or lines of `---`. YAML documents may follow such a line, and the first
+            document may be YAML in flow style.
     """
     documents: list[Document] = []
     faults: list[Fault] = []
@@ -38,7 +38,7 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
             break
         except ValueError as error:
             separated = not begin or "---" in text[begin:start]
-            found, wrong, end = _otherwise(where, text, Section(lines, start), error, separated=separated)
+            found, wrong, end = _as_yaml(where, text, Section(lines, start), error, separated=separated)
             documents += found
             faults += wrong
         else:
@@ -47,20 +47,20 @@ def read(where: str, text: str) -> tuple[list[Document], list[Fault]]:
     return documents, faults
 
 
-def _otherwise(
+def _as_yaml(
     where: str, text: str, section: Section, error: ValueError, *, separated: bool
 ) -> tuple[list[Document], list[Fault], int]:
-    """Read by YAML what is no JSON that everybody reads alike: it may be YAML, and YAML knows the places of its faults.
+    """Read a document as YAML if it is not strict JSON: it may be YAML, and YAML locates its faults.
 
     Args:
-        where: the file's name.
+        where: the file name.
         text: the whole text.
-        section: where the document begins.
-        error: why it cannot be read as JSON.
-        separated: whether nothing but `---` stands before the document.
+        section: the beginning of the document.
+        error: why it is not JSON.
+        separated: whether only `---` precedes the document.
 
     Returns:
-        The documents, the faults, and the offset at which the next document may begin.
+        The documents, the faults, and the offset of the next document.
     """
     start = section.start
     try:
@@ -71,7 +71,7 @@ def _otherwise(
             return [], [fault], len(text)
         found, wrong = yaml.read(where, text[start:], section)
         if wrong and not found and _OBJECT.match(text, start):
-            wrong = [fault]  # it was meant as JSON
+            wrong = [fault]  # the user meant JSON
         return found, wrong, len(text)
     found, wrong = yaml.read(where, text[start:end], section)
     if any(fault.path for fault in wrong):
@@ -85,20 +85,20 @@ def _space(text: str, start: int) -> int:
 
 
 def _gap(text: str, start: int) -> int:
-    """Return the offset behind the space and the `---` that separate two documents."""
+    """Return the offset after the space and the `---` that separate two documents."""
     match = _GAP.match(text, start)
     return match.end() if match else start
 
 
 class _Locator:
-    """Finds the places in one document; what it has walked through once it knows."""
+    """Finds the positions of values in one document, and remembers what it has scanned."""
 
     def __init__(self, text: str, start: int, lines: Lines) -> None:
         self._text, self._start, self._lines = text, start, lines
-        self._known: dict[int, tuple[_Children, CostBudget]] = {}
+        self._known: dict[int, tuple[_Children, PathKeys]] = {}
 
     def mark(self, path: str) -> Mark:
-        """Return the place of the value at `path`, or of the value that would hold it."""
+        """Return the position of the value at `path`, or of its nearest parent."""
         shown = at = self._start
         while path:
             step = self._step(at, path)
@@ -108,10 +108,10 @@ class _Locator:
         return self._lines.mark(shown)
 
     def _step(self, at: int, path: str) -> tuple[tuple[int, int], str] | None:
-        """Return where the first step of `path` leads from the value at `at`, and what is left of `path`."""
+        """Return the position that the first step of `path` leads to from the value at `at`, and the rest of `path`."""
         if at not in self._known:
             children = dict(self._children(at))
-            self._known[at] = children, CostBudget.of(key for key in children if isinstance(key, str))
+            self._known[at] = children, PathKeys.of(key for key in children if isinstance(key, str))
         children, steps = self._known[at]
         if (index := after_index(path)) is not None and index[0] in children:
             return children[index[0]], index[1]
@@ -119,7 +119,7 @@ class _Locator:
         return (children[step[0]], step[1]) if step is not None else None
 
     def _children(self, at: int) -> Iterator[tuple[str | int, tuple[int, int]]]:
-        """Yield each element or member of the value at `at`: where it (or its key) begins, and where its value does."""
+        """Yield the elements or members of the value at `at`: the offset of each element or key, and of its value."""
         text, opening = self._text, self._text[at]
         if opening not in "[{":
             return

@@ -1,4 +1,4 @@
-"""What is wrong with a text that is no YAML, in a sentence for people: the parser names its own states."""
+"""Explains YAML syntax errors to users, because the parser's messages describe its own states."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _QUOTES: Final = "'\""
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What the parser reports.
+    """An error of the parser.
 
     Attributes:
         text: the whole text.
-        problem: the parser's own sentence.
-        context: what it was doing, "" if it does not say.
-        at: the offset of what it could not read.
-        began: the offset at which it began what it was doing.
+        problem: the parser's message.
+        context: the parser's context, "" if there is none.
+        at: the offset of the error.
+        began: the offset of the construct that was being parsed.
     """
 
     text: str
@@ -31,28 +31,28 @@ class Problem:
 
     @property
     def character(self) -> str:
-        """The character that could not be read, "" at the end of the text."""
+        """The character at the error, "" at the end of the text."""
         return self.text[self.at : self.at + 1]
 
     @property
     def line(self) -> tuple[str, str]:
-        """The line around the offset: what is before it and what is behind it."""
+        """The line of the error, split into the parts before and after it."""
         begin = max(self.text.rfind("\n", 0, self.at), self.text.rfind("\r", 0, self.at)) + 1
         rest = self.text[self.at :]
         return self.text[begin : self.at], (rest.splitlines() or [""])[0]
 
     @property
     def ends(self) -> bool:
-        """Whether nothing but space is left."""
+        """Whether only space follows the error."""
         return not self.text[self.at :].strip()
 
 
 def explained(found: Problem, unclosed: Callable[[], int | None]) -> tuple[int, str]:
-    """Return the offset of a mistake and a sentence for it.
+    """Return the offset of a mistake and a message.
 
     Args:
-        found: what the parser reports.
-        unclosed: returns the offset of the innermost bracket that is open where the parser stopped, None if none is.
+        found: the error of the parser.
+        unclosed: returns the offset of the innermost open bracket at the error, None if there is none.
     """
     return next(
         (result for each in _EXPLANATIONS if (result := each(found, unclosed)) is not None),
@@ -79,7 +79,7 @@ def _alias(found: Problem, _: _Unclosed) -> _Result:
     if "undefined alias" in found.problem:
         return found.at, _quoting("*", "an alias") + ", or define the anchor before it"
     if "second occurrence" in found.problem or "duplicate anchor" in found.problem:
-        return found.at, "the anchor is defined twice; give each anchor a name of its own"
+        return found.at, "the anchor is defined twice; give each anchor its own name"
     return None
 
 
@@ -110,7 +110,7 @@ def _quote(found: Problem, _: _Unclosed) -> _Result:
     if "escape" in found.problem:
         at = found.text.rfind("\\", 0, found.at + 1)
         escape = printable(found.text[at : at + 2])
-        return at, f"{escape} is no escape in double quotes; write \\{escape}, or use single quotes"
+        return at, f"{escape} is not an escape in double quotes; write \\{escape}, or use single quotes"
     if "end of stream" in found.problem or "document separator" in found.problem:
         return found.began, "the quote that opens here is not closed"
     return None
@@ -136,10 +136,13 @@ def _colon(found: Problem, _: _Unclosed) -> _Result:
     before, _behind = found.line
     if "mapping values are not allowed" in found.problem:
         if ": " in before:
-            return found.at, 'a value that holds ": " must be quoted'
-        return found.at, "a key cannot be here; check the indentation of this line, and the value on the line before"
+            return found.at, 'a value that contains ": " must be quoted'
+        return (
+            found.at,
+            "a key is not allowed here; check the indentation of this line and the value on the line before",
+        )
     if "expected ':'" in found.problem:
-        return found.began, "expected KEY: VALUE, found no colon with a space behind it"
+        return found.began, "expected KEY: VALUE, found no colon followed by a space"
     return None
 
 
@@ -152,7 +155,7 @@ def _collection(found: Problem, _: _Unclosed) -> _Result:
             return found.at, "expected - before an item of the list, or less indentation"
         return found.at, "the indentation matches none of the lines above"
     if behind[:1] in ("]", "}"):
-        return found.at, f"{behind[:1]} closes nothing; quote a value that holds it"
+        return found.at, f"{behind[:1]} closes nothing; quote a value that contains it"
     value = before.partition(": ")[2] or before.lstrip("- ")
     if value[:1] and value[:1] in _QUOTES:
         return found.at, "nothing may follow a closing quote; quote the whole value"

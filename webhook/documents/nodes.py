@@ -1,4 +1,4 @@
-"""The nodes of YAML documents as JSON values, and the place of every value."""
+"""Converts the nodes of YAML documents to JSON values, and locates every value."""
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import yaml
 
-from webhook.documents.document import CostBudget, Mark, Path, Section, after_index, written
+from webhook.documents.document import Mark, Path, PathKeys, Section, after_index, written
 from webhook.documents.scalars import Scalar, key, resolve
 from webhook.errors import Fault
 from webhook.text import printable
 
 _MOST_FAULTS: Final = 1_000
-PLAIN: Final = "!plain"  # the tag of a scalar that has none and no quotes; a document cannot write it so
+PLAIN: Final = "!plain"  # marks unquoted scalars without a tag; a document cannot contain this tag
 _TYPED: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
     {
         "tag:yaml.org,2002:int": (int,),
@@ -30,15 +30,15 @@ _Children = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 class Locator:
-    """Finds the places in one document by its nodes; each node is looked through once."""
+    """Finds the positions of values in one document; each node is scanned once."""
 
     def __init__(self, root: yaml.Node, lines: Section) -> None:
         self._root, self._lines = root, lines
-        self._known: dict[int, tuple[_Children, CostBudget]] = {}
+        self._known: dict[int, tuple[_Children, PathKeys]] = {}
         self._own = _is_own(root)
 
     def mark(self, path: str) -> Mark:
-        """Return the place of the value at `path`, or of the value that would hold it."""
+        """Return the position of the value at `path`, or of its nearest parent."""
         node, shown = self._root, self._root
         while path:
             step = self._step(node, path)
@@ -48,7 +48,7 @@ class Locator:
         return self._lines.mark(shown.start_mark.index)
 
     def _step(self, node: yaml.Node, path: str) -> tuple[tuple[yaml.Node, yaml.Node], str] | None:
-        """Return what shows the first step of `path` in `node` and the node it leads to, and what is left of `path`."""
+        """Return the node to show for the first step of `path`, the node that it leads to, and the rest of `path`."""
         if isinstance(node, yaml.SequenceNode):
             index = after_index(path)
             if index is None or index[0] >= len(node.value):
@@ -58,8 +58,8 @@ class Locator:
         step = steps.first(path)
         return (children[step[0]], step[1]) if step is not None else None
 
-    def _children(self, node: yaml.Node) -> tuple[_Children, CostBudget]:
-        """Return each key of a map: the node that shows it, and the node of its value; the map's own come first."""
+    def _children(self, node: yaml.Node) -> tuple[_Children, PathKeys]:
+        """Return the keys of a map, with the nodes of each key and value; the map's own keys override merged ones."""
         if id(node) not in self._known:
             children: _Children = {}
             for shown, item in node.value if isinstance(node, yaml.MappingNode) else ():
@@ -68,12 +68,12 @@ class Locator:
                     children.setdefault(name, (shown, item))
             for merged in _merged(node):
                 children = {**self._children(merged)[0], **children}
-            self._known[id(node)] = children, CostBudget.of(children)
+            self._known[id(node)] = children, PathKeys.of(children)
         return self._known[id(node)]
 
 
 def _merged(node: yaml.Node) -> Iterator[yaml.MappingNode]:
-    """Yield the maps that `node` takes over by `<<`, the first of which wins (yaml.org/type/merge)."""
+    """Yield the maps that `node` merges by `<<`; the first takes precedence (yaml.org/type/merge)."""
     for shown, item in node.value if isinstance(node, yaml.MappingNode) else ():
         if _merges(shown):
             items = item.value if isinstance(item, yaml.SequenceNode) else [item]
@@ -81,12 +81,12 @@ def _merged(node: yaml.Node) -> Iterator[yaml.MappingNode]:
 
 
 def _merges(node: yaml.Node) -> bool:
-    """Return whether a key is `<<`, which takes over another map."""
+    """Return whether a key is the merge key `<<`."""
     return node.tag == _MERGE or (node.tag == PLAIN and node.value == "<<")
 
 
 def _is_own(root: yaml.Node) -> bool:
-    """Return whether a document is of our own API, such as a policy."""
+    """Return whether a document has an apiVersion of this project, such as a policy."""
     if not isinstance(root, yaml.MappingNode):
         return False
     versions = (item.value for shown, item in root.value if shown.value == "apiVersion")
@@ -94,7 +94,7 @@ def _is_own(root: yaml.Node) -> bool:
 
 
 def _key(node: yaml.Node, *, own: bool) -> str | None:
-    """Return the JSON key that `node` is, None if it cannot be one."""
+    """Return the JSON key of `node`, None if it cannot be one."""
     if not isinstance(node, yaml.ScalarNode):
         return None
     with suppress(ValueError):
@@ -103,10 +103,10 @@ def _key(node: yaml.Node, *, own: bool) -> str | None:
 
 
 def _resolved(node: yaml.Node, *, own: bool) -> Scalar:
-    """Return the value of a scalar: a date is a string to everybody who reads JSON.
+    """Return the value of a scalar; a date is a string in JSON.
 
     Raises:
-        ValueError: it is a number that JSON cannot hold, or is not of the type that its tag names.
+        ValueError: the scalar is a number that JSON cannot represent, or does not have the type of its tag.
     """
     if node.tag == _BINARY:
         return b64decode(node.value).decode()
@@ -120,7 +120,7 @@ def _resolved(node: yaml.Node, *, own: bool) -> Scalar:
 
 
 class Reader:
-    """Walks the nodes of a text's documents; a node that aliases and merge keys lead to again counts again."""
+    """Converts the documents of a text; nodes that aliases and merge keys repeat are counted each time."""
 
     def __init__(self, where: str, lines: Section, most: int, faults: list[Fault]) -> None:
         self._where, self._lines, self._faults = where, lines, faults
@@ -131,7 +131,7 @@ class Reader:
         """Return the value of a document.
 
         Raises:
-            ValueError: the text has more values, or more faults, than it may.
+            ValueError: the text exceeds the limit of values or of faults.
         """
         self._own = _is_own(root)
         return self._value(root, None)
@@ -166,7 +166,7 @@ class Reader:
                 self._fault(shown, path, "expected a string as key")
                 continue
             if name in found:
-                self._fault(shown, (path, name), "the key stands twice; expected it once")
+                self._fault(shown, (path, name), "duplicate key")
                 continue
             found[name] = self._value(item, (path, name))
         for merged in _merged(node):

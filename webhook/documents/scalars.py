@@ -1,4 +1,4 @@
-"""Scalars as Kubernetes' clients read them: strict JSON (RFC 8259, RFC 7493) and plain YAML."""
+"""Scalars as Kubernetes clients read them: strict JSON (RFC 8259, RFC 7493) and plain YAML."""
 
 import json
 import re
@@ -7,14 +7,14 @@ from typing import Any, Final, NoReturn
 
 from webhook.text import quoted
 
-_LONGEST_INTEGER: Final = 20  # of a number of 64 bits, with its sign
+_LONGEST_INTEGER: Final = 20  # characters of a 64-bit integer with its sign
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of `pairs`: two parsers may read a repeated key differently, so it is denied."""
+    """Create an object from `pairs`; reject a repeated key, because parsers differ in which value they keep."""
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError(f"the key {quoted(_repeated(pairs))} stands twice in one object")
+        raise ValueError(f"duplicate key {quoted(_repeated(pairs))} in one object")
     return document
 
 
@@ -32,7 +32,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def finite(digits: str) -> float:
-    """Read a number that is no integer; one that is not finite is denied."""
+    """Parse a number that is not an integer; reject one that is not finite."""
     number = float(digits)
     if not isfinite(number):
         raise ValueError(f"{digits[:32]} is too large a number")
@@ -40,7 +40,7 @@ def finite(digits: str) -> float:
 
 
 def integer(digits: str) -> int:
-    """Read an integer; one of more than 64 bits is denied."""
+    """Parse an integer; reject one of more than 64 bits."""
     if len(digits) > _LONGEST_INTEGER or not -(2**63) <= (number := int(digits)) < 2**64:
         raise ValueError(f"{digits[:32]} is too large a number")
     return number
@@ -61,17 +61,17 @@ _WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), inf),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -inf),
 }
-# Words that policies may use as names: no Kubernetes client reads a policy.
+# Words that policies may use as names, because no Kubernetes client reads a policy.
 _LETTERS: Final = frozenset("yYnN")
 _NUMERIC: Final = frozenset("+-.0123456789")
-# strconv.ParseInt in base 0: a leading zero is octal.
+# As strconv.ParseInt in base 0: a leading zero means octal.
 _INTEGER: Final = re.compile(
     "([-+]?)(?:0[xX](?P<x>[0-9a-fA-F]+)|0[bB](?P<b>[01]+)|0[oO]?(?P<o>[0-7]+)|(?P<d>0|[1-9][0-9]*))"
 )
 _BASES: Final = {"x": 16, "b": 2, "o": 8, "d": 10}
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _MOST_DIGITS: Final = 64
-_EXACT: Final = 1e21  # from here on Go writes a float with an exponent, and no integer is read from it
+_EXACT: Final = 1e21  # from here on Go writes a float with an exponent, and clients do not read it as an integer
 
 
 def resolve(text: str, *, own: bool = False) -> Scalar:
@@ -79,10 +79,10 @@ def resolve(text: str, *, own: bool = False) -> Scalar:
 
     Args:
         text: the scalar.
-        own: whether it stands in a document of our own API, in which `y` and `n` are strings and `1.0` is not 1.
+        own: whether the document has this project's apiVersion, in which `y` and `n` are strings and `1.0` is not 1.
 
     Raises:
-        ValueError: it is a number that JSON's readers do not agree on.
+        ValueError: the scalar is a number that JSON parsers do not agree on.
     """
     if text in _WORDS and not (own and text in _LETTERS):
         value = _WORDS[text]
@@ -110,7 +110,7 @@ def _integer(match: re.Match[str]) -> int:
 def _float(text: str, plain: str, *, own: bool) -> Scalar:
     value = float(plain)
     if not isfinite(value):
-        return text  # as go-yaml does where strconv.ParseFloat says that it is out of range
+        return text  # as go-yaml, when strconv.ParseFloat reports that the value is out of range
     if own or not value.is_integer() or abs(value) >= _EXACT:
         return value
     number = int(value)
@@ -118,7 +118,7 @@ def _float(text: str, plain: str, *, own: bool) -> Scalar:
 
 
 def key(value: Scalar) -> str | None:
-    """Return the JSON key that a scalar becomes, None for null, which is none."""
+    """Return the JSON key of a scalar, None for null, which cannot be a key."""
     if value is None or isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""YAML documents, and YAML written; the one room that knows the library."""
+"""Reads and writes YAML documents. Only this room uses the library."""
 
 import re
 from collections.abc import Iterable
@@ -13,30 +13,30 @@ from webhook.documents.nodes import PLAIN, Locator, Reader
 from webhook.errors import Fault
 from webhook.text import printable
 
-_LARGEST: Final = 32 * 2**20  # bytes; a node costs some 450 bytes of memory
-_MOST_NODES: Final = 200_000  # aliases multiply: a small text must not become a large value
-_BASE: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times faster, where it was built
+_LARGEST: Final = 32 * 2**20  # bytes; a node takes about 450 bytes of memory
+_MOST_NODES: Final = 200_000  # limits aliases, which can expand a small text to a large value
+_BASE: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times faster, if available
 _DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Loader(_BASE):  # type: ignore[misc,valid-type]
-    """Makes nodes, and leaves the meaning of plain scalars to `scalars`."""
+    """Builds nodes only; `scalars` interprets plain scalars."""
 
     yaml_implicit_resolvers: ClassVar[dict[None, list[tuple[str, re.Pattern[str]]]]] = {None: [(PLAIN, re.compile(""))]}
 
 
 def read(where: str, text: str, section: Section | None = None) -> tuple[list[Document], list[Fault]]:
-    """Read every document in `text`, and every fault that keeps one from being read.
+    """Read all documents in `text`, and the faults of those that cannot be read.
 
     Args:
-        where: the file's name, for the faults.
-        text: YAML, of which JSON is a part.
-        section: which part of a file `text` is, None if it is the whole.
+        where: the file name, for faults.
+        text: YAML, which includes JSON.
+        section: the part of the file that `text` is, None for the whole file.
     """
     documents: list[Document] = []
     faults: list[Fault] = []
     if len(text) > _LARGEST:
-        sentence = f"expected {_LARGEST} characters of YAML at most; give what is larger as JSON"
+        sentence = f"expected {_LARGEST} characters of YAML at most; convert larger files to JSON"
         return [], [Fault(where, "", sentence)]
     lines = section or Section(Lines(text))
     try:
@@ -48,7 +48,7 @@ def read(where: str, text: str, section: Section | None = None) -> tuple[list[Do
                 documents.append(Document(where, value, Locator(node, lines).mark, whole=len(faults) == before))
     except yaml.MarkedYAMLError as error:
         at, sentence = _explained(text, error)
-        at = min(at, max(len(text.rstrip()) - 1, 0))  # the end is shown at the last character
+        at = min(at, max(len(text.rstrip()) - 1, 0))  # an error at the end is reported at the last character
         faults.append(Fault(where, "", f"expected YAML: {sentence}", *lines.mark(at)))
     except yaml.reader.ReaderError as error:
         at = len(text.encode()[: error.position].decode(errors="ignore"))
@@ -62,7 +62,7 @@ def read(where: str, text: str, section: Section | None = None) -> tuple[list[Do
 
 
 def _explained(text: str, error: yaml.MarkedYAMLError) -> tuple[int, str]:
-    """Return the offset of what is no YAML, and a sentence for it."""
+    """Return the offset of a syntax error, and a message."""
     mark = error.problem_mark or error.context_mark
     at = mark.index if mark else 0
     began = error.context_mark.index if error.context_mark else at
@@ -72,9 +72,9 @@ def _explained(text: str, error: yaml.MarkedYAMLError) -> tuple[int, str]:
 
 
 def _innermost_open(text: str, end: int) -> int | None:
-    """Return the offset of the innermost bracket that is open at `end`, None if none is."""
+    """Return the offset of the innermost bracket that is open at `end`, None if there is none."""
     opened: list[int] = []
-    with suppress(yaml.YAMLError):  # it is known that the text is no YAML
+    with suppress(yaml.YAMLError):  # the syntax error is already known
         for token in yaml.scan(text[:end], Loader=_Loader):
             if isinstance(token, (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken)):
                 opened.append(token.start_mark.index)
@@ -84,13 +84,13 @@ def _innermost_open(text: str, end: int) -> int | None:
 
 
 def dump(value: Any) -> str:
-    """Return JSON values as YAML in block style, in their order, ASCII only."""
+    """Return JSON values as YAML in block style; keys keep their order, output is ASCII."""
     text: str = yaml.dump(value, Dumper=_DUMPER, sort_keys=False, width=4096)
     return text
 
 
 def dump_all(values: Iterable[Any]) -> str:
-    """Return JSON values as YAML documents, as `dump`, but text of several lines as it is."""
+    """Return JSON values as a YAML stream, like `dump`, with multi-line text in literal style."""
     text: str = yaml.dump_all(
         values, Dumper=_Writer, explicit_start=True, sort_keys=False, allow_unicode=True, width=2**20
     )
@@ -98,7 +98,7 @@ def dump_all(values: Iterable[Any]) -> str:
 
 
 class _Writer(yaml.SafeDumper):
-    """Writes text of several lines as such."""
+    """Writes multi-line text in literal style."""
 
 
 def _text(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

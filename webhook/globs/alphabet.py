@@ -1,4 +1,4 @@
-"""What a glob's values can hold, and the advice for a pattern that can match none of them."""
+"""The characters that the values of a glob can have, and the advice for a pattern that matches none."""
 
 import re
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from webhook.text import quoted
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to say of a pattern that is a mistake for something else.
+    """Advice for a pattern that is a known mistake.
 
     Attributes:
-        expression: what such a pattern looks like.
-        reason: why it matches nothing, a clause.
-        write: what to write instead, of the match; None if nothing can be said.
+        expression: the regular expression of such a pattern.
+        reason: why the pattern matches nothing, a clause.
+        write: returns what to write instead for the match; None if there is no suggestion.
     """
 
     expression: str
@@ -25,17 +25,16 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """The values of one kind, and the patterns that can match one of them.
+    """The values of one kind, and the patterns that can match at least one of them.
 
     Attributes:
-        noun: what a value is called.
-        allowed: what a pattern may be made of, for a message.
-        inner: the characters of a value, as the inside of a class of a regular expression.
-        grammar: the regular expression of a pattern, in what Python and ECMA-262 have in common: the JSON Schema
-            holds the same.
-        separator: what its segments are separated by, "" if it has none.
-        longest: the most characters of a value, 0 if there is no limit.
-        advice: mistakes that have a better message than the characters alone give.
+        noun: the name of the kind, for messages.
+        allowed: the characters of a pattern, for messages.
+        inner: the characters of a value, as the inside of a character class.
+        grammar: the regular expression of a pattern, for the JSON Schema too; Python and ECMA-262 share its syntax.
+        separator: the separator of the segments, "" if values have no segments.
+        longest: the maximum number of characters of a value, 0 for no limit.
+        advice: mistakes that deserve a better message than the invalid character.
     """
 
     noun: str
@@ -53,15 +52,15 @@ class Alphabet:
 
     @property
     def expression_of_name(self) -> str:
-        """The regular expression of one value that is named, which no star is part of."""
+        """The regular expression of a name: a pattern without stars."""
         return rf"^(?![\s\S]*\*)(?:{self.grammar})$"
 
     def holds(self, pattern: str) -> bool:
-        """Whether a value of the kind can match `pattern`."""
+        """Whether `pattern` can match a value of the kind."""
         return re.fullmatch(self.grammar, pattern) is not None
 
     def fault(self, pattern: str) -> str:
-        """Return why no value of the kind can match `pattern`, and what to write; "" if one can."""
+        """Return why `pattern` matches no value of the kind and what to write instead, "" if it can match."""
         if self.holds(pattern):
             return ""
         if not pattern:
@@ -71,15 +70,15 @@ class Alphabet:
         return f"{quoted(pattern)} matches no {self.noun}: {reason}; {expected}"
 
     def fault_of_name(self, name: str) -> str:
-        """Return why `name` is no value of the kind that can be named, "" if it is."""
+        """Return why `name` is not the name of a value of the kind, "" if it is."""
         if "*" in name:
             return f"{quoted(name)} is a pattern; expected the name itself"
         if not name:
             return f"expected the name of one {self.noun}, got an empty string"
-        return self.fault(name) and f"{quoted(name)} is no {self.noun}: {self._reason(name)[0]}"
+        return self.fault(name) and f"{quoted(name)} is not a valid {self.noun}: {self._reason(name)[0]}"
 
     def _reason(self, pattern: str) -> tuple[str, str]:
-        """Return a clause that says what is wrong, and what to write instead, "" if it cannot be said."""
+        """Return the reason as a clause, and what to write instead, "" if there is no suggestion."""
         unwritten = f"[^*{re.escape(self.separator)}{self.inner}]"
         instead = " and ".join(map(quoted, rewritten(pattern, self.holds, unwritten)))
         for advice in self.advice if len(pattern) <= LONGEST else ():
@@ -91,7 +90,7 @@ class Alphabet:
         if wrong := re.search(unwritten, pattern):
             return f"it has {quoted(wrong[0])}"
         if not self.separator and "**" in pattern:
-            return f'"**" matches whole segments, and no {self.noun} has any'
+            return f'"**" matches whole segments, and a {self.noun} has none'
         if self.longest and len(pattern.replace("*", "")) > self.longest:
             return f"it has more than {self.longest} characters"
         first, last = pattern[0], pattern[-1]
@@ -102,11 +101,11 @@ class Alphabet:
         return f"no {self.noun} has this form"
 
 
-LONGEST: Final = 256  # characters of a pattern that is looked at: some of the expressions search from every place
-_MOST: Final = 8  # alternatives that are written out
+LONGEST: Final = 256  # characters of a pattern to give advice for; some expressions search from every position
+_MOST: Final = 8  # alternatives to write out
 _NOTATIONS: Final = tuple(
-    (re.compile(expression), said)
-    for expression, said in (
+    (re.compile(expression), clause)
+    for expression, clause in (
         (r"^\^|\$$|\\[dDwWsSb.]|(?:^|[^.])\.[*+](?![A-Za-z0-9])", "it is a regular expression, and patterns are globs"),
         (r"\[[^\[\]]*\]", "globs have no character classes"),
         (r"\{[^{}]*\}|\([^()]*\)|\|", "globs have no alternatives"),
@@ -122,19 +121,19 @@ _STARS: Final = re.compile(r"\*{2,}")
 
 
 def notation(text: str) -> str:
-    """Return which other language a pattern is written in, as a clause for a message, "" if in none."""
+    """Return a clause that names the other pattern language of `text`, "" if it is a glob."""
     if len(text) > LONGEST:
         return ""
-    return next((said for expression, said in _NOTATIONS if expression.search(text)), "")
+    return next((clause for expression, clause in _NOTATIONS if expression.search(text)), "")
 
 
 def rewritten(text: str, valid: Callable[[str], bool], bad: str) -> tuple[str, ...]:
-    """Return globs for what a pattern seems to mean, () if there are none.
+    """Return the globs that a pattern in another notation probably means, () if there are none.
 
     Args:
         text: the pattern.
-        valid: whether a glob can match something.
-        bad: the expression for a character that no glob of the kind has.
+        valid: whether a glob can match a value.
+        bad: the expression of a character that is invalid in a glob of the kind.
     """
     if len(text) > LONGEST:
         return ()
@@ -145,7 +144,7 @@ def rewritten(text: str, valid: Callable[[str], bool], bad: str) -> tuple[str, .
 
 
 def _choices(plain: str) -> list[str]:
-    """Return what a pattern with alternatives stands for, each without them."""
+    """Return the alternatives of a pattern, each as a pattern of its own."""
     group = _GROUP.search(plain)
     if group is None:
         choices = plain.split("|")
@@ -158,7 +157,7 @@ def _choices(plain: str) -> list[str]:
 
 
 def _tries(choice: str, bad: str) -> tuple[str, ...]:
-    """Return a glob and what else it may be meant to be, the nearest first."""
+    """Return a glob and its corrections, the most similar first."""
     few = _STARS.sub("*", choice)
     lower = few.lower()
     starred = (_STARS.sub("*", re.sub(bad, "*", each)) for each in (few, lower))

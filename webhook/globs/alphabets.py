@@ -1,4 +1,4 @@
-"""The alphabets of all values that patterns match, except image references."""
+"""The alphabets of all values that globs match, except image references."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ _ONE_STAR: Final = r"(?!.*\*\*)"
 
 
 def _words(first: str, inner: str, last: str, longest: int) -> str:
-    """Return the grammar of patterns for values of one segment: the characters it begins with, has, and ends with."""
+    """Return the grammar of patterns without segments, from the first, inner and last characters of their values."""
     limit = rf"(?!(?:\*?[^*]){{{longest + 1}}})"
     return rf"{_LINE}{_ONE_STAR}{limit}[*{first}](?:[*{inner}]*[*{last}])?"
 
@@ -26,12 +26,12 @@ NAMESPACE: Final = Alphabet(
     advice=(
         Advice(
             r"^([a-z0-9*-]+)/([a-z0-9._*-]+)$",
-            'it has "/", and the stream is matched by `streams`',
+            'it has "/"; match the stream by `streams`',
             lambda found: f"namespaces: [{found[1]}] and streams: [{found[2]}]",
         ),
     ),
 )
-# openshift-apiserver, RepositoryNameComponentRegexp; 255 characters together with namespace and slash.
+# openshift-apiserver, RepositoryNameComponentRegexp; 255 characters including the namespace and the slash.
 STREAM: Final = Alphabet(
     "image stream",
     f'a-z, 0-9 and single ".", "_" and "-" within, {_ANY}',
@@ -41,27 +41,27 @@ STREAM: Final = Alphabet(
     advice=(
         Advice(
             r"^([a-z0-9._*-]+):([A-Za-z0-9._*-]+)$",
-            'it has ":", and the tag is matched by `tags`',
+            'it has ":"; match the tag by `tags`',
             lambda found: f"streams: [{found[1]}] and tags: [{found[2]}]",
         ),
         Advice(
             r"^([a-z0-9*-]+)/([a-z0-9._*-]+)$",
-            'it has "/", and the namespace is matched by `namespaces`',
+            'it has "/"; match the namespace by `namespaces`',
             lambda found: f"namespaces: [{found[1]}] and streams: [{found[2]}]",
         ),
     ),
 )
-# The distribution specification's. OpenShift takes nearly any name: one that no registry can serve is matched by "*".
+# As in the distribution specification. OpenShift accepts almost any name; "*" matches those that no registry serves.
 TAG: Final = Alphabet(
     "tag",
-    f'A-Z, a-z, 0-9, "_", after the first "." and "-" too, {_ANY}',
+    f'A-Z, a-z, 0-9, "_", and "." and "-" after the first character, {_ANY}',
     "A-Za-z0-9_.-",
     _words("A-Za-z0-9_", "A-Za-z0-9_.-", "A-Za-z0-9_.-", 128),
     longest=128,
     advice=(
         Advice(
             r"^([a-z0-9._*-]+):([A-Za-z0-9._*-]+)$",
-            'it has ":", and the stream is matched by `streams`',
+            'it has ":"; match the stream by `streams`',
             lambda found: f'"{found[2]}"',
         ),
     ),
@@ -70,7 +70,7 @@ _NAMED: Final = r"^\u0000-\u001f\u007f?\[\]{}()\^"
 _SERVICE_ACCOUNT: Final = r"(?!system:serviceaccounts?:.*[^a-z0-9.:*-])"
 _ACCOUNTS: Final = Advice(
     r"^system:serviceaccounts?:.*[^a-z0-9.:*-]",
-    "the name of a service account is of lower-case letters, digits, '-' and '.'",
+    "the name of a service account has only lower-case letters, digits, '-' and '.'",
 )
 _PRINTED: Final = f"any characters but ? ^ [ ] {{ }} ( ), {_ANY}"
 USER: Final = Alphabet(
@@ -108,17 +108,17 @@ GROUP: Final = Alphabet(
         _ACCOUNTS,
     ),
 )
-# apimachinery, IsQualifiedName. The API server looks at the annotations of tags in a stream no further.
+# apimachinery, IsQualifiedName. The API server does not validate the annotations of tags in a stream.
 _PREFIX: Final = r"[*A-Za-z0-9](?:[*A-Za-z0-9.-]*[*A-Za-z0-9])?"
 _NAME: Final = r"[*A-Za-z0-9](?:[*A-Za-z0-9._-]*[*A-Za-z0-9])?"
 ANNOTATION_KEY: Final = Alphabet(
     "annotation key",
-    f'A-Z, a-z, 0-9, ".", "_" and "-" within, after a DNS name and "/" if it has one, {_ANY}',
+    f'A-Z, a-z, 0-9, ".", "_" and "-" within, after an optional DNS name and "/", {_ANY}',
     "A-Za-z0-9._/-",
     rf"{_LINE}{_ONE_STAR}(?!.*/(?:\*?[^*/]){{64}})(?!.*[^*/]{{64}}$)(?:{_PREFIX}/)?{_NAME}",
     longest=317,
 )
-# An image's label may have any name.
+# The API server accepts any name for a label of an image.
 LABEL_KEY: Final = Alphabet(
     "label key",
     f"any characters but spaces, quotes and ? ^ [ ] {{ }} ( ) | $, {_ANY}",
@@ -132,8 +132,8 @@ SIGNATURE_TYPE: Final = Alphabet(
 CONDITION_TYPE: Final = Alphabet(
     "condition type", f'A-Z, a-z, 0-9 and ".", "_", "-", "/" within, {_ANY}', "A-Za-z0-9._/-", _TYPE
 )
-# What an annotation or a label holds: any text, but none that a regular expression would be written for.
-TEXT: Final = Alphabet("value", f"a text, {_ANY}", r"\u0000-\U0010ffff", r"(?![\s\S]*\*\*)(?!\^[\s\S]*\$$)[\s\S]+")
+# The value of an annotation or a label: any text that does not look like a regular expression.
+TEXT: Final = Alphabet("value", f"any text, {_ANY}", r"\u0000-\U0010ffff", r"(?![\s\S]*\*\*)(?!\^[\s\S]*\$$)[\s\S]+")
 _ARCHITECTURES: Final = "386|amd64|arm|arm64|loong64|mips|mips64|mips64le|mipsle|ppc64|ppc64le|riscv64|s390x|wasm"
 _UNAMES: Final = {
     "x86_64": "amd64", "x64": "amd64", "aarch64": "arm64", "armhf": "arm", "armv7l": "arm", "i386": "386",
@@ -161,7 +161,7 @@ PLATFORM: Final = Alphabet(
         ),
         Advice(
             rf"^(?:([a-z*]+)/)?({'|'.join(_UNAMES)})$",
-            "the architecture has another name in Go",
+            "Go has another name for the architecture",
             lambda found: f'"{found[1] or "linux"}/{_UNAMES[found[2]]}"',
         ),
     ),

@@ -1,4 +1,4 @@
-"""Globs: `*` within a segment, `**` for whole segments; matched in linear time, without regular expressions."""
+"""Globs: `*` matches within a segment, `**` matches whole segments. Linear time, without regular expressions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from webhook.text import quoted
 
 Value = TypeVar("Value")
 _MANY: Final = "**"
-# A segment is what stands between its stars: `a*b` is ("a", "b"), `*` is ("", ""); `**` is ().
+# A segment is split at its stars: `a*b` is ("a", "b"), `*` is ("", ""); `**` is ().
 Segments = tuple[tuple[str, ...], ...]
 
 
 def _segment_matches(parts: tuple[str, ...], text: str) -> bool:
-    """Whether `text` is `parts`, with any characters between each two of them."""
+    """Whether `text` consists of `parts`, with any characters between two of them."""
     first, last = parts[0], parts[-1]
     if len(parts) == 1:
         return text == first
@@ -34,9 +34,9 @@ def _segment_matches(parts: tuple[str, ...], text: str) -> bool:
 
 
 def _matches(pattern: Segments, text: list[str]) -> bool:
-    """Whether the segments of `text` are those of `pattern`, whose every `**` stands for one segment or more.
+    """Whether the segments of `text` match `pattern`; each `**` matches one segment or more.
 
-    Greedy, with one place to come back to, as for `*` in a segment: the last `**` alone need ever take more.
+    The match is greedy with one backtracking position, the last `**`; earlier ones never need to take more.
     """
     at, here, star, mark = 0, 0, -1, 0
     while here < len(text):
@@ -54,7 +54,7 @@ def _matches(pattern: Segments, text: list[str]) -> bool:
 
 
 def _segments(part: str, separator: str) -> Segments:
-    """Split `part` of a pattern."""
+    """Split `part` of a pattern into its segments."""
     segments = part.split(separator) if separator else (part,)
     return tuple(() if segment == _MANY else tuple(segment.split("*")) for segment in segments)
 
@@ -69,14 +69,14 @@ class Glob:
 
     @classmethod
     def compile(cls, pattern: str, alphabet: Alphabet) -> "Glob":
-        """Make a glob for values of one kind.
+        """Compile a glob for the values of one kind.
 
         Args:
             pattern: the glob.
-            alphabet: the kind of the values.
+            alphabet: the kind of value.
 
         Raises:
-            MalformedGlob: it can match no value of the kind; the sentence says why.
+            MalformedGlob: the glob can match no value of the kind; the message says why.
         """
         if fault := alphabet.fault(pattern):
             raise MalformedGlob(fault)
@@ -90,12 +90,12 @@ class Glob:
 
     @property
     def literal(self) -> str:
-        """What every text that it matches begins with."""
+        """The literal beginning of every text that the glob matches."""
         return self.segments[0][0] if self.segments[0] else ""
 
     @property
     def exact(self) -> bool:
-        """Whether it matches one text only: its own pattern."""
+        """Whether the glob matches only one text: its own pattern."""
         return "*" not in self.pattern
 
     def __str__(self) -> str:
@@ -103,10 +103,10 @@ class Glob:
 
 
 class Index(Generic[Value]):
-    """Values by globs: what may match a text is found without asking every glob."""
+    """Values by globs: finds the values whose globs may match a text without trying every glob."""
 
     def __init__(self, values: Iterable[tuple[Iterable[Glob], Value]]) -> None:
-        """Lay out `values`, each with the globs of which one at least must match."""
+        """Index `values`, each with its globs, of which at least one must match."""
         self._exact: dict[str, list[Value]] = {}
         beginning: dict[int, dict[str, list[Value]]] = {}
         for globs, value in values:
@@ -116,7 +116,7 @@ class Index(Generic[Value]):
         self._beginning = tuple(sorted(beginning.items()))
 
     def candidates(self, text: str) -> list[Value]:
-        """Return the values of which a glob matches `text`, and some of which none does; a value may stand twice."""
+        """Return all values that have a glob matching `text`; other values and duplicates are possible."""
         found = list(self._exact.get(text, ()))
         for length, values in self._beginning:
             found += values.get(text[:length], ())
@@ -125,17 +125,17 @@ class Index(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class ReferenceGlob:
-    """A glob over image references: host, port and path are matched apart, each in its canonical form.
+    """A glob over image references: host, port and path are matched separately, each in canonical form.
 
     Attributes:
         host: the labels of the host, () for any host.
-        port: "" for the default one, "*" for any.
+        port: "" for the default port, "*" for any.
         path: the segments of the repository, () for any.
         registry: the canonical registry if it is literal, else "".
         ending: the literal end of the host, "" if there is none.
         repository: the repository if it is literal, else "".
-        below: `path/` if all that is below a literal path is meant, else "".
-        official: whether the path is one segment and the host may be Docker Hub, where `library/` comes before it.
+        below: `path/` if the glob means everything below a literal path, else "".
+        official: whether the path is one segment and the host may be Docker Hub, which adds `library/` before it.
     """
 
     pattern: str
@@ -150,19 +150,20 @@ class ReferenceGlob:
 
     @classmethod
     def compile(cls, pattern: str) -> "ReferenceGlob":
-        """Make a glob of `registry` or `registry/path`.
+        """Compile a glob of the form `registry` or `registry/path`.
 
         Raises:
-            MalformedGlob: it can match no reference; the sentence says why.
+            MalformedGlob: the glob can match no reference; the message says why.
         """
         if fault := REFERENCE.fault(pattern):
             raise MalformedGlob(fault)
         first, slash, path = pattern.partition("/")
-        given, number = split_port(first)
+        name, number = split_port(first)
         try:
-            host, port = canonical_host(given), canonical_port(number)
+            host, port = canonical_host(name), canonical_port(number)
         except ValueError:
-            raise MalformedGlob(f"{quoted(pattern)} matches no image reference: {given} is no IPv6 address") from None
+            message = f"{quoted(pattern)} matches no image reference: {name} is not an IPv6 address"
+            raise MalformedGlob(message) from None
         if host in ("*", _MANY):
             host, port = "", port if number else "*"
         short = bool(slash) and "/" not in path and path != _MANY
@@ -213,7 +214,7 @@ class ReferenceGlob:
 
 
 def any_matches(globs: Iterable[Glob], text: str) -> bool:
-    """Whether one of `globs` matches `text`."""
+    """Whether any of `globs` matches `text`."""
     for glob in globs:  # noqa: SIM110 - a generator costs more than most matches
         if glob.matches(text):
             return True
@@ -221,7 +222,7 @@ def any_matches(globs: Iterable[Glob], text: str) -> bool:
 
 
 def any_reference_matches(globs: Iterable[ReferenceGlob], reference: ImageReference) -> bool:
-    """Whether one of `globs` matches `reference`."""
+    """Whether any of `globs` matches `reference`."""
     for glob in globs:  # noqa: SIM110 - as above
         if glob.matches(reference):
             return True

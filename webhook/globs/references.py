@@ -9,24 +9,24 @@ from webhook.text import quoted
 
 _ENDS: Final = r"(?=[:/]|$)"
 _STAR: Final = r"\*(?!\*)"
-_LETTER: Final = rf"(?:[A-Za-z0-9]|{_STAR})"  # a host is compared in lower case
+_LETTER: Final = rf"(?:[A-Za-z0-9]|{_STAR})"  # hosts are compared in lower case
 _LABEL: Final = rf"(?:\*\*|{_LETTER}(?:-*{_LETTER})*)"
 _HOST: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:]+\])"
 _NUMBER: Final = r"0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _LOWER: Final = rf"(?:[a-z0-9]|{_STAR})"
 _COMPONENT: Final = rf"(?:\*\*|{_LOWER}(?:[._-]*{_LOWER})*)"
-# Separators that no name has beside each other (distribution specification, <name>).
+# Separators that cannot be adjacent in a name (distribution specification, <name>).
 _APART: Final = r"\.[._-]|_[.-]|-[._]|___"
 _LONGEST: Final = 255
 
 
 def _insensitive(text: str) -> str:
-    """Return an expression for `text` in any case."""
+    """Return an expression that matches `text` in any case."""
     return "".join(f"[{each}{each.upper()}]" if each.isalpha() else re.escape(each) for each in text)
 
 
 _HUB: Final = "|".join(map(_insensitive, (DOCKER_HUB, *(name for name, of in ALIASES.items() if of == DOCKER_HUB))))
-# What seems to name Docker Hub or the internal registry by an alias, or names no registry at all.
+# Patterns that seem to name Docker Hub or the internal registry by an alias, or that name no registry.
 _HAS_STAR: Final = r"(?=[^/:]*\*)[^/:]*\."
 _STARRED: Final = rf"{_HAS_STAR}(?:{_insensitive(DOCKER_HUB)}|{_insensitive('docker.com')})\.?{_ENDS}"
 _SERVICE: Final = rf"{_HAS_STAR}{_insensitive('openshift-image-registry')}\.?{_ENDS}"
@@ -49,22 +49,22 @@ REFERENCE: Final = Alphabet(
         ),
         Advice(
             rf"^{_STARRED}",
-            "the other names of Docker Hub are read as docker.io",
+            "other names of Docker Hub are normalised to docker.io",
             lambda found: quoted(DOCKER_HUB + found.string[found.end() :]),
         ),
         Advice(
             rf"^{_WEBSITE}",
-            "it is the website of Docker Hub, and no registry",
+            "it is the website of Docker Hub, not a registry",
             lambda found: quoted(DOCKER_HUB + found.string[found.end() :]),
         ),
         Advice(
             rf"^{_SERVICE}",
-            "the names of a service are read as the one that ends with .svc",
+            "other names of the service are normalised to the one that ends with .svc",
             lambda found: quoted(f"{found[0]}.svc{found.string[found.end() :]}"),
         ),
         Advice(
             rf"^{_OFFICIAL}",
-            "the official images of Docker Hub are below it",
+            "the official images of Docker Hub are below this namespace",
             lambda found: quoted(f"{found[0]}/*"),
         ),
         Advice(
@@ -78,9 +78,9 @@ REFERENCE: Final = Alphabet(
             lambda found: quoted(f"{DOCKER_HUB}/{found[0]}"),
         ),
         Advice(r"^([^/]+/[^:]*):[^/]*$", "it has a tag", lambda found: quoted(found[1])),
-        Advice(r"/[^A-Z]*[A-Z]", "its repository is not in lower case"),
+        Advice(r"/[^A-Z]*[A-Z]", "the repository must be lower case"),
         Advice(r"//|/$|^/", "it has an empty segment"),
-        Advice(rf"^[^/\[]*:(?!(?:\*|{_NUMBER})(?:/|$))", "its port is neither a number up to 65535 nor *"),
-        Advice(r"[^/.]\*\*|\*\*[^/.:]", "** is not a whole segment"),
+        Advice(rf"^[^/\[]*:(?!(?:\*|{_NUMBER})(?:/|$))", "the port must be * or a number up to 65535"),
+        Advice(r"[^/.]\*\*|\*\*[^/.:]", "** must be a whole segment"),
     ),
 )

@@ -1,4 +1,4 @@
-"""What a review would change: tags, and the image stream that holds them."""
+"""The changes that a review makes: to tags, and to the image stream that holds them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SchemaFault:
-    """A field that the API server itself would deny, and how it would say so."""
+    """A field that the API server itself would reject, with the message that it would give."""
 
     field: str
     message: str
@@ -27,7 +27,7 @@ class SchemaFault:
 
 
 class TagField(StrEnum):
-    """What a review may say of a tag, beside its name."""
+    """A property of a tag that a review can carry, apart from its name."""
 
     NAME = "name"
     MOVE = "move"
@@ -45,16 +45,16 @@ class TagField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a tag stands in the object that the user sent, and what is said of it there.
+    """The place of a tag in the object that the user sent, and the properties that it carries there.
 
     Attributes:
         path: the JSON path of the tag, such as `tag` or `spec.tags[2]`.
         pointer: the same as a JSON Pointer (RFC 6901).
         name: the JSON path of the field that names the tag.
-        carries: what the review says of a tag there.
-        homes: JSON Pointers of the maps that hold the tag's annotations: what is written to one is written to all.
-        fields: the names that the resource gives to fields of a TagReference, where they are others.
-        kept: the fields that the API server stores when a patch writes them here.
+        carries: the properties that the review carries there.
+        homes: JSON Pointers of the maps that hold the tag's annotations; a patch must write the same to all of them.
+        fields: the names that the resource gives to fields of a TagReference, if they differ.
+        kept: the properties that the API server stores when a patch sets them here.
     """
 
     path: str
@@ -73,22 +73,22 @@ class Place:
 @quick
 @dataclass(frozen=True, slots=True)
 class TagChange:
-    """One tag that a review would make mean something else: what nearly every rule evaluates.
+    """A change of one tag, which almost every rule evaluates.
 
     Attributes:
-        resource: the resource that carried it, its subresource after a slash.
-        place: where it stands.
-        namespace: the stream's namespace.
-        stream: the image stream's name.
-        tag: the tag's name.
-        new: what the tag is to be, None where it is removed.
-        old: what the tag was, None where it is new; the same value as `new` where nothing of it changes.
-        every_tag: whether every tag of a repository is meant, whatever its name; `tag` is "*" then.
-        old_unknown: whether the review does not say what the tag was, or whether there was one.
-        image: the whole image, where this review carries it.
-        conditions: what the cluster says of the tag's imports.
-        faults: what the API server's own schema says of it.
-        old_faults: what it said of the tag as it was; asked only where there are faults.
+        resource: the resource of the request, with its subresource after a slash.
+        place: the place of the tag in the object.
+        namespace: the namespace of the stream.
+        stream: the name of the image stream.
+        tag: the name of the tag.
+        new: the tag after the change, None if it is removed.
+        old: the tag before the change, None if it is new; the same value as `new` if nothing changes.
+        every_tag: whether the change is to every tag of a repository; `tag` is then "*".
+        old_unknown: whether the review does not carry the old tag, which may or may not exist.
+        image: the image object, if the review carries it.
+        conditions: the conditions of the tag's imports.
+        faults: the violations of the API server's own schema.
+        old_faults: the violations in the old tag; only read if there are faults.
     """
 
     resource: str
@@ -107,19 +107,19 @@ class TagChange:
 
     @property
     def touched(self) -> bool:
-        """Whether anything of the tag changes."""
+        """Whether anything in the tag changes."""
         return self.new is not self.old
 
     @property
     def moved(self) -> bool:
-        """Whether the tag is new, removed, or points elsewhere than it did."""
+        """Whether the tag is new, removed, or has another source or image than before."""
         new, old = self.new, self.old
         if new is None or old is None:
             return True
         return new is not old and (new.source != old.source or new.image != old.image)
 
     def as_it_was(self) -> "TagChange":
-        """Return the tag as it was before, to be evaluated by the same rules."""
+        """Return the tag before the change, to evaluate it by the same rules."""
         return replace(self, new=self.old, faults=self.old_faults)
 
     def field(self, name: str) -> str:
@@ -133,12 +133,12 @@ class TagChange:
 @quick
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What an image stream says beside its tags (image.openshift.io/v1, ImageStreamSpec).
+    """The properties of an image stream, apart from its tags (image.openshift.io/v1, ImageStreamSpec).
 
     Attributes:
-        lookup_local: `lookupPolicy.local`: whether pods may name its tags directly.
-        tags: how many tags it has.
-        annotations: the stream's own.
+        lookup_local: `lookupPolicy.local`, whether pods may use its tags by name.
+        tags: the number of its tags.
+        annotations: the annotations of the stream.
     """
 
     lookup_local: bool = False
@@ -149,16 +149,16 @@ class Stream:
 @quick
 @dataclass(frozen=True, slots=True)
 class StreamChange:
-    """What a review says of an image stream as a whole: what the rules about streams evaluate.
+    """A change of an image stream as a whole, which the rules for streams evaluate.
 
     Attributes:
-        resource: the resource that carried it, its subresource after a slash.
-        namespace: the stream's namespace.
-        stream: the image stream's name.
-        new: what the stream is to be, None where the review says nothing of it.
-        old: what it was, None where it is new.
-        faults: what the API server's own schema says of what is no tag's own.
-        old_faults: what it said of the object as it was; asked only where there are faults.
+        resource: the resource of the request, with its subresource after a slash.
+        namespace: the namespace of the stream.
+        stream: the name of the image stream.
+        new: the stream after the change, None if the review does not carry it.
+        old: the stream before the change, None if it is new.
+        faults: the violations of the API server's own schema outside of tags.
+        old_faults: the violations in the old object; only read if there are faults.
     """
 
     resource: str
@@ -171,13 +171,13 @@ class StreamChange:
 
     @property
     def touched(self) -> bool:
-        """Whether anything changes that a user asks for, beside the tags."""
+        """Whether a user changes anything apart from the tags."""
         if self.new is None:
             return bool(self.faults)
         return self.new.lookup_local is not (self.old is not None and self.old.lookup_local) or bool(self.faults)
 
     def as_it_was(self) -> "StreamChange":
-        """Return the stream as it was before, to be evaluated by the same rules."""
+        """Return the stream before the change, to evaluate it by the same rules."""
         return replace(self, new=self.old, faults=self.old_faults)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The answer: the findings of a review, each once and bounded, and the decision they lead to."""
+"""The decision about a review, and its findings, deduplicated and bounded."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from webhook.values import quick
 
 
 class Mode(StrEnum):
-    """What a finding does, as in Pod Security Admission; `ignore` is for what a change leaves as it was."""
+    """The effect of a finding, as in Pod Security Admission; `ignore` is for existing violations only."""
 
     ENFORCE = "enforce"
     WARN = "warn"
@@ -20,15 +20,15 @@ class Mode(StrEnum):
 @quick
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence of a rule about one tag.
+    """A violation of one rule by one tag.
 
     Attributes:
-        rule: the name of the policy's entry.
-        mode: what the finding does.
-        message: one sentence: what is wrong, the value, what is allowed.
+        rule: the name of the rule in the policy.
+        mode: the effect of the finding.
+        message: one sentence: the problem, the value, the allowed values.
         field: the JSON path in the object that the user sent.
-        existing: whether the change leaves this as it was.
-        reason: the cause's reason.
+        existing: whether the violation existed before the change.
+        reason: the reason of the Status cause.
     """
 
     rule: str
@@ -40,12 +40,12 @@ class Finding:
 
     @property
     def rule_suffix(self) -> str:
-        """How its sentence ends: with the rule."""
+        """The end of the sentence, which names the rule."""
         return f" (rule {self.rule})"
 
     @property
     def sentence(self) -> str:
-        """What a user reads beside the field: the message and whose it is."""
+        """The message for a user, without the field."""
         return self.message + self.rule_suffix
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class PatchOp:
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """An exemption that was used, and the reason that its user gave, "" where none is asked for."""
+    """An exemption that was applied, with the user's reason, "" if it does not require one."""
 
     name: str
     reason: str = ""
@@ -73,15 +73,15 @@ class Exemption:
 @quick
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer to one review; made by `allow`, `deny` and `patched` only.
+    """The answer to one review; use `allow`, `deny` or `patched` to create it.
 
     Attributes:
         verdict: `allow`, `deny` or `patch`.
-        changes: what would change, and was evaluated.
-        findings: what the rules said of them, whatever the mode.
-        patch: what completes the object.
-        exemption: the exemption that was used.
-        cut: whether there may be more findings: evaluation ended once there were enough and the answer was known.
+        changes: the evaluated changes.
+        findings: the findings in all modes.
+        patch: the operations that apply the defaults.
+        exemption: the exemption that was applied.
+        cut: whether more findings are possible, because the evaluation stopped when the answer was known.
     """
 
     verdict: str
@@ -93,12 +93,12 @@ class Decision:
 
     @property
     def allowed(self) -> bool:
-        """Whether the change may happen."""
+        """Whether the change is allowed."""
         return self.verdict != "deny"
 
     @property
     def tags(self) -> tuple[TagChange, ...]:
-        """The tags that would change."""
+        """The changed tags."""
         return tuple(change for change in self.changes if isinstance(change, TagChange))
 
     def in_mode(self, mode: Mode) -> tuple[Finding, ...]:
@@ -113,59 +113,59 @@ def allow(
     *,
     cut: bool = False,
 ) -> Decision:
-    """Return the decision that lets a change happen, with what was found all the same."""
+    """Return a decision that allows a change despite its findings."""
     return Decision("allow", changes, findings, exemption=exemption, cut=cut)
 
 
 def deny(changes: tuple[Change, ...], findings: tuple[Finding, ...], *, cut: bool = False) -> Decision:
-    """Return the decision that denies a change, with the findings."""
+    """Return a decision that denies a change because of its findings."""
     return Decision("deny", changes, findings, cut=cut)
 
 
 def patched(changes: tuple[Change, ...], patch: tuple[PatchOp, ...]) -> Decision:
-    """Return the decision that completes an object."""
+    """Return a decision that applies defaults to an object."""
     return Decision("patch", changes, patch=patch)
 
 
 class Findings:
-    """Findings as they come.
+    """Collects findings up to a limit.
 
-    A change that breaks a rule may do so ten thousand times, and its answer names a hundred. Once there are enough,
-    only what still decides is looked for: the first finding in `enforce`.
+    A change can break a rule ten thousand times, but its answer lists at most a hundred findings. When the limit is
+    reached, only the first finding in `enforce` is still added, because it decides.
 
     Attributes:
-        denied: whether one of them denies the review.
-        cut: whether there may be more than are kept.
+        denied: whether a finding denies the review.
+        cut: whether there may be more findings than were kept.
     """
 
     __slots__ = ("_kept", "_most", "cut", "denied")
 
     def __init__(self, most: int | None = None) -> None:
-        """Begin without any.
+        """Create an empty collection.
 
         Args:
-            most: how many are kept, all if None.
+            most: the maximum number of findings, None for no limit.
         """
         self._most, self._kept = most, dict[Finding, tuple[int, int]]()
         self.denied = self.cut = False
 
     @property
     def full(self) -> bool:
-        """Whether there are enough."""
+        """Whether the limit is reached."""
         return self._most is not None and len(self._kept) >= self._most
 
     @property
     def settled(self) -> bool:
-        """Whether there are enough, and the answer is known."""
+        """Whether the limit is reached and the answer is known."""
         return self.denied and self.full
 
     def add(self, finding: Finding, change: int, rule: int) -> None:
-        """Take up a finding: what is found of a stream is found again of each of its tags, and counts once.
+        """Add a finding once: every tag of a stream repeats the findings of the stream.
 
         Args:
             finding: the finding.
-            change: the place of its change in the review.
-            rule: the place of its rule in the policy.
+            change: the position of its change in the review.
+            rule: the position of its rule in the policy.
         """
         if finding in self._kept:
             return
@@ -177,5 +177,5 @@ class Findings:
         self._kept[finding] = change, rule
 
     def sorted(self) -> tuple[Finding, ...]:
-        """Return the findings, by change and rule."""
+        """Return the findings in the order of their changes and rules."""
         return tuple(sorted(self._kept, key=self._kept.__getitem__))

@@ -1,4 +1,4 @@
-"""The question: an AdmissionReview's request, and who sent it."""
+"""The request of an AdmissionReview, and its user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,11 +10,11 @@ from webhook.values import quick
 @quick
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who sent the request (authentication.k8s.io/v1, UserInfo).
+    """The user who sent the request (authentication.k8s.io/v1, UserInfo).
 
     Attributes:
-        known: which selectors of a policy select the user, a namespace and a stream: these are the same for all tags of
-            a review, of which there may be thousands.
+        known: caches whether a selector of a policy selects the user, a namespace and a stream. The answer is the same
+            for all tags of a review, which can have thousands.
     """
 
     name: str
@@ -29,10 +29,10 @@ class Review:
     """An AdmissionReview's request (admission.k8s.io/v1 and v1beta1, AdmissionRequest).
 
     Attributes:
-        version: the review's own apiVersion, which the answer echoes.
+        version: the apiVersion of the review, which the answer repeats.
         resource: the resource, with its subresource after a slash.
-        kind: the object's kind.
-        request: the request as it was sent, read only.
+        kind: the kind of the object.
+        request: the request as it was sent; read-only.
     """
 
     version: str
@@ -48,14 +48,14 @@ class Review:
 
     @property
     def object(self) -> Mapping[str, Any] | None:
-        """The object as it would be stored, None where it is deleted."""
+        """The object as it would be stored, None if it is deleted."""
         return self.request.get("object")
 
     def as_it_was(self) -> "Review":
-        """Return the review of the object as it was before."""
+        """Return a review of the old object."""
         return replace(self, request={**self.request, "object": self.old_object})
 
     @property
     def old_object(self) -> Mapping[str, Any] | None:
-        """The object as it is, None where it is new."""
+        """The old object, None if it does not exist yet."""
         return self.request.get("oldObject")

@@ -1,4 +1,4 @@
-"""A tag and the image it points at, as any of the resources carries them."""
+"""A tag and its image, in the same form for every resource."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class SourceKind(StrEnum):
-    """The kinds that a tag's `from` may have (image.openshift.io/v1, TagReference)."""
+    """The kinds of a tag's `from` (image.openshift.io/v1, TagReference)."""
 
     DOCKER_IMAGE = "DockerImage"
     IMAGE_STREAM_TAG = "ImageStreamTag"
@@ -23,14 +23,14 @@ class SourceKind(StrEnum):
 @quick
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a tag points at: the `from` of a TagReference, an ObjectReference.
+    """The source of a tag: the `from` of a TagReference, an ObjectReference.
 
     Attributes:
-        kind: a SourceKind, or whatever else was sent.
+        kind: a SourceKind, or another string that was sent.
         name: the reference as it was sent.
-        namespace: the source's namespace, "" where none was sent.
-        reference: the parsed reference of a DockerImage, None where it cannot be parsed or the kind is another.
-        fault: why `name` is not an image reference, "" where it is one.
+        namespace: the namespace of the source, "" if none was sent.
+        reference: the parsed reference of a DockerImage, None for other kinds and if it cannot be parsed.
+        fault: why `name` is not an image reference, "" if it is one.
     """
 
     kind: str
@@ -47,15 +47,15 @@ class Source:
 @quick
 @dataclass(frozen=True, slots=True)
 class TagReference:
-    """What a tag is to be (image.openshift.io/v1, TagReference), whichever resource carried it.
+    """A tag (image.openshift.io/v1, TagReference), in the same form for every resource.
 
     Attributes:
-        insecure: `importPolicy.insecure`, or the insecureRepository annotation that counts as much.
-        insecure_field: the JSON path of the annotation that says so, "" where `importPolicy.insecure` says it.
-        import_mode: `importPolicy.importMode`, "" where unset.
-        reference_policy: `referencePolicy.type`, "" where unset.
-        reference: `reference`: the source is named, never imported.
-        image: the digest of the image that the tag means, "" if the review does not name one.
+        insecure: `importPolicy.insecure`, or the insecureRepository annotation, which has the same effect.
+        insecure_field: the JSON path of that annotation, "" if `importPolicy.insecure` is set.
+        import_mode: `importPolicy.importMode`, "" if unset.
+        reference_policy: `referencePolicy.type`, "" if unset.
+        reference: `reference`; if true, the source is never imported.
+        image: the digest of the tag's image, "" if the review does not carry one.
     """
 
     source: Source | None = None
@@ -70,23 +70,23 @@ class TagReference:
 
     @property
     def schedulable(self) -> bool:
-        """Whether a scheduled import can bring another image: one is imported, by a reference without a digest."""
+        """Whether a scheduled import can change the image: it imports a reference without a digest."""
         image = self.source.reference if self.source else None
         return image is not None and not image.digest and not self.reference
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What a whole image says of itself (image.openshift.io/v1, Image).
+    """An image object (image.openshift.io/v1, Image).
 
     Attributes:
-        name: the image's digest.
-        labels: the configuration's labels, None where no configuration was sent.
+        name: the digest of the image.
+        labels: the labels of the configuration, None if no configuration was sent.
         platforms: `os/architecture` or `os/architecture/variant`, one for each manifest.
-        size: bytes, the sum of the layers or what the metadata says; None where neither is there.
-        layers: how many layers there are; None where they are not said, or a manifest list has none of its own.
-        manifests: how many sub-manifests there are, 0 where the image is no manifest list.
-        signatures: one Signature for each signature.
+        size: bytes; the sum of the layers or the size in the metadata, None if neither was sent.
+        layers: the number of layers, None if they were not sent or the image is a manifest list without layers.
+        manifests: the number of sub-manifests, 0 if the image is not a manifest list.
+        signatures: the signatures of the image.
     """
 
     name: str = ""
@@ -108,7 +108,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the cluster says of a tag's last import (image.openshift.io/v1, TagEventCondition).
+    """A condition of a tag's last import (image.openshift.io/v1, TagEventCondition).
 
     Attributes:
         field: the JSON path of the condition.

@@ -1,1 +1,1 @@
-"""Policy documents become a frozen Policy, or every error with its file, line and path."""
+"""Policies: loaded, indexed, explained and compared."""

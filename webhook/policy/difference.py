@@ -1,4 +1,4 @@
-"""What two policies say differently, entry by entry."""
+"""Compares two policies, entry by entry."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,21 +9,21 @@ from webhook.model.decision import Mode
 from webhook.policy.loading import SPEC
 from webhook.policy.located import Located
 
-# What an entry says where it leaves a key out.
+# The values of the keys that an entry omits.
 _LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {
     "rules": {"mode": str(Mode.ENFORCE), "existing": str(Mode.AUDIT)},
 }
-_ORDERED: Final = frozenset({"defaults", "exemptions"})  # the first that speaks of a change wins it
+_ORDERED: Final = frozenset({"defaults", "exemptions"})  # the first matching entry wins
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A value of an entry that is another.
+    """A changed value of an entry.
 
     Attributes:
-        path: where it stands in the entry, such as `match.namespaces`.
-        before: what it was; of a list, the elements that are no more. None where it was not there.
-        after: what it is; of a list, the elements that are new. None where it is not there.
+        path: its path in the entry, such as `match.namespaces`.
+        before: the old value, None if unset; for a list, the removed elements.
+        after: the new value, None if unset; for a list, the added elements.
     """
 
     path: str
@@ -36,15 +36,15 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An entry that only one of two policies has, or that is another in each.
+    """A difference between two policies in one entry.
 
     Attributes:
         part: `exemptions`, `defaults`, `rules` or `ignore`.
-        name: the entry's name, in the second policy where it is in both.
+        name: the name of the entry, in the second policy if it is in both.
         change: `added`, `removed`, `renamed`, `changed` or `moved`.
-        before: where it stands in the first policy, None where it does not.
-        after: where it stands in the second.
-        values: its values that are others.
+        before: the entry in the first policy, None if it is missing there.
+        after: the entry in the second policy, None if it is missing there.
+        values: the changed values.
     """
 
     part: str
@@ -67,10 +67,10 @@ class Difference:
 
 
 def differences(before: Sequence[Located], after: Sequence[Located]) -> Iterator[Difference]:
-    """Yield what differs between the entries of two policies, part by part: formatting, key order and documents do not.
+    """Yield the differences between the entries of two policies, part by part.
 
-    An entry that one policy has under another name, with all else the same, is renamed. The order of rules says
-    nothing, that of defaults and exemptions does.
+    Formatting, the order of keys and the division into documents do not count. An entry with a new name and the same
+    content is renamed. The order counts for defaults and exemptions, not for rules.
     """
     for part in SPEC:
         yield from _of_part(
@@ -81,7 +81,7 @@ def differences(before: Sequence[Located], after: Sequence[Located]) -> Iterator
 
 
 def ignored(before: Collection[str], after: Collection[str]) -> Iterator[Difference]:
-    """Yield the names of warnings that only one of two policies ignores."""
+    """Yield the names of the warnings that only one of two policies ignores."""
     yield from (Difference("ignore", name, "added", None, None) for name in after if name not in before)
     yield from (Difference("ignore", name, "removed", None, None) for name in before if name not in after)
 
@@ -131,5 +131,5 @@ def _changed(path: str, before: Any, after: Any) -> Iterator[Changed]:
 
 def _shown(value: Any) -> str:
     if value is None:
-        return "(not there)"
+        return "(unset)"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The entries of a policy document: rules, defaults, exemptions; how each is read and described."""
+"""The entries of a policy document: rules, defaults and exemptions, with their fields and descriptions."""
 
 import re
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _BY_KIND: Final[Mapping[str, type[Rule]]] = {kind.kind: kind for kind in KINDS}
 
 @dataclass(frozen=True, slots=True)
 class RuleEntry:
-    """A rule of the policy: what must be, of which changes, and what happens where it is not."""
+    """A rule of the policy: its requirement, the changes it matches, and the effect of a violation."""
 
     name: str
     rule: Rule
@@ -40,7 +40,7 @@ class RuleEntry:
 
 @dataclass(frozen=True, slots=True)
 class DefaultEntry:
-    """A default of the policy: what is completed, of which changes."""
+    """A default of the policy: the fields to set, and the changes it matches."""
 
     name: str
     set: Completion
@@ -49,7 +49,7 @@ class DefaultEntry:
 
 @dataclass(frozen=True, slots=True)
 class ExemptionEntry:
-    """An exemption of the policy: whose changes are let through, and the annotation that must give the reason."""
+    """An exemption of the policy: the users, and the annotation that must give a reason."""
 
     name: str
     users: tuple[Glob, ...] = ()
@@ -59,9 +59,9 @@ class ExemptionEntry:
 
 
 class Name(Parameter):
-    """The name of an entry (an RFC 1123 label, as it stands in metrics and audit annotations)."""
+    """The name of an entry: an RFC 1123 label, because metrics and audit annotations contain it."""
 
-    expected = "a name of lower-case letters, digits and '-', of 63 characters at most"
+    expected = "a name of at most 63 lower-case letters, digits and '-'"
 
     def read(self, value: Any) -> str:
         """Return the name."""
@@ -95,25 +95,25 @@ def _rule_entry(
             {
                 "match": {
                     "resources": [
-                        f"{rule.kind} evaluates nothing there, so it can never match; expected {', '.join(can)}"
+                        f"{rule.kind} evaluates none of these, so the rule can never match; expected {', '.join(can)}"
                     ]
                 }
             }
         )
     if wanted.only.tags and not rule.evaluates_tags:
         raise ValidationError(
-            {"match": {"tags": [f"{rule.kind} evaluates streams and no tags, so it can never match"]}}
+            {"match": {"tags": [f"{rule.kind} evaluates streams, not tags, so the rule can never match"]}}
         )
     return RuleEntry(name, rule, Mode(mode), Mode(existing), wanted, description)
 
 
 def resources(rule: Rule | type[Rule]) -> list[str]:
-    """Return the resources at which a rule kind evaluates, in their order; none for one that only a scan evaluates."""
-    return list(dict.fromkeys(resource.name.partition("/")[0] for resource in judged(rule)))
+    """Return the resources that a rule kind evaluates, in order; none for a kind that only a scan evaluates."""
+    return list(dict.fromkeys(resource.name.partition("/")[0] for resource in evaluated(rule)))
 
 
-def judged(rule: Rule | type[Rule]) -> list[Resource]:
-    """Return the resources at which a rule kind evaluates: those whose reviews carry what it reads."""
+def evaluated(rule: Rule | type[Rule]) -> list[Resource]:
+    """Return the resources that a rule kind evaluates: their reviews carry the fields that it reads."""
     return [
         resource
         for resource in RESOURCES.values()
@@ -122,8 +122,8 @@ def judged(rule: Rule | type[Rule]) -> list[Resource]:
     ]
 
 
-def _exemption(name: str, match: Match | None = None, **given: Any) -> ExemptionEntry:
-    return ExemptionEntry(name, match=match or Match(), **given)
+def _exemption(name: str, match: Match | None = None, **values: Any) -> ExemptionEntry:
+    return ExemptionEntry(name, match=match or Match(), **values)
 
 
 RULE: Final = Record(
@@ -137,11 +137,11 @@ RULE: Final = Record(
     },
     _rule_entry,
     docs={
-        "name": "what messages, metrics and records call it",
-        "description": "why it is there and whom to ask, for `policy explain`",
-        "mode": "what a finding does: deny, warn the client, or only record",
-        "existing": "the same for what a change leaves as it was",
-        "match": "the changes it evaluates, all where absent",
+        "name": "name of the rule in messages, metrics and records",
+        "description": "purpose of the rule and whom to contact, for `policy explain`",
+        "mode": "effect of a violation: deny the request, warn the client, or only record it",
+        "existing": "effect of a violation that the change did not introduce",
+        "match": "changes to evaluate; default: all",
         **{kind: cls.documentation() for kind, cls in _BY_KIND.items()},
     },
     one_of=tuple(_BY_KIND),
@@ -149,7 +149,7 @@ RULE: Final = Record(
 DEFAULT: Final = Record(
     {"name": Name(required=True), "match": MATCH, "set": COMPLETION},
     lambda name, set, match=Match(): DefaultEntry(name, set, match),  # noqa: A006 - the policy's name
-    docs={"name": "what records call it", "match": "the tags it completes, all where absent", "set": "what it sets"},
+    docs={"name": "name of the default in records", "match": "tags to complete; default: all", "set": "fields to set"},
 )
 EXEMPTION: Final = Record(
     {
@@ -161,11 +161,11 @@ EXEMPTION: Final = Record(
     },
     _exemption,
     docs={
-        "name": "what records call it",
-        "users": "users who are exempt",
+        "name": "name of the exemption in records",
+        "users": "exempt users",
         "groups": "groups whose members are exempt",
-        "annotation": "an annotation that must be set on the tag; its value is recorded as the reason",
-        "match": "the changes that are exempt, all where absent",
+        "annotation": "an annotation that the tag must have; its value is recorded as the reason",
+        "match": "changes that are exempt; default: all",
     },
     needs=("users", "groups"),
 )

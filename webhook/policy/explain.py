@@ -1,4 +1,4 @@
-"""What the rule kinds, fields and denials mean: the texts of `policy explain` and the tables in the documentation."""
+"""Explains rule kinds, fields and denials: the texts of `policy explain` and tables of the documentation."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -8,7 +8,7 @@ from typing import Final
 
 from webhook.model.change import TagField
 from webhook.model.decision import Mode
-from webhook.policy.entries import RuleEntry, judged
+from webhook.policy.entries import RuleEntry, evaluated
 from webhook.policy.loading import Policy
 from webhook.policy.located import Located
 from webhook.resources.catalog import RESOURCES
@@ -19,12 +19,12 @@ from webhook.rules.kinds import KINDS
 
 
 def kinds() -> list[str]:
-    """Return the names of the rule kinds, in their order."""
+    """Return the names of the rule kinds, in order."""
     return [kind.kind for kind in KINDS]
 
 
 def explained(name: str) -> str:
-    """Return what one rule kind means, takes and evaluates."""
+    """Return the explanation of one rule kind: meaning, parameters, resources."""
     kind = next(each for each in KINDS if each.kind == name)
     return "\n".join(_lines(kind))
 
@@ -40,13 +40,13 @@ def _lines(kind: type[Rule]) -> Iterator[str]:
 
 def _where(kind: type[Rule]) -> str:
     """Return the resources whose reviews the kind evaluates."""
-    return ", ".join(resource.name for resource in judged(kind)) or "no review, only `scan`"
+    return ", ".join(resource.name for resource in evaluated(kind)) or "no review, only `scan`"
 
 
 def table() -> str:
     """Return the rule kinds as a Markdown table."""
     rows = [f"| `{kind.kind}` | {kind.documentation()} | {_parameters(kind)} | {_where(kind)} |" for kind in KINDS]
-    return "\n".join(("| kind | what it says | parameters | evaluates |", "|---|---|---|---|", *rows))
+    return "\n".join(("| kind | meaning | parameters | evaluates |", "|---|---|---|---|", *rows))
 
 
 def _parameters(kind: type[Rule]) -> str:
@@ -54,14 +54,14 @@ def _parameters(kind: type[Rule]) -> str:
 
 
 def variables_table(name: str) -> str:
-    """Return the fields that the expressions of one rule kind read, as a Markdown table; "" if it has none."""
+    """Return the fields in the expressions of a rule kind as a Markdown table, "" if it has none."""
     kind = next(each for each in KINDS if each.kind == name)
     rows = [f"| `{path}` | {type_} | {meaning} |" for path, type_, meaning in kind.variables()]
     return "\n".join(("| field | type | meaning |", "|---|---|---|", *rows)) if rows else ""
 
 
 def resources_table() -> str:
-    """Return what each kind evaluates of each resource, and what a patch of the defaults reaches there, as Markdown."""
+    """Return a Markdown table of the fields that each kind evaluates by resource, and of the stored defaults."""
     names = [f"`{name}`" for name in RESOURCES]
     kinds = (
         f"| `{kind.kind}` | {' | '.join(_cell(kind, resource) for resource in RESOURCES.values())} |" for kind in KINDS
@@ -78,7 +78,7 @@ def resources_table() -> str:
 
 
 def resources_text() -> str:
-    """Return the same for a terminal: resource by resource, the kinds that evaluate there and what they evaluate."""
+    """Return the same for a terminal: the kinds that evaluate each resource, and the fields they evaluate."""
     return "\n\n".join("\n".join(_resource_lines(resource)) for resource in RESOURCES.values())
 
 
@@ -95,13 +95,13 @@ def _resource_lines(resource: Resource) -> Iterator[str]:
 
 
 def _cell(kind: type[Rule], resource: Resource) -> str:
-    """Return what of a resource's review the kind evaluates."""
+    """Return the fields of a resource's review that the kind evaluates."""
     places = [place for place in resource.places if kind.evaluates_tags and kind.reads <= place.carries]
     source = not kind.reads.isdisjoint(SOURCE)
-    judged = [f"`{place.field('from.name') if place.fields and source else place.path}`" for place in places]
+    fields = [f"`{place.field('from.name') if place.fields and source else place.path}`" for place in places]
     if kind.evaluates_streams and resource.streams:
-        judged.append("the stream")
-    return " ".join(dict.fromkeys(judged)) or "-"
+        fields.append("the stream")
+    return " ".join(dict.fromkeys(fields)) or "-"
 
 
 def _kept(resource: Resource) -> list[str]:
@@ -109,12 +109,12 @@ def _kept(resource: Resource) -> list[str]:
 
 
 def fields_table() -> str:
-    """Return the ledger of each resource as a Markdown table."""
+    """Return the ledger of every resource as Markdown tables."""
     return "\n\n".join("\n".join(_table(resource)) for resource in RESOURCES.values())
 
 
 def fields_text() -> str:
-    """Return the ledger of each resource for a terminal."""
+    """Return the ledger of every resource for a terminal."""
     return "\n\n".join("\n".join(_text(resource)) for resource in RESOURCES.values())
 
 
@@ -134,7 +134,7 @@ def _text(resource: Resource) -> Iterator[str]:
 
 
 def _kinds(row: Row) -> list[str]:
-    """Return the rule kinds that read what a field feeds."""
+    """Return the rule kinds that read a field."""
     return [kind.kind for kind in KINDS if not kind.reads.isdisjoint(row.feeds)]
 
 
@@ -145,26 +145,26 @@ def _notes(row: Row) -> str:
     if row.recorded:
         parts = [f"recorded: {row.because}"]
     if row.of_old:
-        parts.append("read of the old object")
+        parts.append("read from the old object")
     if row.completed:
-        parts.append("a default may set it")
+        parts.append("may be set by a default")
     return "; ".join(parts)
 
 
 _RULE: Final = re.compile(r"\(rule (?P<name>[a-z0-9][-a-z0-9]*)(?P<end>\)|\.{3}|…)")
-# What stands before the sentence: the client's and the API server's words, a severity of the record or of `check`.
+# The text before the message: words of the client and the API server, or a severity in a record or of `check`.
 _BEFORE: Final = re.compile(r"denied (?:the )?request: |\bWarning: |^[;\s]*|\b(?:enforce|warn|audit): ")
 _FIELD: Final = re.compile(r"(?:^|\s)((?:tag|spec|status|metadata|image)\b[^\s:]*: .*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One sentence of a rule.
+class RuleMessage:
+    """A message of a rule, as found in the output of a client.
 
     Attributes:
-        rule: the rule's name; where the message was cut, as much of it as there is.
-        sentence: the sentence before it, with the field.
-        whole: whether the name is whole.
+        rule: the name of the rule; if the message was cut, the beginning of the name.
+        sentence: the message before it, with the field.
+        whole: whether the name is complete.
     """
 
     rule: str
@@ -172,22 +172,22 @@ class Said:
     whole: bool = True
 
     def candidates(self, names: Collection[str]) -> list[str]:
-        """Return those of the rules `names` that can have said it."""
+        """Return the rules in `names` that may have produced the message."""
         return [name for name in names if name == self.rule or (not self.whole and name.startswith(self.rule))]
 
 
-def read_message(text: str) -> list[Said]:
-    """Return what the rules say in `text`, each once: whatever else stands there, and however its lines wrap."""
-    said: list[Said] = []
+def read_message(text: str) -> list[RuleMessage]:
+    """Return the messages of rules in `text`, without duplicates; other text and line breaks are ignored."""
+    found: list[RuleMessage] = []
     flat, start = " ".join(text.split()), 0
     for match in _RULE.finditer(flat):
-        said.append(Said(match["name"], _sentence(flat[start : match.start()]), match["end"] == ")"))
+        found.append(RuleMessage(match["name"], _sentence(flat[start : match.start()]), match["end"] == ")"))
         start = match.end()
-    return list(dict.fromkeys(said))
+    return list(dict.fromkeys(found))
 
 
 def _sentence(before: str) -> str:
-    """Return the sentence that ends `before`, without what the client and the API server put in front."""
+    """Return the message at the end of `before`, without the words of the client and the API server."""
     *_, last = _BEFORE.finditer(before)
     rest = before[last.end() :]
     field = _FIELD.search(rest)
@@ -196,38 +196,38 @@ def _sentence(before: str) -> str:
 
 _MODES: Final = {
     Mode.ENFORCE: "denies the change",
-    Mode.WARN: "warns, and lets the change happen",
+    Mode.WARN: "causes a warning, and the change is allowed",
     Mode.AUDIT: "is only recorded",
-    Mode.IGNORE: "is not looked for",
+    Mode.IGNORE: "is ignored",
 }
 
 
 def explained_rule(policy: Policy, entry: RuleEntry, where: Located | None, sentence: str = "") -> str:
-    """Return the text for one rule.
+    """Return the explanation of one rule.
 
     Args:
-        policy: the policy that it stands in.
+        policy: the policy of the rule.
         entry: the rule.
-        where: where it stands, None for the rule `schema` that is always there.
-        sentence: what the rule said, "" where nobody asks about a message.
+        where: its place, None for the built-in rule `schema`.
+        sentence: the message of the rule, "" if there is none.
     """
     return "\n".join(_denial_lines(policy, entry, where, sentence))
 
 
 def _denial_lines(policy: Policy, entry: RuleEntry, where: Located | None, sentence: str) -> Iterator[str]:
-    yield f"{entry.name}: rule of policy {policy.name}, {where or 'always there, without an entry'}"
+    yield f"{entry.name}: rule of policy {policy.name}, {where or 'built in'}"
     if sentence:
-        yield f"  it said: {sentence}"
+        yield f"  message: {sentence}"
     if entry.description:
-        yield f"  why: {entry.description}"
-    yield f"  {entry.mode}: what it finds {_MODES[entry.mode]}"
-    yield f"  existing {entry.existing}: what the change leaves as it was {_MODES[entry.existing]}"
+        yield f"  description: {entry.description}"
+    yield f"  {entry.mode}: a violation {_MODES[entry.mode]}"
+    yield f"  existing {entry.existing}: a violation that the change did not introduce {_MODES[entry.existing]}"
     yield ""
     if where:
         yield indent(where.source, "  ")
         yield ""
     yield indent(explained(entry.rule.kind), "  ")
     yield ""
-    yield "To comply:"
+    yield "To fix it:"
     for each in entry.rule.remediation():
         yield f"  - {each}"

@@ -1,4 +1,4 @@
-"""The rules of a policy, laid out by what they evaluate, so that a review meets only those that can speak of it."""
+"""Indexes the rules of a policy by what they evaluate, so that a review only meets the rules that apply to it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
 from webhook.resources.catalog import CARRIED
 
-# Rules that share a match, which is asked once for all of them.
+# Rules with the same match, which is evaluated once for all of them.
 Group = tuple[Match, tuple[RuleEntry, ...]]
 
 
 class Groups:
-    """Groups of rules, those that name namespaces found by them: a policy may have a thousand."""
+    """Groups of rules, indexed by namespace, because a policy may have a thousand of them."""
 
     def __init__(self, entries: Iterable[RuleEntry]) -> None:
-        """Group `entries` by what they match."""
+        """Group `entries` by their match."""
         matches: dict[Match, list[RuleEntry]] = {}
         for entry in entries:
             matches.setdefault(entry.match, []).append(entry)
@@ -29,13 +29,13 @@ class Groups:
         self.empty = not groups
 
     def selected(self, change: Change, user: User) -> list[RuleEntry]:
-        """Return the rules that speak of `change`, asked for by `user`."""
+        """Return the rules that apply to `change` by `user`."""
         found: list[RuleEntry] = []
         for match, entries in self._everywhere:
             if match.selects(change, user):
                 found += entries
         if some := self._somewhere.candidates(change.namespace):
-            # Two globs of one match may have led to the same group.
+            # Two globs of one match may lead to the same group.
             for match, entries in {id(group): group for group in some}.values():
                 if match.selects(change, user):
                     found += entries
@@ -44,15 +44,15 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class RuleIndex:
-    """The rules of a policy by what they evaluate.
+    """The rules of a policy, indexed by what they evaluate.
 
     Attributes:
-        tags: those for a tag, by what its place carries.
-        untouched: the same for a tag of which nothing changes: those that have something to say of it.
-        removed: the same for a tag that is removed.
-        streams: those for a stream as a whole.
-        position: where each rule stands in the policy, by its name.
-        evaluates_untouched: whether any rule has something to say of a tag of which nothing changes.
+        tags: the rules for a changed tag, by the properties that its place carries.
+        untouched: the same for a tag without changes.
+        removed: the same for a removed tag.
+        streams: the rules for a stream as a whole.
+        position: the position of each rule in the policy, by name.
+        evaluates_untouched: whether any rule evaluates tags without changes.
     """
 
     tags: Mapping[frozenset[TagField], Groups]
@@ -64,7 +64,7 @@ class RuleIndex:
 
     @classmethod
     def of(cls, rules: Iterable[RuleEntry]) -> "RuleIndex":
-        """Lay out `rules`."""
+        """Index `rules`."""
         entries = tuple(rules)
 
         def table(wanted: Callable[[RuleEntry], bool]) -> dict[frozenset[TagField], Groups]:
@@ -84,7 +84,7 @@ class RuleIndex:
         )
 
     def selected(self, change: Change, user: User) -> list[RuleEntry]:
-        """Return the rules that speak of `change`, asked for by `user`."""
+        """Return the rules that apply to `change` by `user`."""
         if isinstance(change, TagChange):
             table = self.removed if change.new is None else self.tags if change.touched else self.untouched
             return table[change.place.carries].selected(change, user)
@@ -92,5 +92,5 @@ class RuleIndex:
 
 
 def applies_to_untouched(entry: RuleEntry) -> bool:
-    """Whether `entry` has something to say of a tag of which nothing changes."""
+    """Whether `entry` evaluates tags without changes."""
     return entry.rule.evaluates_untouched and (entry.existing is not Mode.IGNORE or entry.rule.reads_review)

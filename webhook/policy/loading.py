@@ -1,4 +1,4 @@
-"""Policy documents become a frozen Policy, or every error with its file, line and path."""
+"""Loads policy documents into a frozen Policy, or reports every error with its file, line and path."""
 
 import json
 import sys
@@ -40,7 +40,7 @@ POLICY: Final = Record(
         "spec": Record(
             {**SPEC, "ignore": Items(WarningName())},
             dict,
-            docs={"ignore": "warnings of `policy validate` that are not to be reported, by name"},
+            docs={"ignore": "warnings of `policy validate` to ignore, by name"},
             needs=tuple(SPEC),
             required=True,
         ),
@@ -52,18 +52,18 @@ POLICY: Final = Record(
 SHIPPED: Final = "default.yaml"
 TEST_KIND: Final = "ImageTagPolicyTest"
 _LARGEST: Final = 8 * 2**20  # bytes; a ConfigMap holds one MiB
-_IMPLIED: Final = RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT)  # of a policy that has no rule of that kind
+_IMPLIED: Final = RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT)  # for a policy without a rule of that kind
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a platform team decided.
+    """A policy, ready to evaluate.
 
     Attributes:
-        name: the names of its documents.
+        name: the names of its documents, joined by commas.
         digest: SHA-256 of its canonical form, `sha256:` and 64 hexadecimal digits.
-        ignore: the names of the warnings that are not to be reported.
-        index: its rules, by what they evaluate.
+        ignore: the names of the warnings to ignore.
+        index: its rules, indexed by what they evaluate.
         texts: the names and texts of its files.
     """
 
@@ -77,42 +77,42 @@ class Policy:
     texts: tuple[tuple[str, str], ...] = field(repr=False, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.name}@{self.digest[:19]}"  # as much of the digest as a person compares
+        return f"{self.name}@{self.digest[:19]}"  # enough of the digest for a person to compare
 
     @property
     def written(self) -> tuple[RuleEntry, ...]:
-        """The rules that its documents have; the rule `schema` is evaluated without an entry too."""
+        """The rules in its documents, without the built-in rule `schema`."""
         return tuple(entry for entry in self.rules if entry.rule is not _IMPLIED.rule)
 
     def for_stored_streams(self) -> "Policy":
-        """Return the policy by which a scan evaluates what nobody changes.
+        """Return the policy for a scan of stored streams.
 
-        Each rule evaluates what exists in its own `mode`, as if it were set now: `existing` says what an edit of
-        something else may be troubled with. No exemption holds, for it exempts who asks, and nobody does.
+        A scan evaluates every rule in its own `mode`, because `existing` only limits what an unrelated edit reports.
+        Exemptions do not apply, because they exempt the user of a request, and a scan has none.
         """
         rules = tuple(replace(entry, existing=entry.mode) for entry in self.rules)
         return replace(self, exemptions=(), rules=rules, index=RuleIndex.of(rules))
 
 
 def load(*paths: Path) -> Policy:
-    """Load the policy in files and directories (.yaml, .yml, .json; - is standard input), without any the shipped one.
+    """Load the policy in files and directories (.yaml, .yml, .json); - is standard input, no path the shipped policy.
 
     Raises:
         PolicyError: with every fault.
     """
-    given, faults = _texts(paths)
-    read_all = [yaml.read(where, text) for where, text in given]
+    texts, faults = _texts(paths)
+    read_all = [yaml.read(where, text) for where, text in texts]
     documents = [document for found, _ in read_all for document in found if not is_test(document.value)]
     faults = [*faults, *chain.from_iterable(wrong for _, wrong in read_all)]
     parsed: list[tuple[Document, str, dict[str, Any]]] = []
     for document in documents:
-        understood, wrong = parse(POLICY, document)
+        value, wrong = parse(POLICY, document)
         faults.extend(wrong)
-        if understood is not None:
-            parsed.append((document, *understood))
+        if value is not None:
+            parsed.append((document, *value))
     if not documents and not faults:
         faults.append(Fault(", ".join(map(str, paths)), "", "expected an ImageTagPolicy document, got none"))
-    faults.extend(_twice(documents))
+    faults.extend(_duplicates(documents))
     if faults:
         raise PolicyError(tuple(faults))
     entries = {part: tuple(chain.from_iterable(spec.get(part, ()) for _, _, spec in parsed)) for part in SPEC}
@@ -127,17 +127,17 @@ def load(*paths: Path) -> Policy:
         rules,
         tuple(dict.fromkeys(chain.from_iterable(spec.get("ignore", ()) for _, _, spec in parsed))),
         RuleIndex.of(rules),
-        tuple(given),
+        tuple(texts),
     )
 
 
 def is_test(value: Any) -> bool:
-    """Whether a document is a test of policies, which stands beside them and is no part of any."""
+    """Whether a document is a policy test, which may be in the same files and is not part of the policy."""
     return isinstance(value, dict) and value.get("kind") == TEST_KIND
 
 
 def shipped() -> str:
-    """Return the text of the policy that comes with the package."""
+    """Return the text of the policy in this package."""
     return Path(__file__).with_name(SHIPPED).read_text(encoding="utf-8")
 
 
@@ -168,10 +168,10 @@ def _unlisted(error: OSError) -> NoReturn:
 
 
 def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
-    """Return names and texts of the files in `paths`, the shipped policy's where there are none, and every fault."""
+    """Return the names and texts of the files in `paths`, or the shipped policy for no paths, and every fault."""
     if not paths:
         return [(SHIPPED, shipped())], []
-    given: list[tuple[str, str]] = []
+    texts: list[tuple[str, str]] = []
     faults: list[Fault] = []
     for path in paths:
         try:
@@ -185,14 +185,14 @@ def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]
             try:
                 body = _body(file)
                 if len(body) > _LARGEST:
-                    faults.append(Fault(str(file), "", f"expected {_LARGEST} bytes at most"))
+                    faults.append(Fault(str(file), "", f"expected at most {_LARGEST} bytes"))
                     continue
-                given.append((str(file), body.decode("utf-8-sig")))
+                texts.append((str(file), body.decode("utf-8-sig")))
             except UnicodeDecodeError as error:
-                faults.append(Fault(str(file), "", f"expected UTF-8: byte {error.start} is not"))
+                faults.append(Fault(str(file), "", f"expected UTF-8; byte {error.start} is invalid"))
             except OSError as error:
                 faults.append(_unreadable(file, error))
-    return given, faults
+    return texts, faults
 
 
 def _is_standard_input(path: Path) -> bool:
@@ -200,7 +200,7 @@ def _is_standard_input(path: Path) -> bool:
 
 
 def _body(file: Path) -> bytes:
-    """Return what is in a file, of what is too large no more than shows it."""
+    """Return the content of a file; for a file above the limit, just enough to show that."""
     if _is_standard_input(file):
         return sys.stdin.buffer.read(_LARGEST + 1)
     with file.open("rb") as opened:
@@ -211,8 +211,8 @@ def _unreadable(path: Path, error: OSError) -> Fault:
     return Fault(str(path), "", f"cannot be read: {error.strerror}")
 
 
-def _twice(documents: list[Document]) -> list[Fault]:
-    """Return a fault for each name that two entries have: names stand alone in messages, metrics and records."""
+def _duplicates(documents: list[Document]) -> list[Fault]:
+    """Return a fault for each duplicate name: messages, metrics and records identify an entry by its name only."""
     seen: dict[str, Fault] = {}
     faults: list[Fault] = []
     for document in documents:
@@ -226,7 +226,7 @@ def _twice(documents: list[Document]) -> list[Fault]:
                 fault = document.fault(f"spec.{part}[{index}].name", "")
                 if name in seen:
                     first = seen[name]
-                    sentence = f"the name {quoted(name)} is taken by {first.path} in {first.place}"
+                    sentence = f"the name {quoted(name)} is already used by {first.path} in {first.place}"
                     faults.append(replace(fault, message=sentence))
                 seen.setdefault(name, fault)
     return faults

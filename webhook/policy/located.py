@@ -1,4 +1,4 @@
-"""The entries of a policy as they stand in its files."""
+"""The entries of a policy with their places and source lines."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -14,18 +14,18 @@ from webhook.policy.loading import SPEC, Policy, is_test
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """An entry of a policy, where it stands.
+    """An entry of a policy, and its place.
 
     Attributes:
         part: `exemptions`, `defaults` or `rules`.
-        name: the entry's name.
-        file: the file's name.
-        line: the line on which it begins, from 1.
-        column: the column in that line, from 1.
+        name: the name of the entry.
+        file: the name of the file.
+        line: its first line, from 1.
+        column: its column in that line, from 1.
         path: its JSON path in the document, such as `spec.rules[2]`.
-        value: the entry as it was read, plain values.
-        source: its lines in the file, the indentation that they share taken away.
-        document: the document that holds it.
+        value: the entry as plain values.
+        source: its lines in the file, without common indentation.
+        document: the document of the entry.
     """
 
     part: str
@@ -39,7 +39,7 @@ class Located:
     document: Document = field(repr=False, compare=False)
 
     def fault(self, below: str, message: str) -> Fault:
-        """Return the fault at the path `below` in the entry, "" for the entry as a whole."""
+        """Return a fault at the path `below` in the entry, "" for the entry as a whole."""
         return self.document.fault(".".join(part for part in (self.path, below) if part), message)
 
     def __str__(self) -> str:
@@ -47,12 +47,12 @@ class Located:
 
 
 def located(policy: Policy) -> tuple[Located, ...]:
-    """Return every entry of `policy`, in its order."""
+    """Return every entry of `policy`, in order."""
     return tuple(entry for file, text in policy.texts for entry in _of_file(yaml.read(file, text)[0], split(text)))
 
 
 def documents(policy: Policy) -> Iterator[Document]:
-    """Yield every document of `policy`, in its order."""
+    """Yield every document of `policy`, in order."""
     for file, text in policy.texts:
         yield from (each for each in yaml.read(file, text)[0] if not is_test(each.value))
 
@@ -71,7 +71,7 @@ def _of_file(documents: list[Document], lines: list[str]) -> Iterator[Located]:
 
 
 def _paths(value: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the paths of what an entry can end before: another entry, a part, another key of the document."""
+    """Yield the paths at which an entry can end: another entry, a part, another key of the document."""
     yield from ("", *value)
     spec = {} if is_test(value) else value["spec"]
     for part in spec:
@@ -80,7 +80,7 @@ def _paths(value: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _source(lines: list[str], first: int, starts: list[int]) -> str:
-    """Return the lines of the entry that begins on the line `first`, "" where others stand there too."""
+    """Return the lines of the entry that begins on the line `first`, "" if it shares the line with others."""
     following = bisect_right(starts, first)
     last = (starts[following] if following < len(starts) else len(lines) + 1) - 1
     taken = lines[first - 1 : last]

@@ -1,4 +1,4 @@
-"""Which changes an entry of the policy speaks of."""
+"""The match of an entry: the changes that it applies to."""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -15,12 +15,12 @@ from webhook.schemas.parameters import Choice
 from webhook.schemas.patterns import globs
 
 _DOCS: Final = {
-    "namespaces": "namespaces of the tag",
-    "streams": "image streams of the tag",
-    "tags": "names of the tag",
-    "users": "users who ask",
-    "groups": "groups of the user, one of which must match",
-    "resources": "resources that carry the change",
+    "namespaces": "namespace of the tag",
+    "streams": "image stream of the tag",
+    "tags": "name of the tag",
+    "users": "name of the user",
+    "groups": "groups of the user, at least one of which must match",
+    "resources": "resource of the request",
 }
 _KEYS: Final = {
     "namespaces": globs(NAMESPACE),
@@ -34,9 +34,9 @@ _KEYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """What a change must have, all of it; an empty part asks nothing.
+    """Conditions of a change, all of which must hold; an empty condition holds for every change.
 
-    A repository that is imported as a whole may have tags of any name: only the glob `*` is sure to speak of them.
+    The import of a whole repository can create tags of any name, so only the glob `*` is certain to match them.
     """
 
     namespaces: tuple[Glob, ...] = ()
@@ -47,7 +47,7 @@ class Selector:
     resources: tuple[str, ...] = ()
 
     def selects(self, change: Change, user: User, *, perhaps: bool = False) -> bool:
-        """Whether `change`, asked for by `user`, has all of it; or perhaps has, where its tags are not named."""
+        """Whether all conditions hold for `change` by `user`; with `perhaps`, unknown tag names match every glob."""
         return (
             self._selects_stream(change.namespace, change.stream, user)
             and (not self.tags or self._selects_tag(change, perhaps=perhaps))
@@ -55,7 +55,7 @@ class Selector:
         )
 
     def _selects_stream(self, namespace: str, stream: str, user: User) -> bool:
-        """Whether the namespace, the stream and the user are selected; found once for all tags of a stream."""
+        """Whether the namespace, the stream and the user match; cached for the tags of a stream."""
         known = user.known.get(id(self))
         if known is None or known[1] != namespace or known[2] != stream:
             selected = (
@@ -64,7 +64,7 @@ class Selector:
                 and (not self.users or any_matches(self.users, user.name))
                 and (not self.groups or any(any_matches(self.groups, group) for group in user.groups))
             )
-            known = user.known[id(self)] = self, namespace, stream, selected  # what is kept keeps its identity
+            known = user.known[id(self)] = self, namespace, stream, selected  # the reference keeps the id unique
         return known[3]
 
     def _selects_tag(self, change: Change, *, perhaps: bool) -> bool:
@@ -78,18 +78,18 @@ _ANYTHING: Final = Selector()
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What an entry speaks of: what `only` selects, but for what `exclude` does."""
+    """The changes that an entry applies to: those that `only` selects, except those that `exclude` selects."""
 
     only: Selector = _ANYTHING
     exclude: Selector | None = None
 
     def selects(self, change: Change, user: User, *, perhaps: bool = True) -> bool:
-        """Whether the entry speaks of `change`, asked for by `user`.
+        """Whether the entry applies to `change` by `user`.
 
         Args:
-            change: what is evaluated.
-            user: who asks.
-            perhaps: whether it is enough that it may speak of one of the tags of a whole repository.
+            change: the change.
+            user: the user who requests it.
+            perhaps: whether it is enough that the entry may apply to one tag of a whole repository.
         """
         if self.only is not _ANYTHING and not self.only.selects(change, user, perhaps=perhaps):
             return False
@@ -97,15 +97,15 @@ class Match:
 
 
 def _match(*, exclude: Selector | None = None, **only: tuple[Glob, ...]) -> Match:
-    """Make a Match; one that can never select anything is an error."""
+    """Create a Match; reject one that can never select a change."""
     selector = Selector(**only) if only else _ANYTHING  # type: ignore[arg-type]
     if exclude is not None and _covers(exclude, selector):
-        raise ValidationError({"exclude": ["excludes everything that is matched, so the entry can never match"]})
+        raise ValidationError({"exclude": ["excludes everything that the entry matches, so it can never match"]})
     return Match(selector, exclude)
 
 
 def _covers(exclude: Selector, only: Selector) -> bool:
-    """Whether `exclude` is seen at once to select all that `only` does: literally, or by `*`."""
+    """Whether `exclude` obviously selects everything that `only` selects: literally, or by `*`."""
     for part in fields(Selector):
         out = [str(item) for item in getattr(exclude, part.name)]
         kept = [str(item) for item in getattr(only, part.name)]
@@ -119,6 +119,6 @@ def _covers(exclude: Selector, only: Selector) -> bool:
 MATCH: Final = Record(
     {**_KEYS, "exclude": Record(_KEYS, Selector, docs=_DOCS, needs=tuple(_KEYS))},
     _match,
-    docs={**_DOCS, "exclude": "changes that have all of this are left out"},
+    docs={**_DOCS, "exclude": "changes to exclude; all of its conditions must hold"},
     needs=(*_KEYS, "exclude"),
 )

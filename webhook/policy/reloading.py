@@ -1,4 +1,4 @@
-"""The policy as it is now: read again when its files change, and never worse than the last good one."""
+"""The current policy, reloaded when its files change."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from webhook.policy.loading import Policy, load, sources
 
 
 class PolicySource:
-    """Holds the last good policy of some files; reading it is safe from any thread."""
+    """The last valid policy of some files; thread-safe."""
 
     def __init__(self, *paths: Path) -> None:
         """Load the policy.
@@ -18,32 +18,32 @@ class PolicySource:
         self._paths = paths
         self._signature = self._sign()
         self._current = load(*paths)
-        self._refused = False
+        self._rejected = False
 
     @property
     def current(self) -> Policy:
-        """The last good policy."""
+        """The last valid policy."""
         return self._current
 
     @property
-    def refused(self) -> bool:
-        """Whether what stands in the files now was denied, and an older policy stands in for it."""
-        return self._refused
+    def rejected(self) -> bool:
+        """Whether the files contain an invalid policy, so that an older policy is in use."""
+        return self._rejected
 
     def refresh(self) -> bool:
-        """Load the policy again if its files changed; whether there is a new one.
+        """Reload the policy if its files changed; return whether there is a new policy.
 
         Raises:
-            PolicyError: with every fault, once for each change; the last good policy stays.
+            PolicyError: with every fault, once for each change; the last valid policy stays in use.
         """
         found = self._sign()
         if found == self._signature:
             return False
         self._signature = found
         before = self._current.digest
-        self._refused = True
+        self._rejected = True
         self._current = load(*self._paths)
-        self._refused = False
+        self._rejected = False
         return self._current.digest != before
 
     def _sign(self) -> Signature:

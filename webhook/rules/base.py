@@ -135,7 +135,7 @@ class Rule(ABC):
 
     @abstractmethod
     def check(self, change: Any, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield what is wrong with `change`, of the review heard; `change.new` is there, but see `evaluates_removal`."""
+        """Yield the violations in `change`; `change.new` is set, unless `evaluates_removal` is true."""
 
     @abstractmethod
     def cel(self, terms: Terms) -> Iterator[Denial] | Inexpressible:

@@ -1,4 +1,4 @@
-"""Lists and maps of a policy, and how a document is read by its fields."""
+"""Lists and maps of a policy, and how their fields read a document."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,11 +12,11 @@ from webhook.errors import Fault
 from webhook.schemas.parameters import Parameter, Schema, shown
 from webhook.text import nearest
 
-_MOST_SUGGESTED: Final = 20  # keys of a map for which a known one is sought: that takes long
+_MOST_SUGGESTED: Final = 20  # unknown keys that get a suggestion, because the search is slow
 
 
 class Items(Parameter):
-    """A list, with one element at least (unless it may be empty) and no value twice, read element by element."""
+    """A list without duplicates; it has at least one element unless it may be empty."""
 
     def __init__(self, item: Parameter, *, required: bool = False, empty: bool = False) -> None:
         one = item.expected.replace("a ", "one ", 1) if item.expected.startswith("a ") else item.expected
@@ -41,26 +41,26 @@ class Items(Parameter):
         return tuple(read)
 
     def _once(self, item: Any, seen: set[str]) -> Any:
-        """Return an element, which may not be one of `seen`; maps may be alike."""
+        """Return an element that is not in `seen`; equal maps are allowed."""
         if item is None:
             raise self._item.wrong(item)
         if not isinstance(item, dict):
             written = json.dumps(item, sort_keys=True)
             if written in seen:
-                raise ValidationError(f"{shown(item)} stands twice in the list")
+                raise ValidationError(f"{shown(item)} is listed twice")
             seen.add(written)
         return self._item.read(item)
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        unique = not isinstance(self._item, Record)  # maps may be alike
+        unique = not isinstance(self._item, Record)  # equal maps are allowed
         return {
             "type": "array", "items": self._item.schema(), "minItems": int(not self._empty), "uniqueItems": unique,
         }  # fmt: skip
 
 
 class Record(Parameter):
-    """A map with known keys, each a parameter of its own."""
+    """A map with known keys, each a parameter."""
 
     def __init__(
         self,
@@ -75,12 +75,12 @@ class Record(Parameter):
         """Read a map.
 
         Args:
-            keys: the keys it may have.
-            make: what is made of them; it may raise ValidationError.
-            docs: what the keys mean.
-            needs: the keys of which one at least must be there.
-            one_of: the keys of which exactly one must be there.
-            required: whether the map itself must be there.
+            keys: the known keys.
+            make: creates the result from the values; may raise ValidationError.
+            docs: the descriptions of the keys.
+            needs: keys of which at least one is required.
+            one_of: keys of which exactly one is required.
+            required: whether the map itself is required.
         """
         self.expected = "a map"
         super().__init__(required=required)
@@ -88,7 +88,7 @@ class Record(Parameter):
         self._document = MarshmallowSchema.from_dict(dict(keys))(unknown=RAISE)
 
     def read(self, value: Any) -> Any:
-        """Return what is made of the map."""
+        """Return the result for the map."""
         if not isinstance(value, dict):
             raise self.wrong(value)
         errors: dict[str, Any] = {}
@@ -105,18 +105,18 @@ class Record(Parameter):
         return self._make(**found)
 
     def _unknown(self, key: str, *, suggest: bool) -> str:
-        """Return the sentence for a key that is not known."""
+        """Return the message for an unknown key."""
         meant = nearest(key, self._keys) if suggest else ""
         return (
             f"unknown key; did you mean {meant}?" if meant else f"unknown key; expected one of {', '.join(self._keys)}"
         )
 
-    def _missing(self, given: Mapping[str, Any]) -> str:
-        """Return what the map lacks as a whole, "" where it lacks nothing."""
-        if self._needs and not any(key in given for key in self._needs):
-            expected = self._needs[0] if len(self._needs) == 1 else f"one at least of {', '.join(self._needs)}"
-            return f"says nothing; expected {expected}"
-        of_one = [key for key in self._one_of if key in given]
+    def _missing(self, value: Mapping[str, Any]) -> str:
+        """Return what the map as a whole lacks, "" if nothing."""
+        if self._needs and not any(key in value for key in self._needs):
+            expected = self._needs[0] if len(self._needs) == 1 else f"at least one of {', '.join(self._needs)}"
+            return f"expected {expected}, got none"
+        of_one = [key for key in self._one_of if key in value]
         if self._one_of and len(of_one) != 1:
             got = f"got {' and '.join(of_one)}" if of_one else "got none"
             return f"expected exactly one of {', '.join(self._one_of)}; {got}"
@@ -139,7 +139,7 @@ class Record(Parameter):
 
 
 def parse(parameter: Parameter, document: Document) -> tuple[Any, list[Fault]]:
-    """Return what `parameter` makes of `document`, None where there are faults, and the faults in their order."""
+    """Return the result of `parameter` for `document`, None if there are faults, and the faults in document order."""
     try:
         return parameter.read(document.value), []
     except ValidationError as error:
@@ -148,7 +148,7 @@ def parse(parameter: Parameter, document: Document) -> tuple[Any, list[Fault]]:
 
 
 def _flat(path: str, errors: Any) -> list[tuple[str, str]]:
-    """Turn marshmallow's nested errors into paths and messages."""
+    """Flatten marshmallow's nested errors to paths and messages."""
     if isinstance(errors, dict):
         return [
             found

@@ -27,7 +27,7 @@ class GroupVersionResource(Document):
 
 
 class UserInfo(Document):
-    """Who sent the request (authentication.k8s.io/v1, UserInfo)."""
+    """The user who sent the request (authentication.k8s.io/v1, UserInfo)."""
 
     username = Text()
     uid = Text()
@@ -36,7 +36,7 @@ class UserInfo(Document):
 
 
 class AdmissionRequest(Document):
-    """The question (admission.k8s.io/v1, AdmissionRequest)."""
+    """The request (admission.k8s.io/v1, AdmissionRequest)."""
 
     uid = Text(required=True)
     kind = Part(GroupVersionKind(), required=True)
@@ -52,7 +52,7 @@ class AdmissionRequest(Document):
     options = AnyObject()
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The uid is full, and the operation is one of four."""
+        """The uid is not empty, and the operation is supported."""
         if not document.get("uid"):
             yield "uid", f"{REQUIRED}: the answer must echo it"
         for required in ("kind", "resource", "userInfo"):
@@ -71,7 +71,7 @@ class AdmissionReview(Document):
     request = Part(AdmissionRequest(), required=True)
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """It says that it is an AdmissionReview of a version we speak, and it asks something."""
+        """The object is an AdmissionReview of a supported version, and contains a request."""
         if document.get("apiVersion") not in VERSIONS:
             found = shown(document.get("apiVersion"))
             yield "apiVersion", f"Unsupported value: {found}: supported values: {', '.join(VERSIONS)}"

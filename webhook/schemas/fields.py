@@ -1,4 +1,4 @@
-"""Fields that know in one call whether they would load a value."""
+"""Fields that validate a value with one call."""
 
 import json
 from collections.abc import Mapping
@@ -9,31 +9,31 @@ from marshmallow import ValidationError, fields
 from webhook.text import quoted
 
 REQUIRED: Final = "Required value"
-_QUOTE: Final = "; quote it, so that YAML reads it as a string"
-_QUOTE_EACH: Final = "; quote the values, so that YAML reads them as strings"
+_QUOTE: Final = "; quote it to make it a string in YAML"
+_QUOTE_EACH: Final = "; quote the values to make them strings in YAML"
 
 
 def shown(value: object) -> str:
-    """Return a JSON value for a message: printable, and cut where it is long."""
+    """Return a JSON value for a message, printable and bounded."""
     return quoted(value) if isinstance(value, str) else quoted(json.dumps(value, default=str))[1:-1].replace('\\"', '"')
 
 
 class Checked(fields.Field[Any]):
-    """A field that knows in one call whether it would load a value other than null."""
+    """A field that validates a value other than null with one call."""
 
     expected: ClassVar[str]
-    whole: ClassVar[type | None] = None  # a class of which every value is accepted, unasked
+    whole: ClassVar[type | None] = None  # a class whose values are all valid, without a call
 
     def __init__(self, *, required: bool = False, data_key: str | None = None) -> None:
         super().__init__(
             required=required,
             allow_none=True,
             data_key=data_key,
-            error_messages={"required": f"{REQUIRED}: the key is not there"},
+            error_messages={"required": f"{REQUIRED}: the key is missing"},
         )
 
     def accepts(self, value: Any) -> bool:
-        """Whether `value`, which is not null, is one that the API server's decoder takes."""
+        """Whether the API server's decoder accepts `value`, which is not null."""
         raise NotImplementedError
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:  # noqa: ARG002 - marshmallow's signature
@@ -42,7 +42,7 @@ class Checked(fields.Field[Any]):
         return value
 
     def errors(self, value: Any) -> Any:
-        """Return the sentence that says what was expected instead of `value`, or the errors below it by key."""
+        """Return the message for an invalid `value`, or the errors below it by key."""
         return f"Invalid value: {shown(value)}: expected {self.expected}"
 
 
@@ -53,7 +53,7 @@ class Text(Checked):
     whole = str
 
     def errors(self, value: Any) -> str:
-        """Return the sentence, with the advice to quote what YAML reads as another type."""
+        """Return the message, with the advice to quote a value that YAML reads as another type."""
         return f"{super().errors(value)}{_QUOTE if isinstance(value, bool | int | float) else ''}"
 
     def accepts(self, value: Any) -> bool:
@@ -78,12 +78,12 @@ class Count(Checked):
     expected = "a 64-bit integer"
 
     def accepts(self, value: Any) -> bool:
-        """Whether `value` is an integer (a boolean is none) of 64 bits."""
+        """Whether `value` is a 64-bit integer; a boolean is not."""
         return value.__class__ is int and -(2**63) <= value < 2**63
 
 
 class Choice(Checked):
-    """One of the strings that an enumeration names; the empty string is unset and always taken."""
+    """One of the strings of an enumeration; the empty string means unset and is always valid."""
 
     def __init__(self, *choices: str, required: bool = False) -> None:
         super().__init__(required=required)
@@ -95,7 +95,7 @@ class Choice(Checked):
         return value.__class__ is str and value in self.choices
 
     def errors(self, value: Any) -> str:
-        """Return the sentence that names the supported values."""
+        """Return the message with the supported values."""
         return f"Unsupported value: {shown(value)}: supported values: {self.expected}"
 
 
@@ -105,7 +105,7 @@ class Strings(Checked):
     expected = "a map of strings to strings"
 
     def errors(self, value: Any) -> str:
-        """Return the sentence, with the advice to quote what YAML reads as another type."""
+        """Return the message, with the advice to quote values that YAML reads as another type."""
         items = value.values() if isinstance(value, dict) else ()
         scalar = any(isinstance(item, bool | int | float) for item in items)
         return f"{super().errors(value)}{_QUOTE_EACH if scalar else ''}"
@@ -126,7 +126,7 @@ class Texts(Checked):
 
 
 class AnyObject(Checked):
-    """An object that nobody looks into."""
+    """An object whose content is not validated."""
 
     expected = "an object"
     whole = dict

@@ -1,4 +1,4 @@
-"""The objects inside an image (image.openshift.io/v1): Image, its layers, manifests and signatures."""
+"""The types of an image (image.openshift.io/v1): Image, its layers, manifests and signatures."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from webhook.schemas.schema import Document, Part, Parts
 
 
 class ObjectMeta(Document):
-    """Metadata (meta/v1, ObjectMeta): only what we read or the API server requires of every object."""
+    """Metadata (meta/v1, ObjectMeta): the fields that the webhook reads or that the API server requires."""
 
     unchecked = (
         "selfLink",
@@ -64,7 +64,7 @@ class SignatureCondition(Document):
 
 
 class SignatureSubject(Document):
-    """Who a signature was issued to (image.openshift.io/v1, SignatureSubject)."""
+    """The subject of a signature (image.openshift.io/v1, SignatureSubject)."""
 
     unchecked = (
         "organization",
@@ -75,7 +75,7 @@ class SignatureSubject(Document):
 
 
 class SignatureIssuer(Document):
-    """Who issued a signature (image.openshift.io/v1, SignatureIssuer)."""
+    """The issuer of a signature (image.openshift.io/v1, SignatureIssuer)."""
 
     organization = Text()
     commonName = Text()
@@ -121,15 +121,15 @@ class Image(Document):
     signatures = Parts(ImageSignature())
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """A manifest list has sub-manifests and no layers; an image of one platform has layers and no sub-manifests."""
+        """A manifest list has sub-manifests and no layers; any other image has layers and no sub-manifests."""
         if document.get("dockerImageLayers") and document.get("dockerImageManifests"):
             yield (
                 "dockerImageLayers",
-                "Forbidden: an image with dockerImageManifests has no dockerImageLayers of its own",
+                "Forbidden: an image with dockerImageManifests must not have dockerImageLayers",
             )
 
 
 class StreamLookupPolicy(Document):
-    """How a stream's tags are looked up (image.openshift.io/v1, ImageLookupPolicy)."""
+    """The lookup policy of a stream (image.openshift.io/v1, ImageLookupPolicy)."""
 
     local = Flag(required=True)

@@ -1,4 +1,4 @@
-"""Single values of a policy."""
+"""Scalar values of a policy."""
 
 import json
 import re
@@ -17,14 +17,14 @@ Schema = Mapping[str, Any]
 
 
 def shown(value: Any) -> str:
-    """Return a policy's value for a message, as YAML would write it."""
+    """Return a policy's value for a message, in YAML notation."""
     if isinstance(value, str):
         return quoted(value)
     return cut(json.dumps(value, default=str), 80)
 
 
 class Parameter(fields.Field[Any]):
-    """A value of a policy: `read` makes it, `schema` describes it."""
+    """A value of a policy: `read` parses it, `schema` describes it."""
 
     expected = "a value"
 
@@ -33,7 +33,7 @@ class Parameter(fields.Field[Any]):
             required=required,
             data_key=data_key,
             error_messages={
-                "required": f"must be there; expected {self.expected}",
+                "required": f"is required; expected {self.expected}",
                 "null": f"expected {self.expected}, got null",
             },
         )
@@ -42,10 +42,10 @@ class Parameter(fields.Field[Any]):
         return self.read(value)
 
     def read(self, value: Any) -> Any:
-        """Return what the policy means by `value`.
+        """Parse `value`.
 
         Raises:
-            ValidationError: it means nothing; the message says what was expected.
+            ValidationError: the value is invalid; the message says what was expected.
         """
         raise NotImplementedError
 
@@ -54,7 +54,7 @@ class Parameter(fields.Field[Any]):
         raise NotImplementedError
 
     def wrong(self, value: Any) -> ValidationError:
-        """Return the error that says what was expected instead of `value`."""
+        """Return the error for an invalid `value`."""
         return ValidationError(f"expected {self.expected}, got {shown(value)}")
 
 
@@ -78,7 +78,7 @@ class Count(Parameter):
     """A whole number."""
 
     def __init__(self, least: int) -> None:
-        self.expected = f"a whole number of {least} or more"
+        self.expected = f"a whole number of at least {least}"
         super().__init__()
         self._least = least
 
@@ -94,7 +94,7 @@ class Count(Parameter):
 
 
 class Quantity(Parameter):
-    """Bytes, as Kubernetes writes them: 500Mi, 2Gi."""
+    """A size in bytes, in Kubernetes notation: 500Mi, 2Gi."""
 
     expected = "a quantity of bytes such as 500Mi or 2Gi"
 
@@ -111,7 +111,7 @@ class Quantity(Parameter):
 
 
 class Sentence(Parameter):
-    """A line of text that is not empty: the API server drops a warning with a newline."""
+    """A non-empty line of text: the API server drops a warning that contains a newline."""
 
     expected = "a line of printable text"
 
@@ -143,7 +143,7 @@ class Text(Parameter):
 
 
 class Object(Parameter):
-    """A map of whatever keys."""
+    """A map with any keys."""
 
     expected = "a map"
 
@@ -185,7 +185,7 @@ class Choice(Parameter):
         return value
 
     def wrong(self, value: Any) -> ValidationError:
-        """Return the error that says what was expected, with the nearest of the words."""
+        """Return the error for an invalid value, with the nearest word."""
         meant = nearest(value, self._choices) if isinstance(value, str) else ""
         sentence = f"expected {self.expected}, got {shown(value)}"
         return ValidationError(f"{sentence}; did you mean {meant}?" if meant else sentence)

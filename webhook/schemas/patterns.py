@@ -1,4 +1,4 @@
-"""Globs of a policy, alone, in lists and in maps."""
+"""Globs of a policy: single ones, lists and maps."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from webhook.schemas.parameters import Parameter, Schema, shown
 
 
 class GlobText(Parameter):
-    """A glob for values of one kind."""
+    """A glob for the values of one kind."""
 
     expected = "one glob"
 
@@ -37,7 +37,7 @@ class GlobText(Parameter):
 
 
 class ReferenceGlobText(Parameter):
-    """A glob of image references: a registry, or a registry with a path."""
+    """A glob of image references: a registry, or a registry and a path."""
 
     expected = "one glob such as quay.io/acme/**"
 
@@ -60,9 +60,9 @@ def _schema(alphabet: Alphabet) -> Schema:
 
 
 class GlobMap(Parameter):
-    """A map of names to globs that their values must match."""
+    """A map of names to the globs that their values must match."""
 
-    expected = "a map of names to globs of their values, with one at least"
+    expected = "a non-empty map of names to globs"
 
     def __init__(self, names: Alphabet) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class GlobMap(Parameter):
 
 
 class NameText(Parameter):
-    """The name of one value of a kind, which is no pattern."""
+    """The name of one value of a kind, without wildcards."""
 
     def __init__(self, names: Alphabet) -> None:
         self.expected = f"the name of one {names.noun}"
@@ -120,7 +120,7 @@ class NameText(Parameter):
 class TextMap(Parameter):
     """A map of names to strings."""
 
-    expected = "a map of names to strings, with one at least"
+    expected = "a non-empty map of names to strings"
 
     def read(self, value: Any) -> tuple[tuple[str, str], ...]:
         """Return the pairs."""
@@ -140,10 +140,10 @@ class TextMap(Parameter):
 
 
 def globs(alphabet: Alphabet) -> Items:
-    """Return the parameter that is a list of globs for values of one kind."""
+    """Return a parameter for a list of globs for the values of one kind."""
     return Items(GlobText(alphabet))
 
 
 def reference_globs() -> Items:
-    """Return the parameter that is a list of globs of image references."""
+    """Return a parameter for a list of globs of image references."""
     return Items(ReferenceGlobText())

@@ -1,11 +1,11 @@
-"""Fields and documents that are asked in microseconds and answer in marshmallow's words.
+"""Fields and documents that validate in microseconds and report errors as marshmallow does.
 
-A marshmallow schema costs about ten microseconds a nested object, whatever it holds, and nearly every document that
-reaches us is well formed. So each field can be asked `accepts` directly, and only a document that is not
-accepted is loaded by marshmallow, for the errors. `Document.accepts` and `Document.validate` agree by test, and
-`python -m tools.bench schemas` says what a review costs less. The schemas' fields are the one source of both.
+A marshmallow schema takes about ten microseconds for each nested object, and almost every document that the webhook
+receives is valid. Therefore each field has a fast path, `accepts`, and marshmallow loads only the documents that fail
+it, to produce the errors. Tests prove that `Document.accepts` and `Document.validate` agree, and
+`python -m tools.bench schemas` measures the difference. Both use the fields of the schema.
 
-As in the API server's decoder, null is the zero value of every type: a key that is required may hold null.
+As in the API server's decoder, null is the zero value of every type: a required key may have the value null.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ from webhook.model.change import Reason, SchemaFault
 from webhook.schemas.fields import REQUIRED, Checked, shown
 
 _MOST_WRONG: Final = (
-    100  # elements of a list that are explained: to load one takes a hundred times as long as to accept it
+    100  # elements of a list that get an error: loading an element takes a hundred times as long as accepting it
 )
 _MISSING: Final = object()
 _REASONS: Final = {
@@ -28,7 +28,7 @@ _REASONS: Final = {
 
 
 class Part(Checked):
-    """An object that has a document of its own."""
+    """An object with a document of its own."""
 
     expected = "an object"
 
@@ -38,12 +38,12 @@ class Part(Checked):
         self.accepts = document.accepts  # type: ignore[method-assign]
 
     def errors(self, value: Any) -> Any:
-        """Return what the document says of `value`."""
+        """Return the errors of the document for `value`."""
         return self.document.validate(value) if value.__class__ is dict else super().errors(value)
 
 
 class Parts(Checked):
-    """A list of objects that share a document: elements are checked in place, no schema is loaded for each."""
+    """A list of objects of one document, checked in place without a schema for each."""
 
     expected = "a list of objects"
 
@@ -52,14 +52,14 @@ class Parts(Checked):
         self.document = document
 
     def accepts(self, value: Any) -> bool:
-        """Whether `value` is a list whose every element the document accepts."""
+        """Whether `value` is a list, and the document accepts each element."""
         if value.__class__ is not list:
             return False
         accepts = self.document.accepts
         return all(accepts(item) for item in value)
 
     def errors(self, value: Any) -> Any:
-        """Return what the document says of each element that it does not accept, by index; of many of the first."""
+        """Return the errors of the rejected elements by index, up to a limit."""
         if value.__class__ is not list:
             return super().errors(value)
         found: dict[int | str, Any] = {}
@@ -67,7 +67,7 @@ class Parts(Checked):
             if self.document.accepts(item):
                 continue
             if len(found) == _MOST_WRONG:
-                found["_schema"] = [f"Invalid value: more than {_MOST_WRONG} elements are wrong"]
+                found["_schema"] = [f"Invalid value: more than {_MOST_WRONG} elements are invalid"]
                 break
             wrong = [f"Invalid value: {shown(item)}: expected an object"]
             found[index] = self.document.validate(item) if item.__class__ is dict else wrong
@@ -75,18 +75,18 @@ class Parts(Checked):
 
 
 class Document(Schema):
-    """A schema of an object of the API: unknown fields are always taken, for Kubernetes adds fields.
+    """A schema of an API object. Unknown fields are always accepted, because Kubernetes adds fields.
 
     Attributes:
-        unchecked: the API's fields whose values are not checked.
-        names: all fields that the API has.
+        unchecked: the API's fields whose values are not validated.
+        names: all fields of the API type.
         below: the documents of the fields that are objects or lists of objects.
     """
 
     unchecked: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
-        """Nested schemas do not inherit this from each other, so it stands at the root of them all."""
+        """Nested schemas do not inherit this from each other; all of them inherit it from here."""
 
         unknown = INCLUDE
 
@@ -107,15 +107,15 @@ class Document(Schema):
         self._contradictable = type(self).contradictions is not Document.contradictions
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        """Yield a path below `document` and a sentence for each thing that no field can see alone.
+        """Yield a path below `document` and a message for each violation that spans fields.
 
-        Called only where every field was accepted.
+        The method is called only if every field was accepted.
         """
         del document
         return ()
 
     def accepts(self, value: Any) -> bool:
-        """Whether `value` is an object in which `validate` would find no fault."""
+        """Whether `value` is an object that `validate` finds valid."""
         if value.__class__ is not dict:
             return False
         get = value.get
@@ -137,7 +137,7 @@ class Document(Schema):
             raise ValidationError(errors)
 
     def faults(self, value: Any) -> tuple[SchemaFault, ...]:
-        """Return what is wrong in `value`, none where nothing is, with paths such as `image.signatures[2].type`."""
+        """Return the violations in `value`, with paths such as `image.signatures[2].type`."""
         if self.accepts(value):
             return ()
         if value.__class__ is not dict:
@@ -146,7 +146,7 @@ class Document(Schema):
 
 
 def _flat(path: str, errors: Any) -> Iterator[SchemaFault]:
-    """Turn marshmallow's nested errors into faults."""
+    """Flatten marshmallow's nested errors to faults."""
     if isinstance(errors, dict):
         for key, below in errors.items():
             if isinstance(key, int):

@@ -1,4 +1,4 @@
-"""An image stream and what fills it (image.openshift.io/v1): ImageStream, ImageStreamImport, ImageStreamMapping."""
+"""An image stream and its imports (image.openshift.io/v1): ImageStream, ImageStreamImport, ImageStreamMapping."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -18,24 +18,24 @@ from webhook.schemas.tag import (
     misnamed_stream,
 )
 
-_ANY: Final = "*"  # what old clients send to look up a stream; the API server takes it for a name
+_ANY: Final = "*"  # old clients send it to look up a stream; the API server reads it as a name
 
 
 class ImageStreamSpec(Document):
-    """What a stream is to be (image.openshift.io/v1, ImageStreamSpec)."""
+    """The spec of a stream (image.openshift.io/v1, ImageStreamSpec)."""
 
     lookupPolicy = Part(StreamLookupPolicy())
     dockerImageRepository = Text()
     tags = Parts(TagReference())
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """A repository that the stream follows has neither tag nor digest."""
+        """A repository that the stream follows has neither a tag nor a digest."""
         if repository := document.get("dockerImageRepository"):
             yield from _repository("dockerImageRepository", repository)
 
 
 class TagEvent(Document):
-    """What a tag pointed at since when (image.openshift.io/v1, TagEvent)."""
+    """An entry in the history of a tag (image.openshift.io/v1, TagEvent)."""
 
     created = Text(required=True)
     dockerImageReference = Text(required=True)
@@ -44,7 +44,7 @@ class TagEvent(Document):
 
 
 class NamedTagEventList(Document):
-    """A tag's history (image.openshift.io/v1, NamedTagEventList)."""
+    """The history of a tag (image.openshift.io/v1, NamedTagEventList)."""
 
     tag = Text(required=True)
     items = Parts(TagEvent(), required=True)
@@ -52,7 +52,7 @@ class NamedTagEventList(Document):
 
 
 class ImageStreamStatus(Document):
-    """What the cluster says of a stream (image.openshift.io/v1, ImageStreamStatus)."""
+    """The status of a stream (image.openshift.io/v1, ImageStreamStatus)."""
 
     dockerImageRepository = Text(required=True)
     publicDockerImageRepository = Text()
@@ -67,7 +67,7 @@ class ImageStream(Document):
     status = Part(ImageStreamStatus())
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The name is one that a repository can have."""
+        """The name is valid for a repository."""
         metadata = document.get("metadata") or {}
         name = metadata.get("name") or ""
         if name and (sentence := misnamed_stream(name, metadata.get("namespace") or "")):
@@ -75,7 +75,7 @@ class ImageStream(Document):
 
 
 class ImportSource(Document):
-    """Where images are imported from (core/v1, ObjectReference): a DockerImage alone."""
+    """The source of an import (core/v1, ObjectReference): only a DockerImage."""
 
     unchecked = (
         "apiVersion",
@@ -89,7 +89,7 @@ class ImportSource(Document):
     name = Text()
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The kind is the only one, and the name is there."""
+        """The kind is DockerImage, and the name is set."""
         if document.get("kind") != SourceKind.DOCKER_IMAGE:
             yield "kind", f"Invalid value: {shown(document.get('kind') or '')}: only DockerImage is supported"
         if not document.get("name"):
@@ -97,12 +97,12 @@ class ImportSource(Document):
 
 
 class ImportTarget(Document):
-    """Which tag an image is imported into (core/v1, LocalObjectReference)."""
+    """The tag that an image is imported into (core/v1, LocalObjectReference)."""
 
     name = Text()
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """A target has a name."""
+        """The name is set."""
         if not document.get("name"):
             yield "name", 'Invalid value: "": the name of the target tag must be specified'
 
@@ -135,14 +135,14 @@ class RepositoryImportSpec(Document):
     includeManifest = Flag()
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The source is a repository, of which every tag is meant."""
+        """The source is a repository without a tag, because every tag is imported."""
         source = document.get("from") or {}
         if source.get("name") and source.get("kind") == SourceKind.DOCKER_IMAGE:
             yield from _repository("from.name", source["name"])
 
 
 class ImageStreamImportSpec(Document):
-    """What is to be imported (image.openshift.io/v1, ImageStreamImportSpec)."""
+    """The spec of an import (image.openshift.io/v1, ImageStreamImportSpec)."""
 
     import_ = Flag(required=True, data_key="import")
     images = Parts(ImageImportSpec())
@@ -163,7 +163,7 @@ class ImageStreamImport(Document):
 
 
 class ImageStreamMapping(Document):
-    """A push (image.openshift.io/v1, ImageStreamMapping): an image, and the tag that is to mean it."""
+    """A push (image.openshift.io/v1, ImageStreamMapping): an image, and the tag for it."""
 
     metadata = Part(ObjectMeta())
     image = Part(Image(), required=True)
@@ -171,15 +171,15 @@ class ImageStreamMapping(Document):
     dockerImageRepository = Text()
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The tag and the stream are named; a stream that only its repository names cannot be evaluated."""
+        """The tag and the stream are named; a stream that is named only by its repository cannot be evaluated."""
         if not document.get("tag"):
             yield "tag", REQUIRED
         if not (document.get("metadata") or {}).get("name"):
-            yield "metadata.name", f"{REQUIRED}: a stream that only its dockerImageRepository names cannot be evaluated"
+            yield "metadata.name", f"{REQUIRED}: a stream named only by dockerImageRepository cannot be evaluated"
 
 
 def _repository(key: str, name: str) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the name of a repository."""
+    """Yield the violations in the name of a repository."""
     try:
         reference = ImageReference.parse(name)
     except AmbiguousReference:

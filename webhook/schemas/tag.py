@@ -1,4 +1,4 @@
-"""A tag and what it points at (image.openshift.io/v1): TagReference, its policies, ImageStreamTag."""
+"""A tag and its source (image.openshift.io/v1): TagReference, its policies, ImageStreamTag."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,17 +13,17 @@ from webhook.schemas.image import Image, ObjectMeta, StreamLookupPolicy
 from webhook.schemas.schema import Document, Part, Parts
 from webhook.text import quoted
 
-MEMORABLE: Final = 512  # characters of a source that may be remembered: longer ones would fill the memory
+MEMORABLE: Final = 512  # characters of a source that is cached; longer ones would fill the memory
 _NAMESPACE: Final = re.compile(r"(?!.{64})[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")  # apimachinery, ValidateNamespaceName
-_LONGEST_STREAM: Final = 255  # of namespace/name: a repository's longest name (distribution specification)
-_NAMED: Final = 'a-z, 0-9 and "-" within, 63 characters at most'
+_LONGEST_STREAM: Final = 255  # of namespace/name, as for a repository name (distribution specification)
+_NAMED: Final = 'a-z, 0-9 and "-" within, at most 63 characters'
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in SourceKind)
 _SCHEDULED: Final = "only tags pointing to Docker repositories may be scheduled for background import"
 _CREATED: Final = "tag annotations must not be provided or must be equal to the object meta annotations"
 
 
 class Source(Document):
-    """What a tag points at (core/v1, ObjectReference): kinds and names that image streams take."""
+    """The source of a tag (core/v1, ObjectReference): the kinds and names that image streams accept."""
 
     unchecked = (
         "apiVersion",
@@ -37,7 +37,7 @@ class Source(Document):
     namespace = Text()
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The kind is one of three, the name is there and has that kind's form, and the namespace can exist."""
+        """The kind is supported, the name is set and has the form of the kind, and the namespace is a valid name."""
         kind, name = document.get("kind") or "", document.get("name") or ""
         if not name:
             yield "name", REQUIRED
@@ -47,14 +47,14 @@ class Source(Document):
         elif name:
             if sentence := misnamed_source(kind, name):
                 yield "name", sentence
-            # The API server looks a stream up by it, and at no DockerImage's.
+            # The API server looks up a stream by its namespace, and ignores the namespace of a DockerImage.
             namespace = document.get("namespace") or ""
             if namespace and kind != SourceKind.DOCKER_IMAGE and not _NAMESPACE.fullmatch(namespace):
                 yield "namespace", f"Invalid value: {quoted(namespace)}: must be {_NAMED}"
 
 
 def misnamed_source(kind: str, name: str) -> str:
-    """Return what the API server says of the name of a source, "" if it takes it: it takes more than can be read."""
+    """Return the API server's message for the name of a source, "" if it accepts it; it accepts ambiguous names."""
     try:
         parse_source(kind, name)
     except AmbiguousReference:
@@ -65,10 +65,10 @@ def misnamed_source(kind: str, name: str) -> str:
 
 
 def parse_source(kind: str, name: str) -> ImageReference | StreamReference:
-    """Parse the name of a source of one of the three kinds.
+    """Parse the name of a source of a supported kind.
 
     Raises:
-        MalformedReference: `name` has not the form that `kind` asks for.
+        MalformedReference: `name` does not have the form of `kind`.
     """
     return _remembered(kind, name) if len(name) <= MEMORABLE else _parsed(kind, name)
 
@@ -81,12 +81,12 @@ def _parsed(kind: str, name: str) -> ImageReference | StreamReference:
     return StreamReference.parse_image(name)
 
 
-# Asked by the schema and by the resource, of the tag as it is and as it was.
+# The schema and the resource both parse the source of the new and of the old tag.
 _remembered: Final = lru_cache(maxsize=1_024)(_parsed)
 
 
 class TagImportPolicy(Document):
-    """How a tag is imported (image.openshift.io/v1, TagImportPolicy)."""
+    """The import policy of a tag (image.openshift.io/v1, TagImportPolicy)."""
 
     insecure = Flag()
     scheduled = Flag()
@@ -94,13 +94,13 @@ class TagImportPolicy(Document):
 
 
 class TagReferencePolicy(Document):
-    """How a tag's image is referenced by those who use it (image.openshift.io/v1, TagReferencePolicy)."""
+    """The reference policy of a tag (image.openshift.io/v1, TagReferencePolicy)."""
 
     type = Choice("Source", "Local", required=True)
 
 
 class TagReference(Document):
-    """A tag (image.openshift.io/v1, TagReference); an empty object is an unset one."""
+    """A tag (image.openshift.io/v1, TagReference); an empty object means unset."""
 
     name = Text()
     annotations = Strings()
@@ -111,9 +111,9 @@ class TagReference(Document):
     referencePolicy = Part(TagReferencePolicy())
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """A tag that is there has a name, and only a DockerImage can be scheduled."""
+        """A tag that is set has a name, and only a DockerImage can be scheduled."""
         if document and "name" not in document:
-            yield "name", f"{REQUIRED}: the key is not there"
+            yield "name", f"{REQUIRED}: the key is missing"
         source = document.get("from")
         if source and source.get("kind") != SourceKind.DOCKER_IMAGE:
             policy = document.get("importPolicy")
@@ -122,7 +122,7 @@ class TagReference(Document):
 
 
 class TagEventCondition(Document):
-    """What the cluster says of a tag's imports (image.openshift.io/v1, TagEventCondition)."""
+    """A condition of a tag's imports (image.openshift.io/v1, TagEventCondition)."""
 
     unchecked = ("lastTransitionTime",)
 
@@ -144,15 +144,15 @@ class ImageStreamTag(Document):
     conditions = Parts(TagEventCondition())
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The name is one that a stream and a URL can have."""
+        """The name is valid for a stream and in a URL."""
         yield from misnamed(document)
 
 
 class NewImageStreamTag(ImageStreamTag):
-    """An ImageStreamTag that is not there yet: its annotations have two homes, and both must say the same."""
+    """A new ImageStreamTag: its annotations have two homes, which must agree."""
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """As every ImageStreamTag, and the tag's own annotations are the object's or none."""
+        """In addition, the annotations of the tag are empty or equal to those of the object."""
         yield from super().contradictions(document)
         own = (document.get("tag") or {}).get("annotations")
         if own and own != ((document.get("metadata") or {}).get("annotations") or {}):
@@ -160,7 +160,7 @@ class NewImageStreamTag(ImageStreamTag):
 
 
 class ImageTag(Document):
-    """A tag of an image stream beside what the cluster says of it (image.openshift.io/v1, ImageTag)."""
+    """A tag of an image stream, with separate spec and status (image.openshift.io/v1, ImageTag)."""
 
     metadata = Part(ObjectMeta())
     spec = Part(TagReference(), required=True)
@@ -168,12 +168,12 @@ class ImageTag(Document):
     image = Part(Image(), required=True)
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The name is one that a stream and a URL can have."""
+        """The name is valid for a stream and in a URL."""
         yield from misnamed(document)
 
 
 def misnamed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what the API server says of the name of an image stream tag or image tag."""
+    """Yield the API server's message for an invalid name of an image stream tag or image tag."""
     metadata = document.get("metadata") or {}
     name = metadata.get("name") or ""
     if name and (sentence := _misnamed(name, metadata.get("namespace") or "")):
@@ -181,7 +181,7 @@ def misnamed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _misnamed(name: str, namespace: str) -> str:
-    """Return what the API server says of the name of an image stream tag, "" where it says nothing."""
+    """Return the API server's message for the name of an image stream tag, "" if it is valid."""
     for forbidden in "/%":
         if forbidden in name:
             return f"Invalid value: {quoted(name)}: may not contain '{forbidden}'"
@@ -192,7 +192,7 @@ def _misnamed(name: str, namespace: str) -> str:
 
 
 def misnamed_stream(stream: str, namespace: str) -> str:
-    """Return what the API server says of the name of an image stream, "" where it says nothing."""
+    """Return the API server's message for the name of an image stream, "" if it is valid."""
     if not STREAM.fullmatch(stream):
         return f'Invalid value: {quoted(stream)}: must match "{STREAM.pattern}"'
     if len(namespace) + 1 + len(stream) > _LONGEST_STREAM:

@@ -1,4 +1,4 @@
-"""The fields of an object that the API does not have, and what they were meant to be."""
+"""Finds the fields of an object that the API does not have, and the fields that were probably meant."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from webhook.schemas.tag import ImageStreamTag, ImageTag
 from webhook.text import nearest
 
 _TYPE: Final = ("apiVersion", "kind")
-_NO_TARGET: Final = ("status", "metadata")  # nobody means a field of these by one elsewhere
+_NO_TARGET: Final = ("status", "metadata")  # a misplaced field is never meant to be in these
 KINDS: Final[Mapping[str, Document]] = MappingProxyType(
     {
         type(each).__name__: each
@@ -20,7 +20,7 @@ KINDS: Final[Mapping[str, Document]] = MappingProxyType(
 
 
 def unknown(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the path of each field of an object that the API does not have, and the field that was meant, "" if none.
+    """Yield the path of each unknown field of an object, and the field that was probably meant, "" if there is none.
 
     Args:
         value: an object of one of KINDS.
@@ -37,7 +37,7 @@ def _unknown(root: Document, document: Document, value: Any, path: str) -> Itera
     for key, item in value.items():
         at = f"{path}.{key}" if path else key
         if key not in names:
-            yield at, _meant(root, document, key, path)
+            yield at, _intended(root, document, key, path)
         elif key in below and isinstance(item, list):
             for index, each in enumerate(item):
                 yield from _unknown(root, below[key], each, f"{at}[{index}]")
@@ -45,8 +45,8 @@ def _unknown(root: Document, document: Document, value: Any, path: str) -> Itera
             yield from _unknown(root, below[key], item, at)
 
 
-def _meant(root: Document, document: Document, key: str, path: str) -> str:
-    """Return the path of the field that `key` is meant to be: the one of this name, or one of a similar name."""
+def _intended(root: Document, document: Document, key: str, path: str) -> str:
+    """Return the path of the field that `key` probably means: one with the same name, or with a similar name."""
     for start, at in ((document, f"{path}." if path else ""), (root, "")):
         if found := next((place for place, name in _places(start, at) if name == key), ""):
             return found

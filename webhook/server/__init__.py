@@ -1,16 +1,17 @@
 """The server: a gunicorn worker on httptools and `ssl`, from the socket to the WSGI call of an app and back.
 
-One event loop a worker; a request is evaluated on the loop itself. From the bottom: `state` says what a connection may
-do next and for how long, `http` reads requests and has their limits, `tls` encrypts, `queue` and `handshakes` share the
-loop's time, `wsgi` calls an app, `kept` bounds the connections, `port` is what they share, `connection` is one of them,
-`listeners` accept them, `worker` serves, drains and ends, `application` is gunicorn around it.
+Each worker runs one event loop and evaluates requests on it. From the bottom: `state` has the states of a connection
+and their timeouts, `http` parses requests and enforces limits, `tls` encrypts, `queue` and `handshakes` schedule work
+on the loop, `wsgi` calls an app, `kept` limits the number of connections, `port` accepts them and holds what they
+share, `connection` and `secured` serve one of them, `worker` serves, drains and exits, `application` runs gunicorn
+around it.
 
-What is used of the libraries below, and nothing else:
+The server uses only these parts of the libraries:
 
 - gunicorn: `app.base.BaseApplication` (`cfg`, `load`, `load_config`), settings, the hooks `when_ready`, `pre_fork`,
   `child_exit` and `worker_int`; `glogging.Logger` (`setup`, `error_log`); `workers.base.Worker` (`run`, `notify`,
   `alive`, `app`, `cfg`, `log`, `pid`, `ppid`, `sockets` with their `sock`, `wsgi`); `arbiter.Arbiter` (`run`, and
-  `manage_workers`, which is overridden; `application` says why).
+  `manage_workers`, which is overridden; `application` explains why).
 - asyncio: `run`, `get_running_loop`, `BufferedProtocol`, `Event`, `wait_for`, `gather`, `sleep`; of a loop
   `add_reader`, `remove_reader`, `add_signal_handler`, `call_soon`, `call_later`, `connect_accepted_socket`,
   `create_task`, `run_in_executor`, `time`; of a transport `write`, `write_eof`, `close`, `abort`, `is_closing`,

@@ -1,4 +1,4 @@
-"""gunicorn's arbiter around the worker, by its documented settings and hooks."""
+"""Runs gunicorn's arbiter around the worker, by its documented settings and hooks."""
 
 import logging
 import os
@@ -15,24 +15,24 @@ from gunicorn.glogging import Logger
 
 from webhook.server.worker import Served, Terms, Worker
 
-_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - the workers' heartbeats must not wait for a disk, nor need a writable root
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - heartbeats must not wait for a disk or need a writable root
 _STUCK_SECONDS: Final = 30
 _SPARE_SECONDS: Final = 5
 _LONG: Final = 10**9  # seconds
-_SAID: Final = ("Starting gunicorn", "Listening at", "Using worker")
+_REDUNDANT: Final = ("Starting gunicorn", "Listening at", "Using worker")
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where and how to serve.
+    """The parameters of the server.
 
     Attributes:
-        keepalive: seconds that an idle connection is kept.
-        drain: seconds to go on answering after SIGTERM.
-        grace: seconds for requests under way after that.
-        largest: bytes of a request's body.
-        patience: seconds that an admission request may wait for its evaluation; then it is answered 503.
-        about: fields that the log line `listening` has too.
+        keepalive: seconds to keep an idle connection open.
+        drain: seconds to keep answering after SIGTERM.
+        grace: seconds for requests in progress after that.
+        largest: the maximum size of a request body, in bytes.
+        patience: seconds that an admission request may wait; then it is answered with 503.
+        about: additional fields of the log line `listening`.
     """
 
     host: str
@@ -48,7 +48,7 @@ class Listen:
 
 
 class _Logs(Logger):  # type: ignore[misc]
-    """gunicorn's logs go where all others go."""
+    """Sends gunicorn's logs to the same place as all others."""
 
     def setup(self, cfg: Any) -> None:
         """Leave level and handlers to Python's root logger."""
@@ -56,29 +56,29 @@ class _Logs(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
     def info(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Log what `listening` does not say already: gunicorn does not know that a port is TLS, and says http."""
-        if not msg.startswith(_SAID):
+        """Skip what `listening` already reports; gunicorn does not know that a port uses TLS, and logs http."""
+        if not msg.startswith(_REDUNDANT):
             super().info(msg, *args, **kwargs)
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """Keeps what its next worker inherits up to date.
+    """Keeps the state that its next worker inherits up to date.
 
-    `manage_workers` is overridden because no hook is called while no worker is forked: a policy that was good some
-    minutes ago would not be known here if it is bad when a worker has to be replaced.
+    `manage_workers` is overridden because gunicorn calls no hook between forks. Without it, the arbiter would not know
+    a policy that was valid some minutes ago, and would need it if the files are invalid when a worker is replaced.
     """
 
     def manage_workers(self) -> None:
-        """Called about once a second, and before a worker that ended is replaced."""
+        """Called about once a second, and before an ended worker is replaced."""
         try:
             self.app.beat()
         except Exception:
-            self.log.exception("the periodic check failed")
+            self.log.exception("periodic check failed")
         super().manage_workers()
 
 
 class _Application(BaseApplication):  # type: ignore[misc]
-    """The settings in gunicorn's words."""
+    """The settings in gunicorn's terms."""
 
     def __init__(
         self, listen: Listen, build: Callable[[], Served], beat: Callable[[], None], worker_ended: Callable[[int], None]
@@ -91,7 +91,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """Set every option; no command line, environment or file of gunicorn's own is read."""
+        """Set all options; gunicorn's own command line, environment and file are not read."""
         listen = self._listen
         host = f"[{listen.host}]" if ":" in listen.host else listen.host
         options = {
@@ -103,7 +103,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": int(listen.drain + listen.grace) + _SPARE_SECONDS,
             "control_socket_disable": True,
             "proc_name": "istag-webhook",
-            "worker_tmp_dir": _SHARED_MEMORY if os.path.isdir(_SHARED_MEMORY) else None,  # noqa: PTH112 - a path for gunicorn
+            "worker_tmp_dir": _SHARED_MEMORY if os.path.isdir(_SHARED_MEMORY) else None,  # noqa: PTH112 - gunicorn expects a str
             "when_ready": self._stop_in_time,
             "pre_fork": self._listening,
             "child_exit": self._ended,
@@ -116,7 +116,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
         return self._build()
 
     def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until a signal stops the server."""
         _Arbiter(self).run()
 
     def _listening(self, _arbiter: Arbiter, worker: Worker) -> None:
@@ -130,16 +130,16 @@ class _Application(BaseApplication):  # type: ignore[misc]
             )
 
     def _stop_in_time(self, _arbiter: Arbiter) -> None:
-        """Tell the workers that the server stops, and measure the time of that by a clock that does not jump.
+        """Tell the workers that the server stops, and measure the timeout with a monotonic clock.
 
-        gunicorn waits for its workers by the time of day. It is given long, and an alarm ends the wait with SIGINT,
-        which gunicorn takes for a wish to stop quickly.
+        gunicorn measures it with the time of day, which may jump. It gets a long timeout instead, and an alarm ends the
+        wait with SIGINT, gunicorn's signal for a quick shutdown.
         """
-        arbiter, stop = os.getpid(), signal.getsignal(signal.SIGTERM)  # gunicorn has set its handlers by now
+        arbiter, stop = os.getpid(), signal.getsignal(signal.SIGTERM)  # gunicorn has already installed its handlers
         seconds = self.cfg.graceful_timeout
 
         def stopping(number: int, frame: FrameType | None) -> None:
-            if os.getpid() == arbiter:  # not a worker that was forked a moment ago
+            if os.getpid() == arbiter:  # not in a worker that has just been forked
                 self.terms.stopping[0] = 1
                 self.cfg.set("graceful_timeout", _LONG)
                 signal.signal(signal.SIGALRM, lambda *_: os.kill(arbiter, signal.SIGINT))
@@ -168,9 +168,9 @@ def run(
     """Serve until SIGTERM or SIGINT, and end the process with gunicorn's exit code.
 
     Args:
-        listen: where and how.
-        build: makes what a worker serves, in the worker.
-        beat: called in this process about once a second, and before a worker is replaced; what it raises is logged.
+        listen: the parameters.
+        build: creates what a worker serves, in the worker.
+        beat: called in this process about once a second, and before a worker is replaced; its errors are logged.
         worker_ended: called in this process with the pid of a worker that ended.
     """
     _Application(listen, build, beat, worker_ended).run()

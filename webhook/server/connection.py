@@ -1,4 +1,4 @@
-"""One connection: bytes in, requests, answers, bytes out; `state` says what may follow what, and when it ends."""
+"""One connection, from received bytes to sent answers; `state` defines its states and timeouts."""
 
 import asyncio
 from typing import Any, Final
@@ -10,15 +10,15 @@ from webhook.server.request import ProtocolError, Request
 from webhook.server.state import GOODBYE_SECONDS, REQUEST_SECONDS, State, Stateful
 from webhook.server.wsgi import BUSY, Answer, Environ, answer, encoded, environment, failure
 
-_PENDING_BYTES: Final = 2**14  # of further requests, which a client may send before it has its answer
-_RESTED_SECONDS: Final = 1.0  # an idle connection that is not about to be used keeps nothing that can be made again
+_PENDING_BYTES: Final = 2**14  # of further requests that a client may send before it has its answer
+_RESTED_SECONDS: Final = 1.0  # after this idle time a connection frees its caches
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Connection(Stateful, asyncio.BufferedProtocol):
-    """A connection of the plain port, and what one of the TLS port has in common with it.
+    """A connection of the plain port, and the base of a connection of the TLS port.
 
-    Reading goes on while a request is evaluated: otherwise nobody would notice that the client has gone.
+    It keeps reading while a request is evaluated, to notice that the client has disconnected.
     """
 
     __slots__ = ("_common", "_paused", "_peer", "_pending", "_port", "_reader", "_request", "_stuck", "_transport")
@@ -31,14 +31,14 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         self._transport: Any = None
         self._peer = ""
         self._reader: Reader | None = None
-        self._request: Request | None = None  # what is evaluated
+        self._request: Request | None = None  # the request in evaluation
         self._common: Environ | None = None
-        self._pending: bytearray | None = None  # plain bytes that come after it
-        self._paused = False  # reading, because too many of them came
-        self._stuck = False  # writing, because the client does not read
+        self._pending: bytearray | None = None  # plain bytes that follow it
+        self._paused = False  # reading is paused, because too many bytes are pending
+        self._stuck = False  # writing is paused, because the client does not read
 
     def expire(self, now: float) -> None:
-        """End the connection if the time of its state is over; let it rest if it has been idle for a while."""
+        """Close the connection if its state has timed out; free its caches if it has been idle for a while."""
         if self.overdue(now):
             self.close() if self.reading else self.abort()
         elif self.state is State.IDLE and self.overdue(now + self._port.keepalive - _RESTED_SECONDS):
@@ -46,13 +46,13 @@ class Connection(Stateful, asyncio.BufferedProtocol):
             self._common = None
 
     def close(self, seconds: float = GOODBYE_SECONDS) -> None:
-        """End our side, and drop what comes until the client ends its own.
+        """Close our side, and discard received bytes until the client closes its side.
 
-        If the socket were closed with bytes unread, the connection would be reset, and the answer be lost. Called
-        again, it waits no longer than a moment.
+        Closing the socket with unread bytes would reset the connection, and the answer could be lost. A second call
+        only waits for a moment.
 
         Args:
-            seconds: that the client has for it.
+            seconds: the time that the client has to close its side.
         """
         if self.state is State.CLOSING:
             if self._port.clock() >= self.since + GOODBYE_SECONDS and not self._transport.get_write_buffer_size():
@@ -69,20 +69,20 @@ class Connection(Stateful, asyncio.BufferedProtocol):
             self.abort()
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """Reset the connection immediately."""
         self._transport.abort()
 
-    # What follows is called by the loop.
+    # The event loop calls the following methods.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the connection; its handshake and its first request have their time from now on."""
+        """Register the connection; the timeouts of its handshake and of its first request begin now."""
         self._transport = transport
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if peer else ""  # none: the client has gone already
+        self._peer = peer[0] if peer else ""  # None if the client has already disconnected
         self._port.kept.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection and what it holds."""
+        """Discard the connection and its data."""
         del exc
         if self.state is not State.CLOSING:
             self.enter(State.CLOSING)
@@ -90,7 +90,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         self._port.kept.discard(self)
 
     def eof_received(self) -> None:
-        """Close when the client has ended its side; what it asked and does not wait for is not evaluated."""
+        """Close the connection after the client closed its side; its pending requests are dropped."""
         if self.state is not State.CLOSING:
             self.enter(State.CLOSING)
             self._forget()
@@ -100,24 +100,24 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         self._stuck = True
 
     def resume_writing(self) -> None:
-        """Go on after the client has read."""
+        """Continue after the client has read."""
         self._stuck = False
         if self.state is State.WRITING:
             self.enter(State.IDLE, self._port.keepalive)
             self._go_on()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return what all connections read into, one after the other."""
+        """Return the read buffer that all connections share."""
         del sizehint
         return self._port.buffers.read_view
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what came."""
+        """Process received bytes."""
         if self.state is not State.CLOSING:
             self._received(self._port.buffers.read, nbytes)
 
     def _forget(self) -> None:
-        """Give back the memory of requests that are not answered any more."""
+        """Free the memory of requests that will not be answered."""
         if self._request is not None:
             self._port.queue.release(self._request.held)
             self._request = None
@@ -127,7 +127,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         self._pending = None
 
     def _received(self, data: bytearray, size: int) -> None:
-        """Take plain bytes."""
+        """Process received plain bytes."""
         at = self._parse(data, 0, size)
         if at < size and self.state is not State.CLOSING:
             if self._pending is None:
@@ -139,12 +139,12 @@ class Connection(Stateful, asyncio.BufferedProtocol):
                 self._transport.pause_reading()
 
     def _parse(self, data: bytearray, at: int, end: int) -> int:
-        """Read and answer requests until one has to wait; return how far the bytes were taken."""
+        """Parse and answer requests until one has to wait; return the position up to which bytes were consumed."""
         while self.reading:
             reader = self._reader
             if reader is None:
                 reader = self._reader = Reader(self._port.largest, self._port.queue)
-                self.asked = True
+                self.received = True
             if reader.ready:
                 self._ask(reader.ready.popleft())
                 continue
@@ -160,7 +160,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         return at
 
     def _note(self, reader: Reader) -> None:
-        """Note how far a request has come that has not come whole."""
+        """Update the state for a request that is only partly received."""
         if self.state is State.IDLE:
             self.enter(State.HEAD)
         if reader.in_body and self.state is State.HEAD:
@@ -170,7 +170,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
             self._write(_CONTINUE)
 
     def _ask(self, request: Request) -> None:
-        """Have a request evaluated, now or later."""
+        """Evaluate a request, now or later."""
         self._request = request
         self.enter(State.EVALUATING)
         self._port.kept.used(self)
@@ -179,7 +179,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
             self._evaluate(request, admitted=admission is Admission.NOW)
 
     def _turn(self, admitted: bool) -> None:  # noqa: FBT001 - the queue's signature
-        """Answer a request that has waited in the queue; nothing if its client has gone."""
+        """Answer a request that has waited in the queue, unless its client has disconnected."""
         if self._request is not None:
             self._evaluate(self._request, admitted=admitted)
             self._go_on()
@@ -195,7 +195,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         self._answer(answer(port.app, request, self._common), request)
 
     def _answer(self, found: Answer, request: Request | None) -> None:
-        """Send an answer to a request; to what was none if that is None."""
+        """Send the answer to a request; None means that the bytes were not a valid request."""
         port, self._request = self._port, None
         date = port.dates.now()
         if request is None:
@@ -213,7 +213,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
             self.enter(State.IDLE, port.keepalive)
 
     def _go_on(self) -> None:
-        """Take up what came while a request was evaluated, and read on."""
+        """Process the bytes that arrived during an evaluation, and resume reading."""
         data, self._pending = self._pending or bytearray(), None
         at = self._parse(data, 0, len(data))
         if self.state is State.CLOSING:
@@ -229,7 +229,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     def _goodbye(self) -> None:
-        """Say that nothing more is sent; TLS has a word for it."""
+        """Announce the end of our side; only TLS has a message for it."""
 
     def _write(self, data: bytes) -> None:
         """Send plain bytes."""

@@ -1,4 +1,4 @@
-"""TLS handshakes: when each goes on, so that a storm of them leaves time for reviews, and a log of those that fail."""
+"""Schedules TLS handshakes, so that many of them leave time for reviews, and logs those that fail."""
 
 import asyncio
 import logging
@@ -7,27 +7,27 @@ from collections.abc import Callable
 from ssl import SSLError
 from typing import Final, Protocol
 
-# A handshake costs as much as several reviews; one at least goes on in each turn of the loop.
+# A handshake costs as much as several reviews; each turn of the loop continues at least one.
 _TURN_SECONDS: Final = 0.005
-_SECONDS: Final = 10.0  # between two lines of one worker: whoever can connect can fail as often as they like
+_SECONDS: Final = 10.0  # between two log lines of one worker, because any client can cause failures at any rate
 
 
-class Shaking(Protocol):
-    """A connection whose handshake is not complete."""
+class Handshaking(Protocol):
+    """A connection with an incomplete handshake."""
 
     def shake(self) -> None:
-        """Go on with the handshake."""
+        """Continue the handshake."""
 
 
 class HandshakeQueue:
-    """Goes on with the handshakes for which something came, a few in each turn of the loop."""
+    """Continues handshakes that have received data, a few in each turn of the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: dict[Shaking, None] = {}
+        self._waiting: dict[Handshaking, None] = {}
 
-    def add(self, connection: Shaking) -> None:
-        """Let a connection go on when it is its turn."""
+    def add(self, connection: Handshaking) -> None:
+        """Queue a connection to continue its handshake."""
         if not self._waiting:
             self._loop.call_soon(self._turn)
         self._waiting[connection] = None
@@ -47,25 +47,26 @@ class HandshakeQueue:
 
 
 class Handshakes:
-    """Logs the handshakes that fail, with one line for many."""
+    """Logs failed handshakes, at a limited rate."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = logging.getLogger("webhook.server")
         self._clock = clock
         self._quiet_until = clock()
-        self._untold = 0
+        self._suppressed = 0
 
     def failed(self, peer: str, error: SSLError) -> None:
-        """Log a handshake that failed, and how many more did since the last line.
+        """Log a failed handshake, with the number of failures since the last line.
 
         Args:
-            peer: the client's address.
-            error: what OpenSSL says.
+            peer: the address of the client.
+            error: the error of OpenSSL.
         """
         if self._clock() < self._quiet_until:
-            self._untold += 1
+            self._suppressed += 1
             return
         self._quiet_until = self._clock() + _SECONDS
         reason = str(error).partition(" (_ssl.c")[0]
-        self._log.warning("a TLS handshake failed", extra={"peer": peer, "reason": reason, "untold": self._untold})
-        self._untold = 0
+        extra = {"peer": peer, "reason": reason, "suppressed": self._suppressed}
+        self._log.warning("TLS handshake failed", extra=extra)
+        self._suppressed = 0

@@ -1,4 +1,4 @@
-"""A port: the listening socket that all workers share, and what its connections share."""
+"""A port: the listening socket that all workers share, and the state that its connections share."""
 
 import asyncio
 import logging
@@ -22,18 +22,18 @@ class Port:
     """One of the two ports.
 
     Attributes:
-        app: what answers.
-        queue: when it does, and what memory there is for bodies.
-        largest: bytes of a body.
-        keepalive: seconds that an idle connection is kept.
-        context: returns the newest TLS context; the plain port asks for none.
-        shed: called for each request that is answered 503 because there were too many.
-        failed: called for each TLS handshake that fails, with the client's address.
-        handshakes: when a handshake goes on.
-        buffers: what all connections read into.
-        clock: returns the loop's time.
+        app: the WSGI app.
+        queue: schedules evaluations and limits the memory for bodies.
+        largest: the maximum size of a body, in bytes.
+        keepalive: seconds to keep an idle connection open.
+        context: returns the current TLS context; unused on the plain port.
+        shed: called for each request that is answered with 503 because of overload.
+        failed: called with the client's address for each TLS handshake that fails.
+        handshakes: schedules handshakes.
+        buffers: the read buffers that all connections share.
+        clock: returns the time of the event loop.
         kept: the connections.
-        ending: from now on every answer closes its connection.
+        ending: whether every answer closes its connection.
     """
 
     app: WSGIApplication
@@ -51,11 +51,11 @@ class Port:
     ending: bool = False
 
 
-_WAITING: Final = 2_048  # connections that the kernel keeps for us (listen(2)); gunicorn's own default
-# After a connection a worker leaves the next one to the others for a moment: otherwise the first to wake up would take
-# all that come at once, and as API servers keep their connections, it would have the work of all for hours.
+_WAITING: Final = 2_048  # connections in the kernel's queue (listen(2)); gunicorn's default
+# After accepting a connection, a worker pauses for a moment. Otherwise the first worker to wake up would accept a whole
+# burst, and because API servers keep their connections open, it would do all the work for hours.
 _SHARE_SECONDS: Final = 0.001
-_SCARCE_SECONDS: Final = 1.0  # without a descriptor or memory for a connection
+_SCARCE_SECONDS: Final = 1.0  # pause after running out of file descriptors or memory
 
 
 class Listener:
@@ -64,12 +64,12 @@ class Listener:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, listening: socket.socket, protocol: Callable[[], asyncio.BaseProtocol]
     ) -> None:
-        """Accept from now on.
+        """Start to accept connections.
 
         Args:
-            loop: where the connections live.
-            listening: the socket; it is bound.
-            protocol: makes a connection's protocol.
+            loop: the event loop.
+            listening: the socket, already bound.
+            protocol: creates the protocol of a connection.
         """
         self._loop, self._socket, self._protocol = loop, listening, protocol
         self._connecting: set[asyncio.Task[None]] = set()
@@ -80,14 +80,14 @@ class Listener:
         self._resume()
 
     async def close(self) -> None:
-        """Take what the kernel has accepted already, and close; closing would reset what is left."""
+        """Accept the connections in the kernel's queue, then close the socket, which would reset them."""
         if not self._open:
             return
         self._open = False
         if self._resumes is not None:
             self._resumes.cancel()
         self._loop.remove_reader(self._socket)
-        with suppress(OSError):  # at last BlockingIOError: nothing is left
+        with suppress(OSError):  # ends with BlockingIOError when the queue is empty
             while True:
                 self._connect(self._socket.accept()[0])
         self._socket.close()
@@ -105,11 +105,9 @@ class Listener:
         try:
             accepted, _ = self._socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another worker has it, or the client has gone
+            return  # another worker accepted it, or the client disconnected
         except OSError as error:
-            logging.getLogger("webhook.server").warning(
-                "no connection can be accepted", extra={"reason": error.strerror}
-            )
+            logging.getLogger("webhook.server").warning("cannot accept connections", extra={"reason": error.strerror})
             self._pause(_SCARCE_SECONDS)
             return
         self._connect(accepted)
@@ -124,5 +122,5 @@ class Listener:
     async def _connected(self, accepted: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._protocol, accepted)
-        except OSError:  # the client has gone
+        except OSError:  # the client has disconnected
             accepted.close()

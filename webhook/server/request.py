@@ -1,15 +1,15 @@
-"""One HTTP request, what it may at most be, and why bytes are none."""
+"""An HTTP request, its limits, and the error for invalid bytes."""
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, Protocol
 
-# An API server sends a dozen short fields; a thousand connections may each hold as many as are allowed.
+# An API server sends a dozen short fields. A thousand connections may each reach these limits.
 LINE_BYTES: Final = 4_094
 FIELDS: Final = 50
-FIELD_BYTES: Final = 2_048  # fewer than the digits of a length that int() takes
+FIELD_BYTES: Final = 2_048  # less than the number of digits that int() accepts
 HEAD_BYTES: Final = LINE_BYTES + FIELDS * (FIELD_BYTES + len(": \r\n"))
-VARIABLES: Final = {  # of the fields that an API server sends, in a WSGI environment (PEP 3333)
+VARIABLES: Final = {  # the names in a WSGI environment (PEP 3333) of the fields that an API server sends
     b"Host": "HTTP_HOST",
     b"User-Agent": "HTTP_USER_AGENT",
     b"Content-Length": "CONTENT_LENGTH",
@@ -20,7 +20,7 @@ VARIABLES: Final = {  # of the fields that an API server sends, in a WSGI enviro
 
 
 class ProtocolError(Exception):
-    """Bytes that are no request, or one that is not taken; nothing after them can be understood."""
+    """Bytes that are not a valid or supported request; the connection cannot continue after them."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -28,13 +28,13 @@ class ProtocolError(Exception):
 
 
 class Memory(Protocol):
-    """Where the memory for bodies comes from."""
+    """The memory for request bodies."""
 
     def hold(self, size: int, more: int) -> bool:
-        """Take `more` bytes for a body of which `size` are held; False if there are none left."""
+        """Reserve `more` bytes for a body that already has `size`; return False if the limit is reached."""
 
     def release(self, size: int) -> None:
-        """Give the memory of a body back."""
+        """Release the memory of a body."""
 
 
 @dataclass(slots=True)
@@ -42,13 +42,13 @@ class Request:
     """One request.
 
     Attributes:
-        fields: the header fields under their names in a WSGI environment (PEP 3333).
-        target: path and query as they were sent.
+        fields: the header fields by their names in a WSGI environment (PEP 3333).
+        target: path and query as sent.
         version: 1.1 or 1.0.
-        size: bytes of the body that came.
-        held: bytes of memory that are held for it.
-        too_large: the body is larger than allowed; nothing of it is kept, and the connection cannot carry another.
-        shed: there was no memory for the body; nothing of it is kept.
+        size: the number of received bytes of the body.
+        held: the number of bytes reserved for it.
+        too_large: whether the body exceeds the limit; it is discarded, and the connection must close.
+        shed: whether there was no memory for the body, which is discarded.
     """
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Request:
 
 
 def variable(name: bytes) -> str:
-    """Return the name of a header field in a WSGI environment; none for a name with an underscore."""
+    """Return the name of a header field in a WSGI environment, "" for a name with an underscore."""
     if b"_" in name:
         return ""
     key = name.decode("latin-1").upper().replace("-", "_")
@@ -72,11 +72,11 @@ def variable(name: bytes) -> str:
 
 
 def check_lines(head: bytearray, *, first: bool) -> None:
-    """Deny lines that are too long before they are parsed.
+    """Reject lines that are too long before they are parsed.
 
     Args:
         head: a part of a head.
-        first: it begins with the request line.
+        first: whether it begins with the request line.
     """
     for number, line in enumerate(head.split(b"\r\n")):
         if first and number == 0:

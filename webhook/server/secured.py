@@ -9,10 +9,10 @@ from webhook.server.tls import Tls, whole
 
 
 class SecuredConnection(Connection):
-    """A connection whose bytes are encrypted; it counts from its first moment, before the handshake.
+    """A TLS connection, registered before its handshake.
 
-    What TLS needs, some 50 KiB during the handshake, is made for a client that has sent a whole message: one that is
-    silent or slow costs no more than its socket and what it sent.
+    TLS needs about 50 KiB during the handshake. It is only set up after the client has sent its first record, so a slow
+    or silent client costs no more than its socket and the bytes that it sent.
     """
 
     __slots__ = ("_hello", "_tls")
@@ -22,21 +22,21 @@ class SecuredConnection(Connection):
     def __init__(self, port: Port) -> None:
         super().__init__(port, State.HANDSHAKE)
         self._tls: Tls | None = None
-        self._hello = b""  # as long as it has not come whole
+        self._hello = b""  # the first record, while it is incomplete
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection and what it holds."""
+        """Discard the connection and its data."""
         super().connection_lost(exc)
         self._tls = None
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what came."""
+        """Process received bytes."""
         port = self._port
         if self.state is State.CLOSING:
             return
         data = port.buffers.read_view[:nbytes]
         if self._tls is None:
-            self.asked = True
+            self.received = True
             self._hello += data
             if not whole(self._hello):
                 return
@@ -47,13 +47,13 @@ class SecuredConnection(Connection):
                 self._tls.write(piece)
                 self._decrypt(self._tls)
         elif self._tls.take(data):
-            self.asked = True
+            self.received = True
             port.handshakes.add(self)
         else:
             self.abort()
 
     def shake(self) -> None:
-        """Go on with the handshake, when it is this connection's turn."""
+        """Continue the handshake, when the queue calls this connection."""
         tls = self._tls
         if self.state is not State.HANDSHAKE or tls is None:
             return
@@ -61,11 +61,11 @@ class SecuredConnection(Connection):
             complete = tls.shake()
         except SSLError as error:
             self._port.failed(self._peer, error)
-            self._send(tls.outgoing())  # the alert, which tells the client why
+            self._send(tls.outgoing())  # the alert, which tells the client the reason
             self.close()
             return
         self._send(tls.outgoing())
-        self.since, self.asked = self._port.clock(), False
+        self.since, self.received = self._port.clock(), False
         if complete:
             self.enter(State.HEAD)
             self._decrypt(tls)

@@ -1,11 +1,11 @@
-"""What a connection is doing, what it may do next, and for how long.
+"""The states of a connection, their transitions and timeouts.
 
     HANDSHAKE ─▶ HEAD ─▶ BODY ─▶ EVALUATING ─▶ WRITING
                   ▲                  │            │
                   └────── IDLE ◀─────┴────────────┘        every state ─▶ CLOSING
 
-A request is a few kilobytes, and its sender is in the same cluster: a sender that takes longer only holds a connection,
-and so does one that does not read its answers.
+A request is a few kilobytes from a client in the same cluster. A client that is slow to send it, or to read the answer,
+only occupies a connection.
 """
 
 from collections.abc import Callable
@@ -14,26 +14,26 @@ from math import inf
 from typing import Final
 
 REQUEST_SECONDS: Final = 10.0
-GOODBYE_SECONDS: Final = 1.0  # a client that is idle need not end its side of the connection
-# A new connection may take so long to send something when the server ends; after that it counts as idle.
+GOODBYE_SECONDS: Final = 1.0  # for an idle client to close its side of the connection
+# When the server stops, a new connection has this time to send something; after that it counts as idle.
 _YOUNG_SECONDS: Final = 3.0
 
 
 class State(Enum):
-    """What a connection is doing."""
+    """The state of a connection."""
 
-    HANDSHAKE = "TLS is being established"
-    HEAD = "the head of a request is expected: it has begun, or it is the first one"
-    BODY = "the body of a request is expected"
-    EVALUATING = "a request came whole, and has no answer yet"
+    HANDSHAKE = "the TLS handshake is incomplete"
+    HEAD = "the head of a request is incomplete, or the first request is expected"
+    BODY = "the body of a request is incomplete"
+    EVALUATING = "a request is complete, and is not answered yet"
     WRITING = "an answer waits for the client to read"
     IDLE = "the next request has not begun"
-    CLOSING = "all was sent; what comes is dropped until the client ends its side"
+    CLOSING = "all answers are sent; received bytes are discarded until the client closes its side"
 
 
-# The states that may follow, and the seconds that each may take. 0 goes on with the deadline of the state before: the
-# time of a request includes its body, and on a new connection the handshake. Keep-alive is a setting, and given where
-# IDLE is entered; a request that is evaluated has the patience of its queue.
+# The allowed transitions, with the timeout of the new state in seconds. 0 keeps the deadline of the previous state: the
+# time of a request includes its body, and on a new connection the handshake. Keep-alive is a setting, passed when IDLE
+# is entered. The queue limits the time of an evaluation.
 _KEPT: Final = 0.0
 NEXT: Final[dict[State, dict[State, float]]] = {
     State.HANDSHAKE: {State.HEAD: _KEPT, State.CLOSING: REQUEST_SECONDS},
@@ -41,59 +41,59 @@ NEXT: Final[dict[State, dict[State, float]]] = {
     State.BODY: {State.EVALUATING: inf, State.CLOSING: REQUEST_SECONDS},
     State.EVALUATING: {State.IDLE: inf, State.WRITING: REQUEST_SECONDS, State.CLOSING: REQUEST_SECONDS},
     State.WRITING: {State.IDLE: inf, State.CLOSING: REQUEST_SECONDS},
-    # A request that comes in one piece is never seen half.
+    # A request that arrives in one piece skips HEAD.
     State.IDLE: {State.HEAD: REQUEST_SECONDS, State.EVALUATING: inf, State.CLOSING: REQUEST_SECONDS},
     State.CLOSING: {},
 }
 
 
 class Stateful:
-    """Something with a state that ends in time.
+    """A state with a deadline.
 
     Attributes:
         state: the state.
-        since: when something last happened that counts for a new connection: it came, its handshake went on.
-        asked: something came that is not answered yet: a part of the handshake, or of the first request.
+        since: the last progress of a new connection: its arrival, or a step of its handshake.
+        received: whether unanswered bytes have arrived: a part of the handshake or of the first request.
     """
 
-    __slots__ = ("_clock", "_deadline", "asked", "since", "state")
+    __slots__ = ("_clock", "_deadline", "received", "since", "state")
 
     def __init__(self, state: State, clock: Callable[[], float]) -> None:
-        """Begin with a state, by a clock."""
+        """Start in a state, measured by `clock`."""
         self._clock = clock
-        self.state, self.asked = state, False
+        self.state, self.received = state, False
         self.since = clock()
         self._deadline = self.since + REQUEST_SECONDS
 
     def enter(self, state: State, seconds: float = 0.0) -> None:
-        """Change to a state that may follow; `seconds` replace those of the table."""
+        """Change to an allowed state; `seconds` overrides the timeout of the table."""
         seconds = seconds or NEXT[self.state][state]
         self.state = state
         if seconds:
             self._deadline = self._clock() + seconds
 
     def overdue(self, now: float) -> bool:
-        """Whether the time of the state is over."""
+        """Whether the state has timed out."""
         return now >= self._deadline
 
     @property
     def reading(self) -> bool:
-        """Whether a request, or the rest of one, is read as it comes."""
+        """Whether the connection parses requests as they arrive."""
         return self.state in (State.IDLE, State.HEAD, State.BODY)
 
     @property
     def under_way(self) -> bool:
-        """Whether the head of a request has come, and its answer has not left."""
+        """Whether the head of a request is complete, and its answer is not sent yet."""
         return self.state in (State.BODY, State.EVALUATING, State.WRITING)
 
     @property
     def whole(self) -> bool:
-        """Whether a request has come whole, and its answer has not left."""
+        """Whether a request is complete, and its answer is not sent yet."""
         return self.state in (State.EVALUATING, State.WRITING)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way: no request, no part of one, and no connection of a moment ago."""
-        if self.state in (State.HANDSHAKE, State.HEAD) and not self.asked:
+        """Whether there is no request, no part of one, and the connection is not new."""
+        if self.state in (State.HANDSHAKE, State.HEAD) and not self.received:
             return self._clock() >= self.since + _YOUNG_SECONDS
         return self.state in (State.IDLE, State.CLOSING)

@@ -1,18 +1,18 @@
-"""TLS over a plain transport, in memory: what came is decrypted into a buffer that all connections share."""
+"""TLS in memory over a plain transport; decrypts into a buffer that all connections share."""
 
 import ssl
 from contextlib import suppress
 from typing import Final
 
-_SLICE: Final = 2**14  # a BIO keeps the size that it once had; this is the largest record's
-PLAIN_BYTES: Final = 2**14  # a record carries no more (RFC 8446, section 5.1)
-_HANDSHAKE: Final = 22  # a record's content type
+_SLICE: Final = 2**14  # the largest record; a BIO never shrinks, so it gets no more at once
+PLAIN_BYTES: Final = 2**14  # the maximum content of a record (RFC 8446, section 5.1)
+_HANDSHAKE: Final = 22  # the content type of a handshake record
 _HEADER_BYTES: Final = 5
-_HANDSHAKE_BYTES: Final = 2**17  # OpenSSL takes chains of 100 KiB
+_HANDSHAKE_BYTES: Final = 2**17  # OpenSSL accepts certificate chains of 100 KiB
 
 
 class Buffers:
-    """What the connections of one loop read into, one after the other: each takes it up before the next one reads."""
+    """The read buffers that all connections of a loop share; each consumes its data before the next one reads."""
 
     def __init__(self) -> None:
         self.read = bytearray(2**16)
@@ -22,7 +22,7 @@ class Buffers:
 
 
 def whole(hello: bytes) -> bool:
-    """Whether the first record of a connection has come whole, or is none (RFC 8446, section 5.1)."""
+    """Whether the first record is complete, or is not a handshake record (RFC 8446, section 5.1)."""
     if hello[0] != _HANDSHAKE:
         return True
     size = int.from_bytes(hello[3:_HEADER_BYTES])
@@ -30,30 +30,30 @@ def whole(hello: bytes) -> bool:
 
 
 class Tls:
-    """The server's end of one TLS connection; it has no socket.
+    """The server side of one TLS connection, without a socket.
 
     Attributes:
-        established: the handshake is complete.
+        established: whether the handshake is complete.
     """
 
     __slots__ = ("_incoming", "_object", "_outgoing", "established")
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        """Begin with the handshake; only sessions of this very context are resumed."""
+        """Start a handshake; only sessions of the same context are resumed."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self.established = False
 
     def take(self, data: memoryview) -> bool:
-        """Take what came during the handshake; False if it is more than a handshake may send."""
+        """Add received bytes of the handshake; return False if they exceed its limit."""
         self._incoming.write(data)
         return self._incoming.pending <= _HANDSHAKE_BYTES
 
     def shake(self) -> bool:
-        """Go on with the handshake; whether it is complete.
+        """Continue the handshake; return whether it is complete.
 
         Raises:
-            ssl.SSLError: it failed; `outgoing` has the alert.
+            ssl.SSLError: the handshake failed; `outgoing` returns the alert.
         """
         try:
             self._object.do_handshake()
@@ -63,23 +63,23 @@ class Tls:
         return True
 
     def slices(self, data: memoryview) -> "list[memoryview]":
-        """Return what came in the pieces to decrypt one after the other."""
+        """Split received bytes into pieces to decrypt one after the other."""
         if len(data) <= _SLICE:
             return [data]
         return [data[at : at + _SLICE] for at in range(0, len(data), _SLICE)]
 
     def write(self, data: memoryview) -> None:
-        """Take encrypted bytes that came."""
+        """Add received encrypted bytes."""
         self._incoming.write(data)
 
     def read(self, into: memoryview) -> int:
         """Decrypt a record.
 
         Returns:
-            How many bytes it had; 0 if the peer ended the connection, -1 if no whole record has come.
+            The number of bytes; 0 if the peer closed the connection, -1 if no complete record has arrived.
 
         Raises:
-            ssl.SSLError: what came is no TLS.
+            ssl.SSLError: the bytes are not valid TLS.
         """
         if not self._incoming.pending and not self._object.pending():
             return -1
@@ -89,16 +89,16 @@ class Tls:
             return -1
 
     def encrypt(self, data: bytes) -> bytes:
-        """Return what to send for `data`."""
+        """Return the encrypted bytes for `data`."""
         self._object.write(data)
         return self._outgoing.read()
 
     def outgoing(self) -> bytes:
-        """Return what TLS itself has to send."""
+        """Return the bytes that TLS itself has to send."""
         return self._outgoing.read() if self._outgoing.pending else b""
 
     def goodbye(self) -> bytes:
-        """Return what ends the connection: without it the client cannot tell the end from an attack."""
-        with suppress(ssl.SSLError):  # the peer has not ended its side; nobody waits for that
+        """Return the close_notify alert, which tells the client that the end is no truncation attack."""
+        with suppress(ssl.SSLError):  # the peer has not closed its side; no need to wait for it
             self._object.unwrap()
         return self._outgoing.read()

@@ -1,4 +1,4 @@
-"""A gunicorn worker with an event loop of its own: admission over TLS, management in plain, and a drain that ends."""
+"""A gunicorn worker with one event loop: admission over TLS, management in plain HTTP, and a bounded shutdown."""
 
 import asyncio
 import gc
@@ -25,21 +25,22 @@ from webhook.server.tls import Buffers
 
 _BEAT_SECONDS: Final = 1.0
 _STEP_SECONDS: Final = 0.05
-_GARBAGE: Final = 20_000  # container objects made, and not freed, between two collections
+_GARBAGE: Final = 20_000  # net allocations of container objects between two collections
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What one worker serves; made in the worker, after the fork.
+    """The apps and callbacks of one worker, created in the worker after the fork.
 
     Attributes:
         admission: the app of the TLS port.
         management: the app of the plain port.
-        context: returns the newest TLS context; asked for each connection.
-        tick: called about once a second in a thread, never twice at once, with the number of admission requests under
-            way; what it raises is logged.
-        drain: called when the server stops, so that readiness can say so.
-        shed: called for each admission request that is answered 503 because there were too many.
+        context: returns the current TLS context; called for each connection.
+        tick: called about once a second in a thread, never concurrently, with the number of admission requests in
+            progress;
+            its errors are logged.
+        drain: called when the server stops, to make readiness fail.
+        shed: called for each admission request that is answered with 503 because of overload.
     """
 
     admission: WSGIApplication
@@ -52,15 +53,15 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a worker ends and what it takes.
+    """The timeouts and limits of a worker.
 
     Attributes:
-        keepalive: seconds that an idle connection is kept.
-        drain: seconds to go on answering when the server stops.
-        grace: seconds for requests under way after that.
-        largest: bytes of a request's body.
-        patience: seconds that an admission request may wait for its evaluation.
-        stopping: one byte, not zero when the server stops (and does not only replace its workers).
+        keepalive: seconds to keep an idle connection open.
+        drain: seconds to keep answering when the server stops.
+        grace: seconds for requests in progress after that.
+        largest: the maximum size of a request body, in bytes.
+        patience: seconds that an admission request may wait.
+        stopping: one shared byte; nonzero if the server stops, and does not only replace its workers.
     """
 
     keepalive: float
@@ -75,11 +76,11 @@ class Worker(Base):  # type: ignore[misc]
     """Serves both ports on one event loop."""
 
     def run(self) -> None:
-        """Serve until told to stop; called by gunicorn in the worker's process."""
+        """Serve until stopped; gunicorn calls this in the worker's process."""
         asyncio.run(self._serve(self.wsgi, self.app.terms))
 
     async def _serve(self, served: Served, terms: Terms) -> None:
-        # What is there now stays: the collector need not walk policy and modules again and again under load.
+        # The policy and the modules are permanent, so the garbage collector need not scan them under load.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GARBAGE)
@@ -88,7 +89,7 @@ class Worker(Base):  # type: ignore[misc]
         loop.add_signal_handler(signal.SIGTERM, self._ending.set)
         for number in (signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(number, self._quit)
-        if not self.alive:  # SIGTERM came before
+        if not self.alive:  # SIGTERM came before the handler was installed
             self._ending.set()
         admission, management = _ports(loop, served, terms)
         self._ports = (admission, management)
@@ -105,7 +106,7 @@ class Worker(Base):  # type: ignore[misc]
             served.drain()
             await self._until(loop.time() + terms.drain, lambda: self._quick)
         else:
-            await of_management.close()  # the other workers go on answering, and they are ready
+            await of_management.close()  # the other workers keep answering, and are ready
         await of_admission.close()
         await self._until(loop.time() + (0.0 if self._quick else terms.grace), self._idle_closed)
         await of_management.close()
@@ -115,19 +116,19 @@ class Worker(Base):  # type: ignore[misc]
         ticking.cancel()
 
     def _quit(self) -> None:
-        """End at once, at SIGINT and SIGQUIT."""
+        """Stop immediately, on SIGINT and SIGQUIT."""
         self.cfg.worker_int(self)
         self._quick = True
         self._ending.set()
 
     def _beat(self) -> None:
-        """Tell the arbiter that we live, and end the connections whose time is over."""
+        """Send a heartbeat to the arbiter, and close the connections that have timed out."""
         self.notify()
         for port in self._ports:
             port.kept.expire(port.clock())
 
     async def _pause(self, seconds: float) -> None:
-        """Wait for `seconds`, or for the end."""
+        """Wait for `seconds`, or until the worker stops."""
         try:
             await asyncio.wait_for(self._ending.wait(), seconds)
         except TimeoutError:
@@ -139,14 +140,14 @@ class Worker(Base):  # type: ignore[misc]
             try:
                 await asyncio.get_running_loop().run_in_executor(None, tick, port.kept.under_way)
             except Exception:
-                self.log.exception("the periodic check failed")
+                self.log.exception("periodic check failed")
 
     def _idle_closed(self) -> bool:
-        """Close every idle connection; whether none is left, those that still shake hands too."""
+        """Close all idle connections; return whether none is left, including those with an incomplete handshake."""
         return not sum(port.kept.close_idle() for port in self._ports)
 
     async def _until(self, deadline: float, done: Callable[[], bool]) -> None:
-        """Wait until `done`, or until `deadline` on the loop's clock; the arbiter hears that we live."""
+        """Wait until `done`, or until `deadline` on the loop's clock, with heartbeats to the arbiter."""
         clock = asyncio.get_running_loop().time
         while not (done() or self._quick) and clock() < deadline:
             self._beat()
@@ -154,7 +155,7 @@ class Worker(Base):  # type: ignore[misc]
 
 
 def _ports(loop: asyncio.AbstractEventLoop, served: Served, terms: Terms) -> tuple[Port, Port]:
-    """Return the admission and the management port; each keeps its own connections, so that none fills the other."""
+    """Return the admission and the management port; each limits its own connections."""
     common: dict[str, Any] = {
         "largest": terms.largest,
         "keepalive": terms.keepalive,

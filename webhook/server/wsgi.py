@@ -1,4 +1,4 @@
-"""A WSGI app called on the event loop itself: a decision takes less time than handing it to a thread."""
+"""Calls a WSGI app on the event loop itself, because a decision takes less time than a thread switch."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ _NO_BODY: Final = ("204", "304")
 
 
 class Answer:
-    """What an app, or the server in its place, answers: a status line's rest, fields and content."""
+    """The answer of an app or of the server itself: status, fields and content."""
 
     __slots__ = ("content", "fields", "status")
 
@@ -28,7 +28,7 @@ class Answer:
 
 
 def failure(status: HTTPStatus, message: str, *more: tuple[str, str]) -> Answer:
-    """Return an answer of the server's own: a Status (meta/v1), as the app's are."""
+    """Return an error answer of the server, a Status (meta/v1) like those of the app."""
     document = {
         "kind": "Status",
         "apiVersion": "v1",
@@ -49,7 +49,7 @@ BUSY: Final = failure(
 
 
 def environment(scheme: str, server: tuple[Any, ...], client: str) -> Environ:
-    """Return what the requests of a connection have in common (PEP 3333)."""
+    """Return the part of the environment that all requests of a connection share (PEP 3333)."""
     return {
         "SCRIPT_NAME": "",
         "SERVER_NAME": server[0],
@@ -66,7 +66,7 @@ def environment(scheme: str, server: tuple[Any, ...], client: str) -> Environ:
 
 
 def answer(app: WSGIApplication, request: Request, common: Environ) -> Answer:
-    """Call the app with a request; what it raises is logged, and answered 500."""
+    """Call the app with a request; log an error and answer it with 500."""
     path, _, query = request.target.partition(b"#")[0].partition(b"?")
     if not path.startswith(b"/") and (slashes := path.find(b"://")) >= 0:  # the absolute form (RFC 9112, 3.2.2)
         path = b"/" + path[slashes + 3 :].partition(b"/")[2]
@@ -79,16 +79,16 @@ def answer(app: WSGIApplication, request: Request, common: Environ) -> Answer:
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
         "wsgi.input": BytesIO(request.body),
     }
-    request.body = b""  # the input has it
+    request.body = b""  # now owned by wsgi.input
     try:
         return _called(app, environ)
     except Exception:
-        logging.getLogger("webhook.server").exception("a request could not be answered")
-        return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed; its log says why")
+        logging.getLogger("webhook.server").exception("request failed")
+        return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed; see its log")
 
 
 class _Starting:
-    """What an app calls to start its answer (PEP 3333)."""
+    """The start_response callable of an app (PEP 3333)."""
 
     __slots__ = ("fields", "status", "written")
 
@@ -100,7 +100,7 @@ class _Starting:
     def __call__(
         self, status: str, fields: list[tuple[str, str]], exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
-        """Take status and fields; what is given later replaces them."""
+        """Set status and fields; a later call replaces them."""
         del exc_info
         self.status, self.fields = status, fields
         return self.written.append
@@ -125,7 +125,7 @@ class Dates:
         self._date = ""
 
     def now(self) -> str:
-        """Return the time of day as HTTP has it."""
+        """Return the current time in HTTP format."""
         second = int(time.time())
         if second != self._second:
             self._second, self._date = second, formatdate(second, usegmt=True)
@@ -133,14 +133,14 @@ class Dates:
 
 
 def encoded(found: Answer, date: str, *, version: str = "1.1", head: bool = False, close: bool) -> bytes:
-    """Return an answer as it is sent.
+    """Return an answer in wire format.
 
     Args:
         found: the answer.
-        date: the Date field's value.
-        version: the request's: 1.1 or 1.0.
-        head: the request was HEAD, so that the content stays here.
-        close: the connection ends with it.
+        date: the value of the Date field.
+        version: the HTTP version of the request, 1.1 or 1.0.
+        head: whether the request is HEAD, so that the content is omitted.
+        close: whether the connection closes after the answer.
     """
     lines = [f"HTTP/{version} {found.status}"]
     framed = found.status.startswith(_NO_BODY)

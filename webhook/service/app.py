@@ -24,35 +24,35 @@ from webhook.service.lean import Lean, RawResponse
 from webhook.service.metrics import CONTENT_TYPE, Metrics
 from webhook.text import printable
 
-# The body limit of controller-runtime's webhook server (pkg/webhook/admission/http.go): etcd takes requests of 1.5 MiB,
-# and an AdmissionReview carries the object twice, with room to spare.
+# The body limit of controller-runtime's webhook server (pkg/webhook/admission/http.go). etcd accepts requests of 1.5
+# MiB, and an AdmissionReview contains the object twice, so there is room to spare.
 LARGEST: Final = 7 * 2**20
 _JSON: Final = "application/json"
 _log: Final = logging.getLogger("webhook.app")
 
 
 class Journal(Protocol):
-    """Where records go."""
+    """The destination of records."""
 
     def write(self, line: bytes) -> None:
         """Write one line.
 
         Raises:
-            RecordFailed: it could not be written.
+            RecordFailed: the line could not be written.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the endpoints need.
+    """The dependencies of the endpoints.
 
     Attributes:
-        policy: returns the policy in force.
-        journal: where decisions are recorded.
-        metrics: where they are counted.
-        version: of this package.
-        level: what a record holds, `metadata` or `request`.
-        best_effort: whether an answer goes out although its record could not be written.
+        policy: returns the current policy.
+        journal: the destination of records.
+        metrics: the metrics.
+        version: the version of this package.
+        level: the content of a record, `metadata` or `request`.
+        best_effort: whether to answer although the record could not be written.
     """
 
     policy: Callable[[], Policy]
@@ -84,11 +84,11 @@ def create_app(service: Service) -> Flask:
     @app.errorhandler(MalformedReview)
     def malformed(error: MalformedReview) -> Response:
         service.metrics.malformed(error.status)
-        _log.warning("not a review: %s", error, extra={"uid": error.uid})
+        _log.warning("malformed review: %s", error, extra={"uid": error.uid})
         return _status(error.status, str(error))
 
     @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> Response:
+    def http_error(error: HTTPException) -> Response:
         status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
         service.metrics.malformed(status)
         response = _status(status, _expected(status) or error.description or status.phrase)
@@ -100,41 +100,41 @@ def create_app(service: Service) -> Flask:
 
 
 def _answer(service: Service, context: Context, decide: Decide) -> Response | RawResponse:
-    """Decode, decide, encode, record: the record is written last, and before the answer leaves, so that they agree."""
+    """Decode, decide, encode, record. The record is written last and before the answer is sent, so they agree."""
     time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
     review = decode(_body(), catalog.RESOURCES)
     try:
         decision = decide(review, policy)
-        judged = tags(decision, MOST)
-        body = encode(review, decision, annotations(decision, judged, policy))
-        line = record(review, decision, judged, policy, context, time=time, seconds=perf_counter() - started)
-        written = _kept(service, line, review.uid)
-    except Exception:  # noqa: BLE001 - logged with its traceback, and answered
+        changed = tags(decision, MOST)
+        body = encode(review, decision, annotations(decision, changed, policy))
+        line = record(review, decision, changed, policy, context, time=time, seconds=perf_counter() - started)
+        written = _recorded(service, line, review.uid)
+    except Exception:  # noqa: BLE001 - logged with its traceback, and answered with 500
         service.metrics.fault()
-        _log.exception("the review could not be answered", extra={"uid": printable(review.uid)})
-        return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to evaluate the review; its log says why")
+        _log.exception("review failed", extra={"uid": printable(review.uid)})
+        return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to evaluate the review; see its log")
     service.metrics.answered(context.webhook, review, decision, perf_counter() - started, written=written)
     return RawResponse(body, _JSON)
 
 
-def _kept(service: Service, line: bytes, uid: str) -> bool:
-    """Write the record, and say whether it was; one that is lost is a fault of ours, unless settings say otherwise."""
+def _recorded(service: Service, line: bytes, uid: str) -> bool:
+    """Write the record; return whether it was written. A failure is an error unless the setting is best-effort."""
     try:
         service.journal.write(line)
     except RecordFailed as error:
         if not service.best_effort:
             service.metrics.record_failed()
             raise
-        _log.warning("the record is lost: %s", error, extra={"uid": printable(uid)})
+        _log.warning("record lost: %s", error, extra={"uid": printable(uid)})
         return False
     return True
 
 
 def _body() -> bytes:
-    """Return the request's body.
+    """Return the body of the request.
 
     Raises:
-        MalformedReview: it is not JSON by its media type, or it is too large.
+        MalformedReview: its media type is not JSON, or it is too large.
     """
     environ = request.environ
     encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
@@ -153,12 +153,12 @@ def _body() -> bytes:
         return request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise MalformedReview(
-            f"expected a body of {LARGEST} bytes at most", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            f"expected a body of at most {LARGEST} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         ) from None
 
 
 def _expected(status: HTTPStatus) -> str:
-    """Return the sentence for a request that no endpoint takes."""
+    """Return the message for a request that matches no endpoint."""
     return {
         HTTPStatus.METHOD_NOT_ALLOWED: f"expected POST, got {request.method}",
         HTTPStatus.NOT_FOUND: f"expected /validate or /mutate, got {printable(request.path)[:200]}",
@@ -166,7 +166,7 @@ def _expected(status: HTTPStatus) -> str:
 
 
 def _status(status: HTTPStatus, message: str) -> Response:
-    """Return a Status (meta/v1): the API server shows its message to the user."""
+    """Return a Status (meta/v1), because the API server shows its message to the user."""
     document = {
         "kind": "Status",
         "apiVersion": "v1",
@@ -182,8 +182,8 @@ def create_management_app(ready: Callable[[], str], metrics: Metrics) -> Flask:
     """Return the app of the plain port, for the kubelet and Prometheus: `/livez`, `/readyz`, `/metrics`.
 
     Args:
-        ready: returns "" where the worker can answer, else why it cannot.
-        metrics: what `/metrics` shows.
+        ready: returns "" if the worker can answer, else the reason why not.
+        metrics: the metrics for `/metrics`.
     """
     app = Flask("webhook.management", static_folder=None)
 
@@ -198,7 +198,7 @@ def create_management_app(ready: Callable[[], str], metrics: Metrics) -> Flask:
         return Response(f"{why or 'ok'}\n", status=status, content_type="text/plain; charset=utf-8")
 
     @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> Response:
+    def http_error(error: HTTPException) -> Response:
         known = f"expected /livez, /readyz or /metrics, got {printable(request.path)[:200]}"
         text = known if error.code == HTTPStatus.NOT_FOUND else str(error.description)
         return Response(f"{text}\n", status=error.code, content_type="text/plain; charset=utf-8")

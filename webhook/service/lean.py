@@ -1,7 +1,7 @@
-"""Flask without what two endpoints do not use and every review would pay for: sessions, hooks, signals, URL building.
+"""Flask without the features that two endpoints do not use: sessions, hooks, signals, URL building.
 
-That is a fifth of the CPU of a review (`make bench`). What is overridden is Flask's own and differs between its minor
-versions, which is why it is pinned to one; the table of answers in the tests holds this app to Flask's behaviour.
+This saves a fifth of the CPU time of a review (`make bench`). The overridden methods are Flask's own and differ between
+minor versions, so Flask is pinned to one; the table of answers in the tests checks that the app behaves like Flask.
 """
 
 from collections.abc import Iterable
@@ -14,19 +14,19 @@ from werkzeug.routing import MapAdapter, Rule
 
 
 class _NoSession(SessionInterface):
-    """One session for all, which is never there."""
+    """One shared null session."""
 
     def __init__(self) -> None:
         self._none = NullSession()
 
     def open_session(self, app: Flask, request: Request) -> SessionMixin:
-        """Return the session that is none."""
+        """Return the null session."""
         del app, request
         return self._none
 
 
 class Lean(Flask):
-    """An app that finds its views by their path and calls no hooks; each view returns a Response or a RawResponse."""
+    """An app that finds views by path and calls no hooks; each view returns a Response or a RawResponse."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None)
@@ -34,13 +34,13 @@ class Lean(Flask):
         self._rules: dict[tuple[str, str], Rule] = {}
 
     def add_url_rule(self, rule: str, *args: Any, **options: Any) -> None:
-        """Add a view, which is also found without the URL map (OPTIONS asks the map); a rule has no converters here."""
+        """Add a view without converters, which is found without the URL map; only OPTIONS uses the map."""
         super().add_url_rule(rule, *args, **options)
         for added in self.url_map.iter_rules():
             self._rules.update({(method, added.rule): added for method in (added.methods or set()) - {"OPTIONS"}})
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Give `request` its rule; one that has none is left to the URL map, for the error that says so."""
+        """Set the rule of `request`; a request without one goes to the URL map, which raises the error."""
         found = self._rules.get((request.method, request.path)) if request is not None else None
         if request is None or found is None:
             return super().create_url_adapter(request)
@@ -48,22 +48,22 @@ class Lean(Flask):
         return None
 
     def full_dispatch_request(self) -> Response:
-        """Call the view, or the handler of what it raises; what comes is only ever called as a WSGI app."""
+        """Call the view, or the error handler; the result is only called as a WSGI app."""
         try:
             answer = self.dispatch_request()
-        except Exception as error:  # noqa: BLE001 - Flask raises it again where no handler takes it
+        except Exception as error:  # noqa: BLE001 - Flask raises it again if no handler accepts it
             answer = self.handle_user_exception(error)
         return answer if isinstance(answer, RawResponse) else self.make_response(answer)  # type: ignore[return-value]
 
     def do_teardown_request(self, exc: BaseException | None = None) -> None:
-        """Do nothing: no view leaves anything behind."""
+        """Do nothing: no view needs a teardown."""
 
     def do_teardown_appcontext(self, exc: BaseException | None = None) -> None:
         """Do nothing, as above."""
 
 
 class RawResponse:
-    """An answer of bytes that are all there: a WSGI app that sends them, as a Response does for ten times the work."""
+    """A WSGI app that sends a fixed body, at a tenth of the cost of a Response."""
 
     __slots__ = ("_body", "_content_type")
 

@@ -1,4 +1,4 @@
-"""A log record as a line of JSON."""
+"""Formats a log record as a line of JSON."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from webhook.text import printable
 
-# A pipe keeps a line whole up to here (POSIX, PIPE_BUF on Linux), whoever else writes to it.
+# The longest line that concurrent writers can write to a pipe without interleaving (POSIX, PIPE_BUF on Linux).
 _LONGEST_LINE: Final = 4_096
 # Bytes of JSON; together they leave room for the fixed fields and the end of a stack trace.
 _LONGEST_MESSAGE: Final = 1_000
@@ -33,15 +33,15 @@ OURS: Final = frozenset(
         "process.pid",
         "cut",
         "exception",
-    }  # message: logging's own rule
+    }  # logging itself reserves `message`
 )
 
 
 class Formatter(logging.Formatter):
-    """Formats a log record as JSON in ASCII that is shorter than a pipe tears."""
+    """Formats a log record as ASCII JSON, short enough for an atomic write to a pipe."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line without its newline; whatever was logged, this does not raise."""
+        """Return one line without its newline; never raise, whatever was logged."""
         line: dict[str, Any] = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             "severity": _head(_text(record.levelname), _LONGEST_NAME),
@@ -53,16 +53,16 @@ class Formatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0]:
             kind, error, _ = record.exc_info
-            said = {"type": _head(kind.__name__, _LONGEST_NAME), "message": _head(_text(error), _LONGEST_ERROR)}
-            line["exception"] = {**said, "stacktrace": ""}
+            summary = {"type": _head(kind.__name__, _LONGEST_NAME), "message": _head(_text(error), _LONGEST_ERROR)}
+            line["exception"] = {**summary, "stacktrace": ""}
             left = _LONGEST_LINE - len(json.dumps(line)) - len("\n") - 1
-            line["exception"] = {**said, "stacktrace": _tail(self._trace(record.exc_info), left)}
+            line["exception"] = {**summary, "stacktrace": _tail(self._trace(record.exc_info), left)}
         return json.dumps(line)
 
     def _trace(self, info: Any) -> str:
         try:
             trace = self.formatException(info)
-        except Exception as error:  # noqa: BLE001 - an error that cannot be shown has happened all the same
+        except Exception as error:  # noqa: BLE001 - an error that cannot be formatted must still be logged
             return f"<{type(error).__name__} while its traceback was formatted>"
         return "\n".join(map(printable, trace[-2 * _LONGEST_LINE :].split("\n")))
 
@@ -75,21 +75,21 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _text(value: object) -> str:
-    """Return `value` as text, by whichever way does not raise."""
+    """Return `value` as text, by the first conversion that does not raise."""
     for way in (str, repr):
         try:
             return way(value)
-        except Exception:  # noqa: BLE001, S112 - there is a last way
+        except Exception:  # noqa: BLE001, S112 - the fallback follows
             continue
-    return f"<{type(value).__name__} that has no text>"
+    return f"<{type(value).__name__} without text>"
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what `extra` gave, the review's uid first; `cut` says that there was more."""
-    given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    """Return the fields of `extra`, the uid first; `cut` marks omitted fields."""
+    fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     found: dict[str, Any] = {}
     left = _LONGEST_FIELDS
-    for name, value in sorted(given.items(), key=lambda item: item[0] != "uid"):
+    for name, value in sorted(fields.items(), key=lambda item: item[0] != "uid"):
         key = _head(_text(name), _LONGEST_NAME)
         key = f"extra.{key}" if key in OURS else key
         left -= len(json.dumps({key: ""}))
@@ -109,17 +109,17 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
 def _safely(value: Any) -> Any:
     try:
         return _plain(value)
-    except Exception:  # noqa: BLE001 - a collection that cannot be walked
+    except Exception:  # noqa: BLE001 - the collection cannot be iterated
         return _head(_text(value), _LONGEST_FIELDS)
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """Return `value` where JSON has it, else its text."""
+    """Return `value` if JSON can represent it, else its text."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) and abs(value) < _LARGEST_INTEGER:
         return int(value)
-    if isinstance(value, float) and math.isfinite(value):  # JSON has no other
+    if isinstance(value, float) and math.isfinite(value):  # JSON has no other floats
         return float(value)
     if depth < _DEEPEST and isinstance(value, Mapping):
         return {
@@ -132,14 +132,14 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
 
 def _head(text: str, size: int) -> str:
-    """Return `text` printable, and its beginning where its JSON is more than `size` bytes."""
-    # What stands before the "@" of a credential may be cut off from it: so far behind, it is not shown.
+    """Return `text` printable, truncated at the end to at most `size` bytes of JSON."""
+    # Beyond twice the size nothing is shown, because a credential could be cut off from its "@".
     shown = printable(text[: 2 * size])
     return _fit(shown, size) if len(text) <= 2 * size else _fit(shown + _ELLIPSIS, size)
 
 
 def _tail(text: str, size: int) -> str:
-    """Return `text`, and its end where its JSON is more than `size` bytes."""
+    """Return `text`, truncated at the beginning to at most `size` bytes of JSON."""
     return _fit(text[::-1], size)[::-1]
 
 
@@ -153,5 +153,5 @@ def _fit(text: str, size: int) -> str:
 
 
 def _size(text: str) -> int:
-    """Return the bytes of `text` in JSON, without its quotes."""
+    """Return the number of bytes of `text` in JSON, without its quotes."""
     return len(json.dumps(text)) - len('""')

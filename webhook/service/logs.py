@@ -17,7 +17,7 @@ _PATIENCE_MILLISECONDS: Final = 100
 
 
 class Handler(logging.Handler):
-    """Writes a line with one call, and drops it where its reader does not take it: logging never holds up a review."""
+    """Writes each line with one call, and drops it if the stream is not ready, so logging never delays a review."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -25,31 +25,31 @@ class Handler(logging.Handler):
         self._dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; those that were dropped are counted, and told of when the stream takes lines again."""
+        """Write one line; the number of dropped lines is logged when the stream is ready again."""
         try:
             if self._dropped and self._put(self.format(self._loss())):
                 self._dropped = 0
             if not self._put(self.format(record)):
                 self._dropped += 1
-        except Exception:  # noqa: BLE001 - as in every handler of logging's own
+        except Exception:  # noqa: BLE001 - as in the handlers of the standard library
             self.handleError(record)
 
     def _loss(self) -> logging.LogRecord:
-        sentence = "log lines were dropped, for the stream did not take them"
+        sentence = "log lines were dropped because the stream was not ready"
         values = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "msg": sentence}
         return logging.makeLogRecord({**values, "dropped": self._dropped})
 
     def _put(self, line: str) -> bool:
-        """Write one line; whether the stream took it."""
+        """Write one line; return whether the stream accepted it."""
         try:
             return self._write(f"{line}\n")
-        except (OSError, ValueError):  # nobody reads it; it is closed
+        except (OSError, ValueError):  # it has no reader, or is closed
             return False
 
     def _write(self, text: str) -> bool:
         try:
             descriptor = self._stream.fileno()
-        except io.UnsupportedOperation:  # it is in memory
+        except io.UnsupportedOperation:  # an in-memory stream
             self._stream.write(text)
             self._stream.flush()
             return True
@@ -61,15 +61,15 @@ class Handler(logging.Handler):
 
 
 def configure(level: str = "info", stream: TextIO | None = None, form: str = JSON) -> None:
-    """Send every log, and Python's warnings, to one stream.
+    """Send all logs and Python's warnings to one stream.
 
     Args:
-        level: the least severity: debug, info, warning or error.
-        stream: where to; standard error if None, and nowhere if that is closed.
-        form: one of LOG_FORMATS; auto is text on a terminal, otherwise JSON.
+        level: the lowest severity to log: debug, info, warning or error.
+        stream: the stream; None is standard error, or no stream if that is closed.
+        form: one of LOG_FORMATS; auto is text on a terminal, JSON otherwise.
 
     Raises:
-        ValueError: `level` is no level.
+        ValueError: `level` is not a level.
     """
     found: TextIO | None = stream or sys.stderr
     handler = logging.NullHandler() if found is None else Handler(found)
@@ -87,15 +87,15 @@ _COLOURS: Final = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a log record as a line that a person reads: time, severity, message and fields."""
+    """Formats a log record for people: time, severity, message and fields."""
 
     def __init__(self, *, colour: bool = False) -> None:
         super().__init__()
         self._json, self._colour = Formatter(), colour
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line without its newline, and a stack trace below it; whatever was logged, this does not raise."""
-        line: dict[str, Any] = json.loads(self._json.format(record))  # cut and made printable already
+        """Return one line without its newline, followed by a stack trace; never raise, whatever was logged."""
+        line: dict[str, Any] = json.loads(self._json.format(record))  # already bounded and printable
         exception = line.pop("exception", None)
         fields = " ".join(f"{name}={_shown(value)}" for name, value in line.items() if name not in OURS | {"message"})
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
@@ -113,6 +113,6 @@ class TextFormatter(logging.Formatter):
 
 
 def _shown(value: Any) -> str:
-    """Return a field's value; quoted if it is not one word."""
+    """Return the value of a field, quoted unless it is one word."""
     plain = isinstance(value, str) and value != "" and not set(value) & set(' "=')
     return str(value) if plain else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The service's metrics, and the files through which those of several workers are read together."""
+"""The metrics of the service, and the files that combine those of several workers."""
 
 import os
 import struct
@@ -24,26 +24,26 @@ _Answer = tuple[_Labels, float, Iterable[_Labels], str | None, int, str]
 
 
 class Metrics:
-    """The metrics of one worker; those of all workers are read together through files that they share."""
+    """The metrics of one worker, in files from which any worker can read those of all."""
 
     def __init__(self) -> None:
         self._registry = registry()
         self._of = Instruments(self._registry)
-        # What was answered since the last flush: one thread appends, another takes, and nothing is lost between them.
+        # The answers since the last flush. The deque is thread-safe: one thread appends, another one removes.
         self._answers: deque[_Answer] = deque()
         self._in_force: tuple[str, str] | None = None
 
     def started(self, version: str) -> None:
-        """Note that a worker of `version` began."""
+        """Record that a worker of `version` started."""
         self._of.starts.inc()
         self._of.build.labels(version).set(1)
 
     def in_flight(self, requests: int) -> None:
-        """Note how many requests this worker has in its hands."""
+        """Set the number of requests in progress in this worker."""
         self._of.in_flight.set(requests)
 
     def answered(self, webhook: str, review: Review, decision: Decision, seconds: float, *, written: bool) -> None:
-        """Count one answer and its record, with the next `flush`: sharing it costs as much as ten rules."""
+        """Count one answer and its record at the next `flush`; updating a shared file costs as much as ten rules."""
         verdict, exemption = decision.verdict, decision.exemption
         self._answers.append(
             (
@@ -62,15 +62,15 @@ class Metrics:
         )
 
     def malformed(self, status: int) -> None:
-        """Count a request that was no review."""
+        """Count a request that is not a valid review."""
         self._of.malformed.labels(str(status)).inc()
 
     def record_failed(self) -> None:
-        """Count a record that could not be written, and whose review was not answered for it."""
+        """Count a record that could not be written, so that the review was answered with an error."""
         self._of.records.labels(RESULTS[False]).inc()
 
     def policy_loaded(self, policy: Policy, timestamp: float) -> None:
-        """Note the policy now in force, loaded at `timestamp` (seconds since the epoch)."""
+        """Set the current policy, loaded at `timestamp` (seconds since the epoch)."""
         self._of.loads.labels("loaded").inc()
         self._of.loaded.set(timestamp)
         if self._in_force is not None:
@@ -79,7 +79,7 @@ class Metrics:
         self._of.policy.labels(*self._in_force).set(1)
 
     def policy_warned(self, warnings: Iterable[str]) -> None:
-        """Note the warnings about the policy now in force, by their names."""
+        """Set the warnings about the current policy, by name."""
         found = Tally(warnings)
         for name in names():
             self._of.warnings.labels(name).set(found[name])
@@ -89,23 +89,23 @@ class Metrics:
         self._of.loads.labels("denied").inc()
 
     def policy_current(self, *, current: bool) -> None:
-        """Note whether the policy in force is the one that stands in its files."""
+        """Set whether the current policy is the one in its files."""
         self._of.last_load.set(1 if current else 0)
 
     def certificate(self, expiry: float) -> None:
-        """Note when the serving certificate expires (seconds since the epoch)."""
+        """Set the expiry of the serving certificate (seconds since the epoch)."""
         self._of.certificate.set(expiry)
 
     def fault(self) -> None:
-        """Count a fault of ours."""
+        """Count an internal error."""
         self._of.faults.inc()
 
     def shed(self) -> None:
-        """Count a request that was not evaluated, for there were too many."""
+        """Count a request that was not evaluated because of overload."""
         self._of.shed.inc()
 
     def flush(self) -> None:
-        """Share what was counted since; called about once a second, from another thread, and before it is shown."""
+        """Write the counts to the shared files; called once a second from another thread, and before an exposition."""
         requests, findings, exemptions, records = (Tally[_Labels]() for _ in range(4))
         durations: dict[str, list[float]] = {}
         operations = 0
@@ -131,7 +131,7 @@ class Metrics:
             _observe(self._of.duration.labels(webhook), observed)
 
     def _taken(self) -> Iterator[_Answer]:
-        """Take what is there now; another flush may take some of it."""
+        """Remove and yield the current answers; a concurrent flush may take some of them."""
         for _ in range(len(self._answers)):
             try:
                 yield self._answers.popleft()
@@ -139,13 +139,13 @@ class Metrics:
                 return
 
     def exposition(self) -> bytes:
-        """Return the metrics of all workers in Prometheus's text format."""
+        """Return the metrics of all workers in Prometheus' text format."""
         self.flush()
         return exposition(self._registry)
 
 
 def _observe(histogram: Histogram, observed: Iterable[float]) -> None:
-    """Add many observations to `histogram` at once: the library would lock and share each by itself."""
+    """Add many observations to `histogram` at once, because the library would lock and share each one."""
     values, buckets = list(observed), Tally[int]()
     for each in values:
         buckets[bisect_left(BUCKETS, each)] += 1
@@ -154,40 +154,40 @@ def _observe(histogram: Histogram, observed: Iterable[float]) -> None:
         histogram._buckets[bucket].inc(count)  # noqa: SLF001 - as above
 
 
-# Where the workers share their files; prometheus_client reads it when it is imported, so it is set before this room is.
+# The directory of the shared files. prometheus_client reads this variable on import, so it must be set before that.
 _DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 _READS: Final = 20
 _READ_SECONDS: Final = 0.01
 
 
 def registry() -> CollectorRegistry:
-    """Return the registry of this worker, whose metrics go into its own files where there is a directory for them."""
+    """Return the registry of this worker; its metrics go to shared files if there is a directory for them."""
     if _DIRECTORY in os.environ:
-        # Made in the worker, which forks no more: the library need not ask for the pid at each count.
+        # A worker never forks, so the library need not read the pid for each count.
         pid = os.getpid()
         values.ValueClass = values.MultiProcessValue(process_identifier=lambda: pid)  # type: ignore[no-untyped-call]
     return CollectorRegistry()
 
 
 def exposition(own: CollectorRegistry) -> bytes:
-    """Return the metrics of all workers in Prometheus's text format, those of `own` alone where none are shared."""
+    """Return the metrics of all workers in Prometheus' text format, or only those of `own` if none are shared."""
     shared = _DIRECTORY in os.environ
     everything = _Current(multiprocess.MultiProcessCollector(None) if shared else own)  # type: ignore[no-untyped-call]
     for _ in range(_READS):
         try:
             return generate_latest(everything)
-        except struct.error:  # another worker has just made its file, and not yet filled it
+        except struct.error:  # another worker has created its file, and not filled it yet
             sleep(_READ_SECONDS)
     return generate_latest(everything)
 
 
 def forget(pid: int) -> None:
-    """Drop the gauges of a worker that ended; its counters stay until the pod ends, for a sum may not fall."""
+    """Remove the gauges of an ended worker; its counters stay, because a sum must not decrease."""
     multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 class _Current(Collector):
-    """What another collector has, less the policies that are no longer in force: a shared file forgets no label."""
+    """Hides the policies that are no longer current in another collector, because a shared file keeps every label."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector

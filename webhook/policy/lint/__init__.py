@@ -1,1 +1,1 @@
-"""Warnings about policies that are legal and dangerous: one class a warning, one module a family."""
+"""Warnings about policies that are valid but dangerous: a class for each warning, a module for each family."""

@@ -1,4 +1,4 @@
-"""Rules about sources that a tag evades by naming another tag of the cluster."""
+"""Warnings about rules for sources that a tag bypasses through another tag of the cluster."""
 
 import re
 from collections.abc import Iterator
@@ -20,23 +20,23 @@ from webhook.rules.expression import Expression
 from webhook.rules.policies import ReferencePolicy
 from webhook.rules.source import CrossNamespace, Pin, SourceKinds
 
-# Where the other tag can be, by the part of the match that leaves tags out.
+# The places of the other tag, by the part of the match that excludes tags.
 _REACHES: Final = {
     "tags": ("tag", "stream", "namespace"),
     "streams": ("stream", "namespace"),
     "namespaces": ("namespace",),
 }
 _READS_SOURCE: Final = re.compile(r"\bfrom\b|\bdockerImageReference\b")
-_MOST_GUARDS: Final = 50  # each rule is compared with so many: the cost must not grow with the square of the rules
+_MOST_GUARDS: Final = 50  # rules that each rule is compared with; more would make the cost quadratic
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """A source inside the cluster.
+    """A source in the cluster.
 
     Attributes:
         kind: ImageStreamTag or ImageStreamImage.
-        reach: the other tag is in the same stream (`tag`), in another `stream`, or in another `namespace`.
+        reach: `tag` for another tag of the same stream, or another `stream` or `namespace`.
     """
 
     kind: SourceKind
@@ -54,10 +54,10 @@ _ALIASES: Final = tuple(
 class AliasBypass(Lint):
     """An enforced rule about sources applies to some tags only, and those tags may name other tags of the cluster.
 
-    No rule looks behind an ImageStreamTag or ImageStreamImage source. A user points a tag that the rule does not match
-    at a denied image, and then the matched tag at that tag. The same holds for a rule that is matched by stream or by
-    namespace, if the source may be in another stream or namespace. Namespaces that ordinary users cannot request
-    (`openshift-*`, `kubernetes-*`, `kube-*`) may be left out.
+    No rule follows an ImageStreamTag or ImageStreamImage source. A user can point a tag that the rule does not match at
+    a denied image, and then point the matched tag at that tag. The same holds for a rule that is matched by stream or
+    by namespace, if the source may be in another stream or namespace. Namespaces that ordinary users cannot request
+    (`openshift-*`, `kubernetes-*`, `kube-*`) may be excluded.
     """
 
     name: ClassVar[str] = "alias-bypass"
@@ -67,7 +67,7 @@ class AliasBypass(Lint):
     )
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each enforced rule about sources that leaves out a tag which a matched tag may name."""
+        """Yield each enforced rule about sources that excludes a tag which a matched tag may refer to."""
         found = [(entry, path, aliases) for entry in policy.enforced for path, aliases in _open(entry)]
         shut = _shut(policy) if found else {}
         wide = widest(shut, _MOST_GUARDS)
@@ -80,13 +80,13 @@ class AliasBypass(Lint):
                 yield Hit(
                     entry.name,
                     path,
-                    f"a matched tag can take what the rule denies from another {left[0].reach}, by a source of kind "
+                    f"a matched tag can refer to a denied image through another {left[0].reach}, by a source of kind "
                     f"{kinds}; match all {part}, or allow only DockerImage sources for the matched tags",
                 )
 
 
 def _open(entry: RuleEntry) -> Iterator[tuple[str, list[Alias]]]:
-    """Yield the path at which a rule about sources leaves tags out, and the aliases of such tags that it allows."""
+    """Yield the path at which a rule about sources excludes tags, and the aliases of such tags that it allows."""
     rule, found = entry.rule, _left_out(entry.match)
     if found is None or not _about_sources(rule):
         return
@@ -99,7 +99,7 @@ def _open(entry: RuleEntry) -> Iterator[tuple[str, list[Alias]]]:
 
 
 def _left_out(match: Match) -> tuple[str, tuple[str, ...]] | None:
-    """Return the path at which `match` leaves tags out, and where those can be; None if it leaves out none."""
+    """Return the path at which `match` excludes tags, and where those can be; None if it excludes none."""
     exclude = match.exclude or Selector()
     someone_s = narrows(exclude.users) or narrows(exclude.groups) or _all_reserved(exclude.namespaces)
     for part, reaches in _REACHES.items():
@@ -111,12 +111,12 @@ def _left_out(match: Match) -> tuple[str, tuple[str, ...]] | None:
 
 
 def _all_reserved(namespaces: tuple[Glob, ...]) -> bool:
-    """Whether ordinary users can request none of `namespaces`: what begins like a reserved name matches no other."""
+    """Whether ordinary users cannot request any of `namespaces`; a glob with a reserved prefix matches no other."""
     return bool(namespaces) and all(is_reserved(str(glob)) for glob in namespaces)
 
 
 def _about_sources(rule: Rule) -> bool:
-    """Whether `rule` decides by the image that a tag names; a reference policy is the alias's own."""
+    """Whether `rule` depends on the image of a tag; the reference policy is a property of the alias itself."""
     if isinstance(rule, Expression):
         return any(_READS_SOURCE.search(each.expression) for each in rule.validations)
     about = {TagField.SOURCE, TagField.IMPORT_POLICY}
@@ -124,7 +124,7 @@ def _about_sources(rule: Rule) -> bool:
 
 
 def _pinned(alias: Alias, rule: Rule) -> bool:
-    """Whether an alias has what `rule` wants of every image: an ImageStreamImage is a digest."""
+    """Whether an alias always satisfies `rule`: an ImageStreamImage is a digest."""
     return isinstance(rule, Pin) and alias.kind is SourceKind.IMAGE_STREAM_IMAGE
 
 
@@ -134,7 +134,7 @@ def _denies(rule: Rule, alias: Alias) -> bool:
 
 @cache
 def _example(alias: Alias) -> Example:
-    """Return a tag that is pointed at an alias."""
+    """Return a tag whose source is an alias."""
     stream = STREAM if alias.reach == "tag" else OTHER
     part = ":other" if alias.kind is SourceKind.IMAGE_STREAM_TAG else f"@sha256:{'0' * 64}"
     namespace = {"namespace": OTHER} if alias.reach == "namespace" else {}
@@ -142,7 +142,7 @@ def _example(alias: Alias) -> Example:
 
 
 def _shut(policy: PolicyView) -> dict[Match, frozenset[Alias]]:
-    """Return which aliases the enforced rules deny, by what these rules match."""
+    """Return the aliases that the enforced rules deny, by the match of these rules."""
     shut: dict[Match, frozenset[Alias]] = {}
     for entry in policy.enforced:
         if _sees_aliases(entry.rule) and (found := {alias for alias in _ALIASES if _denies(entry.rule, alias)}):
@@ -151,7 +151,7 @@ def _shut(policy: PolicyView) -> dict[Match, frozenset[Alias]]:
 
 
 def _sees_aliases(rule: Rule) -> bool:
-    """Whether `rule` denies an alias for being one, and not for its name or its annotations."""
+    """Whether `rule` denies aliases as such, and not because of names or annotations."""
     return isinstance(rule, (SourceKinds, Pin, CrossNamespace)) or (
         isinstance(rule, Expression) and _about_sources(rule)
     )

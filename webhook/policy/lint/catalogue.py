@@ -1,4 +1,4 @@
-"""Every warning, listed once by its name, and the texts that explain them; a check is imported when it is used."""
+"""The list of all warnings by name, and their documentation; a check is imported when it is used."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -52,7 +52,7 @@ _MENTIONED: Final = re.compile(r"\(warning ([-a-z]+)\)")
 
 
 def mentioned(text: str) -> list[str]:
-    """Return the warnings that `text` names: one alone, or as `policy validate` prints them."""
+    """Return the warnings that `text` names, as a single name or in the output of `policy validate`."""
     known = names()
     return [text] if text in known else [name for name in dict.fromkeys(_MENTIONED.findall(text)) if name in known]
 
@@ -68,7 +68,7 @@ def _lines(lint: "Lint") -> Iterator[str]:
     yield ""
     yield "To resolve it:"
     yield f"  - {lint.remedy}"
-    yield f"  - To accept it, add `ignore: [{lint.name}]` under `spec`, with a comment that says why."
+    yield f"  - To accept it, add `ignore: [{lint.name}]` under `spec`, with a comment that gives the reason."
 
 
 def warnings_table() -> str:

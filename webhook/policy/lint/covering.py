@@ -1,4 +1,4 @@
-"""Which matches include or overlap each other, as far as their globs show."""
+"""Whether matches include or overlap each other, according to their globs."""
 
 from collections.abc import Iterable
 from dataclasses import fields
@@ -9,15 +9,15 @@ from webhook.policy.match import Match, Selector
 from webhook.resources.catalog import NAMES
 
 Globs = tuple[Glob, ...]
-# Stands for the text that a `*` matches: only a `*` of another glob matches it too.
+# Represents the text that a `*` matches: in other globs only a `*` matches it.
 _ANY: Final = "\0"
 _GLOBS: Final = tuple(field.name for field in fields(Selector) if field.name != "resources")
-# A user has many groups: two globs that no group matches alike can both select the same user.
+# A user can have many groups, so two disjoint globs of groups can both select the same user.
 _EXCLUSIVE: Final = tuple(part for part in _GLOBS if part != "groups")
 
 
 def includes(outer: Globs, inner: Globs) -> bool:
-    """Whether one of `outer` matches every text that one of `inner` matches."""
+    """Whether every text that matches `inner` also matches `outer`."""
     words, patterns = _divided(outer)
     return all(
         str(glob) in words or any(pattern.matches(str(glob).replace("*", _ANY)) for pattern in patterns)
@@ -26,12 +26,12 @@ def includes(outer: Globs, inner: Globs) -> bool:
 
 
 def _divided(globs: Globs) -> tuple[frozenset[str], Globs]:
-    """Return the globs that match one text only, as texts, and the others."""
+    """Return the literal globs as texts, and the others."""
     return frozenset(map(str, globs)), tuple(glob for glob in globs if not glob.exact)
 
 
 def _disjoint(these: Globs, those: Globs) -> bool:
-    """Whether no text is matched by one of `these` and one of `those`."""
+    """Whether no text matches both one of `these` and one of `those`."""
     (words, patterns), (other_words, other_patterns) = _divided(these), _divided(those)
     if words & other_words:
         return False
@@ -41,7 +41,7 @@ def _disjoint(these: Globs, those: Globs) -> bool:
 
 
 def _meet(pattern: Glob, other: Glob) -> bool:
-    """Whether a text can match both; two globs with stars have one if their beginnings and their ends agree."""
+    """Whether a text can match both; two globs with stars have a common text if their beginnings and ends agree."""
     if other.exact:
         return pattern.matches(str(other))
     first, last = str(pattern).partition("*")[0], str(pattern).rpartition("*")[2]
@@ -59,17 +59,17 @@ def selects_all(outer: Selector, inner: Selector) -> bool:
 
 
 def _selects_all(outer: Globs, inner: Globs) -> bool:
-    """Whether `outer` matches all that `inner` matches, where no glob at all matches everything."""
+    """Whether `outer` matches everything that `inner` matches; an empty list matches everything."""
     return not narrows(outer) or (bool(inner) and includes(outer, inner))
 
 
 def narrows(globs: Globs) -> bool:
-    """Whether a part of a selector leaves anything out."""
+    """Whether a part of a selector excludes anything."""
     return bool(globs) and all(str(glob) != "*" for glob in globs)
 
 
 def apart(one: Selector, other: Selector) -> bool:
-    """Whether no change is selected by both."""
+    """Whether no change matches both."""
     if one.resources and other.resources and set(one.resources).isdisjoint(other.resources):
         return True
     return any(
@@ -79,7 +79,7 @@ def apart(one: Selector, other: Selector) -> bool:
 
 
 def widest(matches: Iterable[Match], most: int) -> list[Match]:
-    """Return those of `matches` that narrow the fewest parts, `most` of them: these may cover the others."""
+    """Return the `most` matches that narrow the fewest parts, because these may cover the others."""
     return sorted(matches, key=_narrowed)[:most]
 
 
@@ -97,7 +97,7 @@ def covers(outer: Match, inner: Match) -> bool:
 
 
 def overlap(one: Match, other: Match) -> bool:
-    """Whether a change may be selected by both."""
+    """Whether a change may match both."""
     return not (
         apart(one.only, other.only)
         or (one.exclude is not None and selects_all(one.exclude, other.only))

@@ -1,4 +1,4 @@
-"""Reviews by which a check asks a rule itself what it denies."""
+"""Example reviews, which show what a rule denies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from webhook.resources.catalog import TAG, changes
 from webhook.resources.objects import made
 from webhook.rules.base import EvaluationContext, Rule
 
-# Names that no policy is about.
+# Names that no policy is likely to match.
 STREAM: Final = "istag-webhook-lint"
 OTHER: Final = "istag-webhook-lint-other"
 _TAG: Final = f"{STREAM}:tag"
@@ -24,18 +24,18 @@ class Example:
     change: TagChange
 
     def denied(self, rule: Rule) -> frozenset[str]:
-        """Return the sentences of `rule` about the tag, whatever the rule's match is."""
+        """Return the messages of `rule` for the tag, regardless of the rule's match."""
         return frozenset(violation.message for violation in rule.check(self.change, EvaluationContext(self.review)))
 
 
 def example(source: Mapping[str, str]) -> Example:
-    """Return a new image stream tag that is pointed at `source`, with what the API server fills in."""
+    """Return a new image stream tag with the source `source`, completed as the API server does."""
     document = TAG.defaulted(made(TAG.schema, STREAM, _TAG, tag={"from": dict(source)}))
     return of_object(document)
 
 
 def of_object(document: Mapping[str, Any]) -> Example:
-    """Return the example that creates an ImageStreamTag, as `example` made it or a default completed it."""
+    """Return the example that creates an ImageStreamTag, from `example` or completed by a default."""
     request = {
         "operation": "CREATE",
         "name": _TAG,

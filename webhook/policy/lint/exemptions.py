@@ -1,4 +1,4 @@
-"""Warnings about who is exempt, and about who is not."""
+"""Warnings about exemptions and missing exemptions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ RESERVED: Final = (*RESERVED_NAMES, *(f"{prefix}*" for prefix in RESERVED_PREFIX
 
 
 def is_reserved(namespace: str) -> bool:
-    """Whether the API server forbids ordinary users to request a project of this name."""
+    """Whether the API server forbids ordinary users from requesting a project of this name."""
     return namespace in RESERVED_NAMES or namespace.startswith(RESERVED_PREFIXES)
 
 
 IMPORTER: Final = "system:serviceaccount:openshift-infra:image-import-controller"
 _GROUPS: Final = ("system:serviceaccounts", "system:serviceaccounts:openshift-infra", "system:authenticated")
 _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
-_MOST: Final = 50  # exemptions that are looked at: the cost must not grow with the square of the entries
+_MOST: Final = 50  # exemptions to check; more would make the cost quadratic
 _FEW: Final = 3
 
 
@@ -35,7 +35,7 @@ _FEW: Final = 3
 class ImporterNotExempt(Lint):
     """The image import controller is not exempt from an enforced rule.
 
-    The controller imports what was evaluated when the tag was set. A denied import is tried again and again, and the
+    The controller imports tags that were evaluated when they were set. It retries a denied import repeatedly, and the
     owner of the stream sees neither a condition nor an event.
     """
 
@@ -58,13 +58,13 @@ class ImporterNotExempt(Lint):
 
 
 def _exempts_importer(entry: ExemptionEntry) -> bool:
-    """Whether an exemption is for the controller, which cannot give a reason."""
+    """Whether an exemption applies to the controller, which cannot give a reason."""
     named = any_matches(entry.users, IMPORTER) or any(any_matches(entry.groups, group) for group in _GROUPS)
     return named and not entry.annotation
 
 
 def _denies_importer(entry: RuleEntry, exempt: list[Match]) -> bool:
-    """Whether a rule can deny an import of the controller that is not `exempt`."""
+    """Whether a rule can deny an import of the controller that no match in `exempt` covers."""
     match = _imports(entry.match)
     if match is None or isinstance(entry.rule, Schema) or IMPORT.name not in resources(entry.rule):
         return False
@@ -72,7 +72,7 @@ def _denies_importer(entry: RuleEntry, exempt: list[Match]) -> bool:
 
 
 def _imports(match: Match) -> Match | None:
-    """Return which imports of the controller `match` selects, None if it selects none."""
+    """Return the imports of the controller that `match` selects, None if it selects none."""
     only, exclude = _of_importer(match.only), _of_importer(match.exclude) if match.exclude else None
     if only is None or (exclude is not None and selects_all(exclude, only)):
         return None
@@ -80,7 +80,7 @@ def _imports(match: Match) -> Match | None:
 
 
 def _of_importer(selector: Selector) -> Selector | None:
-    """Return what `selector` asks of an import of the controller beside its sender, None if it does not select one."""
+    """Return the conditions of `selector` on an import of the controller, None if it cannot select one."""
     if selector.resources and IMPORT.name not in selector.resources:
         return None
     if selector.users and not any_matches(selector.users, IMPORTER):
@@ -92,7 +92,7 @@ def _of_importer(selector: Selector) -> Selector | None:
 
 @dataclass(frozen=True, slots=True)
 class ExemptionWithoutAnnotation(Lint):
-    """An exemption lets people skip every rule without a reason.
+    """An exemption lets users bypass every rule without a reason.
 
     With `annotation`, the user must give a reason on the tag, and the record keeps it. Service accounts of namespaces
     that ordinary users cannot request may be exempt without a reason, because a controller cannot give one.
@@ -102,15 +102,15 @@ class ExemptionWithoutAnnotation(Lint):
     remedy: ClassVar[str] = "Set `annotation: istag-webhook/reason`."
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each exemption of people that asks for no reason."""
+        """Yield each exemption of users that does not require a reason."""
         for entry in policy.exemptions:
             if not entry.annotation and (entry.groups or not all(map(_is_controller, entry.users))):
                 yield Hit(
-                    entry.name, "", "the exemption asks for no reason; set annotation, such as istag-webhook/reason"
+                    entry.name, "", "the exemption requires no reason; set annotation, such as istag-webhook/reason"
                 )
 
 
 def _is_controller(user: Glob) -> bool:
-    """Whether a glob matches service accounts of reserved namespaces only."""
+    """Whether a glob matches only service accounts of reserved namespaces."""
     prefix, found, rest = str(user).partition(_SERVICE_ACCOUNT)
     return bool(found) and not prefix and is_reserved(rest.partition(":")[0])

@@ -1,4 +1,4 @@
-"""Warnings about entries without effect, and about defaults that work against a rule or the cluster."""
+"""Warnings about entries without effect, and about defaults that conflict with a rule or the cluster."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from webhook.resources.objects import IMPORT_MODE
 from webhook.rules.base import Rule
 from webhook.rules.expression import Expression
 
-_MOST: Final = 50  # entries that each entry is compared with: the cost must not grow with the square of the entries
+_MOST: Final = 50  # entries that each entry is compared with; more would make the cost quadratic
 _EVERYBODY: Final = frozenset({"*", "system:authenticated"})
 _STRICTEST: Final = {Mode.ENFORCE: 3, Mode.WARN: 2, Mode.AUDIT: 1, Mode.IGNORE: 0}
 
 
 @dataclass(frozen=True, slots=True)
 class EmptyMatch(Lint):
-    """A rule, default or exemption applies to nothing, as far as its globs show.
+    """A rule, default or exemption applies to nothing, according to its globs.
 
-    Its own `exclude` leaves out everything that it matches, or an exemption without `annotation` exempts every user
-    from a rule.
+    Its own `exclude` covers everything that it matches, or an exemption without `annotation` exempts every user from a
+    rule.
     """
 
     name: ClassVar[str] = "empty-match"
@@ -41,7 +41,7 @@ class EmptyMatch(Lint):
         )  # fmt: skip
         empty = [entry.name for entry in entries if _excludes_all(entry)]
         for name in empty:
-            yield Hit(name, "match.exclude", "exclude leaves out everything that is matched; narrow it")
+            yield Hit(name, "match.exclude", "exclude covers everything that the entry matches; narrow it")
         general = tuple(islice(filter(_exempts_everybody, policy.exemptions), _MOST))
         for rule in policy.rules if general else ():
             exemption = next((each for each in general if covers(each.match, rule.match)), None)
@@ -52,10 +52,10 @@ class EmptyMatch(Lint):
 
 
 def _excludes_all(entry: RuleEntry | DefaultEntry | ExemptionEntry) -> bool:
-    """Whether the `exclude` of an entry leaves out all that the entry matches."""
+    """Whether the `exclude` of an entry covers everything that the entry matches."""
     exclude = entry.match.exclude
     if exclude is None or (exclude.tags and isinstance(entry, RuleEntry) and entry.rule.evaluates_streams):
-        return False  # a stream as a whole has no tag to be excluded by
+        return False  # a stream as a whole has no tag, so `exclude.tags` does not exclude it
     return selects_all(exclude, entry.match.only)
 
 
@@ -65,15 +65,15 @@ def _exempts_everybody(entry: ExemptionEntry) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ShadowedEntry(Lint):
-    """An entry adds nothing to another entry.
+    """An entry has no effect beyond another entry.
 
-    Another rule of the same kind with the same parameters is as strict and applies to everything that this rule
+    Another rule of the same kind with the same parameters is as strict, and applies to everything that this rule
     matches: every violation is reported twice. Or an earlier default sets every field of this default, and the first
     default wins.
     """
 
     name: ClassVar[str] = "shadowed-entry"
-    remedy: ClassVar[str] = "Delete the entry, or change what it matches or demands."
+    remedy: ClassVar[str] = "Delete the entry, or change what it matches or requires."
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
         """Yield each rule and each default that another one covers."""
@@ -91,7 +91,7 @@ class ShadowedEntry(Lint):
                         yield Hit(
                             entry.name,
                             "",
-                            f"the rule {other.name} demands the same of everything that this rule matches; delete one",
+                            f"the rule {other.name} requires the same of everything that this rule matches; delete one",
                         )
         for index, default in enumerate(policy.defaults):
             earlier = (each for each in policy.defaults[: min(index, _MOST)] if _wins(each, default))
@@ -100,56 +100,54 @@ class ShadowedEntry(Lint):
 
 
 def _demand(rule: Rule) -> tuple[object, ...]:
-    """Return what is equal for rules that demand the same: lists have no order."""
+    """Return a key that is equal for rules with the same requirement, ignoring the order of lists."""
     values = (getattr(rule, each.name) for each in rule.parameters())
     return rule.kind, *(frozenset(value) if isinstance(value, tuple) else value for value in values)
 
 
 def _shadows(other: RuleEntry, entry: RuleEntry, position: Mapping[str, int]) -> bool:
-    """Whether a rule with the same demand, for all that `entry` matches, leaves it nothing to add."""
+    """Whether another rule with the same requirement covers `entry`."""
     if other is entry or not _as_strict(other, entry):
         return False
-    # Of two that leave each other nothing, the later one is reported.
+    # If two rules cover each other, only the later one is reported.
     mutual = _as_strict(entry, other) and covers(entry.match, other.match)
     return not mutual or position[other.name] < position[entry.name]
 
 
 def _as_strict(one: RuleEntry, other: RuleEntry) -> bool:
-    """Whether `one` does at least as much about a violation as `other`."""
+    """Whether `one` is at least as strict about a violation as `other`."""
     return _STRICTEST[one.mode] >= _STRICTEST[other.mode] and _STRICTEST[one.existing] >= _STRICTEST[other.existing]
 
 
 def _wins(earlier: DefaultEntry, later: DefaultEntry) -> bool:
-    """Whether a default leaves a later one nothing to set."""
+    """Whether an earlier default sets everything that a later one sets."""
     return _fields(later.set) <= _fields(earlier.set) and covers(earlier.match, later.match)
 
 
 def _fields(completion: Completion) -> frozenset[str]:
-    """Return the names of what a default sets."""
-    given = {name for name in completion.__slots__ if name != "annotations" and getattr(completion, name) is not None}
-    return frozenset(given | {f"annotations/{name}" for name, _ in completion.annotations})
+    """Return the names of the fields that a default sets."""
+    names = {name for name in completion.__slots__ if name != "annotations" and getattr(completion, name) is not None}
+    return frozenset(names | {f"annotations/{name}" for name, _ in completion.annotations})
 
 
 _SOURCE: Final = {"kind": str(SourceKind.DOCKER_IMAGE), "name": "registry.example/istag-webhook/lint:1"}
 _COMPLETED: Final = frozenset({TagField.IMPORT_POLICY, TagField.REFERENCE_POLICY, TagField.ANNOTATIONS})
-_MOST_NAMED: Final = (
-    50  # defaults that are tried against every rule: the cost must not grow with the square of the entries
-)
+_MOST_NAMED: Final = 50  # defaults that are checked against every rule; more would make the cost quadratic
 
 
 @dataclass(frozen=True, slots=True)
 class DeniedDefault(Lint):
-    """A default completes a tag so that an enforced rule denies it.
+    """A default changes a tag so that an enforced rule denies it.
 
-    The user did not ask for what the message complains about. Whether a tag is matched by both entries is told by
-    their globs, and a rule that depends on the source is tried with one DockerImage.
+    The user did not set the field that the message names. The check compares the globs of both entries, and tries a
+    rule that depends on the source with one DockerImage.
     """
 
     name: ClassVar[str] = "denied-default"
     remedy: ClassVar[str] = "Change the default or the rule, or match them to different tags."
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each default of which an enforced rule denies what it sets."""
+        """Yield each default that sets a value which an enforced rule denies."""
         rules = [entry for entry in policy.enforced if _reads_completed(entry.rule)]
         for default in islice(policy.defaults, _MOST_NAMED) if rules else ():
             for rule, sentence in islice(_denying(default, rules), 1):
@@ -157,12 +155,12 @@ class DeniedDefault(Lint):
 
 
 def _reads_completed(rule: Rule) -> bool:
-    """Whether `rule` reads what a default can set."""
+    """Whether `rule` reads a field that a default can set."""
     return rule.evaluates_tags and (isinstance(rule, Expression) or not _COMPLETED.isdisjoint(rule.reads))
 
 
 def _denying(default: DefaultEntry, rules: list[RuleEntry]) -> Iterator[tuple[RuleEntry, str]]:
-    """Yield the rules that deny a tag because of `default`, with a sentence of each."""
+    """Yield the rules that deny a tag because of `default`, each with a message."""
     before = example(_SOURCE)
     document = before.review.object or {}
     after = of_object(patched_document(document, complete(before.change, document, [default.set])))
@@ -173,26 +171,26 @@ def _denying(default: DefaultEntry, rules: list[RuleEntry]) -> Iterator[tuple[Ru
 
 @dataclass(frozen=True, slots=True)
 class OverridesClusterDefault(Lint):
-    """A default sets `importMode: PreserveOriginal`, whatever the cluster's own default is.
+    """A default sets `importMode: PreserveOriginal`, regardless of the default of the cluster.
 
-    The API server fills in `Legacy`, and the webhook cannot tell whether the user, the API server or the administrator
-    chose it (`spec.imageStreamImportMode` of `image.config.openshift.io/cluster`). PreserveOriginal imports the
-    manifest list: the tag's digest changes, `oc new-app` finds no ports and environment, and more is stored.
+    The API server sets `Legacy`, so the webhook cannot tell whether the user, the API server or the administrator chose
+    it (`spec.imageStreamImportMode` of `image.config.openshift.io/cluster`). PreserveOriginal imports the manifest
+    list: the digest of the tag changes, `oc new-app` finds no ports and environment, and more is stored.
     """
 
     name: ClassVar[str] = "overrides-cluster-default"
     remedy: ClassVar[str] = (
-        "Set the mode for the whole cluster in `image.config.openshift.io/cluster`. If the policy is meant to decide, "
+        "Set the mode for the whole cluster in `image.config.openshift.io/cluster`. If the policy must decide, "
         "ignore the warning."
     )
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each default that sets another import mode than the API server's."""
+        """Yield each default that sets an import mode other than the API server's."""
         for entry in policy.defaults:
             if entry.set.import_mode not in (None, IMPORT_MODE):
                 yield Hit(
                     entry.name,
                     "set.importPolicy.importMode",
-                    f"{entry.set.import_mode} overrides the import mode of the cluster, a deliberate Legacy too; "
+                    f"{entry.set.import_mode} overrides the import mode of the cluster, even a deliberate Legacy; "
                     "set imageStreamImportMode of image.config.openshift.io/cluster instead",
                 )

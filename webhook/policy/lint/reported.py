@@ -1,4 +1,4 @@
-"""The warnings about a policy, each with its place, for a report or a server's log."""
+"""The warnings about a policy with their places, for a report or the log of a server."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class PolicyWarning:
     """One warning about a policy.
 
     Attributes:
-        name: the name of the warning, as `spec.ignore` has it.
-        entry: the entry that it is about, such as `rules/trusted-registries`.
-        fault: the place, and the sentence.
+        name: the name of the warning, as in `spec.ignore`.
+        entry: the entry, such as `rules/trusted-registries`.
+        fault: the place and the message.
     """
 
     name: str
@@ -32,11 +32,11 @@ class PolicyWarning:
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """What the warnings say about a policy.
+    """The result of checking a policy for warnings.
 
     Attributes:
-        warnings: in the order of the policy's files, without those that the policy ignores.
-        unused: the elements of `spec.ignore` that silence nothing.
+        warnings: the warnings that the policy does not ignore, in the order of its files.
+        unused: the elements of `spec.ignore` that match no warning.
     """
 
     warnings: tuple[PolicyWarning, ...]
@@ -44,7 +44,7 @@ class Linted:
 
 
 def lint(policy: Policy) -> Linted:
-    """Check `policy` for everything that is legal and dangerous."""
+    """Check `policy` for everything that is valid but dangerous."""
     entries = located(policy)
     places = {entry.name: (position, entry) for position, entry in enumerate(entries)}
     found: list[tuple[tuple[int, int, int], PolicyWarning]] = []
@@ -61,12 +61,12 @@ def lint(policy: Policy) -> Linted:
 
 
 def _hits(policy: Policy, entries: tuple[Located, ...]) -> Iterator[tuple[str, Hit]]:
-    """Yield what each check finds, with the warning's name."""
+    """Yield the results of every check, with the name of the warning."""
     written = sum(entry.part == "rules" for entry in entries)
     view = PolicyView(
         policy.exemptions,
         policy.defaults,
-        policy.rules[len(policy.rules) - written :],  # the rule `schema` stands first if no file has it
+        policy.rules[len(policy.rules) - written :],  # without the built-in rule `schema`, which is first
         {entry.name: entry.value.keys() for entry in entries},
     )
     for each in lints():
@@ -75,7 +75,7 @@ def _hits(policy: Policy, entries: tuple[Located, ...]) -> Iterator[tuple[str, H
 
 
 def _unused(policy: Policy, found: set[str]) -> Iterator[Fault]:
-    """Yield a note for each name in `spec.ignore` that is not among `found`."""
+    """Yield a fault for each name in `spec.ignore` that is not in `found`."""
     for document in documents(policy) if policy.ignore else ():
         for index, name in enumerate(document.value["spec"].get("ignore", ())):
             if name not in found:
@@ -86,7 +86,7 @@ _MOST: Final = 50  # lines for one policy
 
 
 def warnings_of(policy: Policy, log: Logger) -> tuple[PolicyWarning, ...]:
-    """Return the warnings about `policy`; none if the check fails, which is logged: the policy is used all the same."""
+    """Return the warnings about `policy`; if the check fails, log the error and return none, because it is optional."""
     try:
         return lint(policy).warnings
     except Exception:  # logged with its traceback
@@ -95,7 +95,7 @@ def warnings_of(policy: Policy, log: Logger) -> tuple[PolicyWarning, ...]:
 
 
 def log_warnings(policy: Policy, log: Logger) -> tuple[PolicyWarning, ...]:
-    """Check `policy`, and log a line for each warning, for the first 50 of many.
+    """Check `policy`, and log its warnings, at most 50.
 
     Returns:
         All warnings, as `warnings_of` does.

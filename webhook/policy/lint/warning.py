@@ -1,4 +1,4 @@
-"""What a warning is: a frozen class with its name, its documentation and one pure check."""
+"""The base of all warnings: a name, a documentation and one pure check."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
@@ -11,13 +11,13 @@ from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
 
 @dataclass(frozen=True, slots=True)
 class PolicyView:
-    """The entries of a policy as its files have them, without the rule `schema` that is always there.
+    """The entries of a policy as written in its files, without the built-in rule `schema`.
 
     Attributes:
-        exemptions: in their order.
-        defaults: in their order.
-        rules: in their order.
-        keys: the keys that each entry has in its file, by the entry's name.
+        exemptions: the exemptions, in order.
+        defaults: the defaults, in order.
+        rules: the rules, in order.
+        keys: the keys of each entry in its file, by the name of the entry.
     """
 
     exemptions: tuple[ExemptionEntry, ...]
@@ -33,12 +33,12 @@ class PolicyView:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One place that a check found.
+    """One occurrence of a warning.
 
     Attributes:
         entry: the name of the entry.
         path: the JSON path in the entry, "" for the entry as a whole.
-        sentence: the problem, and what to do.
+        sentence: the problem, and how to fix it.
     """
 
     entry: str
@@ -50,8 +50,8 @@ class Lint(ABC):
     """A warning about a policy; the docstring of a subclass is the warning's documentation.
 
     Attributes:
-        name: the name in kebab-case, as `spec.ignore` and reports have it.
-        remedy: what to do, one plain sentence in the imperative.
+        name: the name in kebab-case, as in `spec.ignore` and reports.
+        remedy: how to fix it, one sentence in the imperative.
     """
 
     __slots__ = ()
@@ -61,9 +61,9 @@ class Lint(ABC):
 
     @abstractmethod
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each place in `policy` that the warning is about."""
+        """Yield each occurrence of the warning in `policy`."""
 
     @classmethod
     def documentation(cls) -> str:
-        """Return what the warning means, in one line."""
+        """Return the meaning of the warning, in one line."""
         return " ".join((cls.__doc__ or "").split())

@@ -1,4 +1,4 @@
-"""Warnings about rules that read as something else, evaluate nothing, or promise more than reviews show."""
+"""Warnings about rules that are misleading, evaluate nothing, or promise more than reviews show."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from webhook.rules.tags import Immutable
 
 @dataclass(frozen=True, slots=True)
 class NothingToEvaluate(Lint):
-    """A rule is matched only to resources whose reviews carry nothing that it reads, so it denies nothing.
+    """A rule matches only resources whose reviews do not carry the fields that it reads, so it denies nothing.
 
-    Image rules (`labels`, `platforms`, `imageSize`) need a whole image, which only `imagestreammappings` carry. No
-    review carries signatures, because the API server clears them before it calls a webhook: `signatures` is evaluated
-    in `scan --images` only.
+    Image rules (`labels`, `platforms`, `imageSize`) need an image object, which only `imagestreammappings` carry. No
+    review carries signatures, because the API server clears them before it calls a webhook: only `scan --images`
+    evaluates `signatures`.
     """
 
     name: ClassVar[str] = "nothing-to-evaluate"
@@ -32,26 +32,26 @@ class NothingToEvaluate(Lint):
     )
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each rule that no review gives anything to evaluate."""
+        """Yield each rule for which no review carries the fields that it reads."""
         for entry in policy.rules:
             carrying = resources(entry.rule)
             if not carrying:
                 yield Hit(
                     entry.name,
                     entry.rule.kind,
-                    f"no admission review carries what {entry.rule.kind} reads; the rule is evaluated in scans only",
+                    f"no review carries the fields that {entry.rule.kind} reads; only scans evaluate the rule",
                 )
             elif not set(carrying) & _matched(entry):
                 yield Hit(
                     entry.name,
                     "match",
-                    f"no review of a matched resource carries what {entry.rule.kind} reads; "
+                    f"no review of a matched resource carries the fields that {entry.rule.kind} reads; "
                     f"expected {' or '.join(carrying)}",
                 )
 
 
 def _matched(entry: RuleEntry) -> set[str]:
-    """Return the resources that a rule matches, without those that it excludes as a whole."""
+    """Return the resources that a rule matches, without those that it excludes entirely."""
     exclude = entry.match.exclude or Selector()
     parts = (exclude.namespaces, exclude.streams, exclude.tags, exclude.users, exclude.groups)
     whole = bool(exclude.resources) and not any(map(narrows, parts))
@@ -60,16 +60,15 @@ def _matched(entry: RuleEntry) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class UnguardedImmutable(Lint):
-    """An enforced `immutable` rule sees every write of a tag, but not everything that moves one.
+    """An enforced `immutable` rule sees every write of a tag, but not everything that changes one.
 
-    A DELETE of an imagestreamtag or imagetag (`oc tag -d`) reaches no webhook, and the tag can then be created anew.
-    The review of a tag does not show whether its stream awaits the import of a repository that it follows, which sets
-    the tag again.
+    A DELETE of an imagestreamtag or imagetag (`oc tag -d`) reaches no webhook, and the tag can then be created again.
+    The review of a tag does not show whether its stream follows a repository whose next import sets the tag again.
     """
 
     name: ClassVar[str] = "unguarded-immutable"
     remedy: ClassVar[str] = (
-        "Withhold `delete` on imagestreamtags and imagetags by RBAC, follow no repository in these streams, "
+        "Restrict `delete` on imagestreamtags and imagetags by RBAC, do not follow repositories in these streams, "
         "and ignore the warning."
     )
 
@@ -80,35 +79,35 @@ class UnguardedImmutable(Lint):
                 yield Hit(
                     entry.name,
                     entry.rule.kind,
-                    "deleting a tag reaches no webhook, so it can be deleted and created anew; guard deletion by RBAC",
+                    "deletions reach no webhook, so a user can delete and recreate a tag; restrict deletion by RBAC",
                 )
 
 
 _KINDS: Final = {kind.kind.lower(): kind.kind for kind in KINDS}
 _INTERNAL: Final = f"image-registry.openshift-image-registry.svc:5000/{OTHER}/{OTHER}:tag"
-# In every name of the internal registry: of its service, of the older one, and of its default route.
+# Part of every name of the internal registry: its service, the OpenShift 3 service, and its default route.
 _INTERNAL_NAMES: Final = ("openshift-image-registry", "docker-registry.default")
 
 
 @dataclass(frozen=True, slots=True)
 class ImplicitExisting(Lint):
-    """An enforced rule does not say what happens to violations that a change does not introduce.
+    """An enforced rule does not set the effect of violations that a change did not introduce.
 
-    Without `existing` they are only recorded (`audit`): a tag that violates the rule today can still be annotated, and
-    its stream edited. That surprises those who expect `enforce` to hold for every tag.
+    Without `existing` they are only recorded (`audit`): a user can still annotate a tag that violates the rule today,
+    and edit its stream. This may be unexpected if `enforce` is meant for every tag.
     """
 
     name: ClassVar[str] = "implicit-existing"
     remedy: ClassVar[str] = "Set `existing` to `enforce`, `warn`, `audit` or `ignore`."
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each enforced rule without `existing`, if reviews carry what it reads: a scan does not look at it."""
+        """Yield each enforced rule without `existing` whose fields reviews carry; a scan does not use `existing`."""
         for entry in policy.enforced:
             if "existing" not in policy.keys[entry.name] and resources(entry.rule):
                 yield Hit(
                     entry.name,
                     "",
-                    "existing is not set, so violations that a change does not introduce are recorded only; "
+                    "existing is not set, so violations that a change did not introduce are only recorded; "
                     "set existing to enforce, warn, audit or ignore",
                 )
 
@@ -117,35 +116,35 @@ class ImplicitExisting(Lint):
 class RuleNamedAsKind(Lint):
     """A rule has the name of a rule kind.
 
-    Messages, metrics and records name the rule, and say no more than the kind would. `policy explain NAME` explains
-    the rule and not the kind.
+    Messages, metrics and records then show no more than the kind, and `policy explain NAME` explains the rule instead
+    of the kind.
     """
 
     name: ClassVar[str] = "rule-named-as-kind"
-    remedy: ClassVar[str] = "Name the rule after what it demands, such as `trusted-registries`."
+    remedy: ClassVar[str] = "Name the rule after its requirement, such as `trusted-registries`."
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each rule with the name of a kind, whatever its case and hyphens."""
+        """Yield each rule with the name of a kind, ignoring case and hyphens."""
         for entry in policy.rules:
             if kind := _KINDS.get(entry.name.replace("-", "")):
                 yield Hit(
-                    entry.name, "name", f"the rule is named like the rule kind {kind}; name it after what it demands"
+                    entry.name, "name", f"the rule has the name of the rule kind {kind}; name it after its requirement"
                 )
 
 
 @dataclass(frozen=True, slots=True)
 class MissingInternalRegistry(Lint):
-    """An allow-list of registries does not have the internal registry.
+    """An allow-list of registries does not include the internal registry.
 
-    Builds and pushes leave their images there, and tags name them as
-    `image-registry.openshift-image-registry.svc:5000/NAMESPACE/STREAM`. The rule denies such a tag.
+    Builds and pushes store their images there, and tags refer to them as
+    `image-registry.openshift-image-registry.svc:5000/NAMESPACE/STREAM`. The rule denies such tags.
     """
 
     name: ClassVar[str] = "missing-internal-registry"
     remedy: ClassVar[str] = "Add `image-registry.openshift-image-registry.svc:5000` to `registries.allow`."
 
     def check(self, policy: PolicyView) -> Iterator[Hit]:
-        """Yield each allow-list, of a rule that denies or warns, in which no name of the internal registry is."""
+        """Yield each allow-list of an enforcing or warning rule that contains no name of the internal registry."""
         for entry in policy.rules:
             rule = entry.rule
             if not isinstance(rule, Registries) or not rule.allow or entry.mode is Mode.AUDIT:
