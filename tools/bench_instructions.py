@@ -31,7 +31,7 @@ _POLICY: Final = ROOT / "tools" / "peers" / "policy.yaml"  # every version reads
 _START_SECONDS: Final = 300.0  # within valgrind
 _WARM: Final = 5
 _TOTAL: Final = re.compile(rb"^(?:totals|summary): (\d+)", re.MULTILINE)
-_COMMAND: Final = "from webhook.cli import main; main()"
+_COMMAND: Final = "from webhook.cli.main import main; main()"
 
 
 def counted(tree: Path, directory: Path, number: int, kind: Kind | None) -> int:

@@ -19,7 +19,7 @@ from tools.bench_peers import Peer, Running
 from webhook.certs.issuing import issue
 
 _PORT: Final = bench_peers.PORT + 60
-_COMMAND: Final = "from webhook.cli import main; main()"
+_COMMAND: Final = "from webhook.cli.main import main; main()"
 _WITH_UVLOOP: Final = f"import asyncio, uvloop; asyncio.set_event_loop_policy(uvloop.EventLoopPolicy()); {_COMMAND}"
 _REVIEWS: Final = ("`oc tag`, allowed", "PUT, 100 layers")
 _WORTH: Final = 0.95

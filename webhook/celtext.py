@@ -30,18 +30,18 @@ def escaped(text: str) -> str:
 
 
 def all_of(parts: Iterable[str]) -> str:
-    """Return what is true where all of `parts` are; true where there are none."""
+    """Return the conjunction of `parts`, `true` without any."""
     return " && ".join(_operand(part) for part in parts if part != "true") or "true"
 
 
 def any_of(parts: Iterable[str]) -> str:
-    """Return what is true where one of `parts` is; false where there are none."""
+    """Return the disjunction of `parts`, `false` without any."""
     found = list(parts)
     return "true" if "true" in found else " || ".join(_operand(part) for part in found) or "false"
 
 
 def negated(part: str) -> str:
-    """Return what is true where `part` is not."""
+    """Return the negation of `part`."""
     return f"!({part})"
 
 
@@ -60,12 +60,12 @@ def there(base: str, *keys: str) -> str:
 
 
 def got(base: str, *keys: str, default: str = '""') -> str:
-    """Return the field at `keys` below `base`, `default` where it is not there."""
+    """Return the field at `keys` below `base`, or `default` if it is not there."""
     return f"({there(base, *keys)} ? {'.'.join((base, *keys))} : {default})"
 
 
 def record(**fields: str) -> str:
-    """Return a map; its values are of different types, which CEL allows where their types are not looked at."""
+    """Return a map; its values are of different types, which CEL allows if they are `dyn`."""
     lines = (f"{literal(key)}: dyn({bare(value)})".replace("\n", "\n  ") for key, value in fields.items())
     return "{\n  " + ",\n  ".join(lines) + "\n}"
 

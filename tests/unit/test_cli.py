@@ -56,7 +56,7 @@ def test_policy_explain() -> None:
         "  evaluates: imagestreammappings",
     ]
     assert len(_run("policy", "explain").output.split("\n\n")) == 18
-    assert _run("policy", "explain", "--shipped").output.startswith("# The policy that comes with istag-webhook")
+    assert _run("policy", "explain", "--shipped").output.startswith("# The default policy of istag-webhook")
 
 
 def test_certs(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_context_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({}, "no cluster configured: expected --kubeconfig, KUBECONFIG, ~/.kube/config or a pod's service account: Service host/port is not set."),
+        ({}, "no cluster configured: expected --kubeconfig, KUBECONFIG, ~/.kube/config or a service account: Service host/port is not set."),
         ({"KUBECONFIG": "/nonexistent/a:/nonexistent/b"}, "/nonexistent/a:/nonexistent/b: the kubeconfig does not exist"),
     ],
     ids=["nowhere", "KUBECONFIG"],
@@ -113,7 +113,7 @@ def test_where_a_cluster_is_looked_for(environment: dict[str, str], sentence: st
     assert (done.stdout, done.stderr) == (sentence + "\n", "")
 
 
-_WITHOUT = "import sys\nsys.modules['kubernetes'] = None\nfrom webhook.cli import main\nmain()"
+_WITHOUT = "import sys\nsys.modules['kubernetes'] = None\nfrom webhook.cli.main import main\nmain()"
 _LOADED = """\
 import sys
 from webhook.cli.main import main

@@ -46,7 +46,10 @@ def test_generated_parts(page: Path, pytestconfig: pytest.Config) -> None:
 
 def test_every_generated_part_ends() -> None:
     """No part begins inside another, and none is without its end."""
-    mark = re.compile(r"^<!-- (istag-webhook .*|file .*|reference .*|bench[a-z-]*|end) -->$", re.MULTILINE)
+    mark = re.compile(
+        r"^<!-- (istag-webhook .*|file .*|reference .*|bench[a-z-]*|go|instructions|calls|loops|cluster|end) -->$",
+        re.MULTILINE,
+    )
     for page in PAGES:
         marks = mark.findall(page.read_text())
         assert [each == "end" for each in marks] == [False, True] * (len(marks) // 2), page

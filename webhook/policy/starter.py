@@ -53,7 +53,7 @@ _PLATFORM: Final = "# Namespaces of the platform, which ordinary users cannot re
 _REST: Final = """\
       importPolicy: {insecure: false}
     - name: servable-tag-names
-      description: A registry cannot serve a tag with other characters, so nobody could pull it.
+      description: A registry cannot serve a tag with other characters, so clients could not pull it.
       mode: enforce
       existing: audit
       match: *projects
@@ -71,7 +71,7 @@ _LATEST: Final = """\
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the first policy is about.
+    """The answers for the first policy.
 
     Attributes:
         registries: globs of what tags may point at, the internal registry among them.

@@ -1,4 +1,4 @@
-"""What comes with the first policy: its tests, and a job that checks both in a pipeline."""
+"""The files beside the first policy: its tests, and a job that checks both in a pipeline."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What a running process is made of."""
+"""The running service: the Flask app, its logs, its metrics, and the process that holds them together."""

@@ -33,7 +33,7 @@ _log: Final = logging.getLogger("webhook.serve")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What the workers share.
+    """Everything that the workers of one server share.
 
     Attributes:
         settings: how the service runs.
@@ -101,7 +101,7 @@ class Process:
                 shutil.rmtree(directory, ignore_errors=True)
 
     def _about(self) -> dict[str, Any]:
-        """Return what the start-up line of the log says of the policy in force."""
+        """Return the fields of the start-up line of the log."""
         policy = self.policy.current
         return {
             "version": version(DISTRIBUTION),
