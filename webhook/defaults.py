@@ -9,14 +9,12 @@ from webhook.model.change import TagChange
 from webhook.model.decision import PatchOp
 from webhook.model.tag import NOTHING, SourceKind, TagReference
 from webhook.resources import parsing
+from webhook.resources.objects import IMPORT_MODE, REFERENCE_POLICY
 from webhook.schemas.containers import Record
 from webhook.schemas.parameters import Bool, Choice
 from webhook.schemas.patterns import TextMap
 
 KEEP: Final = "istag-webhook/keep"
-# The API server sets these two defaults before it calls the webhook, which therefore never sees them unset.
-_LEGACY: Final = "Legacy"
-_SOURCE: Final = "Source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def _completion(
 COMPLETION: Final = Record(
     {
         "importPolicy": Record(
-            {"importMode": Choice(_LEGACY, "PreserveOriginal"), "scheduled": Bool(), "insecure": Bool()},
+            {"importMode": Choice(IMPORT_MODE, "PreserveOriginal"), "scheduled": Bool(), "insecure": Bool()},
             dict,
             docs={
                 "importMode": "how to import a manifest list; set only if a tag has it unset or Legacy",
@@ -56,7 +54,7 @@ COMPLETION: Final = Record(
             },
             needs=("importMode", "scheduled", "insecure"),
         ),
-        "referencePolicy": Record({"type": Choice(_SOURCE, "Local", required=True)}, lambda type: type),  # noqa: A006 - the API's name
+        "referencePolicy": Record({"type": Choice(REFERENCE_POLICY, "Local", required=True)}, lambda type: type),  # noqa: A006 - the API's name
         "annotations": TextMap(),
     },
     _completion,
@@ -121,14 +119,14 @@ def _import_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Ite
     if wanted.scheduled and tag.schedulable and not tag.scheduled and "scheduled" not in kept:
         yield "scheduled", True
     mode = wanted.import_mode
-    if mode and tag.import_mode in ("", _LEGACY) and tag.import_mode != mode and "importMode" not in kept:
+    if mode and tag.import_mode in ("", IMPORT_MODE) and tag.import_mode != mode and "importMode" not in kept:
         yield "importMode", mode
 
 
 def _reference_policy(tag: TagReference, wanted: Completion, kept: set[str]) -> Iterator[tuple[str, Any]]:
     """Yield the field of `referencePolicy` to set."""
     policy, found = wanted.reference_policy, tag.reference_policy
-    if policy and found in ("", _SOURCE) and found != policy and "referencePolicy" not in kept:
+    if policy and found in ("", REFERENCE_POLICY) and found != policy and "referencePolicy" not in kept:
         yield "type", policy
 
 

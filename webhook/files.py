@@ -1,7 +1,6 @@
 """Writes files atomically, and detects when a mounted file has changed."""
 
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -108,7 +107,7 @@ def _stage(path: Path, data: bytes, mode: int, temporaries: ExitStack) -> Path:
 
 def _temporary(path: Path) -> Path:
     """Return a hidden name in the same directory, because a file cannot be renamed across file systems."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
 
 
 def _open(name: Path, path: Path, mode: int) -> int:

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from webhook.errors import Fault, SettingsError
 
+PREFIX: Final = "ISTAG_WEBHOOK_"
 RECORD_LEVELS: Final = ("metadata", "request")
 LOG_FORMATS: Final = ("auto", "text", "json")
-PREFIX: Final = "ISTAG_WEBHOOK_"
 _PORTS: Final = range(65_536)
 _WORKERS: Final = range(1, 65)
 _API_SERVER_TIMEOUT: Final = 30  # seconds (admissionregistration.k8s.io/v1, timeoutSeconds)
@@ -65,6 +65,11 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
+def flag(name: str) -> str:
+    """Return the command-line option of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
 def resolve(values: Mapping[str, Any]) -> Settings:
     """Return the validated settings, with defaults for those that `values` omits.
 
@@ -100,7 +105,7 @@ def resolve(values: Mapping[str, Any]) -> Settings:
         ("grace", settings.grace >= 1, "expected 1 second or more"),
     )
     if faults := tuple(
-        Fault(f"--{name.replace('_', '-')}", "", f"{expected}, got {_shown(getattr(settings, name))}")
+        Fault(flag(name), "", f"{expected}, got {_shown(getattr(settings, name))}")
         for name, holds, expected in checks
         if not holds
     ):

@@ -15,11 +15,10 @@ from webhook.errors import MalformedReview
 from webhook.model.change import Reason
 from webhook.model.decision import Decision, Finding, Mode, PatchOp
 from webhook.model.review import Review, User
+from webhook.resources.objects import GROUP, VERSION
 from webhook.schemas.envelope import AdmissionReview
 from webhook.text import cut, joined, more, printable
 
-GROUP: Final = "image.openshift.io"
-VERSION: Final = "v1"
 LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver truncates longer warnings, and drops one with a newline
 # Every answer is bounded, because it is stored in the audit log and read by people.
 LONGEST_MESSAGE: Final = 16_384  # bytes

@@ -1,27 +1,20 @@
 """Decides about a review by a policy. Pure: no I/O, no clock, no state."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from webhook import defaults, resources
+from webhook import defaults
 from webhook.globs.matching import any_matches
 from webhook.model.change import Change, Reason, TagChange
 from webhook.model.decision import Decision, Exemption, Finding, Findings, Mode, allow, deny, patched
 from webhook.model.review import Review
-from webhook.model.tag import NOTHING
 from webhook.policy.entries import ExemptionEntry, RuleEntry
 from webhook.policy.loading import Policy
-from webhook.resources import imagestreamstatus
-from webhook.resources.parsing import items, mapping, text
-from webhook.rules.base import Violation
-from webhook.rules.context import EvaluationContext
-from webhook.text import printable
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.objects import PROBE, PROBE_RULE
+from webhook.rules.base import EvaluationContext, Violation
 
 MOST_FINDINGS: Final = 1_000  # of one review; an answer lists a tenth of them
-# The mark of a request of `istag-webhook probe`, and the rule that denies it under every policy and for every user.
-PROBE: Final = "istag-webhook/probe"
-PROBE_RULE: Final = "istag-webhook-probe"
 PROBE_EXPLAINED: Final = f"""\
 {PROBE_RULE}: built in, for every policy
   `istag-webhook probe` marks its requests with the annotation {PROBE}. A write of a status also adds
@@ -43,8 +36,9 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
         policy: the policy.
         most: the maximum number of findings to keep; after that, evaluation only continues until the answer is known.
     """
-    changes = resources.changes(review, untouched=policy.index.evaluates_untouched)
-    if (mark := _probe(review)) is not None:
+    resource = RESOURCES[review.resource]
+    changes = resource.changes(review, untouched=policy.index.evaluates_untouched)
+    if (mark := resource.probe.mark(review)) is not None:
         return deny(tuple(change for change in changes if change.touched), (_probed(*mark, policy),))
     context, findings = EvaluationContext(review), Findings(most)
     for index, change in enumerate(changes):
@@ -62,7 +56,7 @@ def validate(review: Review, policy: Policy, *, most: int | None = MOST_FINDINGS
 
 def mutate(review: Review, policy: Policy) -> Decision:
     """Apply the defaults to the tags of `review`; never deny it, because the validating call checks the result."""
-    changes = tuple(change for change in resources.changes(review, untouched=False) if change.touched)
+    changes = tuple(change for change in RESOURCES[review.resource].changes(review, untouched=False) if change.touched)
     exemption = exempt(changes, review, policy)
     document = review.object
     if exemption is not None or document is None:
@@ -122,27 +116,6 @@ def _evaluate(change: Change, index: int, context: EvaluationContext, policy: Po
             if findings.settled:
                 findings.cut = True
                 break
-
-
-def _probe(review: Review) -> tuple[str, str] | None:
-    """Return the mark of a request of `istag-webhook probe` and its field, None if it has no mark.
-
-    In a write of a status the mark is a tag, because the API server may drop the metadata before it calls the webhook.
-    """
-    new = review.object or NOTHING
-    if PROBE in mapping(mapping(new.get("metadata")).get("annotations")):
-        return f"the annotation {PROBE}", "metadata.annotations"
-    if review.resource == imagestreamstatus.NAME:
-        before = _status_tags(review.old_object or NOTHING)
-        for tag in _status_tags(new) - before:
-            if tag.startswith(f"{PROBE_RULE}-"):
-                return f"the tag {printable(tag)}", "status.tags"
-    return None
-
-
-def _status_tags(document: Mapping[str, Any]) -> set[str]:
-    """Return the names of the tags in the status of a stream."""
-    return {text(mapping(each).get("tag")) for each in items(mapping(document.get("status")).get("tags"))}
 
 
 def _probed(mark: str, where: str, policy: Policy) -> Finding:

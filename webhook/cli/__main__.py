@@ -1,5 +1,5 @@
 """`python -m webhook.cli` is `istag-webhook`."""
 
-from webhook.cli import main
+from webhook.cli.main import main
 
 main(prog_name="istag-webhook")

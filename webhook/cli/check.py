@@ -1,24 +1,18 @@
 """`istag-webhook check`: evaluate reviews and manifests without a server."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from webhook.checks import Asked, Old
-from webhook.checks import check as checked
-from webhook.cli import fail
-from webhook.cli.options import policy_option, sender_options
-from webhook.cli.reporting import Wanted, emit, empty_option, end, head, nothing, noting, report_options
-from webhook.cli.types import GivenPath
-from webhook.documents.files import input_files
+from webhook.cli.options import GivenPath, empty_option, policy_option, sender_options
+from webhook.cli.output import Wanted, fail, report_options
 from webhook.errors import PolicyError
-from webhook.manifests.applying import Write
-from webhook.model.review import User
-from webhook.policy.loading import Policy, load
-from webhook.report.outcome import Outcome
 from webhook.text import printable, quoted
+
+_WRITES: Final = ("replace", "apply", "server-side-apply")
 
 
 def _parameters(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:
@@ -51,7 +45,7 @@ def _parameters(context: click.Context, option: click.Parameter, given: tuple[st
     help="Value of a parameter of the Templates in FILES; may be repeated. Default: the parameter's own default.",
 )  # fmt: skip
 @click.option(
-    "--as", "write", type=click.Choice([str(each) for each in Write]), default=str(Write.REPLACE), show_default=True,
+    "--as", "write", type=click.Choice(_WRITES), default=_WRITES[0], show_default=True,
     help="How FILES are written over --old: oc replace, oc apply or oc apply --server-side.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Unknown fields, and image streams that cannot be evaluated, are errors.")
@@ -64,6 +58,7 @@ def check(
     policies: tuple[Path, ...],
     wanted: Wanted,
     *,
+    strict: bool,
     fail_on_empty: bool,
     **options: Any,
 ) -> None:
@@ -78,23 +73,23 @@ def check(
     Exit code 0 if everything would be allowed, 1 if something would be denied, 2 if an input or the policy cannot be
     used; everything that can be evaluated is evaluated all the same.
     """
+    from webhook.cli.reporting import emit, end, head, nothing, noting
+    from webhook.documents.files import input_files
+    from webhook.evaluate.check import Old, Sender
+    from webhook.evaluate.check import check as checked
+    from webhook.evaluate.writes import Write
+    from webhook.model.review import User
+    from webhook.policy.loading import load
+
     try:
         policy = load(*policies)
     except PolicyError as error:
         fail(str(error))
-    outcomes = noting(_outcomes(files, old, policy, **options), files)
-    tally = emit(head("check", policy), outcomes, wanted)
+    parameters = options["parameters"]
+    before = Old(options["namespace"], parameters=parameters)
+    sender = Sender(User(options["user"], groups=options["groups"]), parameters, Write(options["write"]))
+    asked = checked(input_files(files, exclude=options["excluded"]), policy, sender, before, strict=strict)
+    tally = emit(head("check", policy), noting(chain(before.read(input_files(old)), asked), files), wanted)
     if fail_on_empty and not tally.judged:
         nothing("no object was evaluated", failing=True)
     end(tally, wanted)
-
-
-def _outcomes(
-    files: tuple[str, ...], old: tuple[str, ...], policy: Policy, *, namespace: str, strict: bool, **options: Any
-) -> Iterator[Outcome]:
-    """Yield what comes of `files` by `policy`."""
-    before = Old(namespace, parameters=options["parameters"])
-    yield from before.read(input_files(old))
-    asked = Asked(options["parameters"], Write(options["write"]), strict)
-    user = User(options["user"], groups=options["groups"])
-    yield from checked(input_files(files, exclude=options["excluded"]), policy, user, before, asked)

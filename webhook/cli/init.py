@@ -3,23 +3,23 @@
 import os
 from pathlib import Path
 from shlex import quote
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli import fail
-from webhook.cli.output import say
-from webhook.cli.types import GivenPath
+from webhook.cli.options import GivenPath
+from webhook.cli.output import fail, say
 from webhook.errors import MalformedGlob
 from webhook.files import NewFile, write_all
-from webhook.scaffold import policy, tests
-from webhook.scaffold.answers import Answers
-from webhook.scaffold.ci import CI, NONE, Job
-from webhook.scaffold.policy import POLICY
-from webhook.scaffold.tests import TESTS
 from webhook.text import escaped
 
+if TYPE_CHECKING:
+    from webhook.policy.starter import Answers
+    from webhook.policy.starter_files import Job
+
 _GIT: Final = ".git"
+_NONE: Final = "none"
+_CI: Final = ("github", "gitlab", "shell", _NONE)
 
 
 @click.command()
@@ -34,7 +34,7 @@ _GIT: Final = ".git"
     help="Namespaces that the rules match, such as team-*; may be repeated. Default: all but those of the platform.",
 )  # fmt: skip
 @click.option(
-    "--ci", "ci", type=click.Choice([*CI, NONE]), default=next(iter(CI)), show_default=True,
+    "--ci", "ci", type=click.Choice(_CI), default=_CI[0], show_default=True,
     help="Pipeline to write a job for.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
@@ -48,6 +48,9 @@ def init(directory: Path, registries: tuple[str, ...], namespaces: tuple[str, ..
     Writes all files or none, and never overwrites a file without --force. Exit codes: 0 the files are written, 2 they
     are not.
     """
+    from webhook.policy.starter import POLICY, policy
+    from webhook.policy.starter_files import TESTS, tests
+
     answers = _answers(registries, namespaces)
     root = _root(directory)
     job = _job(ci, directory, root)
@@ -68,7 +71,9 @@ def init(directory: Path, registries: tuple[str, ...], namespaces: tuple[str, ..
     say("\n".join(_next(answers, directory, job)))
 
 
-def _answers(registries: tuple[str, ...], namespaces: tuple[str, ...]) -> Answers:
+def _answers(registries: tuple[str, ...], namespaces: tuple[str, ...]) -> "Answers":
+    from webhook.policy.starter import Answers
+
     for option, given in (("--registry", (registries, ())), ("--namespace", ((), namespaces))):
         try:
             Answers.of(*given)
@@ -88,8 +93,11 @@ def _shown(root: Path, directory: Path) -> Path:
     return directory if root == directory.resolve() else Path(os.path.relpath(root))
 
 
-def _job(ci: str, directory: Path, root: Path) -> Job | None:
-    if ci == NONE:
+def _job(ci: str, directory: Path, root: Path) -> "Job | None":
+    from webhook.policy.starter import POLICY
+    from webhook.policy.starter_files import CI, TESTS
+
+    if ci == _NONE:
         return None
     inside = directory.resolve().relative_to(root)
     if not str(inside).isprintable():
@@ -102,8 +110,11 @@ def _argument(path: Path) -> str:
     return f"./{path}" if str(path).startswith("-") else path.as_posix()
 
 
-def _next(answers: Answers, directory: Path, job: Job | None) -> list[str]:
+def _next(answers: "Answers", directory: Path, job: "Job | None") -> list[str]:
     """Return the lines that say what to do with the files."""
+    from webhook.policy.starter import POLICY
+    from webhook.policy.starter_files import TESTS
+
     edit = "" if answers.named else ", list your registries under trusted-registries"
     paths = [quote(_argument(directory / name)) for name in (POLICY, TESTS)]
     return [

@@ -1,17 +1,131 @@
-"""The options that commands share, so that each means the same everywhere."""
+"""The options that commands share, and the values of options: each means the same everywhere."""
 
+import os
+import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from webhook.cli.types import GivenPath, Moment
+from webhook.report.shape import SHARD, Shard
 from webhook.settings import variable
+from webhook.text import quoted
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+_DURATION: Final = re.compile(r"([0-9]{1,6})([smhdw]?)")
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+# RFC 3339, its offset optional, and a date alone.
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
+# An Indexed Job numbers its pods from 0: https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode
+INDEX: Final = "JOB_COMPLETION_INDEX"
 _POLICY: Final = "Policy file or directory; may be repeated. Default: the shipped policy."
 _GLOB: Final = "Only this namespace, or those that match this glob; may be repeated. Default: all."
+
+
+class GivenPath(click.Path):
+    """A path that is not empty: `Path("")` would be the working directory."""
+
+    def __init__(self, path_type: type[str | Path] = Path, *, dir_okay: bool = True) -> None:
+        """Take paths as `click.Path` does, and pass them on as a `path_type`."""
+        super().__init__(dir_okay=dir_okay, allow_dash=True, path_type=path_type)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Read what was given.
+
+        Raises:
+            click.BadParameter: it is empty.
+        """
+        if not os.fspath(value):
+            self.fail("expected a path, got an empty string", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Duration(click.ParamType[int]):
+    """A number of seconds, or of minutes, hours, days or weeks with `m`, `h`, `d` or `w` behind it."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read what was given, in seconds.
+
+        Raises:
+            click.BadParameter: it is no duration.
+        """
+        if isinstance(value, int):
+            return value
+        form = _DURATION.fullmatch(value)
+        if form is None:
+            self.fail(f"expected a duration such as 30s, 5m or 1h, got {quoted(value)}", param, ctx)
+        return int(form[1]) * _SECONDS[form[2]]
+
+
+class Moment(click.ParamType[datetime]):
+    """A time (RFC 3339), or a duration before now."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read what was given; a time without an offset is in UTC.
+
+        Raises:
+            click.BadParameter: it is neither a time nor a duration, or a time that no calendar has.
+        """
+        if isinstance(value, datetime):
+            return value
+        found = _moment(value)
+        if found is None:
+            self.fail(
+                "expected a duration such as 1h, or a time such as 2026-01-31 or 2026-01-31T09:00:00Z, "
+                f"got {quoted(value)}",
+                param,
+                ctx,
+            )
+        return found
+
+
+def _moment(value: str) -> datetime | None:
+    """Return the time that is meant, None if there is none such."""
+    with suppress(ValueError, OverflowError):  # no calendar has it, or not in UTC
+        if (form := _DURATION.fullmatch(value)) and form[2]:
+            return datetime.now(UTC) - timedelta(seconds=int(form[1]) * _SECONDS[form[2]])
+        if _MOMENT.fullmatch(value):
+            found = datetime.fromisoformat(value.upper())
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    return None
+
+
+class _Part(click.ParamType[Shard]):
+    """`I/N`, or `/N` where the environment says which."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """Read what was given.
+
+        Raises:
+            click.BadParameter: it is not one of N parts.
+        """
+        if isinstance(value, Shard):
+            return value
+        form = SHARD.fullmatch(value)
+        if form is None:
+            self.fail(f"expected I/N such as 2/4, or /4 in an Indexed Job, got {value!r}", param, ctx)
+        given, count = form[1], int(form[2])
+        if given is None:
+            index = os.environ.get(INDEX, "")
+            if not index.isascii() or not index.isdecimal():
+                self.fail(f"/{count} takes the part from {INDEX}, expected a number there, got {index!r}", param, ctx)
+            given = str(int(index) + 1)
+        if not 1 <= int(given) <= count:
+            self.fail(f"expected a part from 1/{count} to {count}/{count}, got {given}/{count}", param, ctx)
+        return Shard(int(given), count)
+
 
 output_option: Final = click.option(
     "--output", "-o", type=GivenPath(dir_okay=False),
@@ -21,11 +135,10 @@ namespaces_option: Final = click.option("--namespace", "-n", "namespaces", multi
 selector_option: Final = click.option(
     "--selector", "-l", default="", help="Only image streams that this label selector selects."
 )
-
-
 verbose_option: Final = click.option(
     "--verbose", "-v", is_flag=True, help="In a table, also list what has no findings."
 )
+empty_option = click.option("--fail-on-empty", is_flag=True, help="End with 2 if nothing was evaluated.")
 
 
 def policy_option(text: str = _POLICY) -> Decorator:
@@ -90,3 +203,12 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def shard_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the option `--shard` and its parameter `shard`, a Shard; by default the one of one."""
+    return click.option(
+        "--shard", type=_Part(), default=Shard(), metavar="I/N",
+        help=f"Do the Ith of N parts, from 1/N to N/N; /N takes I from {INDEX} (from 0), as an Indexed Job sets it. "
+        "merge puts the reports of all parts together.",
+    )(command)  # fmt: skip

@@ -1,20 +1,42 @@
-"""Where what a command says goes: a terminal, a pipe, or a file that is there whole or not at all."""
+"""What a command prints, and where it goes: a terminal, a pipe, or a file that is there whole or not at all."""
 
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial, wraps
 from pathlib import Path
+from shutil import get_terminal_size
+from typing import Any, Final, NoReturn
 
 import click
 
-from webhook.cli import fail, unwritable
+from webhook.cli.options import format_option, output_option, verbose_option
 from webhook.files import atomic
+from webhook.report.shape import FORMATS, Format, writer
+
+# The exit codes of a shell: 128 and the number of the signal, SIGINT and SIGPIPE.
+INTERRUPTED: Final = 130
+UNREAD: Final = 141
+
+
+def fail(message: str) -> NoReturn:
+    """Print what is wrong and end with 2: the input cannot be used."""
+    click.echo(message, err=True)
+    sys.exit(2)
+
+
+def unwritable(error: OSError) -> NoReturn:
+    """End the process, whose standard output cannot be written: with 2, or with 141 if its reader has closed it."""
+    # What is buffered would fail once more at the end: docs.python.org/3/library/signal.html#note-on-sigpipe.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        click.echo(f"standard output: cannot be written: {error.strerror}", err=True)
+    sys.exit(UNREAD if isinstance(error, BrokenPipeError) else 2)
 
 
 def say(text: str, *, nl: bool = True, color: bool | None = None) -> None:
-    """Print to standard output as `click.echo` does.
-
-    Where it cannot be written the process ends with 2, where nobody reads on with 141: 1 is for what was found.
-    """
+    """Print to standard output as `click.echo` does; if it cannot be written, `unwritable` ends the process."""
     try:
         click.echo(text, nl=nl, color=color)
     except OSError as error:
@@ -22,7 +44,7 @@ def say(text: str, *, nl: bool = True, color: bool | None = None) -> None:
 
 
 def write(pieces: Iterable[str], output: Path | None) -> None:
-    """Write `pieces` as they come; colours go to a terminal only, and not where NO_COLOR is set (no-color.org).
+    """Write `pieces` as they come; colours go to a terminal only, and not if NO_COLOR is set (no-color.org).
 
     Args:
         pieces: the text, with ANSI colours.
@@ -39,3 +61,66 @@ def write(pieces: Iterable[str], output: Path | None) -> None:
                 file.write(click.unstyle(piece))
     except OSError as error:
         fail(f"{output}: cannot be written: {error.strerror}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The report that a user wants.
+
+    Attributes:
+        format: one of FORMATS.
+        output: the file that it goes to, None for standard output.
+        exit_zero: whether the command ends with 0 whatever is found.
+        fail_on_warn: whether the command ends with 1 where there are findings in warn mode.
+        verbose: whether a table lists what has no findings too.
+    """
+
+    format: str
+    output: Path | None
+    exit_zero: bool = False
+    fail_on_warn: bool = False
+    verbose: bool = False
+
+    @property
+    def writer(self) -> Format:
+        """What writes the report; a table has columns on a terminal."""
+        if self.format != "table":
+            return writer(self.format)
+        width = get_terminal_size().columns if self.output is None and sys.stdout.isatty() else 0
+        from webhook.report.table import write as table
+
+        return partial(table, width=width, verbose=self.verbose)
+
+    def code(self, *, found: bool) -> int:
+        """Return the exit code of a command that could do its work, and has `found` what it looks for."""
+        return 1 if found and not self.exit_zero else 0
+
+
+def report_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options of a report, in one argument `wanted`."""
+    warn = click.option("--fail-on-warn", is_flag=True, help="End with 1 where there are findings in warn mode too.")
+    return format_option(FORMATS)(output_option(verbose_option(warn(_wanting(command)))))
+
+
+def format_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the form of a report and where it goes, in one argument `wanted`."""
+    return format_option(FORMATS)(output_option(_wanting(command)))
+
+
+def _wanting(command: Callable[..., None]) -> Callable[..., None]:
+    @wraps(command)
+    def wrapped(
+        format_: str,
+        output: Path | None,
+        *,
+        exit_zero: bool,
+        fail_on_warn: bool = False,
+        verbose: bool = False,
+        **given: Any,
+    ) -> None:
+        command(wanted=Wanted(format_, output, exit_zero, fail_on_warn, verbose), **given)
+
+    option = click.option(
+        "--exit-zero", is_flag=True, help="End with 0 whatever is found, for a job that only reports."
+    )
+    return option(wrapped)

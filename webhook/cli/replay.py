@@ -1,32 +1,33 @@
-"""`istag-webhook replay`: evaluate recorded decisions by another policy."""
+"""`istag-webhook replay`: evaluate recorded decisions by another policy; `merge`: join the reports of its parts."""
 
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli import fail
-from webhook.cli.options import namespaces_option, period_options, policy_option
-from webhook.cli.output import write
-from webhook.cli.reporting import Wanted, empty_option, format_options, head, nothing
-from webhook.cli.shard import shard_option
-from webhook.cli.types import GivenPath
-from webhook.errors import MalformedGlob, PolicyError, WorkerLost
-from webhook.globs.alphabets import NAMESPACE
-from webhook.globs.matching import Glob
-from webhook.policy.loading import load
-from webhook.replay import Remarks
-from webhook.replay import replay as judge_again
-from webhook.replay.judging import LEFT_OUT, Judge, Selection, moment
-from webhook.replay.parts import expand
-from webhook.report import writer
-from webhook.report.tally import Tally
-from webhook.shard import Shard
+from webhook.cli.options import (
+    GivenPath,
+    empty_option,
+    namespaces_option,
+    period_options,
+    policy_option,
+    shard_option,
+    verbose_option,
+)
+from webhook.cli.output import Wanted, fail, format_options, write
+from webhook.errors import MalformedGlob, PolicyError, ReportError, WorkerLost
+from webhook.report.shape import Shard, writer
+
+if TYPE_CHECKING:
+    from webhook.evaluate.records import Remarks
+    from webhook.report.tally import Tally
+
+_STANDARD_INPUT: Final = "-"
 
 
 @click.command()
@@ -42,14 +43,18 @@ from webhook.shard import Shard
 @shard_option
 @empty_option
 @format_options
-def replay(
+def replay(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
     policies: tuple[Path, ...],
     workers: int,
     wanted: Wanted,
     *,
     fail_on_empty: bool,
-    **selected: Any,
+    since: datetime | None,
+    until: datetime | None,
+    namespaces: tuple[str, ...],
+    skip_dry_run: bool,
+    shard: Shard,
 ) -> None:
     """Evaluate recorded decisions by another policy.
 
@@ -61,39 +66,33 @@ def replay(
     Exit code 0 if nothing would change, 1 if something would, 2 if a file or the policy cannot be used. A part of
     several (--shard) ends with 0 instead of 1: merge reports what all found.
     """
+    from webhook.cli.reporting import head
+    from webhook.documents.files import expand
+    from webhook.evaluate.records import Remarks, Selection, moment
+    from webhook.evaluate.replay import Evaluation
+    from webhook.evaluate.replay import replay as evaluate_again
+    from webhook.globs.alphabets import NAMESPACE
+    from webhook.globs.matching import Glob
+    from webhook.policy.loading import load
+    from webhook.report.tally import Tally
+
     try:
-        policy, selection = load(*policies), _selection(**selected)
+        policy = load(*policies)
+        globs = tuple(Glob.compile(each, NAMESPACE) for each in namespaces)
     except (PolicyError, MalformedGlob) as error:
         fail(str(error))
+    evaluation = Evaluation(policy, Selection(moment(since), moment(until), globs, not skip_dry_run, shard))
     tally, remarks = Tally(), Remarks()
     found = expand(files, remarks.faults)
     try:
         with (
             _progress(found, wanted) as progress,
-            closing(judge_again(found, Judge(policy, selection), tally, remarks, workers, progress)) as outcomes,
+            closing(evaluate_again(found, evaluation, tally, remarks, workers, progress)) as outcomes,
         ):
-            report = writer(wanted.format)(head("replay", policy, selection.shard), outcomes, tally)
-            write(report, wanted.output)
+            write(writer(wanted.format)(head("replay", policy, shard), outcomes, tally), wanted.output)
     except WorkerLost as error:
         fail(str(error))
-    sys.exit(_ended(tally, remarks, selection.shard, wanted, failing=fail_on_empty))
-
-
-def _selection(
-    since: datetime | None, until: datetime | None, namespaces: tuple[str, ...], shard: Shard, *, skip_dry_run: bool
-) -> Selection:
-    """Return which records are meant.
-
-    Raises:
-        MalformedGlob: a namespace is no glob.
-    """
-    return Selection(
-        moment(since),
-        moment(until),
-        tuple(Glob.compile(namespace, NAMESPACE) for namespace in namespaces),
-        not skip_dry_run,
-        shard,
-    )
+    sys.exit(_ended(tally, remarks, shard, wanted, failing=fail_on_empty))
 
 
 @contextmanager
@@ -108,8 +107,11 @@ def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[in
         yield bar.update
 
 
-def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted, *, failing: bool) -> int:
+def _ended(tally: "Tally", remarks: "Remarks", shard: Shard, wanted: Wanted, *, failing: bool) -> int:
     """Say what could not be used, and return the exit code."""
+    from webhook.cli.reporting import nothing
+    from webhook.evaluate.records import LEFT_OUT
+
     for fault in remarks.faults:
         click.echo(str(fault), err=True)
     for line in remarks.lines:
@@ -128,3 +130,41 @@ def _ended(tally: Tally, remarks: Remarks, shard: Shard, wanted: Wanted, *, fail
             wanting = "records of level request (serve --record-level request)"
         nothing(f"no record was evaluated: expected {wanting}", failing=failing)
     return wanted.code(found=bool(tally.changes.total()))
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=GivenPath())
+@format_options
+@verbose_option
+def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
+    """Put the reports of a command's parts together, in any format.
+
+    FILES are what --format json printed for each part of --shard I/N: all parts, of the same command, policy and
+    version; - is standard input. One report that is whole becomes another format. Exit code 0 where they found nothing,
+    1 where they found something, as the command itself, 2 where a file is no such report.
+    """
+    from webhook.cli.reporting import end
+    from webhook.report.json import merged
+    from webhook.report.tally import Tally
+
+    tally = Tally()
+    try:
+        with ExitStack() as opened:
+            reports = [
+                (
+                    str(file),
+                    opened.enter_context(
+                        nullcontext(sys.stdin.buffer) if str(file) == _STANDARD_INPUT else file.open("rb")
+                    ),
+                )
+                for file in files
+            ]
+            head, outcomes = merged(reports, tally)
+            write(wanted.writer(head, outcomes, tally), wanted.output)
+    except OSError as error:
+        fail(f"{error.filename}: cannot be read: {error.strerror}")
+    except ReportError as error:
+        fail(str(error))
+    if head.compares:
+        sys.exit(wanted.code(found=bool(tally.changes.total())))
+    end(tally, wanted)

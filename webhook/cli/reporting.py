@@ -1,94 +1,24 @@
-"""What the commands that report outcomes share: the options, what is said beside the report, and how they end."""
+"""What the commands that report outcomes share: the head, what is said beside the report, and how they end."""
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
-from functools import partial, wraps
 from importlib.metadata import version
-from pathlib import Path
-from shutil import get_terminal_size
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from webhook.cli.options import format_option, output_option, verbose_option
-from webhook.cli.output import write
-from webhook.cli.version import DISTRIBUTION
+from webhook.cli.main import DISTRIBUTION
+from webhook.cli.output import Wanted, write
 from webhook.model.decision import Mode
 from webhook.policy.loading import Policy
-from webhook.report import FORMATS, Format, table, writer
 from webhook.report.header import Header, header
 from webhook.report.outcome import DENY, ERROR, SKIP, Origin, Outcome
+from webhook.report.shape import Shard
 from webhook.report.tally import Tally
-from webhook.shard import Shard
 from webhook.text import printable
 
 NOTHING: Final = "there are no tags in what was asked for"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The report that a user wants.
-
-    Attributes:
-        format: one of FORMATS.
-        output: the file that it goes to, None for standard output.
-        exit_zero: whether the command ends with 0 whatever is found.
-        fail_on_warn: whether the command ends with 1 where there are findings in warn mode.
-        verbose: whether a table lists what has no findings too.
-    """
-
-    format: str
-    output: Path | None
-    exit_zero: bool = False
-    fail_on_warn: bool = False
-    verbose: bool = False
-
-    @property
-    def writer(self) -> Format:
-        """What writes the report; a table has columns on a terminal."""
-        if self.format != "table":
-            return writer(self.format)
-        width = get_terminal_size().columns if self.output is None and sys.stdout.isatty() else 0
-        return partial(table.write, width=width, verbose=self.verbose)
-
-    def code(self, *, found: bool) -> int:
-        """Return the exit code of a command that could do its work, and has `found` what it looks for."""
-        return 1 if found and not self.exit_zero else 0
-
-
-empty_option = click.option("--fail-on-empty", is_flag=True, help="End with 2 if nothing was evaluated.")
-
-
-def report_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the options of a report, in one argument `wanted`."""
-    warn = click.option("--fail-on-warn", is_flag=True, help="End with 1 where there are findings in warn mode too.")
-    return format_option(FORMATS)(output_option(verbose_option(warn(_wanting(command)))))
-
-
-def format_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the form of a report and where it goes, in one argument `wanted`."""
-    return format_option(FORMATS)(output_option(_wanting(command)))
-
-
-def _wanting(command: Callable[..., None]) -> Callable[..., None]:
-    @wraps(command)
-    def wrapped(
-        format_: str,
-        output: Path | None,
-        *,
-        exit_zero: bool,
-        fail_on_warn: bool = False,
-        verbose: bool = False,
-        **given: Any,
-    ) -> None:
-        command(wanted=Wanted(format_, output, exit_zero, fail_on_warn, verbose), **given)
-
-    option = click.option(
-        "--exit-zero", is_flag=True, help="End with 0 whatever is found, for a job that only reports."
-    )
-    return option(wrapped)
 
 
 def now() -> str:
@@ -96,9 +26,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def package_version() -> str:
+    """Return the version of this package."""
+    return version(DISTRIBUTION)
+
+
 def head(command: str, policy: Policy, shard: Shard | None = None) -> Header:
     """Return the head of a report that is made now, of one part where `shard` is one of several."""
-    return header(command, policy, version(DISTRIBUTION), now(), shard)
+    return header(command, policy, package_version(), now(), shard)
 
 
 def emit(head: Header, outcomes: Iterable[Outcome], wanted: Wanted) -> Tally:

@@ -5,34 +5,26 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli import fail
-from webhook.cli.fixing import fix
-from webhook.cli.options import connection, namespaces_option, policy_option, selector_option
-from webhook.cli.output import write
-from webhook.cli.pacing import Pace, pace_options
-from webhook.cli.reporting import NOTHING, Wanted, end, head, report_options
-from webhook.cli.shard import shard_option
-from webhook.cluster.client import Cluster, connect
+from webhook.cli.fix import pace_options
+from webhook.cli.options import connection, namespaces_option, policy_option, selector_option, shard_option
+from webhook.cli.output import Wanted, fail, report_options, write
 from webhook.errors import ClusterError, MalformedGlob, PolicyError
-from webhook.globs.alphabets import NAMESPACE
-from webhook.globs.matching import Glob
-from webhook.model.change import TagField
-from webhook.policy.loading import Policy, load
-from webhook.report.openreports import OPENREPORTS
-from webhook.report.outcome import Outcome
-from webhook.report.tally import Tally
-from webhook.report.wgpolicyk8s import WGPOLICYK8S
-from webhook.scan.patience import Patient
-from webhook.scan.reports import Reports
-from webhook.scan.sweep import outcomes, written_back
-from webhook.scan.walk import Progress, Selection
-from webhook.shard import Shard
+from webhook.report.shape import Shard
 
-_APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
+if TYPE_CHECKING:
+    from webhook.cluster.client import Cluster
+    from webhook.evaluate.rollout import Pace
+    from webhook.evaluate.streams import Progress, Selection
+    from webhook.policy.loading import Policy
+    from webhook.report.outcome import Outcome
+    from webhook.report.tally import Tally
+
+_APIS: Final = ("openreports", "wgpolicyk8s")
+_PATIENCE: Final = 0.25  # seconds: every request of a scan may be repeated, for none counts or adds up
 
 
 @click.command()
@@ -48,7 +40,7 @@ _APIS: Final = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
 @click.option("--images", is_flag=True, help="Fetch the image of each tag, for the rules that evaluate images.")
 @report_options
 @click.option(
-    "--write-reports", "reports", type=click.Choice(list(_APIS)),
+    "--write-reports", "reports", type=click.Choice(_APIS),
     help="Write a report into each namespace of the cluster, and remove ours that are stale.",
 )  # fmt: skip
 @click.option("--fix", "fixing", is_flag=True, help="Show what the policy's defaults would set in tags that lack it.")
@@ -64,8 +56,11 @@ def scan(  # noqa: PLR0913 - one for each option
     reports: str | None,
     fixing: bool,
     really: bool,
-    pace: Pace | None,
-    **selected: Any,
+    pace: "Pace | None",
+    namespaces: tuple[str, ...],
+    selector: str,
+    shard: Shard,
+    chunk: int,
 ) -> None:
     """Hold a live cluster against a policy.
 
@@ -85,7 +80,7 @@ def scan(  # noqa: PLR0913 - one for each option
     for wrong, sentence in (
         (really and not fixing, "--apply: expected --fix with it"),
         (pace is not None and not really, "--import: expected --fix --apply with it"),
-        (bool(reports and selected["selector"]), "--write-reports: a report is of a namespace; expected no --selector"),
+        (bool(reports and selector), "--write-reports: a report is of a namespace; expected no --selector"),
         (
             fixing
             and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero, verbose=wanted.verbose)),
@@ -94,9 +89,18 @@ def scan(  # noqa: PLR0913 - one for each option
     ):
         if wrong:
             raise click.UsageError(sentence)
+    from webhook.cli.fix import fix
+    from webhook.cli.reporting import NOTHING, end
+    from webhook.cluster.client import connect
+    from webhook.evaluate.streams import Selection
+    from webhook.globs.alphabets import NAMESPACE
+    from webhook.globs.matching import Glob
+    from webhook.policy.loading import load
+
     try:
-        policy, selection = load(*policies), _selection(**selected)
-        cluster = Cluster(Patient(connect(kubeconfig, context).sender))
+        policy = load(*policies)
+        selection = Selection(tuple(Glob.compile(each, NAMESPACE) for each in namespaces), selector, shard, chunk)
+        cluster = connect(kubeconfig, context, _PATIENCE)
         with _progress(wanted) as progress:
             if fixing:
                 sys.exit(fix(cluster, selection, policy, progress, wanted, really=really, pace=pace))
@@ -109,35 +113,33 @@ def scan(  # noqa: PLR0913 - one for each option
         click.echo(NOTHING, err=True)
     if faults:
         sys.exit(2)
-    if selection.shard.count == 1:
+    if shard.count == 1:
         end(tally, wanted)
 
 
-def _selection(namespaces: tuple[str, ...], selector: str, shard: Shard, chunk: int) -> Selection:
-    """Return which image streams are meant.
-
-    Raises:
-        MalformedGlob: a namespace is no glob.
-    """
-    return Selection(tuple(Glob.compile(namespace, NAMESPACE) for namespace in namespaces), selector, shard, chunk)
-
-
 def _scan(
-    cluster: Cluster,
-    selection: Selection,
-    policy: Policy,
-    progress: Progress,
+    cluster: "Cluster",
+    selection: "Selection",
+    policy: "Policy",
+    progress: "Progress",
     wanted: Wanted,
     *,
     images: bool,
     reports: str | None,
-) -> tuple[Tally, list[str]]:
+) -> "tuple[Tally, list[str]]":
     """Print what is found and write it back, and return the summary, and what could not be written."""
+    from webhook.cli.reporting import head
+    from webhook.evaluate.reports import Reports, written_back
+    from webhook.evaluate.scan import scan as scanned
+    from webhook.model.change import TagField
+    from webhook.report.openreports import APIS
+    from webhook.report.tally import Tally
+
     if selection.shard.count > 1 and wanted.output is not None and wanted.output.is_file():
         wanted.output.unlink()  # a part that fails must not be there from the last time
     first, tally, faults = head("scan", policy, selection.shard), Tally(), list[str]()
-    found: Iterable[Outcome] = tally.counting(outcomes(cluster, selection, policy, progress, images=images))
-    api = _APIS[reports] if reports else None
+    found: Iterable[Outcome] = tally.counting(scanned(cluster, selection, policy, progress, images=images))
+    api = APIS[reports] if reports else None
     written = Reports(cluster, api) if api else None
     unasked = [entry.name for entry in policy.rules if TagField.IMAGE in entry.rule.reads and not images]
     if unasked:
@@ -156,7 +158,7 @@ def _scan(
 
 
 @contextmanager
-def _progress(wanted: Wanted) -> Iterator[Progress]:
+def _progress(wanted: Wanted) -> "Iterator[Progress]":
     """Yield what is told of the streams that are done: a bar on a terminal, where nothing else is written to it."""
     if not sys.stderr.isatty() or (wanted.output is None and sys.stdout.isatty()):
         yield lambda _done, _remaining: None

@@ -1,30 +1,29 @@
-"""`istag-webhook test`: run policy tests."""
+"""`istag-webhook test`: run policy tests, and report them as a table, JUnit or JSON."""
 
 import json
 import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
-from itertools import chain
 from pathlib import Path
-from typing import Final
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+import orjson
 
-from webhook.cli.cases import Shown, as_json, as_junit, table
-from webhook.cli.options import format_option, output_option
+from webhook.cli.options import GivenPath, format_option, output_option
 from webhook.cli.output import say, write
-from webhook.cli.types import GivenPath
-from webhook.documents.files import input_files
-from webhook.errors import CaseError, Fault, PolicyError
-from webhook.policy.loading import TEST_KIND, Policy
-from webhook.policy.loading import load as load_policy
-from webhook.policytests.coverage import Coverage
-from webhook.policytests.document import SUFFIXES, Suite, load
-from webhook.policytests.document import schema as test_schema
-from webhook.policytests.running import Result, run
-from webhook.policytests.selecting import select
-from webhook.text import counted, quoted
+from webhook.text import counted, escaped
 
-_FORMATS: Final = {"table": table, "json": as_json, "junit": as_junit}
+if TYPE_CHECKING:
+    from webhook.evaluate.expected import Row
+    from webhook.evaluate.test import Coverage, Result
+
+_RED, _GREEN, _YELLOW, _BLUE, _FAINT = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[2m"
+_RESET: Final = "\x1b[0m"
+_MODES: Final = {"enforce": _RED, "warn": _YELLOW, "audit": _BLUE}
+_WIDEST: Final = 48  # columns of what was expected: more is wrapped, so that what was reported stays in sight
 
 
 @click.command()
@@ -45,7 +44,7 @@ _FORMATS: Final = {"table": table, "json": as_json, "junit": as_junit}
     help="Name the rules that report nothing in any case, and unused defaults and exemptions.",
 )
 @click.option("--fail-uncovered", is_flag=True, help="Exit with 1 if there are any; implies --coverage.")
-@format_option(_FORMATS)
+@format_option(("table", "json", "junit"))
 @output_option
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a test document instead.")
 def test(  # noqa: PLR0913 - one for each option
@@ -72,65 +71,177 @@ def test(  # noqa: PLR0913 - one for each option
     """
     if quiet and verbose:
         raise click.UsageError("expected one of -q and -v, got both")
+    from webhook.evaluate.cases import schema as test_schema
+    from webhook.evaluate.test import none_selected, run, select, suites
+
     if schema:
         say(json.dumps(test_schema(), indent=2))
         return
     with as_file(files("webhook.policy")) as shipped:
-        suites, faults = _suites(paths or (str(shipped / "default.test.yaml"),))
-        selected, deselected = select(suites, patterns)
+        found, faults = suites(paths or (str(shipped / "default.test.yaml"),))
+        selected, deselected = select(found, patterns)
         if deselected and not selected:
-            faults.append(_none_selected(patterns, deselected))
-        results, coverages, wrong = _run(selected, policies)
+            faults.append(none_selected(patterns, deselected))
+        results, coverages, wrong = run(selected, policies)
     faults += wrong
     shown = Shown(tuple(results), tuple(coverages) if coverage or fail_uncovered else (), deselected, quiet, verbose)
     write(_FORMATS[format_](shown), output)
     for fault in faults:
         click.echo(str(fault), err=True)
-    failed = shown.counts["failed"] or (fail_uncovered and not all(each.whole for each in coverages))
+    failed = shown.counts["failed"] or (fail_uncovered and not all(each.complete for each in coverages))
     sys.exit(2 if faults else 1 if failed else 0)
 
 
-def _suites(paths: tuple[str, ...]) -> tuple[list[Suite], list[Fault]]:
-    """Return the tests in `paths`, and every fault in them."""
-    loaded = [load(file) for file in input_files(paths, SUFFIXES, f"a document of kind {TEST_KIND}")]
-    return list(chain.from_iterable(found for found, _ in loaded)), list(chain.from_iterable(bad for _, bad in loaded))
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What there is to show.
 
-
-def _none_selected(patterns: tuple[str, ...], deselected: int) -> Fault:
-    expected = " or ".join(map(quoted, patterns))
-    return Fault(
-        "-k",
-        "",
-        f"expected the name of a case to contain or match {expected}, got none among {counted(deselected, 'case')}",
-    )
-
-
-def _run(suites: list[Suite], policies: tuple[Path, ...]) -> tuple[list[Result], list[Coverage], list[Fault]]:
-    """Run every case by `policies`, or by those that its suite names; each policy is loaded once.
-
-    Returns:
-        The results, what they cover of each policy, and what cannot be run.
+    Attributes:
+        results: of the cases that were run.
+        coverages: of the policies, empty if the user does not want to see them.
+        deselected: how many cases `-k` left out.
+        quiet: whether cases that passed are left out.
+        verbose: whether each case has its findings.
     """
-    results: list[Result] = []
-    faults: list[Fault] = []
-    by_policy: dict[tuple[Path, ...], tuple[Policy, list[Result]] | None] = {}
-    for suite in suites:
-        key = tuple(path.resolve() for path in policies or suite.policies)
-        if key not in by_policy:
-            by_policy[key] = None
-            try:
-                by_policy[key] = load_policy(*(policies or suite.policies)), []
-            except PolicyError as error:
-                faults.extend(error.faults)
-        loaded = by_policy[key]
-        if loaded is None:
+
+    results: "tuple[Result, ...]"
+    coverages: "tuple[Coverage, ...]"
+    deselected: int
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many cases there are, passed, failed and were left out."""
+        passed = sum(result.passed for result in self.results)
+        return {
+            "cases": len(self.results),
+            "passed": passed,
+            "failed": len(self.results) - passed,
+            "deselected": self.deselected,
+        }
+
+
+def table(shown: Shown) -> Iterator[str]:
+    """Yield a line for each case, a comparison for each that failed, what was not covered, and a summary."""
+    for result in shown.results:
+        if result.passed and shown.quiet:
             continue
-        policy, met = loaded
-        for case, line in suite.cases:
-            try:
-                met.append(run(case, suite.file, line, policy))
-            except CaseError as error:
-                faults.extend(error.faults)
-            else:
-                results.append(met[-1])
-    return results, [Coverage.of(*loaded) for loaded in by_policy.values() if loaded is not None], faults
+        colour, verdict = (_GREEN, "passed") if result.passed else (_RED, "failed")
+        yield f"{escaped(str(result.question.origin))}: {result.case.name}: {colour}{verdict}{_RESET}\n"
+        lines = _comparison(result.rows) if not result.passed else _findings(result) if shown.verbose else ()
+        yield from (f"  {line}\n" for line in lines)
+    for coverage in shown.coverages:
+        for part, names, missed in coverage.parts():
+            what = f"{coverage.policy.name}: {len(names) - len(missed)} of {len(names)} {part} covered"
+            yield f"{what}{'; not: ' if missed else ''}{', '.join(missed)}\n"
+    counts = shown.counts
+    left_out = f", {counts['deselected']:,} deselected" if shown.deselected else ""
+    yield f"{counted(counts['cases'], 'case')}: {counts['passed']:,} passed, {counts['failed']:,} failed{left_out}\n"
+
+
+def _comparison(rows: "Iterable[Row]") -> Iterator[str]:
+    """Yield the lines of a table: mark, part, what was expected, what was reported."""
+    cells = [
+        (row, _label(row.part), wrap(escaped(row.expected), _WIDEST) or [""], escaped(row.reported)) for row in rows
+    ]
+    first = max(len(label) for _, label, _, _ in cells)
+    second = max(len("expected"), *(len(line) for _, _, lines, _ in cells for line in lines))
+    yield f"  {_FAINT}{'':{first}}  {'expected':{second}}  reported{_RESET}"
+    for row, label, lines, reported in cells:
+        wrong = bool(row.mark)
+        for index, line in enumerate(lines):
+            mark, name, got = (row.mark, label, reported) if index == 0 else ("", "", "")
+            padding = " " * (second - len(line) + 2)
+            yield "".join((
+                f"{_tinted(mark, _RED)}{'' if mark else ' '} {name:{first}}  ",
+                _tinted(line, _GREEN if wrong else ""),
+                f"{padding}{_tinted(got, _RED if wrong else '')}" if got else "",
+            ))  # fmt: skip
+
+
+def _label(part: str) -> str:
+    """Return how a part is called: of a finding, what comes after the rule is indented."""
+    key = part.partition(" ")[2]
+    return f"  {key}" if key and key != "rule" else part
+
+
+def _tinted(text: str, colour: str) -> str:
+    return f"{colour}{text}{_RESET}" if text and colour else text
+
+
+def _findings(result: "Result") -> Iterator[str]:
+    """Yield what was reported of a case."""
+    outcome = result.outcome
+    exempt = f" (exempt: {outcome.exemption.name})" if outcome.exemption else ""
+    yield f"verdict: {outcome.verdict}{exempt}"
+    for mode, colour in _MODES.items():
+        for finding in outcome.findings:
+            if finding.mode == mode:
+                yield f"{colour}{mode}{_RESET}: {finding}"
+    for operation in outcome.patch:
+        yield f"{_FAINT}sets {escaped(operation.path)} to {json.dumps(operation.value)}{_RESET}"
+
+
+def as_junit(shown: Shown) -> Iterator[str]:
+    """Yield the report of the cases in the form of JUnit."""
+    from webhook.cli.reporting import now
+    from webhook.report import junit
+
+    by_file: dict[str, list[junit.Case]] = {}
+    for result in shown.results:
+        at = result.question.origin
+        case = junit.Case(result.case.name, junit.group(at.file, "test"), at.file, at.line)
+        if not result.passed:
+            text = "\n".join(map(click.unstyle, _comparison(result.rows)))
+            case = replace(case, verdict="failure", message=_message(result.rows), type="expectation", text=text)
+        by_file.setdefault(at.file, []).append(case)
+    return junit.document("test", (junit.suite(file, cases, now()) for file, cases in by_file.items()))
+
+
+def _message(rows: "Iterable[Row]") -> str:
+    """Return one sentence about the first part that differs."""
+    row = next(row for row in rows if row.mark)
+    return f"{row.part}: expected {row.expected or 'nothing'}, got {row.reported or 'nothing'}"
+
+
+def as_json(shown: Shown) -> Iterator[str]:
+    """Yield one JSON document, a case a line."""
+    yield '{"apiVersion":"istag-webhook/v1","kind":"PolicyTestReport","cases":['
+    separator = "\n"
+    for result in shown.results:
+        yield f"{separator}{_dumped(_case(result))}"
+        separator = ",\n"
+    coverage = [
+        {
+            "policy": each.policy.name,
+            "digest": each.policy.digest,
+            "uncovered": {part: missing for part, _, missing in each.parts()},
+        }
+        for each in shown.coverages
+    ]
+    yield f'\n],"coverage":{_dumped(coverage)},"summary":{_dumped(shown.counts)}}}\n'
+
+
+def _case(result: "Result") -> dict[str, Any]:
+    outcome = result.outcome
+    return {
+        "file": result.question.origin.file,
+        "line": result.question.origin.line,
+        "name": result.case.name,
+        "passed": result.passed,
+        "verdict": outcome.verdict,
+        "exemption": outcome.exemption.name if outcome.exemption else None,
+        "findings": [
+            {"rule": each.rule, "mode": each.mode, "field": each.field, "message": each.message}
+            for each in outcome.findings
+        ],
+        "comparison": [row.as_json() for row in result.rows],
+    }
+
+
+def _dumped(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+_FORMATS: Final[Mapping[str, Callable[[Shown], Iterator[str]]]] = {"table": table, "json": as_json, "junit": as_junit}

@@ -59,6 +59,27 @@ class Page:
     remaining: int | None
 
 
+def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+    """Whether a selector (meta/v1, LabelSelector) selects an object with these labels; None selects everything."""
+    given = selector or {}
+    return all(labels.get(key) == value for key, value in (given.get("matchLabels") or {}).items()) and all(
+        _holds(each, labels) for each in given.get("matchExpressions") or ()
+    )
+
+
+def _holds(requirement: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    value, values = labels.get(requirement["key"]), requirement.get("values") or ()
+    match requirement["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None
+
+
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 _CHUNK: Final = 500  # objects; the same as kubectl
@@ -185,12 +206,15 @@ def _query(*, dry_run: bool) -> dict[str, str | int]:
     return {"dryRun": "All"} if dry_run else {}
 
 
-def connect(kubeconfig: Path | None = None, context: str | None = None) -> Cluster:
+def connect(kubeconfig: Path | None = None, context: str | None = None, patience: float = 0.0) -> Cluster:
     """Return the cluster of a kubeconfig, without sending a request.
 
     Args:
         kubeconfig: the file. None follows kubectl: KUBECONFIG, ~/.kube/config, the service account of the pod.
         context: the context in the file. None is the current context.
+        patience: seconds before the second retry of a request that failed or was rejected temporarily; each further
+            retry waits twice as long. Only for callers whose every request may be repeated, including writes. 0
+            retries at once what is safe to repeat after a lost connection, and nothing that was rejected.
 
     Raises:
         ClusterError: the extra `cluster` is not installed, or the configuration cannot be used.
@@ -201,4 +225,4 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Clust
         )
     from webhook.cluster.transport import Transport  # noqa: PLC0415 - an optional extra
 
-    return Cluster(Transport.of(kubeconfig, context))
+    return Cluster(Transport.of(kubeconfig, context, patience))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
 
 from webhook.errors import ClusterError
 from webhook.text import printable, quoted
@@ -20,6 +22,14 @@ _DEFAULT: Final = "~/.kube/config"
 _CONNECT_SECONDS: Final = 5.0
 _READ_SECONDS: Final = 30.0
 _RETRIES: Final = 3  # for failed connections and idempotent requests; Retry-After is respected
+_PATIENT_RETRIES: Final = 6
+_PASSING: Final = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
 _ERRORS: Final = range(400, 600)
 _GONE: Final = 410
 
@@ -27,8 +37,8 @@ _GONE: Final = 410
 class Transport:
     """A configured client: its server, its credentials, and its trusted CAs."""
 
-    def __init__(self, configuration: Any) -> None:
-        """Create a client from a Configuration of the library.
+    def __init__(self, configuration: Any, patience: float) -> None:
+        """Create a client from a Configuration of the library, and the patience that `connect` documents.
 
         Raises:
             ClusterError: the server does not use TLS, or would not be verified.
@@ -39,13 +49,13 @@ class Transport:
             raise ClusterError(
                 f"{configuration.host}: insecure-skip-tls-verify is not supported; expected certificate-authority"
             )
-        configuration.retries = _RETRIES
+        configuration.retries = retries(patience)
         self.server: str = configuration.host
         self._client = ApiClient(configuration)
         self._client.user_agent = f"istag-webhook/{version('istag-webhook')}"
 
     @classmethod
-    def of(cls, kubeconfig: Path | None, context: str | None) -> "Transport":
+    def of(cls, kubeconfig: Path | None, context: str | None, patience: float) -> "Transport":
         """Create a client from a kubeconfig, or from the service account of the pod.
 
         Raises:
@@ -69,7 +79,7 @@ class Transport:
                 f"no cluster configured: expected --kubeconfig, KUBECONFIG, {_DEFAULT} or "
                 f"a pod's service account: {message}"
             ) from error
-        return cls(configuration)
+        return cls(configuration, patience)
 
     def send(
         self,
@@ -108,6 +118,21 @@ class Transport:
         if status in _ERRORS:
             raise _error(status, data)
         return _object(data)
+
+
+def retries(patience: float) -> Retry:
+    """Return which requests are repeated, how often, and after how long: the client library does it."""
+    if not patience:
+        return Retry(_RETRIES, raise_on_status=False)
+    return Retry(
+        _PATIENT_RETRIES,
+        connect=_RETRIES,  # a server that cannot be reached has the wrong address more often than it is ill
+        allowed_methods=None,
+        status_forcelist=_PASSING,
+        backoff_factor=patience,
+        backoff_jitter=patience,  # so that shards do not come back together
+        raise_on_status=False,
+    )
 
 
 def _object(data: bytes) -> dict[str, Any]:

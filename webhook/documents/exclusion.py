@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 from pathlib import PurePath
+from typing import Final
 
 _ANYWHERE = "**/"
 
@@ -41,6 +42,9 @@ class Exclusion:
             names.update(parent.as_posix() for parent in shown.parents)
             names.update(parent.name for parent in shown.parents)
         return any(pattern.match(name) for pattern in self.patterns for name in names)
+
+
+NO_EXCLUSION: Final = Exclusion(())
 
 
 def _equivalents(glob: str) -> Iterator[str]:

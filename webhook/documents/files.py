@@ -2,13 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from webhook.documents.document import Document
-from webhook.documents.exclusion import Exclusion
+from webhook.documents.exclusion import NO_EXCLUSION, Exclusion
 from webhook.documents.reading import is_template, read
 from webhook.errors import Fault
 
@@ -57,32 +57,83 @@ def input_files(
             yield InputFile(name, excluded=True) if excluded.takes(name, "") else _read(name, expected)
             continue
         empty = True
-        for path in _walked(name, suffixes, excluded):
+        for path in _found(name, suffixes, excluded):
             empty = False
             yield path if isinstance(path, InputFile) else _read(path)
         if empty:
             yield _unusable(name, f"expected a file with one of {', '.join(suffixes)}, got none")
 
 
-def _walked(directory: str, suffixes: tuple[str, ...], exclusion: Exclusion) -> Iterator[str | InputFile]:
-    """Yield the files of a directory, and the subdirectories that are unreadable or excluded."""
-    unreadable: list[InputFile] = []
-    for at, directories, files in os.walk(
-        directory, onerror=lambda error: unreadable.append(_failed(error.filename, error))
-    ):
+def _found(directory: str, suffixes: tuple[str, ...], exclusion: Exclusion) -> Iterator[str | InputFile]:
+    """Yield the files of a directory, and each directory in it that cannot be read or is excluded."""
+    unreadable: list[OSError] = []
+    for path, excluded in walk(directory, suffixes, unreadable.append, exclusion=exclusion):
+        yield InputFile(path, found=True, excluded=True) if excluded else path
+    yield from (_failed(error.filename, error) for error in unreadable)
+
+
+def walk(
+    directory: str,
+    suffixes: tuple[str, ...],
+    failed: Callable[[OSError], object],
+    *,
+    hidden: bool = True,
+    deep: bool = True,
+    exclusion: Exclusion = NO_EXCLUSION,
+) -> Iterator[tuple[str, bool]]:
+    """Yield the files below a directory, in the order of their names, each with whether it is excluded.
+
+    `.git` is never searched, and nothing that begins with two dots: a mounted ConfigMap keeps its versions there. An
+    excluded directory is yielded itself.
+
+    Args:
+        directory: where to look.
+        suffixes: how a name has to end, ("",) for any name.
+        failed: is called with the error of each directory that cannot be read.
+        hidden: whether hidden files and directories are taken too.
+        deep: whether directories in it are searched; if not, they are yielded as files are.
+        exclusion: what is left out.
+    """
+    skipped = _INTERNAL if hidden else "."
+    for at, directories, files in os.walk(directory, onerror=failed):
         entered: list[str] = []
-        for each in sorted(directories):
-            path = os.path.join(at, each)  # noqa: PTH118 - keeps the beginning that the user wrote
+        for each in sorted(directories) if deep else ():
+            path = os.path.join(at, each)  # noqa: PTH118 - a path as the user began it
             if exclusion.takes(path, directory):
-                yield InputFile(path, found=True, excluded=True)
-            elif not each.startswith(_INTERNAL) and each != _GIT:
+                yield path, True
+            elif not each.startswith(skipped) and each != _GIT:
                 entered.append(each)
+        named = files if deep else [*files, *directories]
         directories[:] = entered
-        for file in sorted(files):
-            if file.endswith(suffixes) and not file.startswith(_INTERNAL):
+        for file in sorted(named):
+            if file.endswith(suffixes) and not file.startswith(skipped):
                 path = os.path.join(at, file)  # noqa: PTH118 - as above
-                yield InputFile(path, found=True, excluded=True) if exclusion.takes(path, directory) else path
-    yield from unreadable
+                yield path, exclusion.takes(path, directory)
+
+
+def expand(names: Iterable[str], faults: list[Fault]) -> list[Path | None]:
+    """Return the files that `names` are, None for standard input; of a directory all files below it, hidden ones not.
+
+    They come in the order of their names, so that the order of the arguments does not change a report.
+
+    Args:
+        names: files, directories, `-`.
+        faults: directories that cannot be read are put there.
+    """
+
+    def failed(error: OSError) -> None:
+        faults.append(Fault(error.filename, "", f"cannot be read: {error.strerror}"))
+
+    found: dict[str, Path | None] = {}
+    for name in names:
+        if name == STANDARD_INPUT:
+            found[name] = None
+        elif Path(name).is_dir():
+            files = (Path(file) for file, _ in walk(name, ("",), failed, hidden=False))
+            found |= {str(file): file for file in files if file.is_file()}
+        else:
+            found[str(Path(name))] = Path(name)
+    return [found[name] for name in sorted(found)]
 
 
 def _read(name: str, expected: str = "") -> InputFile:

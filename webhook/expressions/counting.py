@@ -1,4 +1,4 @@
-"""An expression that counts the turns of its macros: the engine has no bound of its own."""
+"""Expressions that count the turns of their macros, so that their cost has a bound."""
 
 from typing import Final
 

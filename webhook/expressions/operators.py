@@ -17,10 +17,13 @@ from webhook.expressions.types import (
     UINT,
     Alternative,
     ListOf,
+    MapOf,
+    Record,
     Type,
     alternatives,
     as_map,
     comparable,
+    fits,
     join,
     one_of,
 )
@@ -115,6 +118,24 @@ def _element(holder: Alternative, index: Alternative) -> Type | None:
     return of.value if of is not None and index in (*KEYS, DYN) and comparable(index, of.key) else None
 
 
+def selected(operand: Type, field: str) -> tuple[Type | None, list[str], bool]:
+    """Return the type of a field of `operand`, None without one; the declared fields; whether there may be others."""
+    found: list[Type] = []
+    known: dict[str, None] = {}
+    is_open = True
+    for each in alternatives(operand):
+        if each == DYN:
+            return DYN, [], True
+        if isinstance(each, Record):
+            known.update(dict.fromkeys(each.fields))
+            is_open = is_open and each.open
+            if field in each.fields:
+                found.append(each.fields[field].type)
+        elif isinstance(each, MapOf) and fits(STRING, each.key):
+            found.append(each.value)
+    return one_of(found) if found else None, list(known), is_open
+
+
 def iterated(holder: Type) -> Type | None:
     """Return the type of what a macro binds for each element of `holder`, None if it has no elements."""
     found = [result for each in alternatives(holder) if each != NULL and (result := _iterated(each)) is not None]
@@ -128,3 +149,12 @@ def _iterated(holder: Alternative) -> Type | None:
         return holder.item
     of = as_map(holder)
     return of.key if of is not None else None
+
+
+def mismatch(operator: str, left: Type, right: Type) -> str:
+    """Return the sentence for operands that an operator cannot take."""
+    if operator in EQUALITY:
+        return f"{left} and {right} are never equal; compare values of one type"
+    if operator == "in":
+        return f"expected a list of {left} values or a map with such keys after in, got {right}"
+    return f"{operator} cannot take {left} and {right}"

@@ -15,9 +15,10 @@ from webhook.expressions.syntax import (
     Name,
     Node,
     Select,
+    Token,
     Unary,
+    tokens,
 )
-from webhook.expressions.tokens import Token, tokens
 from webhook.text import quoted
 
 MOST_NESTED: Final = 50  # brackets, conditions and steps such as `.name` in each other; keeps recursion within Python's

@@ -165,6 +165,12 @@ def join(types: Iterable[Type]) -> Type | None:
     return DYN if all(fits(first, other) and fits(other, first) for other in others) else None
 
 
+def common(types: Iterable[Type]) -> Type:
+    """Return the type of the elements of a list or map that is written out; they may have several."""
+    found = list(types)
+    return (join(found) or DYN) if found else DYN
+
+
 def _present(kind: Type) -> Type:
     """Return the type of a value of `kind` that is not null."""
     return one_of(each for each in alternatives(kind) if each != NULL) if isinstance(kind, OneOf) else kind

@@ -12,9 +12,10 @@ from webhook.globs.alphabets import ANNOTATION_KEY, GROUP, USER
 from webhook.globs.matching import Glob
 from webhook.model.decision import Mode
 from webhook.policy.match import MATCH, Match
-from webhook.resources import RESOURCES, Resource
-from webhook.rules import KINDS
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.definition import Resource
 from webhook.rules.base import Rule
+from webhook.rules.kinds import KINDS
 from webhook.schemas.containers import Record
 from webhook.schemas.parameters import Choice, Parameter, Schema, Sentence
 from webhook.schemas.patterns import NameText, globs

@@ -11,11 +11,11 @@ from webhook.model.decision import Mode
 from webhook.policy.entries import RuleEntry, evaluated
 from webhook.policy.loading import Policy
 from webhook.policy.located import Located
-from webhook.resources import RESOURCES, Resource
-from webhook.resources.ledger import Row
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.definition import Resource, Row
 from webhook.resources.parsing import SOURCE
-from webhook.rules import KINDS
 from webhook.rules.base import Rule
+from webhook.rules.kinds import KINDS
 
 
 def kinds() -> list[str]:

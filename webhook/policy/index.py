@@ -9,7 +9,7 @@ from webhook.model.decision import Mode
 from webhook.model.review import User
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
-from webhook.resources import CARRIED
+from webhook.resources.catalog import CARRIED
 
 # Rules with the same match, which is evaluated once for all of them.
 Group = tuple[Match, tuple[RuleEntry, ...]]

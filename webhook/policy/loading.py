@@ -4,14 +4,13 @@ import json
 import sys
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from webhook.documents import yaml
 from webhook.documents.document import Document
-from webhook.documents.files import STANDARD_INPUT
+from webhook.documents.files import STANDARD_INPUT, SUFFIXES, walk
 from webhook.errors import Fault, PolicyError
 from webhook.model.decision import Mode
 from webhook.policy.entries import (
@@ -52,7 +51,6 @@ POLICY: Final = Record(
 
 SHIPPED: Final = "default.yaml"
 TEST_KIND: Final = "ImageTagPolicyTest"
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
 _LARGEST: Final = 8 * 2**20  # bytes; a ConfigMap holds one MiB
 _IMPLIED: Final = RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT)  # for a policy without a rule of that kind
 
@@ -140,7 +138,7 @@ def is_test(value: Any) -> bool:
 
 def shipped() -> str:
     """Return the text of the policy in this package."""
-    return (files("webhook.policy") / SHIPPED).read_text()
+    return Path(__file__).with_name(SHIPPED).read_text(encoding="utf-8")
 
 
 def schema() -> dict[str, Any]:
@@ -154,16 +152,19 @@ def schema() -> dict[str, Any]:
 
 
 def sources(*paths: Path) -> list[Path]:
-    """Return the files that `load` would read, in order."""
-    return [
-        file
-        for path in paths
-        for file in (
-            sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and not each.name.startswith("."))
-            if path.is_dir() and not _is_standard_input(path)
-            else [path]
-        )
-    ]
+    """Return the files that `load` would read, in their order."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir() and not _is_standard_input(path):
+            walked = walk(str(path), SUFFIXES, _unlisted, hidden=False, deep=False)
+            found += (Path(file) for file, _ in walked)
+        else:
+            found.append(path)
+    return found
+
+
+def _unlisted(error: OSError) -> NoReturn:
+    raise error
 
 
 def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]:
@@ -179,7 +180,7 @@ def _texts(paths: tuple[Path, ...]) -> tuple[list[tuple[str, str]], list[Fault]]
             faults.append(_unreadable(path, error))
             continue
         if not found:
-            faults.append(Fault(str(path), "", f"expected a file with one of {', '.join(_SUFFIXES)}, got none"))
+            faults.append(Fault(str(path), "", f"expected a file with one of {', '.join(SUFFIXES)}, got none"))
         for file in found:
             try:
                 body = _body(file)

@@ -9,7 +9,7 @@ from webhook.globs.alphabets import GROUP, NAMESPACE, STREAM, TAG, USER
 from webhook.globs.matching import Glob, any_matches
 from webhook.model.change import Change, TagChange
 from webhook.model.review import User
-from webhook.resources import NAMES
+from webhook.resources.catalog import NAMES
 from webhook.schemas.containers import Items, Record
 from webhook.schemas.parameters import Choice
 from webhook.schemas.patterns import globs

@@ -1,13 +1,19 @@
-"""What a report says before its outcomes: what was asked, of which policy."""
+"""What a report says before its outcomes: what was asked, of which policy; and what `policy validate` reports."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from webhook.model.decision import Mode
+from webhook.documents.document import Mark
+from webhook.errors import Fault
+from webhook.model.decision import Finding, Mode
+from webhook.policy.lint.catalogue import lints
+from webhook.policy.lint.reported import PolicyWarning
 from webhook.policy.loading import Policy
-from webhook.shard import Shard
+from webhook.policy.located import located
+from webhook.report.outcome import ALLOW, DENY, ERROR, Origin, Outcome
+from webhook.report.shape import Shard
 from webhook.values import exactly
 
 VALIDATE: Final = "policy validate"
@@ -112,3 +118,54 @@ def header(command: str, policy: Policy, version: str, time: str, shard: Shard |
     )
     part = str(shard) if shard is not None and shard.count > 1 else ""
     return Header(command, policy.name, policy.digest, version, time, rules, part)
+
+
+_INVALID: Final = RuleLine(INVALID, "error", str(Mode.ENFORCE), "The policy cannot be used.")
+
+
+class Warned(Finding):
+    """A warning that no rule of a policy gives, as a finding."""
+
+    __slots__ = ()
+
+    @property
+    def rule_suffix(self) -> str:
+        """How its sentence ends: with the warning's name."""
+        return f" (warning {self.rule})"
+
+
+def validation_header(policy: Policy | None, version: str, time: str) -> Header:
+    """Return the head of the report on `policy`, None for a policy that cannot be used."""
+    name, digest = (policy.name, policy.digest) if policy else ("", "")
+    warnings = (RuleLine(lint.name, "warning", str(Mode.WARN), lint.documentation()) for lint in lints())
+    return Header(VALIDATE, name, digest, version, time, (_INVALID, *warnings))
+
+
+def validated(policy: Policy, warnings: Iterable[PolicyWarning], *, failing: bool) -> Iterator[Outcome]:
+    """Yield an outcome for each entry of `policy`.
+
+    Args:
+        policy: a policy that can be used.
+        warnings: the warnings about it.
+        failing: whether an entry with a warning fails.
+    """
+    by_entry: dict[str, list[PolicyWarning]] = {}
+    for warning in warnings:
+        by_entry.setdefault(warning.entry, []).append(warning)
+    for entry in located(policy):
+        name = f"{entry.part}/{entry.name}"
+        found = by_entry.get(name, [])
+        yield Outcome(
+            Origin(entry.file, entry.line, entry.column),
+            DENY if failing and found else ALLOW,
+            name=name,
+            findings=tuple(Warned(each.name, Mode.WARN, each.fault.message, each.fault.path) for each in found),
+            marks=tuple(Mark(each.fault.line, each.fault.column) for each in found),
+        )
+
+
+def refused(faults: Iterable[Fault]) -> Iterator[Outcome]:
+    """Yield an outcome for each error in a policy that cannot be used."""
+    for fault in faults:
+        message = f"{fault.path}: {fault.message}" if fault.path else fault.message
+        yield Outcome(Origin(fault.where, fault.line, fault.column), ERROR, message=message)

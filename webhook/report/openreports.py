@@ -1,5 +1,7 @@
 """`openreports`: a Report (openreports.io/v1alpha1) for each namespace, in a List that `kubectl apply` takes.
 
+`wgpolicyk8s` writes PolicyReports (wgpolicyk8s.io/v1alpha2), which OpenReports replaces.
+
 The fields are those of the OpenReports API, which wgpolicyk8s.io/v1alpha2 shares: what is enforced fails and is scored,
 everything else warns. A report holds so many results, the gravest first; its summary counts them all.
 """
@@ -12,11 +14,12 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.admission.codec import GROUP, VERSION
 from webhook.model.decision import Finding, Mode
 from webhook.report.header import Header
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Outcome
 from webhook.report.tally import Tally
+from webhook.resources.catalog import STREAM, TAG
+from webhook.resources.objects import GROUP, VERSION
 
 NAME: Final = "istag-webhook"  # of the report, of its source, and of what manages it
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -44,6 +47,8 @@ class Api:
 
 
 OPENREPORTS: Final = Api("openreports.io", "v1alpha1", "Report", "reports", configured=True)
+WGPOLICYK8S: Final = Api("wgpolicyk8s.io", "v1alpha2", "PolicyReport", "policyreports", configured=False)
+APIS: Final[Mapping[str, Api]] = {"openreports": OPENREPORTS, "wgpolicyk8s": WGPOLICYK8S}
 
 
 @dataclass(slots=True)
@@ -133,6 +138,11 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally, api: Api = 
     yield "\n]}\n"
 
 
+def write_wgpolicyk8s(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
+    """Yield the List of PolicyReports."""
+    return write(header, outcomes, tally, WGPOLICYK8S)
+
+
 def _of_finding(finding: Finding) -> dict[str, Any]:
     existing = "true" if finding.existing else "false"
     return {
@@ -145,5 +155,5 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
 def _subject(outcome: Outcome) -> dict[str, str]:
     """Return what was evaluated: the tag where it is one, else the image stream."""
     names = [str(tag["tag"]).partition("/")[2] for tag in outcome.tags]
-    kind, name = ("ImageStreamTag", names[0]) if len(names) == 1 else ("ImageStream", outcome.name)
-    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind, "namespace": outcome.namespace, "name": name}
+    resource, name = (TAG, names[0]) if len(names) == 1 else (STREAM, outcome.name)
+    return {"apiVersion": f"{GROUP}/{VERSION}", "kind": resource.kind, "namespace": outcome.namespace, "name": name}

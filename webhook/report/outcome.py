@@ -1,6 +1,6 @@
 """What came of evaluating one change: the value that every command hands to every format, and `merge` reads back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -125,6 +125,11 @@ class Outcome:
         """Yield each finding with its place in the file."""
         return zip(self.findings, self.marks, strict=True)
 
+    def noting(self, notes: Iterable[tuple[Finding, Mark]]) -> "Outcome":
+        """Return it with further findings, each with its place."""
+        findings, marks = zip(*self.located(), *notes, strict=True)
+        return replace(self, findings=findings, marks=marks)
+
     def in_mode(self, mode: Mode) -> tuple[Finding, ...]:
         """Return the findings of one mode."""
         return tuple(finding for finding in self.findings if finding.mode is mode)
@@ -163,11 +168,11 @@ class Outcome:
             raise ValueError("expected a verdict")
         findings = exactly(list, value["findings"])
         return cls(
-            origin=Origin(exactly(str, value["file"]), exactly(int, value["line"]), _column(value)),
+            origin=Origin(exactly(str, value["file"]), exactly(int, value["line"]), exactly(int, value["column"])),
             **{key: exactly(str, value[key]) for key in _TEXTS},
             tags=tuple(_tag(each) for each in exactly(list, value["tags"])),
             findings=tuple(_finding(each) for each in findings),
-            marks=tuple(Mark(exactly(int, each["line"]), _column(each)) for each in findings),
+            marks=tuple(Mark(exactly(int, each["line"]), exactly(int, each["column"])) for each in findings),
             findings_before=tuple(_finding(each) for each in exactly(list, value["findingsBefore"])),
             patch=tuple(recorded.operation(each) for each in exactly(list, value["patch"])),
             patch_before=tuple(recorded.operation(each) for each in exactly(list, value["patchBefore"])),
@@ -190,11 +195,6 @@ def _as_json(finding: Finding, mark: Mark) -> dict[str, Any]:
         "existing": finding.existing,
         "reason": str(finding.reason),
     }
-
-
-def _column(value: Mapping[str, Any]) -> int:
-    """Return the column; the first reports have none."""
-    return exactly(int, value.get("column", 0))
 
 
 def _tag(value: Any) -> Mapping[str, str | None]:

@@ -2,32 +2,42 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
+from textwrap import wrap
 from typing import Final
 
+from webhook.documents.document import Mark
 from webhook.model.decision import Mode
-from webhook.report.columns import BLUE as _BLUE
-from webhook.report.columns import FAINT as _FAINT
-from webhook.report.columns import GREEN as _GREEN
-from webhook.report.columns import RED as _RED
-from webhook.report.columns import RESET as _RESET
-from webhook.report.columns import YELLOW as _YELLOW
-from webhook.report.columns import columns
 from webhook.report.header import Header
 from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP, Outcome
 from webhook.report.tally import Groups, Tally
-from webhook.text import more, printable
+from webhook.text import escaped, more, printable
 
-_VERDICTS: Final = {ALLOW: (_GREEN, "allowed"), DENY: (_RED, "denied")}
+RESET: Final = "\x1b[0m"
+RED, GREEN, YELLOW, BLUE, FAINT = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[2m"
+_COLUMNS: Final = ("VERDICT", "MODE", "TAG", "RULE", "PLACE")
+_MESSAGE: Final = "MESSAGE"
+_GAP: Final = "  "
+_MEASURED: Final = 500  # rows whose widths are those of the columns; more are not held
+_WIDEST: Final = 80  # characters of a column that is measured; a longer value moves what follows
+_LEAST: Final = 30  # characters for the message; if there are fewer, it is put on a line of its own
+_INDENT: Final = "    "
+_TINTED: Final = 2  # columns that have a colour: verdict and mode
+_COLOURS: Final = {
+    "allowed": GREEN, "denied": RED, "exempt": BLUE,
+    str(Mode.ENFORCE): RED, str(Mode.WARN): YELLOW, str(Mode.AUDIT): BLUE,
+}  # fmt: skip
+_VERDICTS: Final = {ALLOW: (GREEN, "allowed"), DENY: (RED, "denied")}
 _CHANGES: Final = {
-    NEWLY_DENIED: (_RED, "newly denied"),
-    NEWLY_ALLOWED: (_GREEN, "newly allowed"),
-    NEWLY_COMPLETED: (_BLUE, "mutated differently"),
+    NEWLY_DENIED: (RED, "newly denied"),
+    NEWLY_ALLOWED: (GREEN, "newly allowed"),
+    NEWLY_COMPLETED: (BLUE, "mutated differently"),
 }
 _MOST_CHANGES: Final = 20
 _MOST_NAMES: Final = 10
 _HEAD: Final = "by namespace"
-_MODES: Final = {Mode.ENFORCE: _RED, Mode.WARN: _YELLOW, Mode.AUDIT: _BLUE}
+_MODES: Final = {Mode.ENFORCE: RED, Mode.WARN: YELLOW, Mode.AUDIT: BLUE}
 
 
 def write(
@@ -70,23 +80,23 @@ def _lines(outcome: Outcome, *, places: bool = True) -> Iterator[str]:
     colour, verdict = _VERDICTS[outcome.verdict]
     was = f" (was {_VERDICTS[outcome.before][1]})" if outcome.before in _VERDICTS.keys() - {outcome.verdict} else ""
     exempt = f" (exempt: {outcome.exemption.name})" if outcome.exemption else ""
-    yield f"{where}{outcome.title}: {colour}{verdict}{_RESET}{was}{exempt}"
+    yield f"{where}{outcome.title}: {colour}{verdict}{RESET}{was}{exempt}"
     for mode, tint in _MODES.items():
         for finding, mark in outcome.located():
             if finding.mode is mode:
                 at = f"{file}:{mark}: " if mark.line and places else ""
-                yield f"  {tint}{mode}{_RESET}: {at}{finding}"
+                yield f"  {tint}{mode}{RESET}: {at}{finding}"
     for finding in outcome.deciding if outcome.change == NEWLY_ALLOWED else ():
-        yield f"  {_FAINT}before: {finding.mode}: {finding}{_RESET}"
+        yield f"  {FAINT}before: {finding.mode}: {finding}{RESET}"
     for when, patch in (("", outcome.patch), ("before: ", outcome.patch_before)):
         for operation in patch:
-            yield f"  {_FAINT}{when}sets {printable(operation.path)} to {json.dumps(operation.value)}{_RESET}"
+            yield f"  {FAINT}{when}sets {printable(operation.path)} to {json.dumps(operation.value)}{RESET}"
 
 
 def _validated(outcome: Outcome) -> Iterator[str]:
     """Yield a line for each warning about a policy."""
     for finding, mark in outcome.located():
-        yield f"{printable(outcome.origin.file)}:{mark}: {_MODES[finding.mode]}warning{_RESET}: {finding}"
+        yield f"{printable(outcome.origin.file)}:{mark}: {_MODES[finding.mode]}warning{RESET}: {finding}"
 
 
 def _comparison(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
@@ -98,7 +108,7 @@ def _comparison(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> It
         else:
             more += 1
     changes = ", ".join(
-        f"{colour}{tally.changes[change]:,} {said}{_RESET}" for change, (colour, said) in _CHANGES.items()
+        f"{colour}{tally.changes[change]:,} {said}{RESET}" for change, (colour, said) in _CHANGES.items()
     )
     yield f"{tally.judged:,} evaluated by {header.policy}@{header.digest[:19]}: {changes}"
     for title, groups in (("rule", tally.reasons), ("namespace", tally.namespaces), ("user", tally.users)):
@@ -120,7 +130,7 @@ def _group(title: str, groups: Groups) -> Iterator[str]:
     shown = ranked[:_MOST_NAMES]
     width = max(map(len, (*shown, _HEAD)))
     yield ""
-    yield f"{_FAINT}{f'by {title}':{width}}  " + "  ".join(f"{said}" for _, said in _CHANGES.values()) + _RESET
+    yield f"{FAINT}{f'by {title}':{width}}  " + "  ".join(f"{said}" for _, said in _CHANGES.values()) + RESET
     for name in shown:
         counts = (f"{count:>{len(said)},}" for count, (_, said) in zip(changed[name], _CHANGES.values(), strict=True))
         yield f"{name:{width}}  " + "  ".join(counts)
@@ -144,5 +154,87 @@ def _summary(tally: Tally) -> str:
     if skipped := tally.verdicts[SKIP]:
         parts.append(f"skipped: {skipped}{_reasons(tally)}")
     if errors := tally.verdicts[ERROR]:
-        parts.append(f"{_RED}unusable: {errors}{_RESET}")
+        parts.append(f"{RED}unusable: {errors}{RESET}")
     return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row: what is in the columns of `_COLUMNS`, and the message."""
+
+    cells: tuple[str, ...]
+    message: str
+
+
+def columns(outcomes: Iterable[Outcome], width: int) -> Iterator[str]:
+    """Yield the lines of a table for a terminal that is `width` characters wide.
+
+    The first rows are held, to measure them; the others are written as they come.
+    """
+    rows = (row for outcome in outcomes for row in _rows(outcome))
+    first = list(islice(rows, _MEASURED))
+    if not first:
+        return
+    widths = [
+        max(min(len(cell), _WIDEST) for cell in column) if any(column[1:]) else 0
+        for column in zip(_COLUMNS, *(row.cells for row in first), strict=True)
+    ]
+    used = sum(each + len(_GAP) for each in widths if each)
+    room = width - used if width - used >= _LEAST else 0
+    head = f"{_joined(_COLUMNS, widths)}{_MESSAGE if room else ''}"
+    yield f"{FAINT}{head.rstrip()}{RESET}"
+    for row in chain(first, rows):
+        yield from _wrapped(row, widths, room, width)
+
+
+def _rows(outcome: Outcome) -> Iterator[_Row]:
+    """Yield a row for each finding by severity, and for each field that the defaults set; one if there is neither."""
+    verdict = "exempt" if outcome.exemption else {ALLOW: "allowed", DENY: "denied"}[outcome.verdict]
+    exempt = f" (exempt: {outcome.exemption.name})" if outcome.exemption else ""
+    order = list(_COLOURS)
+    found = sorted(outcome.subjects(), key=lambda each: order.index(str(each[0].mode)))
+    for finding, mark, subject in found:
+        message = f"{finding.field}: {finding.message}{exempt}"
+        yield _row(verdict, str(finding.mode), subject, finding.rule, _place(outcome, mark), message=message)
+    start = _place(outcome, outcome.origin.mark)
+    for operation in outcome.patch:
+        message = f"sets {printable(operation.path)} to {json.dumps(operation.value)}"
+        yield _row(verdict, "default", outcome.title, "", start, message=message)
+    if not found and not outcome.patch:
+        yield _row(verdict, "", outcome.title, "", start, message=exempt.strip())
+
+
+def _row(*cells: str, message: str) -> _Row:
+    return _Row(tuple(map(escaped, cells)), escaped(message))
+
+
+def _place(outcome: Outcome, mark: Mark) -> str:
+    return ":".join(str(part) for part in (outcome.origin.file, mark if mark.line else "") if part)
+
+
+def _joined(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return "".join(f"{cell:{width}}{_GAP}" for cell, width in zip(cells, widths, strict=True) if width)
+
+
+def _tinted(text: str, word: str) -> str:
+    """Return `text` in the colour of a verdict or a mode."""
+    return f"{_COLOURS[word]}{text}{RESET}" if word in _COLOURS else text
+
+
+def _wrapped(row: _Row, widths: list[int], room: int, width: int) -> Iterator[str]:
+    """Yield the lines of a row: its message is wrapped in its own column, or below if there is no room for that."""
+    start = _joined(row.cells, widths)
+    painted = "".join(
+        f"{_tinted(f'{cell:{each}}', cell if index < _TINTED else '')}{_GAP}"
+        for index, (cell, each) in enumerate(zip(row.cells, widths, strict=True))
+        if each
+    )
+    if not room or len(start) > width - _LEAST:
+        yield painted.rstrip()
+        yield from (
+            f"{_INDENT}{line}" for line in wrap(row.message, max(width - len(_INDENT), _LEAST), break_on_hyphens=False)
+        )
+        return
+    message = wrap(row.message, width - len(start), break_on_hyphens=False)
+    for lead, line in zip_longest((painted,), message, fillvalue=""):
+        yield f"{lead or ' ' * len(start)}{line}".rstrip()

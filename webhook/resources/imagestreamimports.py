@@ -2,17 +2,37 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Final
 
+from webhook.celtext import got, literal, there
+from webhook.errors import MalformedReference
 from webhook.model.change import Change, Place, StreamChange, TagChange, TagField
 from webhook.model.review import Review
-from webhook.model.tag import Source
-from webhook.resources import ledger, parsing
-from webhook.resources.ledger import Ledger, feeds, no_effect, recorded
+from webhook.model.tag import Source, SourceKind
+from webhook.reference import ImageReference
+from webhook.resources import parsing
+from webhook.resources.cel import GIVEN, NO_ANNOTATIONS, Cel, TagReader
+from webhook.resources.definition import (
+    CREATE,
+    IMPORT_POLICY_ROWS,
+    METADATA_ROW,
+    REFERENCE_POLICY_ROWS,
+    SOURCE_ROWS,
+    Ledger,
+    Resource,
+    below,
+    feeds,
+    no_effect,
+    recorded,
+)
+from webhook.resources.objects import DIGEST, Object, Probe, Run, always, is_object, made, with_policies
 from webhook.schemas.stream import ImageStreamImport
 
 NAME: Final = "imagestreamimports"
 _SCHEMA: Final = ImageStreamImport()
+_FORBIDDEN: Final = "FieldValueForbidden"
+_NOWHERE: Final = "registry.invalid/istag-webhook/probe"  # RFC 2606: it never resolves
 _KEPT: Final = parsing.KEPT - {TagField.ANNOTATIONS}
 _REPOSITORY: Final = Place(
     "spec.repository", "/spec/repository", "spec.repository.from.name", parsing.REFERENCE, kept=_KEPT
@@ -25,29 +45,28 @@ def _image(index: int | str) -> Place:
     return Place(path, f"/spec/images/{index}", f"{path}.to.name", parsing.REFERENCE, kept=_KEPT)
 
 
-PLACES: Final = (_image("*"), _REPOSITORY)
-_FROM: Final[Ledger] = {**ledger.SOURCE, "namespace": no_effect("a DockerImage is in no namespace")}
+_FROM: Final[Ledger] = {**SOURCE_ROWS, "namespace": no_effect("a DockerImage is in no namespace")}
 _ANSWER: Final = no_effect("it is what the answer shows")
-LEDGER: Final[Ledger] = {
-    "metadata": ledger.METADATA,
+_LEDGER: Final[Ledger] = {
+    "metadata": METADATA_ROW,
     "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
     "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
     "metadata.annotations": recorded("the reason of an exemption; the API server stores none"),
     "spec.import": feeds(TagField.SOURCE, TagField.MOVE, because="without it nothing is stored"),
-    **ledger.below("spec.images[].from", _FROM),
+    **below("spec.images[].from", _FROM),
     "spec.images[].to.name": feeds(TagField.NAME),
-    **ledger.below("spec.images[].importPolicy", ledger.IMPORT_POLICY),
-    **ledger.below("spec.images[].referencePolicy", ledger.REFERENCE_POLICY),
+    **below("spec.images[].importPolicy", IMPORT_POLICY_ROWS),
+    **below("spec.images[].referencePolicy", REFERENCE_POLICY_ROWS),
     "spec.images[].includeManifest": _ANSWER,
-    **ledger.below("spec.repository.from", _FROM),
-    **ledger.below("spec.repository.importPolicy", ledger.IMPORT_POLICY),
-    **ledger.below("spec.repository.referencePolicy", ledger.REFERENCE_POLICY),
+    **below("spec.repository.from", _FROM),
+    **below("spec.repository.importPolicy", IMPORT_POLICY_ROWS),
+    **below("spec.repository.referencePolicy", REFERENCE_POLICY_ROWS),
     "spec.repository.includeManifest": _ANSWER,
     "status": no_effect("the API server fills it in for the answer"),
 }
 
 
-def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
+def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return the tags that `review` would import; with `spec.import: false` it is a look, and changes nothing.
 
     The API server imports an image without `to` into no tag (openshift-apiserver, registry/imagestreamimport). It sets
@@ -113,3 +132,111 @@ def _insecure(entries: Iterable[tuple[Place, Mapping[str, Any]]]) -> dict[str, s
 def _registry(source: Source | None) -> str:
     """Return the registry of a source, "" if it has none that can be read."""
     return source.reference.registry if source is not None and source.reference is not None else ""
+
+
+def _fill(manifest: Object, old: Object) -> dict[str, Any]:
+    """Return an ImageStreamImport as the API server completes it."""
+    del old  # it can only be created
+    spec = manifest.get("spec")
+    if is_object(spec):
+        spec = {"import": False, **spec}
+        if isinstance(spec.get("images"), list):
+            spec["images"] = [_filled(image) for image in spec["images"]]
+        if is_object(spec.get("repository")):
+            spec["repository"] = with_policies(spec["repository"])
+    return {**manifest, "spec": spec, "status": {}}
+
+
+def _filled(image: Any) -> Any:
+    """Return one of `spec.images`; without `to` it goes to the tag of its source."""
+    if not is_object(image):
+        return image
+    filled, source = with_policies(image), image.get("from")
+    if filled.get("to") is None and is_object(source) and (tag := _tag_of(source.get("name"))):
+        filled["to"] = {"name": tag}
+    return filled
+
+
+def _tag_of(name: Any) -> str:
+    try:
+        return ImageReference.parse(name).tag if isinstance(name, str) else ""
+    except MalformedReference:
+        return ""
+
+
+def _short(namespace: str, stream: str, tag: str, value: Object) -> dict[str, Any]:
+    """Return an ImageStreamImport to a tag, which the policies and the source of `value` describe."""
+    image = {key: item for key, item in value.items() if key != "annotations"}
+    spec = {"import": True, "images": [{**image, "to": {"name": tag}}]}
+    return made(ImageStreamImport, namespace, stream, value.get("annotations"), spec=spec)
+
+
+def _probed(run: Run) -> dict[str, Any]:
+    """Return an import that the API server denies: its stream does not exist (404), or has another version (409)."""
+    image = with_policies({"from": {"kind": SourceKind.DOCKER_IMAGE.value, "name": f"{_NOWHERE}@{DIGEST}"}})
+    made = run.object(ImageStreamImport, run.absent, spec={"import": True, "images": [image]}, status={})
+    return {**made, "metadata": {**made["metadata"], "resourceVersion": "1"}}
+
+
+def _all_forbidden(answer: Object) -> bool:
+    """Whether every cause is a forbidden value: the list of allowed registries is consulted after the webhooks."""
+    causes = parsing.items(parsing.mapping(answer.get("details")).get("causes"))
+    return bool(causes) and all(parsing.mapping(each).get("reason") == _FORBIDDEN for each in causes)
+
+
+_CEL_PATH: Final = f'"spec.images[\\"" + {got("t", "to", "name")} + "\\"]"'
+_CEL_IMAGES: Final = got("object", "spec", "images", default="[]")
+
+
+def _tags(reader: TagReader, side: str) -> str:
+    """Return the tags of an import in CEL."""
+    if side == "oldObject":
+        return "[]"
+    given = f"[{GIVEN['object']}, {{}}]"
+    image = reader.tag("t", "t.to.name", _CEL_PATH, (), given, nameField=f'{_CEL_PATH} + ".to.name"')
+    images = f'{_CEL_IMAGES}.filter(t, {got("t", "to", "name")} != "").map(t, {image})'
+    repository = reader.tag(
+        "object.spec.repository", '"*"', '"spec.repository"', (), given, every="true",
+        nameField='"spec.repository.from.name"',
+    )  # fmt: skip
+    return (
+        f'!({there("object", "spec")} && "import" in object.spec && object.spec["import"] == true) ? [] :\n'
+        f"{images} +\n"
+        f"({there('object', 'spec', 'repository')} ? [{repository}] : [])"
+    )
+
+
+def _entries_in_cel(reader: TagReader) -> str:
+    """Return in CEL everything that an import fetches, with or without a tag that it goes to."""
+
+    def entry(tag: str, path: str) -> str:
+        return reader.tag(tag, '""', path, (), NO_ANNOTATIONS, nameField='""', fromField='""')
+
+    repository = entry("object.spec.repository", '"spec.repository"')
+    return (
+        f"request.resource.resource != {literal(NAME)} ? [] :\n"
+        f"({there('object', 'spec', 'repository')} ? [{repository}] : []) +\n"
+        f"{_CEL_IMAGES}.map(t, {entry('t', _CEL_PATH)})"
+    )
+
+
+RESOURCE: Final = Resource(
+    name=NAME,
+    schema=ImageStreamImport,
+    changes=_changes,
+    places=(_image("*"), _REPOSITORY),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(
+        _probed,
+        kinds=frozenset({"imagestream", "imagestreamimport"}),
+        denials={
+            HTTPStatus.NOT_FOUND: always,
+            HTTPStatus.CONFLICT: always,
+            HTTPStatus.UNPROCESSABLE_ENTITY: _all_forbidden,
+        },
+    ),
+    cel=Cel(_tags, entries=_entries_in_cel),
+    operations=(CREATE,),
+    short=_short,
+)

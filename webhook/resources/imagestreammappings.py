@@ -3,18 +3,22 @@
 Every project's `admin` and `edit` may create one, with any reference (openshift-apiserver, bootstrap policy).
 """
 
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 
+from webhook.celtext import got, record
 from webhook.model.change import Change, Place, TagChange, TagField
 from webhook.model.review import Review
 from webhook.model.tag import SourceKind, TagReference
-from webhook.resources import history, ledger, parsing
-from webhook.resources.image import read_image
-from webhook.resources.ledger import Ledger, feeds, no_effect, recorded
+from webhook.resources import history, parsing
+from webhook.resources.cel import GIVEN, Cel, TagReader, is_own
+from webhook.resources.definition import CREATE, METADATA_ROW, Ledger, Resource, feeds, no_effect, recorded
+from webhook.resources.objects import DIGEST, IMAGE, Object, Probe, Run, always, is_object
 from webhook.schemas.stream import ImageStreamMapping
 
 NAME: Final = "imagestreammappings"
 _IMAGE: Final = frozenset({TagField.NAME, TagField.MOVE, TagField.IMAGE})
+_INTERNAL: Final = "image-registry.openshift-image-registry.svc:5000"
 _REFERENCE: Final = "dockerImageReference"
 # The stream's own repository is no source that anybody chose.
 _OWN: Final = Place("image", "/image", "tag", _IMAGE)
@@ -25,9 +29,8 @@ _FOREIGN: Final = Place(
     _IMAGE | {TagField.SOURCE, TagField.SOURCE_KIND},
     fields={"from.name": _REFERENCE, "from.kind": _REFERENCE, "from.namespace": _REFERENCE},
 )
-PLACES: Final = (_FOREIGN, _OWN)
-LEDGER: Final[Ledger] = {
-    "metadata": ledger.METADATA,
+_LEDGER: Final[Ledger] = {
+    "metadata": METADATA_ROW,
     "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
     "metadata.annotations": recorded("the reason of an exemption; the API server stores none"),
     "tag": feeds(TagField.NAME),
@@ -60,7 +63,7 @@ LEDGER: Final[Ledger] = {
 _SCHEMA: Final = ImageStreamMapping()
 
 
-def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
+def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return the tag that `review` would point at the image it carries; it does not say what the tag was.
 
     `image.dockerImageReference` is where pods pull from. That the image is marked as managed by OpenShift, and its
@@ -72,7 +75,7 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
         return ()
     name = parsing.name_of(review.name, new)
     sent = parsing.mapping(new.get("image"))
-    image = read_image(sent)
+    image = history.read_image(sent)
     source = history.meant(parsing.text(sent.get(_REFERENCE)), image.name, review.namespace, name)
     return (
         TagChange(
@@ -87,3 +90,55 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
             faults=_SCHEMA.faults(new),
         ),
     )
+
+
+def _fill(manifest: Object, old: Object) -> dict[str, Any]:
+    """Return an ImageStreamMapping as the API server completes it; it clears the signatures of the image."""
+    del old  # it can only be created
+    image = manifest.get("image")
+    if image is None or is_object(image):
+        image = {key: value for key, value in {**IMAGE, **(image or {})}.items() if key != "signatures"}
+    return {"tag": "", **manifest, "image": image}
+
+
+def _probed(run: Run) -> dict[str, Any]:
+    """Return a push, as the internal registry sends it, that the API server denies: the stream does not exist (404)."""
+    image = {
+        **IMAGE,
+        "metadata": {"name": DIGEST},
+        "dockerImageReference": f"{_INTERNAL}/{run.namespace}/{run.absent}@{DIGEST}",
+        "dockerImageManifestMediaType": "application/vnd.oci.image.manifest.v1+json",
+        "dockerImageLayers": [
+            {"name": DIGEST, "size": 1, "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"},
+        ],
+    }
+    return run.object(ImageStreamMapping, run.absent, image=image, tag=run.tag["name"])
+
+
+def _tags(reader: TagReader, side: str) -> str:
+    """Return the tag of a push in CEL."""
+    if side == "oldObject":
+        return "[]"
+    name = f'({got("object", "tag")} == "" ? "latest" : object.tag)'
+    reference, image = got("object", "image", "dockerImageReference"), got("object", "image", "metadata", "name")
+    source = record(kind=f'{is_own(reference, image)} ? "" : "DockerImage"', name=reference, image=image)
+    field, given = '"image.dockerImageReference"', f"[{GIVEN['object']}, {{}}]"
+    tag = reader.tag(record(**{"from": source}), name, '"image"', (), given, nameField='"tag"', fromField=field)
+    return f"[{tag}]"
+
+
+RESOURCE: Final = Resource(
+    name=NAME,
+    schema=ImageStreamMapping,
+    changes=_changes,
+    places=(_FOREIGN, _OWN),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(
+        _probed,
+        kinds=frozenset({"imagestream", "imagestreammapping"}),
+        denials={HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always},
+    ),
+    cel=Cel(_tags, pushes=True),
+    operations=(CREATE,),
+)

@@ -1,40 +1,44 @@
 """imagestreams: `spec.tags`, the repository that a stream follows, and the stream itself (`oc edit|apply is`)."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.model.change import Change, Place, SchemaFault, Stream, StreamChange, TagChange, TagField
+from webhook.celtext import got, literal, record
+from webhook.model.change import Change, Place, SchemaFault, TagChange, TagField
 from webhook.model.review import Review
-from webhook.model.tag import NOTHING, Condition, SourceKind, TagReference
-from webhook.resources import history, ledger, parsing
-from webhook.resources.ledger import Ledger, feeds, no_effect
+from webhook.model.tag import NOTHING
+from webhook.resources import parsing
+from webhook.resources.cel import GIVEN, NO_ANNOTATIONS, Cel, TagReader, annotations, is_insecure, is_own
+from webhook.resources.definition import (
+    CONDITION_ROWS,
+    METADATA_ROW,
+    TAG_ROWS,
+    Ledger,
+    Resource,
+    below,
+    feeds,
+    no_effect,
+)
+from webhook.resources.objects import LOOKUP, Object, Probe, Run, is_object, made, with_defaults, with_status
+from webhook.resources.sides import (
+    INSECURE,
+    OVERWRITTEN,
+    REPOSITORY,
+    Side,
+    by_name,
+    made_insecure,
+    overwritten,
+    place_of,
+    sides,
+    stream_change,
+)
 from webhook.schemas.stream import ImageStream
 
 NAME: Final = "imagestreams"
-_SCHEMA: Final = ImageStream()
 _REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", parsing.TAG)
-_FOLLOWED: Final = {"from.name": "dockerImageRepository"}
-REPOSITORY: Final = Place("spec", "/spec", "metadata.name", parsing.REFERENCE, fields=_FOLLOWED)
-# A tag that is there already keeps its name and its annotations, whatever repository sets it.
-OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset({TagField.MOVE}), fields=_FOLLOWED)
-INSECURE: Final = Place(
-    "metadata.annotations", "/metadata/annotations", "metadata.name", frozenset({TagField.IMPORT_POLICY})
-)
-
-
-@lru_cache(1_024)
-def _place(index: int | str) -> Place:
-    """Return where one of `spec.tags` stands."""
-    path, pointer = f"spec.tags[{index}]", f"/spec/tags/{index}"
-    return Place(path, pointer, f"{path}.name", parsing.TAG, (f"{pointer}/annotations",), NOTHING, parsing.KEPT)
-
-
-PLACES: Final = (_place("*"), REPOSITORY, OVERWRITTEN, INSECURE)
-
-LEDGER: Final[Ledger] = {
-    "metadata": ledger.METADATA,
+_LEDGER: Final[Ledger] = {
+    "metadata": METADATA_ROW,
     "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
     "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
     "metadata.annotations": feeds(
@@ -48,126 +52,16 @@ LEDGER: Final[Ledger] = {
     "spec.tags": feeds(TagField.TAG_COUNT),
     "spec.tags[].name": feeds(TagField.NAME),
     "spec.tags[].annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
-    **ledger.below("spec.tags[]", ledger.TAG),
+    **below("spec.tags[]", TAG_ROWS),
     "status": no_effect("the API server takes the stored status with a write of the stream"),
     "status.tags[].tag": feeds(TagField.MOVE, because="a repository may set a tag that was only pushed", of_old=True),
     "status.tags[].items[].dockerImageReference": feeds(TagField.MOVE, because="as above", of_old=True),
     "status.tags[].items[].image": feeds(TagField.MOVE, because="as above", of_old=True),
-    **ledger.below("status.tags[].conditions[]", ledger.CONDITION),
+    **below("status.tags[].conditions[]", CONDITION_ROWS),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a change of a stream, as it is to be or as it was.
-
-    Attributes:
-        tags: `spec.tags` as it was sent.
-        repository: the repository that the stream follows, "" where there is none.
-        stream: what it says beside.
-        faults: what the schema says, by the element of `spec.tags` that is meant, "" for the rest.
-        conditions: what the cluster says of a tag's imports, by the tag's name.
-    """
-
-    tags: list[Any]
-    repository: str
-    stream: Stream
-    faults: Mapping[str, tuple[SchemaFault, ...]]
-    conditions: Mapping[str, tuple[Condition, ...]]
-
-    @property
-    def insecure(self) -> bool:
-        """Whether all of the stream's imports are insecure."""
-        return self.stream.annotations.get(parsing.INSECURE_REPOSITORY, "").lower() == "true"
-
-    @property
-    def checked(self) -> bool:
-        """Whether the repository that the stream follows has been imported."""
-        return bool(self.stream.annotations.get(parsing.CHECKED))
-
-    def tag(self, tag: Mapping[str, Any], path: str) -> TagReference:
-        """Read one of `spec.tags`, to be spoken of at `path`."""
-        own = parsing.annotations(tag)
-        return parsing.tag_reference(
-            tag, own, (f"{path}.annotations", own), ("metadata.annotations", self.stream.annotations)
-        )
-
-    def followed(self, given: Mapping[str, str], tag: str = "") -> TagReference | None:
-        """Return the tags of the repository that the stream follows, or its `tag`; None if it follows none.
-
-        Args:
-            given: the annotations that the user gives with the change.
-            tag: the one tag that is meant, "" for all.
-        """
-        if not self.repository:
-            return None
-        name = f"{self.repository}:{tag}" if tag else self.repository
-        source = {"kind": SourceKind.DOCKER_IMAGE.value, "name": name}
-        annotations = ("metadata.annotations", self.stream.annotations)
-        return parsing.tag_reference({"from": source}, given, annotations)
-
-    def given(self, old: "Side") -> Mapping[str, str]:
-        """Return the stream's annotations that `old` does not have: those that are given with the change."""
-        found, before = self.stream.annotations, old.stream.annotations
-        return {key: value for key, value in found.items() if before.get(key, "").strip() != value.strip()}
-
-
-def sides(review: Review) -> tuple[Side, Side]:
-    """Return both sides of `review`, the new one first; one that is not there holds nothing."""
-    new, old = review.object, review.old_object
-    faults = _faults(new, old) if new is not None else ()
-    return side_of(new, faults), side_of(old, _SCHEMA.faults(old) if faults and old is not None else ())
-
-
-def _faults(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[SchemaFault, ...]:
-    """Return what the schema says of `new`, but for the tags that stand in `old` alike: the API server took them."""
-    spec = parsing.mapping(new.get("spec"))
-    tags = parsing.items(spec.get("tags"))
-    stored = _by_name(parsing.items(parsing.mapping((old or NOTHING).get("spec")).get("tags")))
-    kept = {index for index, tag in enumerate(tags) if _named(tag) and stored.get(tag["name"], (0, None))[1] == tag}
-    if not kept:
-        return _SCHEMA.faults(new)
-    left = [index for index in range(len(tags)) if index not in kept]
-    found = _SCHEMA.faults({**new, "spec": {**spec, "tags": [tags[index] for index in left]}})
-    # What is wrong is named where it is in `new`.
-    paths = {_place(at).path: _place(index).path for at, index in enumerate(left)} if found else {}
-    elements = [parsing.element(fault.field) for fault in found]
-    return tuple(
-        replace(fault, field=paths.get(element, element) + fault.field[len(element) :])
-        for fault, element in zip(found, elements, strict=True)
-    )
-
-
-def _named(tag: Any) -> bool:
-    """Whether `tag` is an object with a name."""
-    return isinstance(tag, dict) and isinstance(tag.get("name"), str)
-
-
-def _by_name(tags: list[Any]) -> dict[str, tuple[int, Mapping[str, Any]]]:
-    """Return the tags that have a name by it, each with its index."""
-    return {tag["name"]: (index, tag) for index, tag in enumerate(tags) if _named(tag)}
-
-
-def side_of(document: Mapping[str, Any] | None, faults: tuple[SchemaFault, ...] = ()) -> Side:
-    """Return one side of a change of a stream, of which the schema says `faults`."""
-    found = document or NOTHING
-    spec, status = parsing.mapping(found.get("spec")), parsing.mapping(found.get("status"))
-    tags = parsing.items(spec.get("tags"))
-    local = parsing.mapping(spec.get("lookupPolicy")).get("local") is True
-    return Side(
-        tags,
-        parsing.text(spec.get("dockerImageRepository")),
-        Stream(local, len(tags), parsing.annotations(found.get("metadata"))),
-        parsing.by_element(faults),
-        {
-            parsing.text(tag.get("tag")): parsing.conditions(tag["conditions"], f"status.tags[{index}].conditions")
-            for index, tag in enumerate(map(parsing.mapping, parsing.items(status.get("tags"))))
-            if tag.get("conditions")
-        },
-    )
-
-
-def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
+def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return what `review` would change in a stream; a stream that is deleted loses all its tags.
 
     Args:
@@ -190,20 +84,9 @@ def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     return (stream, *tags, *_followed(review, name, new, old), *insecure)
 
 
-def stream_change(
-    review: Review,
-    name: str,
-    new: tuple[Stream, Iterable[SchemaFault]],
-    old: tuple[Stream, Iterable[SchemaFault]],
-) -> StreamChange:
-    """Return what `review` says of the stream as a whole, and what the schema says of what is no tag's own."""
-    before = old[0] if review.old_object is not None else None
-    return StreamChange(review.resource, review.namespace, name, new[0], before, tuple(new[1]), tuple(old[1]))
-
-
 def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
     """Yield the tags of `spec.tags`, old matched to new by name; what only the old side has is removed."""
-    olds = _by_name(old.tags)
+    olds = by_name(old.tags)
     same = new.insecure is old.insecure
     for index, tag in enumerate(new.tags):
         if not isinstance(tag, dict):
@@ -213,7 +96,7 @@ def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: b
         unchanged = same and before == tag
         if unchanged and not untouched:
             continue
-        place = _place(index)
+        place = place_of(index)
         after = new.tag(tag, place.path)
         was = after if unchanged else old.tag(before, place.path) if before is not None else None
         faults = new.faults.get(place.path, ())
@@ -239,26 +122,8 @@ def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: b
 
 def _faults_of(old: Side, index: int, place: Place) -> tuple[SchemaFault, ...]:
     """Return what the schema says of a tag as it was, at the place where it stands now."""
-    path = _place(index).path
+    path = place_of(index).path
     return parsing.rebased(old.faults.get(path, ()), path, place.path)
-
-
-def made_insecure(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
-    """Yield every tag of a stream whose annotation makes imports insecure, those to come among them.
-
-    Args:
-        review: the question.
-        name: the stream's name.
-        new: the stream as it is to be.
-        old: the stream as it was.
-        untouched: whether an annotation that was there before is wanted too.
-    """
-    if not new.insecure or (old.insecure and not untouched):
-        return
-    field = f'{INSECURE.path}["{parsing.INSECURE_REPOSITORY}"]'
-    after = TagReference(insecure=True, insecure_field=field, annotations=new.given(old))
-    before = after if old.insecure else TagReference() if review.old_object is not None else None
-    yield TagChange(review.resource, INSECURE, review.namespace, name, "*", after, before, every_tag=True)
 
 
 def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
@@ -272,31 +137,106 @@ def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
     yield from overwritten(review, name, new, old, anew=follows_anew)
 
 
-def overwritten(review: Review, name: str, new: Side, old: Side, *, anew: bool) -> Iterator[TagChange]:
-    """Yield the tags that the followed repository may set when it is imported next, whatever their source.
+def _fill(manifest: Object, old: Object) -> dict[str, Any]:
+    """Return an ImageStream as the API server completes it; with a write of the stream the stored status stays.
 
-    The import controller imports it, and with it every tag that it has, until the stream has the annotation
-    `CHECKED` (openshift-apiserver, registry/imagestreamimport; openshift-controller-manager, image/controller).
-
-    Args:
-        review: the question.
-        name: the stream's name.
-        new: the stream as it is to be, with the repository that it follows.
-        old: the stream as it was.
-        anew: whether the repository is another one; else it is imported anew if the annotation is removed.
+    The API server also sorts the tags by name, and of two with one name it keeps the last. They stay as they are
+    written here, so that a finding names the place in the user's file.
     """
-    given, olds = new.given(old), _by_name(old.tags)
-    anew = anew or (old.checked and not new.checked)
-    if not new.repository or (new.checked and not anew):
-        return
-    found = {tag: events[0].reference for tag, events in _events(review, name) if events} if anew else {}
-    for tag, (_, value) in {**(olds if anew else {}), **_by_name(new.tags)}.items():
-        if anew or value.get("from") != olds.get(tag, (0, NOTHING))[1].get("from"):
-            found[tag] = new.tag(value, REPOSITORY.path) if value.get("from") else found.get(tag, TagReference())
-    for tag, was in found.items():
-        after, before = new.followed(given, tag), replace(was, annotations=NOTHING)
-        yield TagChange(review.resource, OVERWRITTEN, review.namespace, name, tag, after, before)
+    spec = manifest.get("spec")
+    if spec is None or is_object(spec):
+        spec = {"lookupPolicy": dict(LOOKUP), **(spec or {})}
+        if is_object(spec["lookupPolicy"]):
+            spec["lookupPolicy"] = {**LOOKUP, **spec["lookupPolicy"]}
+        if isinstance(spec.get("tags"), list):
+            spec["tags"] = [with_defaults(tag) for tag in spec["tags"]]
+    return with_status({**manifest, "spec": spec}, old, status={"dockerImageRepository": ""})
 
 
-def _events(review: Review, name: str) -> Iterator[tuple[str, tuple[history.Event, ...]]]:
-    return history.events(review.old_object or NOTHING, review.namespace, name)
+def _short(namespace: str, stream: str, tag: str, value: Object) -> dict[str, Any]:
+    """Return an ImageStream whose only tag has `value`, or one without tags if `value` has no source."""
+    tags = [{"name": tag, **value}] if "from" in value else []
+    return made(ImageStream, namespace, stream, spec={"tags": tags})
+
+
+def _probed(run: Run) -> dict[str, Any]:
+    """Return an ImageStream that exists already (409); if there is none, only the dry run protects the namespace."""
+    name = run.absent if run.stream is None else run.stream["metadata"]["name"]
+    return run.object(ImageStream, name, spec={"lookupPolicy": dict(LOOKUP)}, status={"dockerImageRepository": ""})
+
+
+def _exists(answer: Object) -> bool:
+    return answer.get("reason") == "AlreadyExists"
+
+
+def _tags(reader: TagReader, side: str) -> str:
+    """Return the tags of a stream in CEL, those of the repository among them if it begins to follow it."""
+    given = GIVEN[side]
+    path = '"spec.tags[\\"" + t.name + "\\"]"'
+    homes = ((f'{path} + ".annotations"', annotations("t")), ('"metadata.annotations"', given))
+    tag = reader.tag("t", "t.name", path, homes, f"[{annotations('t')}, {{}}]")
+    tags = f"{got(side, 'spec', 'tags', default='[]')}.map(t, {tag})"
+    repository = got(side, "spec", "dockerImageRepository")
+    followed = reader.tag(
+        record(**{"from": record(kind='"DockerImage"', name=repository)}),
+        '"*"',
+        '"spec"',
+        (('"metadata.annotations"', given),),
+        NO_ANNOTATIONS,
+        every="true",
+        nameField='"metadata.name"',
+        fromField='"spec.dockerImageRepository"',
+    )
+    changed = ""
+    if side == "object":
+        other = got("oldObject", "spec", "dockerImageRepository")
+        insecure, was = (is_insecure(GIVEN[each]) for each in ("object", "oldObject"))
+        changed = f" && (oldObject == null || {repository} != {other} || {insecure} != {was})"
+    return f'{side} == null ? [] : {tags} +\n({repository} != ""{changed} ? [{followed}] : [])'
+
+
+def _overwritten_in_cel() -> str:
+    """Return in CEL the tags that the followed repository may set, if it is imported after this change."""
+    new, old = (got(side, "spec", "dockerImageRepository") for side in ("object", "oldObject"))
+    checked, was = (_is_checked(GIVEN[side]) for side in ("object", "oldObject"))
+    follows = f'request.resource.resource == {literal(NAME)} && object != null && {new} != ""'
+    sent = 'variables.tags.filter(w, !w.every && w.from.kind != "")'
+    there = 'variables.tags.exists(n, n.name == {} && !n.every && n.from.kind != "")'.format
+    kept = f"variables.before.filter(w, !w.every && !{there('w.name')})"
+    tags, items = (
+        got("oldObject", "status", "tags", default="[]"),
+        "has(s.items) && s.items != null && size(s.items) > 0",
+    )
+    pulled, image = got("s.items[0]", "dockerImageReference"), got("s.items[0]", "image")
+    own, stored = is_own(pulled, image), f'variables.name + "@" + {image}'
+    kind = f'{pulled} == "" && {image} == "" ? "" : {own} ? "ImageStreamImage" : "DockerImage"'
+    source = record(kind=kind, name=f"{own} ? {stored} : {pulled}", namespace='""')
+    event = record(name="s.tag", every="false", **{"from": source})
+    known = f'variables.before.exists(w, w.name == s.tag && w.from.kind != "") || {there("s.tag")}'
+    more = f"(oldObject == null ? [] : {tags}.filter(s, {items} && !({known})).map(s, {event}))"
+    changed = f"{sent}.filter(w, !variables.before.exists(o, o.name == w.name && o.from == w.from))"
+    return (
+        f"!({follows}) ? [] :\n"
+        f"oldObject == null || {new} != {old} || ({was} && !{checked}) ?\n{sent} +\n{kept} +\n{more} :\n"
+        f"{checked} ? [] : {changed}"
+    )
+
+
+def _is_checked(annotations: str) -> str:
+    """Return whether `annotations` say that the repository which a stream follows has been imported."""
+    key = literal(parsing.CHECKED)
+    return f'({key} in {annotations} && {annotations}[{key}] != "")'
+
+
+RESOURCE: Final = Resource(
+    name=NAME,
+    schema=ImageStream,
+    changes=_changes,
+    places=(place_of("*"), REPOSITORY, OVERWRITTEN, INSECURE),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(_probed, kinds=frozenset({"imagestream"}), denials={HTTPStatus.CONFLICT: _exists}),
+    cel=Cel(_tags, removed="spec.tags", overwritten=_overwritten_in_cel()),
+    short=_short,
+    streams=True,
+)

@@ -7,14 +7,17 @@ annotations as they are sent (openshift-apiserver, registry/imagestream, StatusS
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from webhook.model.change import Change, Place, TagChange, TagField
 from webhook.model.review import Review
 from webhook.model.tag import NOTHING, TagReference
-from webhook.resources import history, ledger, parsing
-from webhook.resources.imagestreams import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
-from webhook.resources.ledger import Ledger, feeds, no_effect
+from webhook.resources import history, parsing
+from webhook.resources.definition import METADATA_ROW, UPDATE, Ledger, Resource, feeds, no_effect
+from webhook.resources.objects import LOOKUP, PROBE, PROBE_RULE, Object, Probe, Run, is_object, marked
+from webhook.resources.sides import INSECURE, OVERWRITTEN, Side, made_insecure, overwritten, sides, stream_change
+from webhook.schemas.stream import ImageStream
+from webhook.text import printable
 
 NAME: Final = "imagestreams/status"
 _REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", history.EVENT)
@@ -25,8 +28,8 @@ def _spec(index: int | str) -> Place:
     return Place(f"spec.tags[{index}]", f"/spec/tags/{index}", f"spec.tags[{index}].name", parsing.TAG)
 
 
-LEDGER: Final[Ledger] = {
-    "metadata": ledger.METADATA,
+_LEDGER: Final[Ledger] = {
+    "metadata": METADATA_ROW,
     "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
     "metadata.annotations": feeds(
         TagField.IMPORT_POLICY,
@@ -45,10 +48,9 @@ LEDGER: Final[Ledger] = {
     "status.tags[].items[].generation": no_effect("the order of the list decides"),
     "status.tags[].conditions": no_effect("what an import came to sets no tag"),
 }
-PLACES: Final = (history.place("*", "*"), _spec("*"), INSECURE, OVERWRITTEN)
 
 
-def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
+def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return what `review` would change: what is new in the tags' history, and how all tags are imported."""
     del untouched  # nothing of a status is evaluated that does not change
     if review.object is None:
@@ -105,3 +107,58 @@ def _awaited(stored: Side, tag: str, event: history.Event) -> TagReference | Non
     wanted = reference.source.reference if reference is not None and reference.source is not None else None
     given = event.source.reference if event.source is not None else None
     return None if wanted is None or (given is not None and given.name == wanted.name) else reference
+
+
+def _fill(manifest: Object, old: Object) -> dict[str, Any]:
+    """Return an ImageStream whose status is written: but for `lookupPolicy`, the stored specification stays."""
+    sent, status = parsing.mapping(manifest.get("spec")), manifest.get("status")
+    spec = {**parsing.mapping(old.get("spec")), "lookupPolicy": sent.get("lookupPolicy") or dict(LOOKUP)}
+    if status is None or is_object(status):
+        status = {"dockerImageRepository": "", **(status or {})}
+    return {**manifest, "spec": spec, "status": status}
+
+
+def _probed(run: Run) -> dict[str, Any] | None:
+    """Return an ImageStream with one more tag in its status; the API server honours the dry run of its write."""
+    if (stream := run.stream) is None:
+        return None
+    status = {"dockerImageRepository": "", **(stream.get("status") or {})}
+    tags = [*(status.get("tags") or ()), {"tag": f"{PROBE_RULE}-{run.word}", "items": []}]
+    metadata = stream["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), PROBE: run.word}
+    return {
+        **run.object(ImageStream, metadata["name"]),
+        **stream,
+        "metadata": {**metadata, "annotations": annotations},
+        "status": {**status, "tags": tags},
+    }
+
+
+def _marked(review: Review) -> tuple[str, str] | None:
+    """Return what marks a probe; metadata that is sent with a status may be dropped before the webhooks are called."""
+    if (mark := marked(review)) is not None:
+        return mark
+    for tag in _names(review.object or NOTHING) - _names(review.old_object or NOTHING):
+        if tag.startswith(f"{PROBE_RULE}-"):
+            return f"the tag {printable(tag)}", "status.tags"
+    return None
+
+
+def _names(document: Object) -> set[str]:
+    """Return the names of the tags in a stream's status."""
+    tags = parsing.items(parsing.mapping(document.get("status")).get("tags"))
+    return {parsing.text(parsing.mapping(each).get("tag")) for each in tags}
+
+
+RESOURCE: Final = Resource(
+    name=NAME,
+    schema=ImageStream,
+    changes=_changes,
+    places=(history.place("*", "*"), _spec("*"), INSECURE, OVERWRITTEN),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(_probed, kinds=frozenset(), denials={}, replaces=True, mark=_marked),
+    cel="a write of a stream's status is evaluated by the webhook only",
+    operations=(UPDATE,),
+    streams=True,
+)

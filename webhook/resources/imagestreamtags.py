@@ -2,13 +2,37 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Final
 
+from webhook.celtext import there
 from webhook.model.change import Change, Place, TagChange, TagField
 from webhook.model.review import Review
 from webhook.model.tag import TagReference
-from webhook.resources import ledger, parsing
-from webhook.resources.ledger import Ledger, feeds, no_effect
+from webhook.resources import parsing
+from webhook.resources.cel import GIVEN, TAG_OF_NAME, Cel, TagReader, annotations
+from webhook.resources.definition import (
+    CONDITION_ROWS,
+    METADATA_ROW,
+    TAG_ROWS,
+    Ledger,
+    Resource,
+    below,
+    feeds,
+    no_effect,
+)
+from webhook.resources.objects import (
+    IMAGE,
+    IMPOSSIBLE,
+    LOOKUP,
+    Object,
+    Probe,
+    Run,
+    always,
+    made,
+    named_tag,
+    with_status,
+)
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
 
 NAME: Final = "imagestreamtags"
@@ -17,26 +41,36 @@ _PLACE: Final = Place(
 )
 _BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # of an object that has no metadata, or null
 _KEPT: Final = replace(_PLACE, homes=_PLACE.homes[:1], kept=frozenset())  # of an object without its tag
-PLACES: Final = (_PLACE,)
-LEDGER: Final[Ledger] = {
-    "metadata": ledger.METADATA,
+_LEDGER: Final[Ledger] = {
+    "metadata": METADATA_ROW,
     "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
     "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
     "metadata.annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
     "metadata.labels": no_effect("the API server drops them on create and denies others on update"),
     "tag.name": no_effect("the API server writes the name of the object over it"),
     "tag.annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
-    **ledger.below("tag", ledger.TAG),
+    **below("tag", TAG_ROWS),
     "generation": no_effect("the API server counts it"),
     "lookupPolicy": no_effect("it shows the stream's, which only imagestreams and imagestreams/status store"),
-    **ledger.below("conditions[]", ledger.CONDITION),
+    **below("conditions[]", CONDITION_ROWS),
     "image": no_effect("the API server finds the image in the stream's history, and stores none of this"),
+}
+# What the API server puts into a tag that is created (recorded).
+_NEW_IMAGE: Final[Object] = {
+    **IMAGE,
+    "dockerImageMetadata": {
+        "kind": "DockerImage",
+        "apiVersion": "image.openshift.io/1.0",
+        "Id": "",
+        "Created": None,
+        "ContainerConfig": {},
+    },
 }
 _SCHEMA: Final = ImageStreamTag()
 _NEW_SCHEMA: Final = NewImageStreamTag()
 
 
-def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
+def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return the tag that `review` would make mean something else, none where it is deleted or never was one."""
     del untouched  # who sends a tag means it
     new, old = review.object, review.old_object
@@ -81,3 +115,55 @@ def _reference(istag: Mapping[str, Any], *, created: bool) -> TagReference | Non
     return parsing.tag_reference(
         tag, {**own, **given} if created else given, ("tag.annotations", own), ("metadata.annotations", given)
     )
+
+
+def _fill(manifest: Object, old: Object) -> dict[str, Any]:
+    """Return an ImageStreamTag as the API server completes it."""
+    filled = {"tag": None, "generation": 0, "lookupPolicy": dict(LOOKUP), **manifest}
+    filled["tag"] = named_tag(filled["tag"], manifest)
+    return with_status(filled, old, image=dict(_NEW_IMAGE), conditions=None)
+
+
+def _short(namespace: str, stream: str, tag: str, value: Object) -> dict[str, Any]:
+    """Return an ImageStreamTag that has `value`; both homes of its annotations are alike, as a create needs."""
+    return made(ImageStreamTag, namespace, f"{stream}:{tag}", value.get("annotations"), tag=dict(value))
+
+
+def _probed(run: Run) -> dict[str, Any]:
+    """Return an ImageStreamTag that the API server denies: no image stream can have the name of its stream (422)."""
+    fields = {"tag": run.tag, "generation": 0, "lookupPolicy": dict(LOOKUP), "image": dict(IMAGE)}
+    return run.object(ImageStreamTag, f"{IMPOSSIBLE}:{run.tag['name']}", **fields)
+
+
+def _tags(reader: TagReader, side: str) -> str:
+    """Return the tag in CEL; `tag: null` leaves the old one as it is, but for its annotations."""
+    own, given = annotations(f"{side}.tag"), GIVEN[side]
+    # A create may be a PUT, which stores the object's annotations, or a POST, which stores the tag's.
+    stored = f"[{given}, oldObject == null ? {own} : {{}}]" if side == "object" else f"[{given}, {{}}]"
+    tag = _tag(reader, side, given, stored)
+    if side == "oldObject":
+        return f"oldObject != null && {there('oldObject', 'tag')} ? [{tag}] : []"
+    kept = _tag(reader, "oldObject", GIVEN["oldObject"], f"[{given}, {{}}]")
+    return f"{there('object', 'tag')} ? [{tag}] :\noldObject != null && {there('oldObject', 'tag')} ? [{kept}] : []"
+
+
+def _tag(reader: TagReader, side: str, given: str, stored: str) -> str:
+    homes = (('"tag.annotations"', annotations(f"{side}.tag")), ('"metadata.annotations"', given))
+    return reader.tag(f"{side}.tag", TAG_OF_NAME, '"tag"', homes, stored, nameField='"metadata.name"')
+
+
+RESOURCE: Final = Resource(
+    name=NAME,
+    schema=ImageStreamTag,
+    changes=_changes,
+    places=(_PLACE,),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(
+        _probed,
+        kinds=frozenset({"imagestream"}),
+        denials={HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always, HTTPStatus.UNPROCESSABLE_ENTITY: always},
+    ),
+    cel=Cel(_tags),
+    short=_short,
+)

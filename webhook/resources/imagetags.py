@@ -1,34 +1,46 @@
 """imagetags: one tag, at `spec`, named by `metadata.name`; its metadata is otherwise the stream's."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
+from webhook.celtext import there
 from webhook.model.change import Change, Place, TagChange, TagField
 from webhook.model.review import Review
 from webhook.model.tag import TagReference
-from webhook.resources import ledger, parsing
-from webhook.resources.ledger import Ledger, feeds, no_effect
+from webhook.resources import parsing
+from webhook.resources.cel import GIVEN, TAG_OF_NAME, Cel, TagReader, annotations
+from webhook.resources.definition import (
+    CONDITION_ROWS,
+    METADATA_ROW,
+    TAG_ROWS,
+    Ledger,
+    Resource,
+    below,
+    feeds,
+    no_effect,
+)
+from webhook.resources.objects import IMPOSSIBLE, Object, Probe, Run, always, made, named_tag, with_status
 from webhook.schemas.tag import ImageTag
 
 NAME: Final = "imagetags"
 _PLACE: Final = Place("spec", "/spec", "metadata.name", parsing.TAG, ("/spec/annotations",), kept=parsing.KEPT)
-PLACES: Final = (_PLACE,)
-LEDGER: Final[Ledger] = {
-    "metadata": ledger.METADATA,
+_LEDGER: Final[Ledger] = {
+    "metadata": METADATA_ROW,
     "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
     "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
     "metadata.annotations": feeds(TagField.IMPORT_POLICY, because="it shows the stream's"),
     "metadata.labels": no_effect("it shows the stream's: the API server drops them on create and denies others"),
     "spec.name": no_effect("the API server rejects another than the object's"),
     "spec.annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
-    **ledger.below("spec", ledger.TAG),
+    **below("spec", TAG_ROWS),
     "status": no_effect("the API server fills it in, and denies another on update"),
-    **ledger.below("status.conditions[]", ledger.CONDITION),
+    **below("status.conditions[]", CONDITION_ROWS),
     "image": no_effect("the API server finds the image in the stream's history, and stores none of this"),
 }
 _SCHEMA: Final = ImageTag()
 
 
-def changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
+def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     """Return the tag that `review` would make mean something else.
 
     An update to `spec: null` removes the tag from its stream (openshift-apiserver, registry/imagetag).
@@ -68,3 +80,44 @@ def _reference(itag: Any) -> TagReference | None:
     own = parsing.annotations(spec)
     stream = parsing.annotations(itag.get("metadata"))
     return parsing.tag_reference(spec, own, ("spec.annotations", own), ("metadata.annotations", stream))
+
+
+def _fill(manifest: Object, old: Object) -> dict[str, Any]:
+    """Return an ImageTag as the API server completes it."""
+    filled = {**manifest, "spec": named_tag(manifest.get("spec"), manifest)}
+    return {"status": None, "image": None, **with_status(filled, old, status=None, image=None)}
+
+
+def _short(namespace: str, stream: str, tag: str, value: Object) -> dict[str, Any]:
+    """Return an ImageTag that has `value`; without a source the stream loses the tag."""
+    return made(ImageTag, namespace, f"{stream}:{tag}", spec=dict(value) if "from" in value else None)
+
+
+def _probed(run: Run) -> dict[str, Any]:
+    """Return an ImageTag that the API server denies: no image stream can have the name of its stream (422)."""
+    return run.object(ImageTag, f"{IMPOSSIBLE}:{run.tag['name']}", spec=run.tag, status=None, image=None)
+
+
+def _tags(reader: TagReader, side: str) -> str:
+    """Return the tag in CEL."""
+    own, given = annotations(f"{side}.spec"), GIVEN[side]
+    homes = (('"spec.annotations"', own), ('"metadata.annotations"', given))
+    tag = reader.tag(f"{side}.spec", TAG_OF_NAME, '"spec"', homes, f"[{own}, {{}}]", nameField='"metadata.name"')
+    return f"{side} != null && {there(side, 'spec')} ? [{tag}] : []"
+
+
+RESOURCE: Final = Resource(
+    name=NAME,
+    schema=ImageTag,
+    changes=_changes,
+    places=(_PLACE,),
+    ledger=_LEDGER,
+    fill=_fill,
+    probe=Probe(
+        _probed,
+        kinds=frozenset({"imagestream"}),
+        denials={HTTPStatus.NOT_FOUND: always, HTTPStatus.CONFLICT: always, HTTPStatus.UNPROCESSABLE_ENTITY: always},
+    ),
+    cel=Cel(_tags, removed="spec"),
+    short=_short,
+)

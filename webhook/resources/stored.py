@@ -10,9 +10,10 @@ from typing import Any, Final
 from webhook.model.change import Change, Place, TagChange, TagField
 from webhook.model.review import Review
 from webhook.model.tag import NOTHING, Image, SourceKind
-from webhook.resources import history, imagestreammappings, parsing
-from webhook.resources.history import Event
-from webhook.resources.imagestreams import NAME, REPOSITORY, Side, made_insecure, side_of, stream_change, tag_changes
+from webhook.resources import imagestreammappings, parsing
+from webhook.resources.history import Event, events
+from webhook.resources.imagestreams import NAME, tag_changes
+from webhook.resources.sides import REPOSITORY, Side, made_insecure, side_of, stream_change
 
 _IMAGE: Final = frozenset({TagField.IMAGE, TagField.SIGNATURES})
 _PUSHED: Final = _IMAGE | {TagField.NAME, TagField.MOVE, TagField.CONDITIONS}
@@ -46,7 +47,7 @@ def parts(review: Review, images: Mapping[str, Image]) -> Iterator[tuple[Change,
     document = review.object or NOTHING
     name = parsing.name_of(review.name, document)
     side = side_of(document)
-    newest = {tag: events[0] for tag, events in history.events(document, review.namespace, name) if events}
+    newest = {tag: found[0] for tag, found in events(document, review.namespace, name) if found}
     yield (stream_change(review, name, (side.stream, ()), (side.stream, ())),)
     for change in tag_changes(review, name, side, side, untouched=True):
         event = newest.pop(change.tag, None)
@@ -61,8 +62,8 @@ def parts(review: Review, images: Mapping[str, Image]) -> Iterator[tuple[Change,
 
 def digests(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each tag of a stream's status with the digest of its newest image, "" where it has none."""
-    for tag, events in history.events(document, "", ""):
-        yield tag, events[0].image if events else ""
+    for tag, found in events(document, "", ""):
+        yield tag, found[0].image if found else ""
 
 
 def _from_elsewhere(change: TagChange, event: Event | None) -> Iterator[TagChange]:

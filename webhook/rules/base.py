@@ -1,19 +1,26 @@
-"""What a rule kind is: a frozen class with its parameters, its documentation and one pure check."""
+"""What a rule kind is: a frozen class with its parameters, its documentation, one pure check and its CEL for export."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, ClassVar, Final
+from time import thread_time
+from typing import Any, ClassVar, Final, TypeVar
 
+from webhook.celtext import negated
 from webhook.model.change import Reason, TagChange, TagField
+from webhook.model.review import Review
 from webhook.model.tag import SourceKind
 from webhook.reference import ImageReference
-from webhook.rules.context import EvaluationContext
+from webhook.rules.vocabulary import Denial, Image, Inexpressible, Subject, Terms, quote, value
 from webhook.schemas.parameters import Parameter
 from webhook.text import joined, quoted
 from webhook.values import quick
 
+Made = TypeVar("Made")
 _LONGEST_LIST: Final = 4_096  # bytes; each message about a tag names it again
+_STEPS: Final = 50_000
+_SECONDS: Final = 0.5  # of CPU: how busy the machine is decides nothing
+_TOO_MUCH: Final = "it costs too much on this review"
 
 
 @quick
@@ -30,6 +37,70 @@ class Violation:
     message: str
     field: str
     reason: Reason = Reason.INVALID
+
+
+class CostBudget:
+    """What the CEL of a review may still cost, for all evaluations together."""
+
+    def __init__(self) -> None:
+        self._left, self._seconds = _STEPS, _SECONDS
+        self._until = 0.0
+        self._spent = False
+
+    def spend(self, evaluate: Callable[[], Any]) -> Any:
+        """Return what `evaluate` returns, which takes its turns here; whatever it raises comes out.
+
+        Raises:
+            TimeoutError: there is nothing left, or not enough.
+        """
+        if self._spent or self._seconds <= 0:
+            raise TimeoutError(_TOO_MUCH)
+        began = thread_time()
+        self._until = began + self._seconds
+        try:
+            return evaluate()
+        finally:
+            self._seconds -= thread_time() - began
+            if self._spent:  # CEL's || and && may have swallowed that
+                raise TimeoutError(_TOO_MUCH)
+
+    def take(self, weight: int) -> bool:
+        """Take one turn of a macro; False where nothing is left."""
+        self._left -= weight
+        self._spent = self._spent or self._left < 0 or thread_time() > self._until
+        return not self._spent
+
+
+class EvaluationContext:
+    """One review before the rules of one policy.
+
+    Attributes:
+        review: the question.
+        budget: what evaluating may still cost, for all rules and all changes of the review together.
+        past: whether it is the review of the object as it was before.
+    """
+
+    __slots__ = ("_made", "_was", "budget", "past", "review")
+
+    def __init__(self, review: Review, of: "EvaluationContext | None" = None) -> None:
+        """Make the context of `review`; `of` is the context whose past it is."""
+        self.review, self.past = review, of is not None
+        self.budget: CostBudget = of.budget if of is not None else CostBudget()
+        self._was: EvaluationContext | None = None
+        self._made: dict[Any, Any] = {}
+
+    def as_it_was(self) -> "EvaluationContext":
+        """Return the context of the object as it was before; what it costs, this one has less."""
+        if self._was is None:
+            self._was = EvaluationContext(self.review.as_it_was(), self)
+        return self._was
+
+    def once(self, make: Callable[[Review, CostBudget], Made]) -> Made:
+        """Return what `make` makes of the review and its budget, made at the first call and kept for the context."""
+        if make not in self._made:
+            self._made[make] = make(self.review, self.budget)
+        made: Made = self._made[make]
+        return made
 
 
 def parameter(kind: Parameter, doc: str, default: Any = ()) -> Any:
@@ -67,6 +138,14 @@ class Rule(ABC):
         """Yield the violations in `change`; `change.new` is set, unless `evaluates_removal` is true."""
 
     @abstractmethod
+    def cel(self, terms: Terms) -> Iterator[Denial] | Inexpressible:
+        """Yield in CEL what `check` finds, in the same words; or return why CEL cannot express it.
+
+        Args:
+            terms: the names of a change, as it is to be or as it was.
+        """
+
+    @abstractmethod
     def remediation(self) -> Iterator[str]:
         """Yield what whoever is denied can do, one plain sentence each, by the rule's parameters."""
 
@@ -92,8 +171,18 @@ def docker_image(change: TagChange) -> ImageReference | Violation | None:
     if source is None or source.kind != SourceKind.DOCKER_IMAGE:
         return None
     if source.reference is None:
-        return Violation(f"{quoted(source.name)} cannot be evaluated: {source.fault}", change.field("from.name"))
+        return Violation(_unreadable(quoted(source.name), source.fault), change.field("from.name"))
     return source.reference
+
+
+def unreadable_image(image: Image) -> Denial:
+    """Return the Violation of `docker_image` in CEL, which does not say where a reference is wrong."""
+    message = _unreadable(quote(image.sent), value(image.fault))
+    return Denial(negated(image.valid), image.of.field("from.name"), message, Subject.IMAGE)
+
+
+def _unreadable(name: str, fault: str) -> str:
+    return f"{name} cannot be evaluated: {fault}"
 
 
 def listed(values: Iterable[Any]) -> str:

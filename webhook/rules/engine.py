@@ -1,5 +1,6 @@
-"""CEL, compiled and evaluated; the one room that knows the engine."""
+"""CEL, compiled and evaluated within bounds; the one module that knows the engine."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,18 +8,25 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from webhook.errors import MalformedExpression
-from webhook.expressions.checking import check
-from webhook.expressions.counting import COUNT, counted
-from webhook.expressions.declarations import declarations
-from webhook.expressions.parsing import parse
 from webhook.model.review import Review
-from webhook.rules.budget import CostBudget
+from webhook.rules.base import CostBudget
+from webhook.text import quoted
 
 if TYPE_CHECKING:
     from cel import Context
     from cel import Program as Compiled
 
 TAG: Final = "tag"
+_UNDEFINED: Final = re.compile(r"Undefined variable or function: '([\w.]+)'")
+_FAILED: Final = re.compile(r"Function '([\w.]+)' error")
+_OTHER_TYPE: Final = "a value is null or has another type than the expression expects"
+_UNKNOWN: Final = "the CEL engine failed, please report this"
+_SENTENCES: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (IndexError, "an index is outside of its list"),
+    (ZeroDivisionError, "it divides by zero"),
+    (OverflowError, "a number does not fit into 64 bits"),
+    (TypeError, _OTHER_TYPE),
+)
 
 
 def _engine() -> tuple[ModuleType, ModuleType]:
@@ -51,6 +59,11 @@ def compiled(source: str) -> Program:
     Raises:
         MalformedExpression: with a sentence for each mistake.
     """
+    from webhook.expressions.checking import check  # noqa: PLC0415 - as the engine
+    from webhook.expressions.counting import counted  # noqa: PLC0415 - as the engine
+    from webhook.expressions.declarations import declarations  # noqa: PLC0415 - as the engine
+    from webhook.expressions.parsing import parse  # noqa: PLC0415 - as the engine
+
     cel, _ = _engine()
     try:
         cel.compile(source)
@@ -86,6 +99,8 @@ class Evaluation:
     """What expressions are evaluated with on one review; what is the same for all of its tags is done once."""
 
     def __init__(self, review: Review, budget: CostBudget) -> None:
+        from webhook.expressions.counting import COUNT  # noqa: PLC0415 - as the engine
+
         cel, self._stdlib = _engine()
         self._values = {"object": review.object, "oldObject": review.old_object, "request": review.request}
         self._warm = partial(cel.evaluate, "true")
@@ -123,3 +138,16 @@ class Evaluation:
             self._added = True
         if missing:
             self._warm(self._context)
+
+
+def failure(error: BaseException) -> str:
+    """Return why an expression could not be evaluated, from what the engine raised."""
+    if isinstance(error, TimeoutError):
+        return str(error)
+    if isinstance(error, KeyError):
+        return f"{quoted(str(error.args[0]))} is not there; test for it with has() or in first"
+    if isinstance(error, RuntimeError) and (found := _UNDEFINED.search(str(error))):
+        return f"{found[1]} was given a value that is null or has another type than it takes"
+    if isinstance(error, RuntimeError) and (found := _FAILED.search(str(error))):
+        return f"{found[1]} cannot take the value that it was given"
+    return next((text for kind, text in _SENTENCES if isinstance(error, kind)), _UNKNOWN)

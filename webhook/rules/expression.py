@@ -1,5 +1,6 @@
 """A rule written in CEL, as a ValidatingAdmissionPolicy writes its validations."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,19 +8,44 @@ from typing import Any, ClassVar, Final
 
 from marshmallow import ValidationError
 
+from webhook.celtext import literal
 from webhook.errors import MalformedExpression
-from webhook.expressions.tag import described
 from webhook.model.change import TagChange
 from webhook.model.tag import Image
-from webhook.rules.base import Rule, Violation, parameter
-from webhook.rules.context import EvaluationContext
-from webhook.rules.engine import Evaluation, Program, compiled
-from webhook.rules.failure import sentence
+from webhook.rules.base import EvaluationContext, Rule, Violation, parameter
+from webhook.rules.engine import TAG, Evaluation, Program, compiled, failure
+from webhook.rules.vocabulary import Denial, Inexpressible, Subject, Terms
 from webhook.schemas.containers import Items, Record
 from webhook.schemas.parameters import Parameter, Schema, Sentence, shown
 from webhook.text import quoted
 
 _LONGEST: Final = 5_000
+# The language's own functions, and those of the string library, which Kubernetes has had since it has had CEL
+# (kubernetes.io/docs/reference/using-api/cel).
+_KNOWN: Final = frozenset(
+    {
+        *(
+            "size",
+            "contains",
+            "startsWith",
+            "endsWith",
+            "matches",
+            "has",
+            "all",
+            "exists",
+            "exists_one",
+            "map",
+            "filter",
+        ),
+        *("string", "bytes", "int", "uint", "double", "bool", "duration", "timestamp", "type", "dyn"),
+        *("getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getMonth"),
+        *("getHours", "getMinutes", "getSeconds", "getMilliseconds"),
+        *("charAt", "indexOf", "lastIndexOf", "substring", "replace", "split", "join"),
+        *("lowerAscii", "upperAscii", "trim"),
+    }
+)
+# The request as a ValidatingAdmissionPolicy sees it has neither these nor an index that could name them.
+_UNKNOWN: Final = re.compile(r"\brequest\s*(?:\.\s*(?:object|oldObject|uid)\b|\[)|\brequest\b(?!\s*\.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +77,13 @@ class Cel(Parameter):
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "string", "minLength": 1, "maxLength": _LONGEST, "pattern": r"\S"}
+        return {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": _LONGEST,
+            "pattern": r"\S",
+            "description": _described(),
+        }
 
 
 def _validation(expression: tuple[str, Program], message: str = "") -> Validation:
@@ -61,7 +93,7 @@ def _validation(expression: tuple[str, Program], message: str = "") -> Validatio
 
 def _described() -> str:
     """Return what a policy's JSON Schema says of an expression, with the fields of `tag`."""
-    fields = "\n".join(f"- {path} ({kind}): {meaning}" for path, kind, meaning in described())
+    fields = "\n".join(f"- {path} ({kind}): {meaning}" for path, kind, meaning in Expression.variables())
     return (
         "CEL that is true for an allowed change. It reads object, oldObject and request, as in "
         f"ValidatingAdmissionPolicy, and tag:\n{fields}"
@@ -71,7 +103,7 @@ def _described() -> str:
 _VALIDATION: Final = Record(
     {"expression": Cel(required=True), "message": Sentence()},
     _validation,
-    docs={"expression": _described(), "message": "the sentence that a denied user reads"},
+    docs={"message": "the sentence that a denied user reads"},
 )
 
 
@@ -101,7 +133,7 @@ class Expression(Rule):
             except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer
                 if context.past and isinstance(error, TimeoutError):
                     continue  # nobody knows what it said of what was, so what it says now is new
-                failed = f"{quoted(validation.expression)} could not be evaluated: {sentence(error)}"
+                failed = f"{quoted(validation.expression)} could not be evaluated: {failure(error)}"
                 yield Violation(failed, change.place.path)
                 continue
             if result is not True:
@@ -110,9 +142,23 @@ class Expression(Rule):
                     wrong = f"{quoted(validation.expression)}: expected true or false, got {shown(result)}"
                 yield Violation(wrong, change.place.path)
 
+    def cel(self, terms: Terms) -> Iterator[Denial] | Inexpressible:
+        """Yield a denial for each expression, or return why not every API server can evaluate them."""
+        reasons = filter(None, map(_inexpressible, self.validations))
+        return next(map(Inexpressible, reasons), None) or self._denials(terms)
+
+    def _denials(self, terms: Terms) -> Iterator[Denial]:
+        for each in self.validations:
+            untrue = terms.untrue(each.expression)
+            yield Denial(untrue, literal("metadata.annotations"), each.message, Subject.EVERY_TAG)
+        for each in self.validations:
+            yield Denial(terms.untrue(each.expression), terms.tag.path, each.message)
+
     @classmethod
     def variables(cls) -> list[tuple[str, str, str]]:
         """Return the fields of `tag`."""
+        from webhook.expressions.declarations import described  # noqa: PLC0415 - only documentation needs it
+
         return described()
 
     def remediation(self) -> Iterator[str]:
@@ -121,8 +167,20 @@ class Expression(Rule):
             yield f"Make this true: `{validation.expression}` (else: {validation.message})."
 
 
+def _inexpressible(validation: Validation) -> str:
+    """Return why an API server may not be able to evaluate an expression, "" if every one can."""
+    program = validation.program
+    if TAG in program.variables:
+        return "it reads `tag`, which only the webhook makes; write it with object, oldObject and request"
+    if _UNKNOWN.search(validation.expression):
+        return "it reads what the API server's `request` has not"
+    if missing := sorted(name for name in program.functions - _KNOWN if name[0].isalpha()):
+        return f"it calls {', '.join(missing)}, which not every API server's CEL has"
+    return ""
+
+
 def as_variable(change: TagChange) -> dict[str, Any]:
-    """Return the CEL variable `tag` of a change; `webhook.expressions.tag` declares its type."""
+    """Return the CEL variable `tag` of a change; `webhook.expressions.declarations` declares its type."""
     new = change.new
     source = new.source if new else None
     image = source.reference if source else None

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from webhook.celtext import all_of, any_of, literal, matches, negated
 from webhook.globs.alphabets import NAMESPACE, TAG
 from webhook.globs.matching import Glob, ReferenceGlob, any_matches, any_reference_matches
 from webhook.model.change import Reason, TagChange, TagField
 from webhook.model.tag import SourceKind
-from webhook.reference import ImageReference, is_internal
-from webhook.rules.base import Rule, Violation, docker_image, listed, parameter
-from webhook.rules.context import EvaluationContext
+from webhook.reference import INTERNAL_REGISTRIES, ImageReference, is_internal
+from webhook.rules.base import EvaluationContext, Rule, Violation, docker_image, listed, parameter, unreadable_image
+from webhook.rules.vocabulary import Denial, Subject, Terms, quote, value
 from webhook.schemas.containers import Items
 from webhook.schemas.parameters import Bool, Choice
 from webhook.schemas.patterns import globs, reference_globs
@@ -38,11 +39,16 @@ class SourceKinds(Rule):
         del context
         source = change.new.source if change.new else None
         if source is not None and source.kind not in self.allow:
-            yield Violation(
-                f"a source of kind {quoted(source.kind)} is not allowed; allowed: {listed(self.allow)}",
-                change.field("from.kind"),
-                Reason.NOT_SUPPORTED,
-            )
+            yield Violation(self._not_allowed(quoted(source.kind)), change.field("from.kind"), Reason.NOT_SUPPORTED)
+
+    def cel(self, terms: Terms) -> Iterator[Denial]:
+        """Yield a denial of a source of another kind."""
+        tag = terms.tag
+        other = all_of((f'{tag.kind} != ""', negated(f"{tag.kind} in {literal(list(self.allow))}")))
+        yield Denial(other, tag.field("from.kind"), self._not_allowed(quote(tag.kind)))
+
+    def _not_allowed(self, kind: str) -> str:
+        return f"a source of kind {kind} is not allowed; allowed: {listed(self.allow)}"
 
     def remediation(self) -> Iterator[str]:
         """Yield the sources of `oc tag` that are allowed."""
@@ -66,14 +72,27 @@ class Registries(Rule):
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation where the image comes from elsewhere."""
         del context
-        image = docker_image(change)
+        image, where = docker_image(change), change.field("from.name")
         if isinstance(image, Violation):
             yield image
         elif image is not None:
             if self.deny and (denied := [glob for glob in self.deny if glob.matches(image)]):
-                yield self._violation(change, image, f"is a denied repository; denied: {listed(denied)}")
+                yield Violation(self._denied(quoted(image.name), listed(denied)), where, Reason.FORBIDDEN)
             elif self.allow and not any_reference_matches(self.allow, image):
-                yield self._violation(change, image, f"is not an allowed repository; allowed: {listed(self.allow)}")
+                yield Violation(self._not_allowed(quoted(image.name)), where, Reason.FORBIDDEN)
+
+    def cel(self, terms: Terms) -> Iterator[Denial]:
+        """Yield denials of an image from elsewhere."""
+        image, field = terms.image, terms.image.of.field("from.name")
+        yield unreadable_image(image)
+        denied = image.matches(self.deny)
+        if self.deny:
+            each = " + ".join(f"({image.matches((glob,))} ? [{literal(str(glob))}] : [])" for glob in self.deny)
+            message = self._denied(quote(image.name), value(f'({each}).join(", ")'))
+            yield Denial(all_of((image.valid, denied)), field, message, Subject.IMAGE)
+        if self.allow:
+            elsewhere = all_of((image.valid, negated(denied), negated(image.matches(self.allow))))
+            yield Denial(elsewhere, field, self._not_allowed(quote(image.name)), Subject.IMAGE)
 
     def remediation(self) -> Iterator[str]:
         """Yield where an image may come from, and how it gets there."""
@@ -84,8 +103,11 @@ class Registries(Rule):
         yield "Copy one that stands elsewhere first: `oc image mirror SOURCE DESTINATION`."
 
     @staticmethod
-    def _violation(change: TagChange, image: ImageReference, wrong: str) -> Violation:
-        return Violation(f"{quoted(image.name)} {wrong}", change.field("from.name"), Reason.FORBIDDEN)
+    def _denied(image: str, denied: str) -> str:
+        return f"{image} is a denied repository; denied: {denied}"
+
+    def _not_allowed(self, image: str) -> str:
+        return f"{image} is not an allowed repository; allowed: {listed(self.allow)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +134,40 @@ class Pin(Rule):
         if source is None or (image is None and source.kind != SourceKind.IMAGE_STREAM_TAG):
             return
         if self.digest and (image is None or not image.digest):
-            wanted = "an ImageStreamImage" if image is None else "name@digest"
-            yield Violation(f"{quoted(source.name)} has no digest; expected {wanted}", change.field("from.name"))
+            message = self._no_digest(quoted(source.name), image=image is not None)
+            yield Violation(message, change.field("from.name"))
         if not self.denyTags:
             return
         tag = _source_tag(source.name, image)
         if change.every_tag or (tag and any_matches(self.denyTags, tag)):
-            has = "has any tag" if change.every_tag else f"has the tag {quoted(tag)}"
-            yield Violation(f"{quoted(source.name)} {has}; denied: {listed(self.denyTags)}", change.field("from.name"))
+            message = self._denied(quoted(source.name), "any tag" if change.every_tag else f"the tag {quoted(tag)}")
+            yield Violation(message, change.field("from.name"))
+
+    def cel(self, terms: Terms) -> Iterator[Denial]:
+        """Yield denials of a source that can move: a DockerImage, or the tag of a stream."""
+        tag, image = terms.tag, terms.image
+        of_image, of_stream = image.of.field("from.name"), tag.field("from.name")
+        in_stream = f'{tag.kind} == "{SourceKind.IMAGE_STREAM_TAG}"'
+        yield unreadable_image(image)
+        if self.digest:
+            message = self._no_digest(quote(image.of.source), image=True)
+            yield Denial(f'{image.valid} && {image.digest} == ""', of_image, message, Subject.IMAGE)
+            yield Denial(in_stream, of_stream, self._no_digest(quote(tag.source), image=False))
+        if self.denyTags:
+            denied = all_of((f'{image.digest} == ""', matches(image.tag, self.denyTags)))
+            message = self._denied(quote(image.of.source), _tag_in_cel(image.of.every, image.tag))
+            yield Denial(all_of((image.valid, any_of((image.of.every, denied)))), of_image, message, Subject.IMAGE)
+            name = f'{tag.source}.substring({tag.source}.lastIndexOf(":") + 1)'
+            denied = all_of((f'{name} != ""', matches(name, self.denyTags)))
+            message = self._denied(quote(tag.source), _tag_in_cel(tag.every, name))
+            yield Denial(all_of((in_stream, any_of((tag.every, denied)))), of_stream, message)
+
+    @staticmethod
+    def _no_digest(source: str, *, image: bool) -> str:
+        return f"{source} has no digest; expected {'name@digest' if image else 'an ImageStreamImage'}"
+
+    def _denied(self, source: str, tag: str) -> str:
+        return f"{source} has {tag}; denied: {listed(self.denyTags)}"
 
     def remediation(self) -> Iterator[str]:
         """Yield how a source is named that cannot move."""
@@ -138,6 +186,11 @@ def _source_tag(name: str, image: ImageReference | None) -> str:
     if image is not None:
         return "" if image.digest else image.effective_tag
     return name.rpartition(":")[2]
+
+
+def _tag_in_cel(every: str, tag: str) -> str:
+    """Return the place in a message for the tag that a source is named by."""
+    return value(f'({every} ? "any tag" : "the tag \\"" + {tag} + "\\"")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +219,30 @@ class CrossNamespace(Rule):
             inside = is_internal(image.registry) or any_reference_matches(self.internalRegistries, image)
             namespace, field = image.repository.partition("/")[0] if inside else "", "from.name"
         if namespace and namespace != change.namespace and not any_matches(self.allow, namespace):
-            allowed = listed(("the tag's own namespace", *self.allow))
-            yield Violation(
-                f"{quoted(source.name)} is in namespace {quoted(namespace)}; allowed: {allowed}",
-                change.field(field),
-                Reason.FORBIDDEN,
-            )
+            message = self._elsewhere(quoted(source.name), quoted(namespace))
+            yield Violation(message, change.field(field), Reason.FORBIDDEN)
+
+    def cel(self, terms: Terms) -> Iterator[Denial]:
+        """Yield denials of a source in a namespace that is not allowed: a DockerImage, or one of the cluster."""
+        tag, image = terms.tag, terms.image
+        yield unreadable_image(image)
+        host = f'{image.registry}.split(":")[0]'
+        inside = any_of((f"{host} in {literal(sorted(INTERNAL_REGISTRIES))}", image.matches(self.internalRegistries)))
+        namespace = f'{image.repository}.split("/")[0]'
+        wrong = all_of((image.valid, inside, *self._denies(namespace, terms)))
+        message = self._elsewhere(quote(image.of.source), quote(namespace))
+        yield Denial(wrong, image.of.field("from.name"), message, Subject.IMAGE)
+        namespace = tag.source_namespace
+        wrong = all_of((f'{tag.kind} != "{SourceKind.DOCKER_IMAGE}"', *self._denies(namespace, terms)))
+        message = self._elsewhere(quote(tag.source), quote(namespace))
+        yield Denial(wrong, tag.field("from.namespace"), message)
+
+    def _denies(self, namespace: str, terms: Terms) -> tuple[str, ...]:
+        return (f'{namespace} != ""', f"{namespace} != {terms.namespace}", negated(matches(namespace, self.allow)))
+
+    def _elsewhere(self, source: str, namespace: str) -> str:
+        allowed = listed(("the tag's own namespace", *self.allow))
+        return f"{source} is in namespace {namespace}; allowed: {allowed}"
 
     def remediation(self) -> Iterator[str]:
         """Yield the namespaces that a source may be in."""

@@ -3,7 +3,7 @@
 A marshmallow schema takes about ten microseconds for each nested object, and almost every document that the webhook
 receives is valid. Therefore each field has a fast path, `accepts`, and marshmallow loads only the documents that fail
 it, to produce the errors. Tests prove that `Document.accepts` and `Document.validate` agree, and
-`python tests/bench.py schemas` measures the difference. Both use the fields of the schema.
+`python -m tools.bench schemas` measures the difference. Both use the fields of the schema.
 
 As in the API server's decoder, null is the zero value of every type: a required key may have the value null.
 """

@@ -1,1 +1,1 @@
-"""The Flask app, its logs and its metrics."""
+"""The running service: the Flask app, its logs, its metrics, and the process that holds them together."""

@@ -12,7 +12,6 @@ from typing import Final, Protocol
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from webhook import resources
 from webhook.admission import engine
 from webhook.admission.codec import decode, encode
 from webhook.audit.record import MOST, Context, annotations, record, tags
@@ -20,6 +19,7 @@ from webhook.errors import MalformedReview, RecordFailed
 from webhook.model.decision import Decision
 from webhook.model.review import Review
 from webhook.policy.loading import Policy
+from webhook.resources import catalog
 from webhook.service.lean import Lean, RawResponse
 from webhook.service.metrics import CONTENT_TYPE, Metrics
 from webhook.text import printable
@@ -102,7 +102,7 @@ def create_app(service: Service) -> Flask:
 def _answer(service: Service, context: Context, decide: Decide) -> Response | RawResponse:
     """Decode, decide, encode, record. The record is written last and before the answer is sent, so they agree."""
     time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
-    review = decode(_body(), resources.RESOURCES)
+    review = decode(_body(), catalog.RESOURCES)
     try:
         decision = decide(review, policy)
         changed = tags(decision, MOST)

@@ -1,41 +1,44 @@
-"""The list of all warnings, and their documentation."""
+"""The list of all warnings by name, and their documentation; a check is imported when it is used."""
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
-from webhook.policy.lint.aliases import AliasBypass
-from webhook.policy.lint.exemptions import ExemptionWithoutAnnotation, ImporterNotExempt
-from webhook.policy.lint.redundant import DeniedDefault, EmptyMatch, OverridesClusterDefault, ShadowedEntry
-from webhook.policy.lint.warning import Lint
-from webhook.policy.lint.writing import (
-    ImplicitExisting,
-    MissingInternalRegistry,
-    NothingToEvaluate,
-    RuleNamedAsKind,
-    UnguardedImmutable,
-)
 from webhook.schemas.parameters import Choice
 
-LINTS: Final[tuple[Lint, ...]] = (
-    ImporterNotExempt(),
-    ImplicitExisting(),
-    EmptyMatch(),
-    ShadowedEntry(),
-    MissingInternalRegistry(),
-    RuleNamedAsKind(),
-    ExemptionWithoutAnnotation(),
-    DeniedDefault(),
-    OverridesClusterDefault(),
-    NothingToEvaluate(),
-    AliasBypass(),
-    UnguardedImmutable(),
+if TYPE_CHECKING:
+    from webhook.policy.lint.warning import Lint
+
+
+_LINTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "importer-not-exempt": "exemptions:ImporterNotExempt",
+        "implicit-existing": "writing:ImplicitExisting",
+        "empty-match": "redundant:EmptyMatch",
+        "shadowed-entry": "redundant:ShadowedEntry",
+        "missing-internal-registry": "writing:MissingInternalRegistry",
+        "rule-named-as-kind": "writing:RuleNamedAsKind",
+        "exemption-without-annotation": "exemptions:ExemptionWithoutAnnotation",
+        "denied-default": "redundant:DeniedDefault",
+        "overrides-cluster-default": "redundant:OverridesClusterDefault",
+        "nothing-to-evaluate": "writing:NothingToEvaluate",
+        "alias-bypass": "aliases:AliasBypass",
+        "unguarded-immutable": "writing:UnguardedImmutable",
+    }
 )
 
 
 def names() -> list[str]:
-    """Return the names of the warnings, in order."""
-    return [lint.name for lint in LINTS]
+    """Return the names of the warnings, in their order."""
+    return list(_LINTS)
+
+
+def lints() -> "list[Lint]":
+    """Return the checks, in their order."""
+    found = (where.partition(":") for where in _LINTS.values())
+    return [getattr(import_module(f"webhook.policy.lint.{module}"), name)() for module, _, name in found]
 
 
 class WarningName(Choice):
@@ -56,10 +59,10 @@ def mentioned(text: str) -> list[str]:
 
 def explained_warning(name: str) -> str:
     """Return the documentation of one warning."""
-    return "\n".join(_lines(next(each for each in LINTS if each.name == name)))
+    return "\n".join(_lines(next(each for each in lints() if each.name == name)))
 
 
-def _lines(lint: Lint) -> Iterator[str]:
+def _lines(lint: "Lint") -> Iterator[str]:
     yield f"{lint.name}: warning of `policy validate`"
     yield f"  {lint.documentation()}"
     yield ""
@@ -70,10 +73,10 @@ def _lines(lint: Lint) -> Iterator[str]:
 
 def warnings_table() -> str:
     """Return the warnings as a Markdown table."""
-    rows = (f"| `{lint.name}` | {lint.documentation()} | {lint.remedy} |" for lint in LINTS)
+    rows = (f"| `{lint.name}` | {lint.documentation()} | {lint.remedy} |" for lint in lints())
     return "\n".join(("| warning | meaning | remedy |", "|---|---|---|", *rows))
 
 
 def warnings_text() -> str:
     """Return the documentation of every warning."""
-    return "\n\n".join(explained_warning(lint.name) for lint in LINTS)
+    return "\n\n".join(explained_warning(lint.name) for lint in lints())

@@ -6,7 +6,7 @@ from typing import Final
 
 from webhook.globs.matching import Glob
 from webhook.policy.match import Match, Selector
-from webhook.resources import NAMES
+from webhook.resources.catalog import NAMES
 
 Globs = tuple[Glob, ...]
 # Represents the text that a `*` matches: in other globs only a `*` matches it.

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from webhook.model.change import TagChange
 from webhook.model.review import Review, User
-from webhook.resources import changes, imagestreamtags
-from webhook.rules.base import Rule
-from webhook.rules.context import EvaluationContext
+from webhook.resources.catalog import TAG, changes
+from webhook.resources.objects import made
+from webhook.rules.base import EvaluationContext, Rule
 
 # Names that no policy is likely to match.
 STREAM: Final = "istag-webhook-lint"
@@ -29,24 +29,8 @@ class Example:
 
 
 def example(source: Mapping[str, str]) -> Example:
-    """Return a new image stream tag with the source `source`, and the API server's own defaults."""
-    tag = {
-        "name": "tag",
-        "annotations": None,
-        "from": dict(source),
-        "generation": 0,
-        "importPolicy": {"importMode": "Legacy"},
-        "referencePolicy": {"type": "Source"},
-    }
-    document: dict[str, Any] = {
-        "kind": "ImageStreamTag",
-        "apiVersion": "image.openshift.io/v1",
-        "metadata": {"name": _TAG, "namespace": STREAM},
-        "tag": tag,
-        "generation": 0,
-        "lookupPolicy": {"local": False},
-        "image": {"metadata": {}},
-    }
+    """Return a new image stream tag with the source `source`, completed as the API server does."""
+    document = TAG.defaulted(made(TAG.schema, STREAM, _TAG, tag={"from": dict(source)}))
     return of_object(document)
 
 
@@ -63,8 +47,8 @@ def of_object(document: Mapping[str, Any]) -> Example:
     review = Review(
         version="admission.k8s.io/v1",
         uid="",
-        resource=imagestreamtags.NAME,
-        kind="ImageStreamTag",
+        resource=TAG.name,
+        kind=TAG.kind,
         operation="CREATE",
         namespace=STREAM,
         name=_TAG,

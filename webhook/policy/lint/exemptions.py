@@ -10,7 +10,7 @@ from webhook.policy.entries import ExemptionEntry, RuleEntry, resources
 from webhook.policy.lint.covering import covers, selects_all
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match, Selector
-from webhook.resources import imagestreamimports
+from webhook.resources.catalog import IMPORT
 from webhook.rules.cluster import Schema
 
 # openshift-apiserver, project/apiserver/registry/projectrequest/delegated, forbiddenNames and forbiddenPrefixes.
@@ -66,7 +66,7 @@ def _exempts_importer(entry: ExemptionEntry) -> bool:
 def _denies_importer(entry: RuleEntry, exempt: list[Match]) -> bool:
     """Whether a rule can deny an import of the controller that no match in `exempt` covers."""
     match = _imports(entry.match)
-    if match is None or isinstance(entry.rule, Schema) or imagestreamimports.NAME not in resources(entry.rule):
+    if match is None or isinstance(entry.rule, Schema) or IMPORT.name not in resources(entry.rule):
         return False
     return not any(covers(each, match) for each in exempt)
 
@@ -81,7 +81,7 @@ def _imports(match: Match) -> Match | None:
 
 def _of_importer(selector: Selector) -> Selector | None:
     """Return the conditions of `selector` on an import of the controller, None if it cannot select one."""
-    if selector.resources and imagestreamimports.NAME not in selector.resources:
+    if selector.resources and IMPORT.name not in selector.resources:
         return None
     if selector.users and not any_matches(selector.users, IMPORTER):
         return None

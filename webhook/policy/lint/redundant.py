@@ -14,6 +14,7 @@ from webhook.policy.lint.covering import covers, overlap, selects_all, widest
 from webhook.policy.lint.examples import example, of_object
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match
+from webhook.resources.objects import IMPORT_MODE
 from webhook.rules.base import Rule
 from webhook.rules.expression import Expression
 
@@ -131,7 +132,6 @@ def _fields(completion: Completion) -> frozenset[str]:
 
 _SOURCE: Final = {"kind": str(SourceKind.DOCKER_IMAGE), "name": "registry.example/istag-webhook/lint:1"}
 _COMPLETED: Final = frozenset({TagField.IMPORT_POLICY, TagField.REFERENCE_POLICY, TagField.ANNOTATIONS})
-_LEGACY: Final = "Legacy"
 _MOST_NAMED: Final = 50  # defaults that are checked against every rule; more would make the cost quadratic
 
 
@@ -187,7 +187,7 @@ class OverridesClusterDefault(Lint):
     def check(self, policy: PolicyView) -> Iterator[Hit]:
         """Yield each default that sets an import mode other than the API server's."""
         for entry in policy.defaults:
-            if entry.set.import_mode not in (None, _LEGACY):
+            if entry.set.import_mode not in (None, IMPORT_MODE):
                 yield Hit(
                     entry.name,
                     "set.importPolicy.importMode",

@@ -6,7 +6,7 @@ from logging import Logger
 from typing import Final
 
 from webhook.errors import Fault
-from webhook.policy.lint.catalogue import LINTS
+from webhook.policy.lint.catalogue import lints
 from webhook.policy.lint.warning import Hit, PolicyView
 from webhook.policy.loading import Policy
 from webhook.policy.located import Located, documents, located
@@ -69,7 +69,7 @@ def _hits(policy: Policy, entries: tuple[Located, ...]) -> Iterator[tuple[str, H
         policy.rules[len(policy.rules) - written :],  # without the built-in rule `schema`, which is first
         {entry.name: entry.value.keys() for entry in entries},
     )
-    for each in LINTS:
+    for each in lints():
         for hit in each.check(view):
             yield each.name, hit
 

@@ -11,10 +11,10 @@ from webhook.policy.lint.covering import narrows
 from webhook.policy.lint.examples import OTHER, example
 from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Selector
-from webhook.resources import NAMES
-from webhook.rules import KINDS
-from webhook.rules.naming import Immutable
+from webhook.resources.catalog import NAMES
+from webhook.rules.kinds import KINDS
 from webhook.rules.source import Registries
+from webhook.rules.tags import Immutable
 
 
 @dataclass(frozen=True, slots=True)

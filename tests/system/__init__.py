@@ -1,0 +1,1 @@
+"""Tests of real processes: servers over TLS, workers, signals, files, Prometheus, Chromium and the image."""

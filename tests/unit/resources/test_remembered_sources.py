@@ -1,0 +1,55 @@
+"""Sources that were read stay in memory if they are short; nobody can fill it."""
+
+import gc
+import tracemalloc
+
+import pytest
+from tests.support.builders import (
+    decoded,
+    docker,
+    policy_of,
+    review_of,
+)
+from tests.support.changes import (
+    ANY,
+)
+
+from webhook.admission import engine
+from webhook.model.change import TagChange
+from webhook.resources import catalog, parsing
+from webhook.schemas.tag import MEMORABLE
+
+
+def test_a_source_that_is_not_remembered() -> None:
+    """A name that is too long to be remembered is said to be too long, as one that is remembered."""
+    for length in (260, 600):
+        (change,) = catalog.changes(decoded(review_of(docker("quay.io/" + "a" * length))), untouched=True)
+        assert isinstance(change, TagChange)
+        assert change.new is not None
+        assert change.new.source is not None
+        assert "255" in change.new.source.fault
+
+
+@pytest.mark.parametrize("length", [MEMORABLE, MEMORABLE + 1], ids=["short", "long"])
+def test_which_sources_are_remembered(length: int) -> None:
+    """A source that is read twice is one value where kind, name and namespace together are short, and read anew where not."""
+    said = {"kind": "ImageStreamTag", "name": "app:1", "namespace": "n" * (length - len("ImageStreamTag" + "app:1"))}
+    first, second = parsing.source(said), parsing.source(said)
+    assert first == second
+    assert (first is second) is (length <= MEMORABLE)
+
+
+def test_sources_that_are_remembered() -> None:
+    """A source that was read stays in memory where it is short; long ones, which anybody may send, do not fill it."""
+    policy = policy_of(ANY % "audit")
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(30):
+            name = f"{number}" + "x" * 2**20
+            for kind in ("DockerImage", "ImageStreamTag", "ImageStreamImage"):
+                engine.validate(decoded(review_of({"kind": kind, "name": f"{name}:{name}"})), policy)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 30 * 2**20, "it is 180 MiB that were sent"
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,119 @@
+"""Where a certificate comes from, and what else a component changes."""
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from click.testing import CliRunner
+from tests.support.rendered import (
+    CERTIFICATES,
+    MANIFESTS,
+    OPTIONAL,
+    Document,
+    Kustomize,
+    Render,
+    environment,
+    of_kind,
+    overlay,
+    place,
+    server,
+    templates,
+    the,
+    webhooks,
+)
+
+from webhook.cli.main import main
+from webhook.cluster.client import selects
+from webhook.settings import variable
+
+_CONFIGURATIONS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+# Kinds that others define: their schemas are not Kubernetes'.
+_OTHERS = {"ServiceMonitor", "PrometheusRule", "Issuer", "Certificate", "ImageStream"}
+_SERVICE_CA = "service.beta.openshift.io"
+
+
+def _defaults() -> dict[str, Any]:
+    """Return the defaults of `istag-webhook certs cluster`."""
+    certs = main.get_command(main.make_context("istag-webhook", ["certs"], resilient_parsing=True), "certs")
+    command = certs.commands["cluster"]  # type: ignore[union-attr]
+    return {each.name: each.default for each in command.params}
+
+
+def test_certificates_by_ourselves(render: Render) -> None:
+    """The Job runs a command that there is, and makes what the pods mount and the API server calls."""
+    documents, given = render("dev"), _defaults()
+    service = the(documents, "Service")
+    assert place(service) == {"name": given["service"], "namespace": given["namespace"]}
+    assert {each["metadata"]["name"] for each in documents if "webhooks" in each} == {given["configuration"]}
+    for name, template in templates(documents):
+        (container,) = template["spec"]["containers"]
+        said = CliRunner().invoke(main, [*container["args"], "--help"])
+        assert said.exit_code == 0, (name, said.output)
+
+
+def test_certificates_by_cert_manager(render: Render) -> None:
+    """The certificate is for the names that the API server asks for, in the Secret that the pods mount."""
+    documents = render("kubernetes")
+    certificate = the(documents, "Certificate")
+    assert certificate["spec"]["secretName"] == _defaults()["secret"]
+    host = "{name}.{namespace}.svc".format(**place(the(documents, "Service")))
+    assert certificate["spec"]["dnsNames"] == [host, f"{host}.cluster.local"]
+    source = "{namespace}/{name}".format(**place(certificate))
+    for kind in _CONFIGURATIONS:
+        assert the(documents, kind)["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": source}
+
+
+def test_certificates_by_openshift(render: Render) -> None:
+    """The service CA makes the Secret that the pods mount, and writes its CA into both configurations."""
+    documents = render("openshift")
+    annotations = the(documents, "Service")["metadata"]["annotations"]
+    assert annotations == {f"{_SERVICE_CA}/serving-cert-secret-name": _defaults()["secret"]}
+    for kind in _CONFIGURATIONS:
+        assert the(documents, kind)["metadata"]["annotations"] == {f"{_SERVICE_CA}/inject-cabundle": "true"}
+
+
+def test_one_way_to_a_certificate(documents: list[Document]) -> None:
+    """An overlay has one, and no CA stands in the files."""
+    ways = [
+        bool(the(documents, "Service")["metadata"].get("annotations")),
+        bool(of_kind(documents, "Certificate")),
+        bool(of_kind(documents, "Job")),
+    ]
+    assert ways.count(True) == 1
+    assert all("caBundle" not in webhook["clientConfig"] for webhook in webhooks(documents).values())
+
+
+def test_mutual_tls(kustomize: Kustomize, tmp_path: Path) -> None:
+    """The component sets what the server reads, and mounts what it names."""
+    documents = kustomize(overlay(tmp_path, MANIFESTS / "overlays" / "openshift", "client-ca"))
+    pod, container = server(documents)
+    path = Path(environment(documents)[variable("client_ca")])
+    mounted = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+    assert {"name": mounted[str(path.parent)], "configMap": {"name": "istag-webhook-client-ca"}} in pod["volumes"]
+    assert variable("policy") in environment(documents)
+
+
+def test_fail_open(kustomize: Kustomize, tmp_path: Path) -> None:
+    """With the component nobody is stopped while no replica is ready."""
+    found = webhooks(kustomize(overlay(tmp_path, MANIFESTS / "overlays" / "openshift", "fail-open")))
+    assert {webhook["failurePolicy"] for webhook in found.values()} == {"Ignore"}
+
+
+def test_opt_in(kustomize: Kustomize, tmp_path: Path) -> None:
+    """With the component only a namespace that asks for it is evaluated; ours and the platform's still are not."""
+    found = webhooks(kustomize(overlay(tmp_path, MANIFESTS / "overlays" / "openshift", "opt-in")))
+    judged = {"istag-webhook/judged": "true"}
+    for webhook in found.values():
+        for name, labels, called in (("app", {}, False), ("app", judged, True), ("kube-system", judged, False)):
+            given = {"kubernetes.io/metadata.name": name, **labels}
+            assert selects(webhook["namespaceSelector"], given) is called
+
+
+@pytest.mark.parametrize("certificates", CERTIFICATES)
+def test_schema(certificates: str, kustomize: Kustomize, tmp_path: Path) -> None:
+    """All is valid by the schemas of the newest Kubernetes, with no field that it does not know."""
+    chosen = overlay(tmp_path, MANIFESTS / "base", certificates, *OPTIONAL, "release")
+    for document in kustomize(chosen):
+        if document["kind"] not in _OTHERS:
+            kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)

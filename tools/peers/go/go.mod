@@ -1,0 +1,3 @@
+module istag-webhook/peer
+
+go 1.26

@@ -1,0 +1,218 @@
+"""`istag-webhook certs` and `probe`: the certificates of an installation, and whether the API server calls it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from webhook.cli.options import (
+    GivenPath,
+    connection,
+    format_option,
+    namespace_option,
+    output_option,
+    policy_option,
+)
+from webhook.cli.output import fail, say, write
+from webhook.errors import CertificateError, ClusterError, PolicyError
+
+if TYPE_CHECKING:
+    from webhook.evaluate.denials import Probed
+    from webhook.policy.loading import Policy
+
+
+class _Certs(click.Group):
+    """A group with a command that need not be named: `certs app.example` is `certs local app.example`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Name the command that was meant."""
+        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["local", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Certs, subcommand_metavar="[COMMAND] [ARGS]...")
+def certs() -> None:
+    """Make certificates: `local` where no command is named."""
+
+
+@certs.command()
+@click.argument("names", nargs=-1)
+@click.option(
+    "--directory",
+    type=GivenPath(),
+    default=Path("certs"),
+    show_default=True,
+    help="Directory to write to.",
+)
+@click.option("--days", type=click.IntRange(1, 397), default=90, show_default=True, help="Days that they are valid.")
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+def local(names: tuple[str, ...], directory: Path, days: int, *, force: bool) -> None:
+    """Make a CA and a serving certificate for development.
+
+    NAMES are the DNS names and IP addresses it is for. Default: localhost 127.0.0.1 ::1
+    """
+    from webhook.certs.issuing import issue
+
+    try:
+        issued = issue(directory, names or ("localhost", "127.0.0.1", "::1"), days=days, force=force)
+    except CertificateError as error:
+        fail(str(error))
+    for path, what in (
+        (issued.ca, "the CA: what callers trust, a webhook configuration's caBundle"),
+        (issued.ca_key, "the CA's key"),
+        (issued.cert, "the serving certificate"),
+        (issued.key, "its key"),
+    ):
+        say(f"wrote {path}  ({what})")
+    say(f"next: istag-webhook serve --cert {issued.cert} --key {issued.key}")
+
+
+@certs.command()
+@namespace_option("istag-webhook", "Namespace of the Secret and the Service.")
+@click.option("--secret", default="istag-webhook-tls", show_default=True, help="Secret that the pods mount.")
+@click.option("--service", default="istag-webhook", show_default=True, help="Service that the API server calls.")
+@click.option(
+    "--configuration",
+    default="istag-webhook",
+    show_default=True,
+    help="Name of the validating and of the mutating webhook configuration.",
+)
+@click.option("--days", type=click.IntRange(1, 397), default=90, show_default=True, help="Days that it is valid.")
+@click.option(
+    "--renew-before",
+    type=click.IntRange(0, 396),
+    default=30,
+    show_default=True,
+    help="Days before its end that it is renewed.",
+)
+@click.option("--renew", is_flag=True, help="Renew it now.")
+@click.option("--forget", is_flag=True, help="Stop trusting every CA that did not sign the certificate that is served.")
+@click.option("--dry-run", is_flag=True, help="Have the next step checked by the API server, and store nothing.")
+@connection
+def cluster(
+    *,
+    kubeconfig: Path | None,
+    context: str | None,
+    days: int,
+    renew_before: int,
+    renew: bool,
+    forget: bool,
+    dry_run: bool,
+    **where: str,
+) -> None:
+    """Make or renew the certificate of an installation.
+
+    Through the Kubernetes API, a CA and the serving certificate that it signed go into the Secret, and the CA into the
+    caBundle of both webhook configurations, which trust it before it is served. A CA stays trusted until it expires,
+    and so does the certificate that it signed: a pod that still serves that one goes on being called. After a key has
+    leaked: --renew, and when every pod serves the new certificate, --forget.
+
+    It may be run again, and by two at once: as a Job to install, and as a CronJob after. It needs the rights to get and
+    update that Secret and both webhook configurations, and to create Secrets in the namespace.
+    """
+    from webhook.certs.renewal import Installation, Terms
+    from webhook.certs.renewal import renew as renewed
+    from webhook.cluster.client import connect
+
+    if renew_before >= days:
+        fail(f"--renew-before: expected less than the {days} days that a certificate is valid, got {renew_before}")
+    try:
+        expires = renewed(
+            connect(kubeconfig, context),
+            Installation(**where),
+            Terms(days, renew_before, renew, forget, dry_run),
+            lambda step: say(f"dry run: {step}" if dry_run else step),
+        )
+    except (CertificateError, ClusterError) as error:
+        fail(str(error))
+    if expires:
+        say(f"serving until {expires:%Y-%m-%d %H:%M} UTC")
+
+
+@click.command(short_help="Check that the API server calls the webhook for every resource.")
+@namespace_option("istag-webhook-probe", "Namespace that the requests are sent to.")
+@click.option(
+    "--configuration", default="istag-webhook", show_default=True, help="Name of the validating webhook configuration."
+)
+@policy_option(
+    "Policy file or directory that the webhook should enforce; may be repeated. A note says if another policy is in "
+    "force."
+)
+@format_option(("table", "json"))
+@output_option
+@connection
+def probe(
+    *,
+    namespace: str,
+    configuration: str,
+    policies: tuple[Path, ...],
+    format_: str,
+    output: Path | None,
+    kubeconfig: Path | None,
+    context: str | None,
+) -> None:
+    """Check that the API server calls the webhook for every resource.
+
+    Each resource gets one request that is marked as a probe. The webhook always denies it, under every policy. Nothing
+    is stored, even if no webhook denies it. The image streams of the namespace are listed before and after, and
+    anything left behind is reported.
+
+    A resource is closed if the webhook denied the request, and open if no webhook did. It is down if the webhook could
+    not be called, unknown if something else denied the request, and absent if the API server does not serve it.
+
+    Exit codes: 0 all six resources are closed, 1 one is open or something was left behind, 2 it cannot be told.
+
+    It needs the rights to create imagestreamtags, imagetags, imagestreams, imagestreamimports and imagestreammappings
+    in the namespace, to list its image streams and update the status of istag-webhook-probe, and to get the namespace
+    and the configuration.
+    """
+    from webhook.cluster.client import connect
+    from webhook.evaluate.probe import probe as probed
+    from webhook.policy.loading import load
+
+    try:
+        expected = load(*policies) if policies else None
+        result = probed(connect(kubeconfig, context), namespace, configuration)
+    except (ClusterError, PolicyError) as error:
+        fail(str(error))
+    write((_json(result, namespace) if format_ == "json" else _table(result), "\n"), output)
+    for each in result.left:
+        click.echo(f"left behind: {each}; remove it", err=True)
+    if result.unlisted:
+        click.echo(result.unlisted, err=True)
+    if expected is not None:
+        _compare(result, expected)
+    sys.exit(result.exit_code)
+
+
+def _compare(result: "Probed", expected: "Policy") -> None:
+    """Print a note if a denial names another policy; replicas load a new policy up to minutes after it is written."""
+    others = [
+        answer.resource
+        for answer in result.answers
+        if answer.verdict == "closed" and str(expected) not in answer.message
+    ]
+    if others:
+        click.echo(f"another policy than {expected} is in force: {', '.join(others)}", err=True)
+
+
+def _table(result: "Probed") -> str:
+    width = max(len(answer.resource) for answer in result.answers)
+    return "\n".join(f"{answer.resource:{width}}  {answer.verdict:7}  {answer.message}" for answer in result.answers)
+
+
+def _json(result: "Probed", namespace: str) -> str:
+    resources = [
+        {"resource": each.resource, "verdict": each.verdict, "message": each.message} for each in result.answers
+    ]
+    document = {
+        "apiVersion": "istag-webhook/v1",
+        "kind": "Probe",
+        "namespace": namespace,
+        "resources": resources,
+        "left": list(result.left),
+    }
+    return json.dumps(document, indent=2)

@@ -1,0 +1,252 @@
+"""`istag-webhook policy validate`, `schema`, `explain` and `export`."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from webhook.cli.options import format_option, output_option, policy_argument, policy_option
+from webhook.cli.output import fail, say, write
+from webhook.errors import PolicyError
+from webhook.report.shape import writer
+from webhook.text import counted, nearest, quoted
+
+if TYPE_CHECKING:
+    from webhook.policy.lint.reported import Linted
+    from webhook.policy.loading import Policy
+    from webhook.report.outcome import Outcome
+    from webhook.vap.export import Exported
+
+_TABLE: Final = "table"
+
+
+@click.command(short_help="Print the JSON Schema of a policy.")
+def schema() -> None:
+    """Print the JSON Schema of a policy document, for editors and pipelines."""
+    from webhook.policy.loading import schema as policy_schema
+
+    say(json.dumps(policy_schema(), indent=2))
+
+
+@click.command(short_help="Validate a policy.")
+@policy_argument
+@format_option((_TABLE, "json", "sarif", "github", "junit"))
+@output_option
+@click.option("--fail-on-warn", is_flag=True, help="Exit with 1 if there are warnings.")
+def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail_on_warn: bool) -> None:
+    """Validate the policy in PATHS (files and directories, - for standard input).
+
+    Reports every error and every warning with file, line and column. A warning is about a policy that can be used and
+    is dangerous: `policy explain NAME` explains it, `spec.ignore: [NAME]` in the policy silences it.
+
+    Without PATHS, validates the policy in ISTAG_WEBHOOK_POLICY, or else the shipped one. Exit codes: 0 the policy can
+    be used, 1 there are warnings and --fail-on-warn is given, 2 the policy cannot be used.
+    """
+    from webhook.policy.lint.reported import lint
+    from webhook.policy.loading import load
+    from webhook.report.header import refused, validated
+
+    try:
+        policy = load(*paths)
+    except PolicyError as error:
+        if format_ != _TABLE:
+            write(_report(format_, None, refused(error.faults)), output)
+        fail(str(error))
+    linted = lint(policy)
+    pieces = _report(format_, policy, validated(policy, linted.warnings, failing=fail_on_warn))
+    write(chain([_summary(policy, linted)] if format_ == _TABLE else (), pieces), output)
+    for note in linted.unused:
+        click.echo(f"note: {note}", err=True)
+    sys.exit(1 if fail_on_warn and linted.warnings else 0)
+
+
+def _report(form: str, policy: "Policy | None", outcomes: "Iterable[Outcome]") -> Iterator[str]:
+    from webhook.cli.reporting import now, package_version
+    from webhook.report.header import validation_header
+    from webhook.report.tally import Tally
+
+    tally = Tally()
+    return writer(form)(validation_header(policy, package_version(), now()), tally.counting(outcomes), tally)
+
+
+def _summary(policy: "Policy", linted: "Linted") -> str:
+    parts = (
+        f"ok: {policy.name}",
+        counted(len(policy.written), "rule"),
+        counted(len(policy.defaults), "default"),
+        counted(len(policy.exemptions), "exemption"),
+        policy.digest,
+        *([counted(len(linted.warnings), "warning")] if linted.warnings else ()),
+    )
+    return f"{', '.join(parts)}\n"
+
+
+@click.command(short_help="Print a policy as ValidatingAdmissionPolicies.")
+@policy_argument
+@click.option("--format", "form", type=click.Choice(["vap"]), required=True, help="vap: ValidatingAdmissionPolicy.")
+@click.option(
+    "--failure-policy", type=click.Choice(["Fail", "Ignore"]), default="Fail", show_default=True,
+    help="What is done where an expression cannot be evaluated.",
+)  # fmt: skip
+@output_option
+def export(paths: tuple[Path, ...], form: str, failure_policy: str, output: Path | None) -> None:
+    """Print the policy in PATHS as ValidatingAdmissionPolicies and their bindings, in YAML.
+
+    They are for admissionregistration.k8s.io/v1 (Kubernetes 1.30, OpenShift 4.17), which evaluates them in the API
+    server itself. What CEL cannot express stands at the top and on standard error.
+
+    Without PATHS, the policy in ISTAG_WEBHOOK_POLICY, or else the shipped one. Exit code 0 where a rule was exported,
+    2 where none was or the policy cannot be used.
+    """
+    del form  # there is one
+    from webhook.documents import yaml
+    from webhook.policy.loading import load
+    from webhook.vap.export import export as as_vap
+
+    try:
+        policy = load(*paths)
+    except PolicyError as error:
+        fail(str(error))
+    exported = as_vap(policy, failure_policy)
+    left = list(_left(exported))
+    summary = f"{policy}: {len(exported.rules)} rules exported; left to the webhook: {len(left)}"
+    click.echo("\n".join((summary, *(f"  {each}" for each in left))), err=True)
+    if not exported.rules:
+        fail("no rule can be exported")
+    write(("\n".join(_head(policy, left)), "\n", yaml.dump_all(exported.documents)), output)
+
+
+def _left(exported: "Exported") -> Iterator[str]:
+    from webhook.vap.export import UNREAD
+
+    yield from map(str, exported.left)
+    yield from UNREAD
+
+
+def _head(policy: "Policy", left: list[str]) -> Iterator[str]:
+    """Yield the comment at the top."""
+    yield f"# Policy {policy.name}, {policy.digest}, exported by istag-webhook policy export --format vap."
+    yield "# Left to the webhook:"
+    for each in left:
+        yield from wrap(each, 118, initial_indent="# - ", subsequent_indent="#   ", break_long_words=False)
+
+
+@click.command(short_help="Say why a change was denied and how to comply.")
+@click.argument("words", metavar="[RULE|MESSAGE|KIND|WARNING]", nargs=-1)
+@policy_option()
+@click.option(
+    "--markdown",
+    is_flag=True,
+    help="Print a table of the rule kinds in Markdown, or of the fields that `expression` reads.",
+)
+@click.option("--resources", is_flag=True, help="Say which kinds evaluate what at which resource.")
+@click.option("--fields", is_flag=True, help="Print each field of the API, and the rule kinds that read it.")
+@click.option("--warnings", is_flag=True, help="Explain every warning of `policy validate`.")
+@click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
+def explain(
+    words: tuple[str, ...],
+    policies: tuple[Path, ...],
+    *,
+    markdown: bool,
+    resources: bool,
+    fields: bool,
+    warnings: bool,
+    show_shipped: bool,
+) -> None:
+    """Say why a change was denied and how to comply, or what a rule or a rule kind means.
+
+    MESSAGE is what was printed, pasted as it is: one denial with several findings, a warning, a line of the record; -
+    reads it from standard input. RULE is a rule's name in the policy, KIND a rule kind, WARNING a warning of `policy
+    validate`; without any, all kinds.
+
+    Exit code 0 where it was explained, 2 where nothing in it is known or the policy cannot be used.
+    """
+    from webhook.policy.explain import (
+        explained,
+        fields_table,
+        fields_text,
+        kinds,
+        resources_table,
+        resources_text,
+        table,
+        variables_table,
+    )
+    from webhook.policy.lint.catalogue import warnings_table, warnings_text
+    from webhook.policy.loading import load, shipped
+
+    if show_shipped:
+        say(shipped(), nl=False)
+    elif resources:
+        say(resources_table() if markdown else resources_text())
+    elif fields:
+        say(fields_table() if markdown else fields_text())
+    elif warnings:
+        say(warnings_table() if markdown else warnings_text())
+    elif markdown:
+        say(next((found for word in words if word in kinds() and (found := variables_table(word))), table()))
+    elif not words:
+        say("\n\n".join(explained(each) for each in kinds()))
+    else:
+        text = sys.stdin.read() if words == ("-",) else " ".join(words)
+        try:
+            policy = load(*policies)
+        except PolicyError as error:
+            fail(str(error))
+        texts = list(_explanations(text.strip(), policy))
+        if not texts:
+            sys.exit(2)
+        say("\n\n".join(texts))
+
+
+def _explanations(text: str, policy: "Policy") -> Iterator[str]:
+    """Yield a text for each rule or kind that `text` speaks of; what is unknown goes to standard error."""
+    from webhook.admission.engine import PROBE_EXPLAINED
+    from webhook.policy.explain import RuleMessage, explained, explained_rule, kinds, read_message
+    from webhook.policy.lint.catalogue import explained_warning, mentioned
+    from webhook.policy.located import located
+    from webhook.resources.objects import PROBE_RULE
+
+    rules = {entry.name: entry for entry in policy.rules}
+    places = {each.name: each for each in located(policy) if each.part == "rules"}
+    if text in kinds() and text not in places:
+        yield explained(text)
+        return
+    if text not in rules and (warned := mentioned(text)):
+        yield from map(explained_warning, warned)
+        return
+    said = [RuleMessage(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
+    if not said:
+        raise click.UsageError(_unknown(text, policy))
+    for each in said:
+        found = each.candidates(rules)
+        if not found and each.candidates((PROBE_RULE,)):
+            yield PROBE_EXPLAINED
+            continue
+        if not found:
+            click.echo(
+                f"rule {each.rule}: no such rule in {policy}; give the policy that was asked by --policy", err=True
+            )
+        if len(found) > 1:
+            click.echo(f"rule {each.rule}…: the message was cut; it is one of {', '.join(found)}", err=True)
+        for name in found:
+            yield explained_rule(policy, rules[name], places.get(name), each.sentence)
+
+
+def _unknown(text: str, policy: "Policy") -> str:
+    """Return the sentence for a text in which nothing is known."""
+    from webhook.policy.explain import kinds
+    from webhook.policy.lint.catalogue import names
+
+    rules = [entry.name for entry in policy.rules]
+    meant = nearest(text, (*rules, *kinds(), *names()))
+    hint = f"; did you mean {meant}?" if meant else "."
+    return (
+        "expected a message with `(rule NAME)` in it (a warning may have been cut before it), a rule, a rule kind or "
+        f"a warning of `policy validate`, got {quoted(text)}{hint} The rules of {policy}: {', '.join(rules)}; "
+        f"the kinds: {', '.join(kinds())}; the warnings: {', '.join(names())}"
+    )

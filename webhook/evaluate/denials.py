@@ -1,0 +1,84 @@
+"""What an answer of the API server says about a resource."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from webhook.errors import ClusterError
+from webhook.resources import catalog
+
+# k8s.io/apiserver, pkg/admission/plugin/webhook/errors/statuserror.go and its dispatcher's ErrCallingWebhook
+_DENIED: Final = re.compile(r'admission webhook "(?P<name>[^"]*)" denied the request')
+_FAILED: Final = re.compile(r'(?:Internal error occurred: )?failed calling webhook "(?P<name>[^"]*)"')
+
+
+class Verdict(StrEnum):
+    """What is known of a resource."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of a resource, and why."""
+
+    resource: str
+    verdict: Verdict
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The result of a run.
+
+    Attributes:
+        answers: one for each resource.
+        left: what the run left behind, in words; empty if it left nothing.
+        unlisted: why it cannot be told what the run left behind, "" if it can.
+    """
+
+    answers: tuple[Answer, ...]
+    left: tuple[str, ...] = ()
+    unlisted: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every resource is closed and nothing was left, 1 if one is open or something was left, else 2."""
+        verdicts = {answer.resource: answer.verdict for answer in self.answers}
+        if self.left or Verdict.OPEN in verdicts.values():
+            return 1
+        closed = verdicts == dict.fromkeys(catalog.RESOURCES, Verdict.CLOSED)
+        return 0 if closed and not self.unlisted else 2
+
+
+def denial(resource: str, error: ClusterError, webhooks: Collection[str]) -> Answer:
+    """Return what an error of the API server says about a resource.
+
+    Args:
+        resource: the resource.
+        error: what was answered.
+        webhooks: the names of the webhooks that are ours.
+    """
+    said = str(error)
+    denied, failed = _DENIED.match(said), _FAILED.match(said)
+    if denied and denied["name"] in webhooks:
+        return Answer(resource, Verdict.CLOSED, said)
+    if failed and failed["name"] in webhooks:
+        return Answer(resource, Verdict.DOWN, said)
+    if denied:
+        return Answer(resource, Verdict.UNKNOWN, f"another webhook denied the request: {said}")
+    if failed:
+        return Answer(resource, Verdict.UNKNOWN, f"another webhook failed: {said}")
+    if catalog.RESOURCES[resource].probe.came_after(error.status, error.answer):
+        return Answer(
+            resource,
+            Verdict.OPEN,
+            f"no webhook denied the request; the API server did, after calling all of them: {said}",
+        )
+    return Answer(resource, Verdict.UNKNOWN, f"something else denied the request: {said}" if error.status else said)

@@ -1,0 +1,204 @@
+"""Checks that the API server calls the webhook for every resource: it sends each a request that must be denied.
+
+A dry run is not enough: openshift-apiserver carries out a dry run of an import or a mapping. So each request also fails
+in the API server, after all webhooks were called (openshift-apiserver 4.22, observed):
+
+- imagestreamtags, imagetags: no image stream can have the name of theirs (422).
+- imagestreams: a stream of that name exists already (409). If the namespace has none, only the dry run protects it.
+- imagestreams/status: the dry run, which the API server honours for image streams.
+- imagestreamimports: a resourceVersion on a stream that does not exist (404), or has another version (409).
+- imagestreammappings: the stream does not exist (404).
+
+The API server denies none of them before the webhooks are called.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import uuid4
+
+from webhook.cluster.client import Cluster, Resource, selects
+from webhook.errors import ClusterError
+from webhook.evaluate.denials import Answer, Probed, Verdict, denial
+from webhook.resources import catalog
+from webhook.resources.definition import Resource as Reviewed
+from webhook.resources.objects import GROUP, PROBE_STREAM, VERSION, Run
+
+_CONFIGURATIONS: Final = Resource("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations")
+_NAMESPACES: Final = Resource("", "v1", "namespaces")
+_STREAMS: Final = Resource(GROUP, VERSION, catalog.STREAM.name)
+_TRIES: Final = 5  # as often as client-go's RetryOnConflict
+
+
+def probe(cluster: Cluster, namespace: str, configuration: str) -> Probed:
+    """Return what is known of each resource, and what the run left behind.
+
+    Image streams are listed before and after. Everything that is sent carries a word that no other run has, so what was
+    left behind is found by it.
+
+    Args:
+        cluster: the API server.
+        namespace: where the requests go; nothing is stored there.
+        configuration: the name of the validating webhook configuration.
+
+    Raises:
+        ClusterError: the namespace does not exist or is not selected, or the API server cannot be asked.
+    """
+    labels = _labels(cluster, namespace)
+    webhooks = _webhooks(cluster, configuration)
+    if webhooks and not any(selects(each.get("namespaceSelector"), labels) for each in webhooks):
+        raise ClusterError(
+            f"namespace {namespace} is left out by the namespaceSelector of {configuration}; expected one that is not"
+        )
+    served = {each["name"] for each in cluster.resources(GROUP, VERSION)}
+    run = _Run(cluster, namespace, uuid4().hex, frozenset(str(each["name"]) for each in webhooks))
+    before = run.stream()
+    answers = tuple(
+        run.answer(resource, before)
+        if resource in served
+        else Answer(resource, Verdict.ABSENT, f"{resource} is not served")
+        for resource in catalog.RESOURCES
+    )
+    if not webhooks:
+        answers = tuple(_unconfigured(each, configuration) for each in answers)
+    try:
+        return Probed(answers, tuple(run.left()))
+    except ClusterError as error:
+        return Probed(answers, unlisted=f"image streams cannot be listed after the run: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent to one resource.
+
+    Attributes:
+        resource: the resource.
+        namespace: where.
+        body: the object.
+    """
+
+    resource: Reviewed
+    namespace: str
+    body: Mapping[str, Any]
+
+    @property
+    def api(self) -> Resource:
+        """The resource that is written."""
+        return Resource(GROUP, VERSION, self.resource.plural)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it replaces an object that exists."""
+        return self.resource.probe.replaces
+
+    @property
+    def subresource(self) -> str:
+        """The subresource that is written, "" for none."""
+        return self.resource.subresource
+
+
+def request(resource: str, namespace: str, run: str, stream: Mapping[str, Any] | None) -> Request | None:
+    """Return what is sent to a resource, None if it needs an image stream and there is none.
+
+    Args:
+        resource: the resource's name.
+        namespace: where.
+        run: what marks the requests of this run and no others; lower-case letters and digits.
+        stream: an image stream of the namespace as the API server lists it, None if there is none.
+    """
+    found = catalog.RESOURCES[resource]
+    body = found.probe.object(Run(namespace, run, stream))
+    return Request(found, namespace, body) if body is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run.
+
+    Attributes:
+        cluster: the API server.
+        namespace: where the requests go.
+        word: what marks its requests, and nothing else.
+        webhooks: the names of the webhooks that are ours.
+    """
+
+    cluster: Cluster
+    namespace: str
+    word: str
+    webhooks: frozenset[str]
+
+    def streams(self) -> list[dict[str, Any]]:
+        """Return the image streams of the namespace."""
+        return [item for page in self.cluster.pages(_STREAMS, self.namespace) for item in page.items]
+
+    def stream(self) -> dict[str, Any] | None:
+        """Return the stream whose status is written: the one that is there for it, else the first, None for none."""
+        found = self.streams()
+        named = (each for each in found if each["metadata"]["name"] == PROBE_STREAM)
+        return next(named, found[0] if found else None)
+
+    def answer(self, resource: str, stream: Mapping[str, Any] | None, tries: int = _TRIES) -> Answer:
+        """Send a request to one resource, again if its stream changed meanwhile, and return what the answer says."""
+        sent = request(resource, self.namespace, self.word, stream)
+        if sent is None:
+            hint = f"oc create imagestream {PROBE_STREAM} -n {self.namespace}"
+            return Answer(resource, Verdict.UNKNOWN, f"namespace {self.namespace} has no image stream: {hint}")
+        try:
+            self._send(sent)
+        except ClusterError as error:
+            if sent.replaces and error.status == HTTPStatus.CONFLICT and tries > 1:
+                return self.answer(resource, self.stream(), tries - 1)
+            return denial(resource, error, self.webhooks)
+        return Answer(resource, Verdict.OPEN, "no webhook denied the request; the API server accepted it")
+
+    def _send(self, sent: Request) -> None:
+        """Send a request as a dry run; what cannot rely on that fails in the API server for another reason."""
+        if sent.replaces:
+            self.cluster.replace(sent.api, sent.body, sent.namespace, sent.subresource, dry_run=True)
+        else:
+            self.cluster.create(sent.api, sent.body, sent.namespace, dry_run=True)
+
+    def left(self) -> Iterator[str]:
+        """Yield what the run left behind: the image streams that hold its word, wherever it stands in them."""
+        for each in self.streams():
+            if _holds(each, self.word):
+                yield f"image stream {self.namespace}/{each['metadata']['name']}"
+
+
+def _holds(value: Any, word: str) -> bool:
+    """Whether a key or a string in `value` contains `word`."""
+    if isinstance(value, dict):
+        return any(word in key or _holds(each, word) for key, each in value.items())
+    if isinstance(value, list):
+        return any(_holds(each, word) for each in value)
+    return isinstance(value, str) and word in value
+
+
+def _labels(cluster: Cluster, namespace: str) -> Mapping[str, str]:
+    """Return the labels of the namespace, which must exist."""
+    try:
+        return cluster.get(_NAMESPACES, namespace)["metadata"].get("labels") or {}
+    except ClusterError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise ClusterError(f"{error}: a probe needs one: oc create namespace {namespace}") from None
+
+
+def _webhooks(cluster: Cluster, configuration: str) -> list[dict[str, Any]]:
+    """Return the webhooks of a configuration, none if it does not exist: then every resource is open."""
+    try:
+        return list(cluster.get(_CONFIGURATIONS, configuration).get("webhooks") or ())
+    except ClusterError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return []
+
+
+def _unconfigured(answer: Answer, configuration: str) -> Answer:
+    """Return the answer with the reason why a resource is open: there is no webhook configuration."""
+    if answer.verdict is not Verdict.OPEN:
+        return answer
+    return Answer(
+        answer.resource, answer.verdict, f"there is no webhook configuration {configuration}: {answer.message}"
+    )

@@ -1,0 +1,245 @@
+"""Records as questions: files are read in parts of whole lines, in bounded memory; each line asks its review again."""
+
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from gzip import BadGzipFile, GzipFile
+from io import BufferedReader
+from pathlib import Path
+from typing import Final, cast
+
+from webhook.admission import engine
+from webhook.audit.recorded import Recorded, read
+from webhook.documents.files import STANDARD_INPUT
+from webhook.errors import Fault, MalformedRecord, MalformedReview, unexpected
+from webhook.evaluate.question import Question, review_of
+from webhook.globs.matching import Glob, any_matches
+from webhook.model.decision import Decision
+from webhook.model.review import Review
+from webhook.policy.loading import Policy
+from webhook.report.outcome import Origin
+from webhook.report.shape import Shard
+from webhook.text import printable
+
+LEFT_OUT: Final = "left out by the options"
+METADATA: Final = "records of level metadata"
+OTHER: Final = "other lines"
+UNFIT: Final = "records whose request cannot be evaluated"
+_MOST_LINES: Final = 5
+_MAGIC: Final = b"\x1f\x8b"  # RFC 1952, 2.3.1: ID1 and ID2
+PART: Final = 512 * 2**10  # bytes: enough that handing a part to another process costs nothing beside evaluating it
+LONGEST: Final = 64 * 2**20  # bytes of a line: a review has 7 MiB at most, escaped it has six times as much
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which records are evaluated.
+
+    Attributes:
+        since: the first time (RFC 3339, UTC), "" for any.
+        until: the first time that is too late, "" for any.
+        namespaces: globs, none for any.
+        dry_run: whether records of what was only tried are evaluated too.
+        shard: the part that is evaluated here.
+    """
+
+    since: str = ""
+    until: str = ""
+    namespaces: tuple[Glob, ...] = ()
+    dry_run: bool = True
+    shard: Shard = field(default_factory=Shard)
+
+    def takes(self, recorded: Recorded) -> bool:
+        """Whether `recorded` is to be evaluated."""
+        return (
+            self.since <= recorded.time
+            and (not self.until or recorded.time < self.until)
+            and (not self.namespaces or any_matches(self.namespaces, recorded.namespace))
+            and (self.dry_run or not recorded.dry_run)
+        )
+
+
+@dataclass(slots=True)
+class Remarks:
+    """What of the records could not be used.
+
+    Attributes:
+        faults: files that cannot be read, or not to their end, and lines on which the webhook itself failed.
+        lines: the first few lines that cannot be evaluated, and why.
+        counts: how many lines were not evaluated, by why.
+    """
+
+    faults: list[Fault] = field(default_factory=list)
+    lines: list[Fault] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def leave(self, why: str, origin: Origin, error: Exception | None = None) -> None:
+        """Note that the line at `origin` was not evaluated."""
+        self.counts[why] += 1
+        if error is not None and len(self.lines) < _MOST_LINES:
+            self.lines.append(Fault(str(origin), "", str(error)))
+
+    def failed(self, origin: Origin, message: str) -> None:
+        """Note that the webhook itself failed on the line at `origin`."""
+        self.faults.append(Fault(str(origin), "", message))
+
+    def add(self, other: "Remarks") -> None:
+        """Take all that `other` has."""
+        self.faults += other.faults
+        self.lines += other.lines[: _MOST_LINES - len(self.lines)]
+        self.counts.update(other.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some whole lines of a file.
+
+    Attributes:
+        file: its name, `-` for standard input.
+        line: the number of the first line, from 1.
+        data: the lines.
+        size: bytes of the file, as it is stored, that were read for them.
+    """
+
+    file: str
+    line: int
+    data: bytes
+    size: int
+
+
+def questions(part: Part, selection: Selection, remarks: Remarks) -> Iterator[Question]:
+    """Yield a question for each record in `part` that `selection` takes; `remarks` gets the other lines."""
+    for number, line in enumerate(part.data.split(b"\n"), part.line):
+        if not line or line.isspace() or not selection.shard.holds(line):
+            continue
+        origin = Origin(part.file, number)
+        try:
+            recorded = read_line(line)
+            if not selection.takes(recorded):
+                remarks.leave(LEFT_OUT, origin)
+                continue
+            if recorded.request is None:
+                remarks.leave(METADATA, origin)
+                continue
+            review = review_of(recorded.request)
+        except MalformedRecord as error:
+            remarks.leave(OTHER, origin, error)
+        except MalformedReview as error:
+            remarks.leave(UNFIT, origin, error)
+        except Exception as error:  # noqa: BLE001 - one record must not end the evaluation of all others
+            remarks.failed(origin, printable(unexpected(error)))
+        else:
+            decide = engine.mutate if recorded.webhook == "mutate" else _validated
+            yield Question(origin, review, decide, time=recorded.time, recorded=recorded)
+
+
+def _validated(review: Review, policy: Policy) -> Decision:
+    """Decide as the validating webhook, without the patch, which the mutating one answers."""
+    decision = engine.admit(review, policy)
+    return replace(decision, patch=()) if decision.patch else decision
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time as records have it, so that they compare as strings; "" for None."""
+    return "" if time is None else time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def read_line(line: bytes) -> Recorded:
+    """Read a line of the record.
+
+    Raises:
+        MalformedRecord: it is no record.
+    """
+    if len(line) >= LONGEST:
+        raise MalformedRecord(f"expected a record, got a line of more than {LONGEST} bytes")
+    return read(line)
+
+
+def begins(path: Path | None, size: int = 2**16) -> bytes:
+    """Return the first bytes of a file, decompressed where it is gzip; of standard input they are read again later.
+
+    Raises:
+        OSError, EOFError, zlib.error: the file cannot be read, or not decompressed.
+    """
+    if path is None:
+        return cast("BufferedReader", sys.stdin.buffer).peek(size)
+    with path.open("rb") as stream:
+        return _Source(stream, size).read()
+
+
+def cut(files: Iterable[Path | None], faults: list[Fault], size: int = PART, longest: int = LONGEST) -> Iterator[Part]:
+    """Yield the lines of `files` in parts.
+
+    Args:
+        files: what to read, None for standard input.
+        faults: what cannot be read is put there, after what could be read of it.
+        size: the least bytes of a part that is not the last of its file.
+        longest: bytes of a line that are kept.
+    """
+    for file in files:
+        name = STANDARD_INPUT if file is None else str(file)
+        try:
+            if file is None:
+                yield from _cut(name, cast("BufferedReader", sys.stdin.buffer), size, longest)
+            else:
+                with file.open("rb") as stream:
+                    yield from _cut(name, stream, size, longest)
+        except (EOFError, zlib.error, BadGzipFile) as error:
+            faults.append(Fault(name, "", f"the compressed data cannot be read to its end: {error}"))
+        except OSError as error:
+            faults.append(Fault(name, "", f"cannot be read: {error.strerror}"))
+
+
+def _cut(name: str, stream: BufferedReader, size: int, longest: int) -> Iterator[Part]:
+    """Cut a stream, compressed or not, into parts at the ends of lines.
+
+    Raises:
+        OSError, EOFError, zlib.error: the stream cannot be read to its end; what could be was yielded.
+    """
+    source = _Source(stream, size)
+    line, held = 1, bytearray()
+    failed: Exception | None = None
+    while True:
+        try:
+            piece = source.read()
+        except (OSError, EOFError, zlib.error) as error:
+            failed, piece = error, b""
+        if not piece:
+            break
+        end = piece.rfind(b"\n") + 1
+        if end and len(held) + end >= size:
+            data, held = bytes(held + piece[:end]), bytearray(piece[end:])
+            yield Part(name, line, data, source.done())
+            line += data.count(b"\n")
+        else:
+            held += piece
+            del held[longest:]  # of a line that nobody can evaluate the head is enough to say so
+    if held:
+        yield Part(name, line, bytes(held), source.done())
+    if failed is not None:
+        raise failed
+
+
+class _Source:
+    """A stream, decompressed where it is gzip by its first bytes, that knows how far it was read."""
+
+    def __init__(self, stream: BufferedReader, size: int) -> None:
+        self._stream, self._size, self._told = stream, size, 0
+        self._file = GzipFile(fileobj=stream) if stream.peek(len(_MAGIC)).startswith(_MAGIC) else stream
+
+    def read(self) -> bytes:
+        """Return the next bytes, none at the end.
+
+        Raises:
+            OSError, EOFError, zlib.error: the stream cannot be read, or not decompressed.
+        """
+        return self._file.read1(self._size)
+
+    def done(self) -> int:
+        """Return how many bytes of the stream were read since this was last called; of a pipe nobody asks."""
+        at = self._stream.tell() if self._stream.seekable() else self._told
+        size, self._told = at - self._told, at
+        return size

@@ -1,0 +1,129 @@
+"""A cluster as questions: each image stream as it is stored, and each of its tags, as if it were set now."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import lru_cache, partial
+from http import HTTPStatus
+from typing import Any, Final
+
+from webhook.admission import engine
+from webhook.cluster.client import Cluster, Resource
+from webhook.errors import ClusterError
+from webhook.evaluate.question import API_VERSION, Question, answers, stored_request
+from webhook.evaluate.streams import Progress, Selection, key_of, streams
+from webhook.model.change import Change
+from webhook.model.decision import Decision, Mode, PatchOp, allow, deny
+from webhook.model.review import Review, User
+from webhook.model.tag import Image
+from webhook.policy.loading import Policy
+from webhook.report.outcome import Origin, Outcome
+from webhook.resources import stored
+from webhook.resources.catalog import STREAM
+from webhook.resources.history import read_image
+from webhook.resources.objects import GROUP, VERSION
+from webhook.rules.base import EvaluationContext
+
+# Who set a tag the cluster does not store: rules that match users or groups report nothing, and nobody is exempt.
+NOBODY: Final = User("")
+_IMAGES: Final = Resource(GROUP, VERSION, "images")
+_REMEMBERED: Final = 8_192  # images, of about a kilobyte each
+_TOGETHER: Final = 8  # requests under way; an API server gives a client a few hundred
+
+
+def scan(
+    cluster: Cluster, selection: Selection, policy: Policy, progress: Progress, *, images: bool = False
+) -> Iterator[Outcome]:
+    """Yield the outcome of each tag in a cluster, those of a namespace one after the other.
+
+    Args:
+        cluster: what is evaluated.
+        selection: what of it.
+        policy: as it was loaded.
+        progress: is told how far it went.
+        images: whether to fetch the tags' images, for the rules that evaluate them.
+
+    Raises:
+        ClusterError: the API server cannot be reached, or denies.
+    """
+    asked, fetched = policy.for_stored_streams(), Images(cluster)
+    for stream in streams(cluster, selection, progress):
+        yield from evaluated(stream, asked, fetched.of(stream) if images else {})
+
+
+def evaluated(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image]) -> Iterator[Outcome]:
+    """Yield the outcome of each tag of `stream`, and before them one for the stream if there are findings about it.
+
+    Args:
+        stream: an ImageStream as the API server returns it.
+        policy: by which it is evaluated, made by `Policy.for_stored_streams`.
+        images: the images that are known, by digest.
+    """
+    found = answers(questions(stream, images), policy)
+    return (outcome for outcome in found if outcome.tags or outcome.findings or outcome.message)
+
+
+def questions(stream: Mapping[str, Any], images: Mapping[str, Image]) -> Iterator[Question]:
+    """Yield a question for `stream` itself, and one for each of its tags as it is stored.
+
+    They are for a policy that `Policy.for_stored_streams` made.
+
+    Args:
+        stream: an ImageStream as the API server returns it.
+        images: the images that are known, by digest.
+    """
+    review = _review(stream, is_stored=True)
+    context = EvaluationContext(review)
+    for part in stored.parts(review, images):
+        change = part[0]
+        asked = replace(review, resource=change.resource, namespace=change.namespace, name=change.stream, operation="")
+        yield Question(Origin(), asked, partial(_decide, part, context))
+
+
+def _decide(part: tuple[Change, ...], context: EvaluationContext, _: Review, policy: Policy) -> Decision:
+    """Decide about one part of a stored stream."""
+    findings = tuple(finding for change in part for finding in engine.evaluate(change, context, policy))
+    denied = any(finding.mode is Mode.ENFORCE for finding in findings)
+    return (deny if denied else allow)(part[:1], findings)
+
+
+def completion(stream: Mapping[str, Any], policy: Policy) -> tuple[PatchOp, ...]:
+    """Return what the defaults of `policy` would set if every tag of `stream` were new, () if nothing is missing."""
+    return engine.mutate(_review(stream, is_stored=False), policy).patch
+
+
+def _review(stream: Mapping[str, Any], *, is_stored: bool) -> Review:
+    """Return the review in which the API server would send `stream`; the items of a list do not say what they are."""
+    namespace, _, name = key_of(stream).partition("/")
+    document = {"apiVersion": API_VERSION, "kind": STREAM.kind, **stream}
+    request = stored_request(document, document if is_stored else None, NOBODY)
+    return Review(
+        "v1", "", STREAM.name, STREAM.kind, request["operation"], namespace, name, NOBODY, dry_run=True, request=request
+    )
+
+
+class Images:
+    """The images of a cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._get = lru_cache(maxsize=_REMEMBERED)(self._fetch)
+
+    def of(self, stream: Mapping[str, Any]) -> Mapping[str, Image]:
+        """Return the newest images of the tags of `stream`, by digest; one that the cluster has not is left out.
+
+        Raises:
+            ClusterError: an image cannot be fetched.
+        """
+        wanted = sorted({digest for _, digest in stored.digests(stream) if digest})
+        with ThreadPoolExecutor(_TOGETHER) as pool:
+            found = zip(wanted, pool.map(self._get, wanted), strict=True)
+            return {digest: image for digest, image in found if image is not None}
+
+    def _fetch(self, digest: str) -> Image | None:
+        try:
+            return read_image(self._cluster.get(_IMAGES, digest))
+        except ClusterError as error:
+            if error.status == HTTPStatus.NOT_FOUND:  # pruned, though a tag names it still
+                return None
+            raise

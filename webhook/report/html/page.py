@@ -1,0 +1,249 @@
+"""`html`: one page that needs nothing else, for people: what came of it, where, by which rules, and each change.
+
+The summary is in the page as it is written, so that it is read, and printed, without a script. The changes are in it as
+JSON that no parser of HTML ends early; the page's script shows, sorts and filters them, and writes text only.
+"""
+
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from itertools import chain
+from typing import Any, Final
+
+import orjson
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from webhook.model.decision import Mode
+from webhook.report.header import Header
+from webhook.report.html.timeline import Timeline, timeline
+from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP, Outcome
+from webhook.report.tally import Tally
+from webhook.text import counted
+
+_SCRIPTS: Final = ("dom.js", "rows.js", "state.js", "details.js", "table.js", "page.js")
+# What HTML's tokenizer looks for in a script, and what JavaScript once took for the end of a line.
+_ESCAPES: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+MOST: Final = 10_000
+_WITH_FINDINGS: Final = "findings"  # allowed, with a warning or with a finding that is only recorded
+_RANKS: Final = (NEWLY_DENIED, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, _WITH_FINDINGS, SKIP, ALLOW)
+_MOST_BARS: Final = 8
+_MOST_MORE: Final = 200  # bars that are shown on request
+
+
+def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
+    """Yield the page."""
+    listing = Listing()
+    for outcome in outcomes:
+        listing.add(outcome)
+    style, script = _text("page.css"), "\n".join(map(_text, _SCRIPTS))
+    yield from (
+        _environment()
+        .get_template("page.html")
+        .generate(
+            header=header,
+            summary=summary(header, tally),
+            listing=listing,
+            rows=_embedded(listing.rows()),
+            style=style,
+            script=f'"use strict";\n(() => {{\n{script}}})();\n',
+            digest=_digest,
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Return the templates' environment: whatever a template writes is escaped unless the package made it."""
+    return Environment(
+        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def _text(name: str) -> str:
+    return (files("webhook.report.html") / name).read_text(encoding="utf-8")
+
+
+def _embedded(value: Any) -> str:
+    """Return JSON that stands in a script element and ends it nowhere (HTML, 4.12.1.3)."""
+    return orjson.dumps(value).decode().translate(_ESCAPES)
+
+
+def _digest(text: str) -> str:
+    """Return the source expression of an inline script or style (Content Security Policy, 2.3.1)."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+class Listing:
+    """The changes that are listed: by rank, and within a rank in the order they came in."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most, self._total, self._kept = most, 0, 0
+        self._ranks: dict[str, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
+
+    def add(self, outcome: Outcome) -> None:
+        """List `outcome`, and drop the last change of the lowest rank if there is no room for it."""
+        self._total += 1
+        self._ranks[_rank(outcome)].append(row(outcome))
+        if self._kept < self._most:
+            self._kept += 1
+        else:
+            next(rows for rows in reversed(self._ranks.values()) if rows).pop()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what is listed, the denied first."""
+        return list(chain.from_iterable(self._ranks.values()))
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return self._total
+
+    @property
+    def left_out(self) -> int:
+        """How many are not listed."""
+        return self._total - self._kept
+
+
+def _rank(outcome: Outcome) -> str:
+    """Return the entry of `_RANKS` that `outcome` belongs to."""
+    if outcome.change:
+        return outcome.change
+    return _WITH_FINDINGS if outcome.verdict == ALLOW and outcome.findings else outcome.verdict
+
+
+def row(outcome: Outcome) -> dict[str, Any]:
+    """Return what the page's script reads of `outcome`: what the format json says where it says something."""
+    said = {**outcome.as_json(), "title": outcome.title, "change": outcome.change}
+    return {key: value for key, value in said.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A sort of what is counted: the key that it is counted under, what people read, and its tone in the style."""
+
+    key: str
+    name: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number of the headline."""
+
+    count: int
+    sort: Sort
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A name, and how many of each sort it has.
+
+    Attributes:
+        parts: sorts, their counts, and where each begins and how long it is, in percent of the longest bar.
+    """
+
+    name: str
+    total: int
+    parts: tuple[tuple[Sort, int, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars, the longest first.
+
+    Attributes:
+        filter: which of the page's filters a bar sets.
+        more: the bars that are shown on request.
+        left_out: how many names have no bar.
+    """
+
+    title: str
+    filter: str
+    bars: tuple[Bar, ...]
+    more: tuple[Bar, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a page says before it lists anything."""
+
+    headline: str
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...]
+    sorts: tuple[Sort, ...]
+    timeline: Timeline | None
+    charts: tuple[Chart, ...]
+
+
+_CHANGED: Final = (
+    Sort(NEWLY_DENIED, "would be denied", "deny"),
+    Sort(NEWLY_ALLOWED, "would be allowed", "allow"),
+    Sort(NEWLY_COMPLETED, "would be mutated differently", "patch"),
+)
+_JUDGED: Final = (Sort(DENY, "denied", "deny"), Sort(ALLOW, "allowed", "allow"))
+_OTHERS: Final = (Sort(SKIP, "skipped", "plain"), Sort(ERROR, "cannot be evaluated", "warn"))
+
+
+def summary(header: Header, tally: Tally) -> Summary:
+    """Return what a page of this report says first."""
+    sorts = _CHANGED if header.compares else _JUDGED[:1]
+    if header.compares:
+        figures = [Figure(tally.changes[sort.key], sort) for sort in _CHANGED]
+        figures.append(Figure(tally.judged, Sort("", "evaluated", "plain")))
+        rules = _chart("Rules", "rule", tally.reasons, sorts)
+    else:
+        figures = [Figure(tally.verdicts[sort.key], sort) for sort in _JUDGED]
+        figures.append(Figure(tally.modes[Mode.WARN], Sort("", "warnings", "warn")))
+        figures += [Figure(tally.verdicts[sort.key], sort) for sort in _OTHERS if tally.verdicts[sort.key]]
+        modes = {rule.name: rule.mode for rule in header.rules}
+        found = {rule: {modes.get(rule, str(Mode.WARN)): count} for rule, count in tally.rules.items()}
+        rules = _chart("Rules", "rule", found, [Sort(mode, "findings", mode) for mode in Mode])
+    charts = (
+        rules,
+        _chart("Namespaces", "namespace", tally.namespaces, sorts),
+        _chart("Users", "user", tally.users, sorts),
+    )
+    return Summary(
+        _headline(header, tally),
+        tuple(figures),
+        tuple(f"{count:,} {why}" for why, count in sorted(tally.unjudged.items()) if count),
+        sorts,
+        timeline(tally.hours, [(sort.key, sort.name, sort.tone) for sort in sorts]) if tally.hours else None,
+        tuple(chart for chart in charts if chart.bars),
+    )
+
+
+def _headline(header: Header, tally: Tally) -> str:
+    if not tally.judged:
+        return "Nothing was evaluated"
+    if not header.compares:
+        refused = tally.verdicts[DENY]
+        return f"{counted(refused, header.judges)} would be denied" if refused else "Nothing would be denied"
+    refused, allowed = tally.changes[NEWLY_DENIED], tally.changes[NEWLY_ALLOWED]
+    said = [f"{refused:,} more would be denied"] if refused else []
+    said += [f"{allowed:,} more would be allowed"] if allowed else []
+    if said:
+        return " and ".join(said)
+    completed = tally.changes[NEWLY_COMPLETED]
+    return f"{counted(completed, header.judges)} would be mutated differently" if completed else "Nothing would change"
+
+
+def _chart(title: str, which: str, groups: Mapping[str, Mapping[str, int]], sorts: Iterable[Sort]) -> Chart:
+    """Return the bars of those groups that have any of `sorts`."""
+    totals = Counter({name: sum(counts.get(sort.key, 0) for sort in sorts) for name, counts in groups.items()})
+    ranked = sorted(((name, count) for name, count in totals.items() if count), key=lambda each: (-each[1], each[0]))
+    longest = ranked[0][1] if ranked else 1
+    bars = []
+    for name, total in ranked[: _MOST_BARS + _MOST_MORE]:
+        parts, start = [], 0.0
+        for sort in sorts:
+            count = groups[name].get(sort.key, 0)
+            if count:
+                share = 100 * count / longest
+                parts.append((sort, count, round(start, 3), round(share, 3)))
+                start += share
+        bars.append(Bar(name, total, tuple(parts)))
+    return Chart(title, which, tuple(bars[:_MOST_BARS]), tuple(bars[_MOST_BARS:]), len(ranked) - len(bars))

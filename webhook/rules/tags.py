@@ -1,0 +1,238 @@
+"""Rules about the tags of a stream: their names and number, their annotations, and whether they may ever change."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from webhook.celtext import all_of, literal, matches, negated
+from webhook.globs.alphabets import ANNOTATION_KEY, TAG
+from webhook.globs.matching import Glob, any_matches
+from webhook.model.change import Reason, StreamChange, TagChange, TagField
+from webhook.model.tag import SourceKind
+from webhook.reference import TAG as GRAMMAR
+from webhook.rules.base import EvaluationContext, Rule, Violation, listed, parameter
+from webhook.rules.vocabulary import EACH, Denial, Subject, Terms, quote, value
+from webhook.schemas.parameters import Bool, Choice, Count
+from webhook.schemas.patterns import GlobMap, globs
+from webhook.text import quoted
+
+_WHOLE_REPOSITORY: Final = "a whole repository is meant, whatever its tags are named"
+
+
+@dataclass(frozen=True, slots=True)
+class TagName(Rule):
+    """What a tag may be called; `grammar` is the distribution specification's, which OpenShift itself does not hold.
+
+    The names in a repository that is imported or followed as a whole are not known: their registry serves them, so
+    `grammar` holds, and `allow` and `deny` deny the whole repository.
+    """
+
+    kind: ClassVar[str] = "tagName"
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.NAME})
+    needs: ClassVar[tuple[str, ...]] = ("allow", "deny", "grammar")
+    allow: tuple[Glob, ...] = parameter(globs(TAG), "names that are allowed, all where absent")
+    deny: tuple[Glob, ...] = parameter(globs(TAG), "names that are denied, whatever is allowed")
+    grammar: bool = parameter(Bool(), "whether the name must be one that a registry can serve", default=False)
+
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
+        """Yield a violation for each way in which the name is not as it must be."""
+        del context
+        if change.every_tag:
+            if self.allow or self.deny:
+                yield Violation(_WHOLE_REPOSITORY, change.field("from.name"))
+            return
+        named = change.tag or not change.faults  # a name that is no string is what the schema denies
+        if self.grammar and named and not GRAMMAR.fullmatch(change.tag):
+            yield Violation(self._unservable(quoted(change.tag)), change.place.name)
+        if self.deny and any_matches(self.deny, change.tag):
+            yield Violation(self._denied(quoted(change.tag)), change.place.name)
+        elif self.allow and not any_matches(self.allow, change.tag):
+            yield Violation(self._not_allowed(quoted(change.tag)), change.place.name)
+
+    def cel(self, terms: Terms) -> Iterator[Denial]:
+        """Yield a denial for each way in which the name is not as it must be."""
+        tag, field = terms.tag, terms.tag.field("name")
+        denied = matches(tag.name, self.deny)
+        if self.allow or self.deny:
+            yield Denial(tag.every, tag.field("from.name"), _WHOLE_REPOSITORY)
+        if self.grammar:
+            wrong = f"!{tag.every} && !{tag.name}.matches({literal(f'^{GRAMMAR.pattern}$')})"
+            yield Denial(wrong, field, self._unservable(quote(tag.name)))
+        if self.deny:
+            yield Denial(all_of((f"!{tag.every}", denied)), field, self._denied(quote(tag.name)))
+        if self.allow:
+            wrong = all_of((f"!{tag.every}", negated(denied), negated(matches(tag.name, self.allow))))
+            yield Denial(wrong, field, self._not_allowed(quote(tag.name)))
+
+    @staticmethod
+    def _unservable(name: str) -> str:
+        return f"no registry can serve a tag named {name}; expected {GRAMMAR.pattern}"
+
+    def _denied(self, name: str) -> str:
+        return f"a tag may not be named {name}; denied: {listed(self.deny)}"
+
+    def _not_allowed(self, name: str) -> str:
+        return f"a tag may not be named {name}; allowed: {listed(self.allow)}"
+
+    def remediation(self) -> Iterator[str]:
+        """Yield what a tag may be called."""
+        if self.grammar:
+            yield "Use letters, digits, `_`, `.` and `-`, 128 at most, with no `.` or `-` first."
+        if self.allow:
+            yield f"Choose a name such as {listed(self.allow)}."
+        if self.deny:
+            yield f"Choose a name other than {listed(self.deny)}."
+        if self.allow or self.deny:
+            yield "Import the tags of a repository one by one: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`."
+
+
+@dataclass(frozen=True, slots=True)
+class Immutable(Rule):
+    """A tag that has a source keeps it: it may not be pointed elsewhere, nor removed from its stream.
+
+    A push and an import do not say what the tag was, or whether there was one: `unknown` says whether they may set it.
+    """
+
+    kind: ClassVar[str] = "immutable"
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.MOVE})
+    evaluates_removal: ClassVar[bool] = True
+    unknown: str = parameter(
+        Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
+    )
+
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
+        """Yield a violation where a tag that had a source has another, or none, or where none can tell."""
+        del context
+        if change.old_unknown and self.unknown == "deny":
+            yield Violation(self._unknown(quoted(change.tag)), change.place.name, Reason.FORBIDDEN)
+            return
+        old = change.old.source if change.old else None
+        # What a stream follows moves the tags that it has, each of which is a change of its own.
+        if old is None or not change.moved or change.every_tag:
+            return
+        name, before = quoted(change.tag), quoted(str(old))
+        if change.new is None:
+            yield Violation(self._removed(name, before), change.place.path, Reason.FORBIDDEN)
+        else:
+            now = quoted(str(change.new.source)) if change.new.source else "nothing"
+            yield Violation(self._moved(name, before, now), change.field("from.name"), Reason.FORBIDDEN)
+
+    def cel(self, terms: Terms) -> Iterator[Denial]:
+        """Yield denials of a tag that is moved, removed or overwritten, or of which none can tell."""
+        tag, name, field = terms.tag, quote(terms.tag.name), terms.tag.field("from.name")
+        if self.unknown == "deny":
+            yield Denial(terms.old_unknown, tag.field("name"), self._unknown(name), introduced=True)
+        now = value(f'({tag.kind} == "" ? "nothing" : "\\"" + {tag.written} + "\\"")')
+        moved = self._moved(name, quote(terms.before.written), now)
+        yield Denial(terms.moved, field, moved, introduced=True)
+        points, before = f'{tag.kind} != ""', quote(tag.written)
+        yield Denial(points, terms.removed_field, self._removed(name, before), Subject.REMOVED, introduced=True)
+        kind = SourceKind.DOCKER_IMAGE
+        other = all_of((points, negated(f'{tag.kind} == "{kind}" && {tag.source} == {terms.followed}')))
+        moved = self._moved(name, before, f'"{kind} {value(terms.followed)}"')
+        yield Denial(other, terms.followed_field, moved, Subject.OVERWRITTEN, introduced=True)
+
+    @staticmethod
+    def _unknown(name: str) -> str:
+        return f"{name} may point elsewhere already, and this request does not say; set it as a tag"
+
+    @staticmethod
+    def _removed(name: str, before: str) -> str:
+        return f"{name} points at {before} and may not be removed"
+
+    @staticmethod
+    def _moved(name: str, before: str, now: str) -> str:
+        return f"{name} points at {before} and may not be pointed at {now}"
+
+    def remediation(self) -> Iterator[str]:
+        """Yield what can be done beside changing a tag."""
+        yield "Leave the tag as it is, and make a new one: `oc tag SOURCE STREAM:NEWTAG`."
+        if self.unknown == "deny":
+            yield "A push and an import do not say what the tag was: set it by `oc tag` instead."
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations(Rule):
+    """Which annotations a tag must have, and which it may not have."""
+
+    kind: ClassVar[str] = "annotations"
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.ANNOTATIONS})
+    needs: ClassVar[tuple[str, ...]] = ("require", "deny")
+    require: tuple[tuple[str, Glob], ...] = parameter(
+        GlobMap(ANNOTATION_KEY), "annotations that must be there, and what they must match"
+    )
+    deny: tuple[Glob, ...] = parameter(globs(ANNOTATION_KEY), "annotations that may not be there")
+
+    def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
+        """Yield a violation for each annotation that is missing, wrong or denied."""
+        del context
+        found = change.new.annotations if change.new else {}
+        for name, glob in self.require:
+            where = f'{change.field("annotations")}["{name}"]'
+            if name not in found:
+                yield Violation(self._expected(name, "missing", glob), where, Reason.REQUIRED)
+            elif not glob.matches(found[name]):
+                yield Violation(self._expected(name, quoted(found[name]), glob), where)
+        for name in found:
+            if any_matches(self.deny, name):
+                yield Violation(self._denied(quoted(name)), change.field("annotations"), Reason.FORBIDDEN)
+
+    def cel(self, terms: Terms) -> Iterator[Denial]:
+        """Yield a denial for each annotation that is required, and one for each that is denied."""
+        tag, found = terms.tag, terms.tag.annotations
+        for name, glob in self.require:
+            key, field = literal(name), tag.field(f'annotations["{name}"]')
+            there = found.has(key)
+            yield Denial(f"!{tag.every} && !{there}", field, self._expected(name, "missing", glob))
+            wrong = all_of((f"!{tag.every} && {there}", negated(matches(found.value(key), (glob,)))))
+            yield Denial(wrong, field, self._expected(name, quote(found.value(key)), glob))
+        if self.deny:
+            wrong = all_of((f"!{tag.every}", matches(EACH, self.deny)))
+            yield Denial(wrong, tag.field("annotations"), self._denied(quote(EACH)), each=found.names)
+
+    @staticmethod
+    def _expected(name: str, found: str, glob: Glob) -> str:
+        return f"annotation {quoted(name)} is {found}; expected {glob}"
+
+    def _denied(self, name: str) -> str:
+        return f"annotation {name} is not allowed; denied: {listed(self.deny)}"
+
+    def remediation(self) -> Iterator[str]:
+        """Yield the commands that set and remove annotations."""
+        for name, glob in self.require:
+            yield f"Set an annotation {name} that matches {glob}: `oc annotate istag/STREAM:TAG {name}=VALUE`."
+        if self.deny:
+            yield f"Remove annotations such as {listed(self.deny)}: `oc annotate istag/STREAM:TAG NAME-`."
+
+
+@dataclass(frozen=True, slots=True)
+class TagLimit(Rule):
+    """How many tags a stream may have; a stream that loses tags is not held to it, however many are left."""
+
+    kind: ClassVar[str] = "tagLimit"
+    reads: ClassVar[frozenset[TagField]] = frozenset({TagField.TAG_COUNT})
+    evaluates_tags: ClassVar[bool] = False
+    evaluates_streams: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("max",)
+    max: int | None = parameter(Count(1), "the most tags it may have", default=None)
+
+    def check(self, change: StreamChange, context: EvaluationContext) -> Iterator[Violation]:
+        """Yield a violation where the stream has more tags than it may, and not fewer than it had."""
+        del context
+        new, old = change.new, change.old
+        if new is None or self.max is None or new.tags <= self.max or (old is not None and new.tags < old.tags):
+            return
+        yield Violation(self._too_many(str(new.tags)), "spec.tags", Reason.FORBIDDEN)
+
+    def cel(self, terms: Terms) -> Iterator[Denial]:
+        """Yield a denial of a stream with more tags than it may have, and not fewer than it had."""
+        stream = terms.stream
+        wrong = all_of((f"{stream.tags} > {self.max}", negated(stream.fewer)))
+        yield Denial(wrong, literal("spec.tags"), self._too_many(value(f"string({stream.tags})")), Subject.STREAM)
+
+    def _too_many(self, tags: str) -> str:
+        return f"the stream has {tags} tags; allowed: {self.max}"
+
+    def remediation(self) -> Iterator[str]:
+        """Yield how a stream gets fewer tags."""
+        yield f"Delete tags until {self.max} are left (`oc tag -d STREAM:TAG`), or begin another stream."

@@ -1,0 +1,216 @@
+"""What the CEL of a rule can name: a tag, its image, its stream. No rule knows which resource carries them.
+
+`webhook.vap` binds each name to an expression, and evaluates the same CEL for a change as it is to be and as it was.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from webhook.celtext import literal, reference_matches
+from webhook.globs.matching import ReferenceGlob
+
+_HOLE: Final = "\0"  # around an expression in a message; a policy cannot contain it
+EACH: Final = "k"  # the variable of one of several strings of a tag, such as the names of its annotations
+
+
+class Subject(Enum):
+    """What a Denial is about."""
+
+    TAG = "a tag that is set"
+    IMAGE = "the DockerImage that a tag is set to"
+    REMOVED = "a tag that is removed"
+    OVERWRITTEN = "a tag that the followed repository may overwrite"
+    STREAM = "an image stream"
+    EVERY_TAG = "all tags of a stream whose annotation makes imports insecure"
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """One message of a rule, in CEL.
+
+    Attributes:
+        wrong: an expression: whether the subject breaks the rule.
+        field: an expression: the JSON path of the field that is wrong.
+        message: the message, with `value` and `quote` in place of values.
+        subject: what it is about.
+        each: an expression: the strings of a tag that `wrong` evaluates one by one as `EACH`, "" for the tag itself.
+        introduced: whether the change always introduces it, so that what was before does not matter.
+    """
+
+    wrong: str
+    field: str
+    message: str
+    subject: Subject = Subject.TAG
+    each: str = ""
+    introduced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inexpressible:
+    """Why CEL cannot express a rule."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """The annotations of a tag: CEL cannot join two maps, so they are an expression for each; the first wins."""
+
+    first: str
+    rest: str
+
+    def has(self, key: str) -> str:
+        """Return whether the annotation `key`, an expression, is set."""
+        return f"({key} in {self.first} || {key} in {self.rest})"
+
+    def value(self, key: str) -> str:
+        """Return the annotation `key`, an expression, which must be set."""
+        return f"({key} in {self.first} ? {self.first}[{key}] : {self.rest}[{key}])"
+
+    @property
+    def names(self) -> str:
+        """The names of all annotations."""
+        return f"({self.first}.map(k, k) + {self.rest}.filter(k, !(k in {self.first})))"
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag: each attribute is an expression, named as in TagReference and Source.
+
+    Attributes:
+        path: the JSON path of the tag.
+        fields: the JSON paths of fields that are not below it by their own name, by that name.
+        every: whether all tags of a repository are meant.
+        kind: the kind of its source, "" without a source.
+        source: the name of its source.
+        written: its source as a message names it.
+    """
+
+    name: str
+    path: str
+    fields: Mapping[str, str]
+    every: str
+    kind: str
+    source: str
+    source_namespace: str
+    written: str
+    insecure: str
+    scheduled: str
+    import_mode: str
+    reference_policy: str
+    reference: str
+    annotations: Annotations
+
+    def field(self, name: str) -> str:
+        """Return the JSON path of a field of the tag."""
+        return self.fields.get(name) or f"{self.path} + {literal(f'.{name}')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The parsed reference of a tag's DockerImage: each attribute is an expression.
+
+    Attributes:
+        of: the tag.
+        valid: whether the reference can be parsed; without it, only `sent` and `fault` mean something.
+        sent: the reference as it was sent.
+        fault: why it cannot be parsed.
+        tag: the tag that is pulled, "" if only a digest is given.
+        insecure_riders: how many insecure imports of the same request are from the same registry.
+        rider_field: the JSON path of the field that makes the first of them insecure.
+    """
+
+    of: Tag
+    valid: str
+    sent: str
+    fault: str
+    registry: str
+    repository: str
+    tag: str
+    digest: str
+    insecure_riders: str
+    rider_field: str
+
+    @property
+    def name(self) -> str:
+        """The registry and the repository."""
+        return f'{self.registry} + "/" + {self.repository}'
+
+    def matches(self, globs: Iterable[ReferenceGlob]) -> str:
+        """Return whether one of `globs` matches the image."""
+        return reference_matches(self.registry, self.repository, globs)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An image stream: each attribute is an expression.
+
+    Attributes:
+        lookup_local: `lookupPolicy.local`.
+        tags: how many tags it has.
+        fewer: whether the change leaves it fewer tags.
+        insecure: whether an annotation makes all of its imports insecure.
+        insecure_field: the JSON path of the annotation.
+    """
+
+    lookup_local: str
+    tags: str
+    fewer: str
+    insecure: str
+    insecure_field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """All names of one side of a change; each attribute that is text is an expression.
+
+    Attributes:
+        tag: the tag.
+        image: the image of the tag.
+        stream: the stream of the tag.
+        namespace: the namespace of the stream.
+        moved: whether the tag pointed elsewhere before.
+        before: the tag as it was, if it moved.
+        rides: whether another import of the request makes that of the tag insecure.
+        old_unknown: whether the request does not say what the tag was.
+        removed_field: the JSON path of tags that are removed.
+        followed: the name of the source that the followed repository gives to the tag.
+        followed_field: the JSON path of the followed repository.
+        past: the variable that holds the object as it was; "" for the object as it is to be.
+    """
+
+    tag: Tag
+    image: Image
+    stream: Stream
+    namespace: str
+    moved: str
+    before: Tag
+    rides: str
+    old_unknown: str
+    removed_field: str
+    followed: str
+    followed_field: str
+    past: str = ""
+
+    def untrue(self, expression: str) -> str:
+        """Return whether an expression of a policy, which reads `object`, is not true of this side."""
+        untrue = f"!({expression})"
+        return f"[{self.past}].exists(object, {untrue})" if self.past else untrue
+
+
+def value(expression: str) -> str:
+    """Return the place in a message for the value of an expression, a string."""
+    return f"{_HOLE}{expression}{_HOLE}"
+
+
+def quote(expression: str) -> str:
+    """Return the place in a message for the value of an expression, a string, in double quotes."""
+    return f'"{value(expression)}"'
+
+
+def sentence(field: str, message: str) -> str:
+    """Return the expression for a field, a colon and a message."""
+    parts = f"{_HOLE}{field}{_HOLE}: {message}".split(_HOLE)
+    return " + ".join(literal(part) if index % 2 == 0 else part for index, part in enumerate(parts) if part)

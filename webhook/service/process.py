@@ -1,0 +1,214 @@
+"""The process of `istag-webhook serve`: what is checked before any worker starts, and what each worker serves."""
+
+import errno
+import logging
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+from webhook.audit.journal import Journal
+from webhook.audit.mutex import SharedMutex
+from webhook.certs.serving import Serving
+from webhook.errors import CertificateError, Fault, InputError, PolicyError, RecordFailed, SettingsError
+from webhook.policy.lint.reported import log_warnings, warnings_of
+from webhook.policy.reloading import PolicySource
+from webhook.settings import Settings, flag, unknown, variable
+from webhook.text import printable
+
+if TYPE_CHECKING:
+    from webhook.service.metrics import Metrics
+
+DISTRIBUTION: Final = "istag-webhook"
+_ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port would do
+_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
+_log: Final = logging.getLogger("webhook.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Everything that the workers of one server share.
+
+    Attributes:
+        settings: how the service runs.
+        policy: the policy in force, and where it comes from.
+        serving: the certificate that is served.
+        mutex: held while a record is written.
+    """
+
+    settings: Settings
+    policy: PolicySource
+    serving: Serving
+    mutex: SharedMutex
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Process":
+        """Check all that `settings` name, before any worker starts.
+
+        Raises:
+            SettingsError: something cannot be used; with every fault.
+        """
+        faults = [*(Fault(name, "", "no such setting") for name in unknown()), *_unusable(settings)]
+        policy = serving = None
+        mutex = SharedMutex.make()
+        try:
+            policy = PolicySource(*settings.policy)
+        except PolicyError as error:
+            faults.extend(error.faults)
+        try:
+            serving = Serving(settings.cert, settings.key, settings.client_ca)
+        except CertificateError as error:
+            faults.extend(error.faults)
+        try:
+            Journal(settings.record, mutex).close()
+        except RecordFailed as error:
+            faults.append(Fault("", "", str(error)))
+        if faults or policy is None or serving is None:
+            raise SettingsError(tuple(faults))
+        return cls(settings, policy, serving, mutex)
+
+    def run(self) -> None:
+        """Run the workers until they are told to end."""
+        directory, parent = tempfile.mkdtemp(prefix="istag-webhook-"), os.getpid()
+        os.environ[_METRICS] = directory
+        from webhook.server.application import Listen, run  # noqa: PLC0415 - as above
+        from webhook.service.app import LARGEST  # noqa: PLC0415 - it reads the environment when it is imported
+        from webhook.service.metrics import forget  # noqa: PLC0415 - as above
+
+        settings = self.settings
+        listen = Listen(
+            settings.host,
+            settings.port,
+            settings.management_port,
+            settings.workers,
+            settings.keepalive,
+            settings.drain,
+            settings.grace,
+            LARGEST,
+            settings.patience,
+            self._about(),
+        )
+        try:
+            run(listen, self._worker, beat=self._beat, worker_ended=forget)
+        finally:
+            if os.getpid() == parent:  # a worker that ends comes by here too
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def _about(self) -> dict[str, Any]:
+        """Return the fields of the start-up line of the log."""
+        policy = self.policy.current
+        return {
+            "version": version(DISTRIBUTION),
+            "policy": policy.name,
+            "digest": policy.digest,
+            "rules": len(policy.rules),
+            "warnings": len(warnings_of(policy, _log)),
+        }
+
+    def _beat(self) -> None:
+        """Have the last good policy and certificate in the parent too: a worker that replaces another inherits them."""
+        for source in (self.policy, self.serving):
+            with suppress(PolicyError, CertificateError):  # the workers log it
+                source.refresh()
+
+    def _worker(self) -> Any:
+        """Return what one worker serves."""
+        from webhook.server.worker import Served  # noqa: PLC0415 - as in run
+        from webhook.service.app import Service, create_app, create_management_app  # noqa: PLC0415 - as in run
+        from webhook.service.metrics import Metrics  # noqa: PLC0415 - as in run
+
+        metrics, package = Metrics(), version(DISTRIBUTION)
+        metrics.started(package)
+        metrics.certificate(self.serving.expires.timestamp())
+        watched = _Watched(self.policy, self.serving, metrics)
+        draining: list[str] = []
+        watched.take()
+        watched.tick()  # before the first answer
+        service = Service(
+            policy=lambda: self.policy.current,
+            journal=Journal(self.settings.record, self.mutex),
+            metrics=metrics,
+            version=package,
+            level=self.settings.record_level,
+            best_effort=self.settings.audit == "best-effort",
+        )
+        return Served(
+            admission=create_app(service).wsgi_app,
+            management=create_management_app(lambda: draining[0] if draining else "", metrics).wsgi_app,
+            context=lambda: self.serving.context,
+            tick=watched.tick,
+            drain=lambda: draining.append("draining"),
+            shed=metrics.shed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """The policy and the certificate of a worker, which are loaded again once their files change."""
+
+    policy: PolicySource
+    serving: Serving
+    metrics: "Metrics"
+
+    def take(self) -> None:
+        """Note the policy that is in force from now on, and the warnings about it."""
+        self.metrics.policy_loaded(self.policy.current, time.time())
+        self.metrics.policy_warned(each.name for each in log_warnings(self.policy.current, _log))
+
+    def tick(self, under_way: int = 0) -> None:
+        """Load what changed, and write the metrics; called about once a second."""
+        self.metrics.in_flight(under_way)
+        self.metrics.flush()
+        self._refresh_policy()
+        self.metrics.policy_current(current=not self.policy.rejected)
+        self._refresh_certificate()
+
+    def _refresh_policy(self) -> None:
+        policy = self.policy
+        try:
+            was_refused = policy.rejected
+            if policy.refresh():
+                self.take()
+                _log.info("policy loaded", extra={"policy": str(policy.current)})
+            if was_refused and not policy.rejected:
+                _log.info("the policy is valid again", extra={"policy": str(policy.current)})
+        except PolicyError as error:
+            self.metrics.policy_rejected()
+            _log_refused("the new policy is rejected, the last good one stays", error)
+
+    def _refresh_certificate(self) -> None:
+        serving = self.serving
+        try:
+            was_refused = serving.rejected
+            if serving.refresh():
+                self.metrics.certificate(serving.expires.timestamp())
+                _log.info("certificate loaded", extra={"expires": serving.expires.isoformat()})
+            if was_refused and not serving.rejected:
+                _log.info("the certificate is valid again", extra={"expires": serving.expires.isoformat()})
+        except CertificateError as error:
+            _log_refused("the new certificate is rejected, the last good one stays", error)
+
+
+def _log_refused(sentence: str, error: InputError) -> None:
+    _log.error(sentence, extra={"faults": [str(fault) for fault in error.faults]})
+
+
+def _unusable(settings: Settings) -> Iterator[Fault]:
+    """Yield a fault for each address that cannot be listened on: the server itself would try it again and again."""
+    for name, port in (("port", settings.port), ("management_port", settings.management_port)):
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind) as listener:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind(address)
+        except OSError as error:
+            elsewhere = error.errno in _ELSEWHERE
+            hint = f"; set another port with {flag(name)} or {variable(name)}" if elsewhere else ""
+            sentence = f"cannot listen on {printable(settings.host)}:{port}: {error.strerror}{hint}"
+            yield Fault(flag(name), "", sentence)
