@@ -181,7 +181,7 @@ def test_a_full_disk_is_a_500_and_no_lost_record(tmp_path: Path) -> None:
     with serving(tmp_path, "--record", "/dev/full") as server:
         status, answer = server.post(_ALLOWED)
         assert (status, answer["code"]) == (500, 500)
-        assert until(lambda: server.logged("could not be answered"), "the log")["uid"]
+        assert until(lambda: server.logged("review failed"), "the log")["uid"]
         until(lambda: server.metric('istag_webhook_records_total{result="failed"}') == 1, "the count")
 
 
