@@ -94,6 +94,7 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
 
 
 DISTRIBUTION: Final = "istag-webhook"
+_HELP: Final = ["-h", "--help"]
 _GARBAGE: Final = 20_000  # objects
 _COMMANDS: Final = {
     "init": "webhook.cli.init:init",
@@ -140,6 +141,7 @@ class Commands(click.Group):
             return None
         module, _, name = self.lazy[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), name)
+        command.context_settings.setdefault("help_option_names", _HELP)  # whatever context comes first: click keeps it
         return command
 
     def resolve_command(
@@ -195,9 +197,7 @@ def _printing() -> Iterator[None]:
         raise
 
 
-@click.group(
-    cls=_Main, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=_Main, lazy=_COMMANDS, context_settings={"help_option_names": _HELP, "max_content_width": 100})
 @click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
 def main() -> None:
     """Decide which OpenShift image stream tag may point where."""
