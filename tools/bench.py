@@ -463,7 +463,7 @@ def replay(rounds: int) -> None:
                 tally, started = Tally(), time.process_time()
                 list(evaluate_again([path], Evaluation(policy), tally, Remarks()))
                 taken.append(time.process_time() - started)
-                assert tally.judged == len(lines)
+                assert tally.evaluated == len(lines)
             rate = len(lines) / statistics.median(taken)
             click.echo(f"| {form} | {size / len(lines):,.0f} | {rate:,.0f} | {rate * size / len(lines) / 1e6:,.0f} |")
 

@@ -408,7 +408,7 @@ def test_terms_that_make_no_sense(place: Place) -> None:
     said = place.run("--days", "30", "--renew-before", "30")
     assert (said.code, said.err) == (
         2,
-        "--renew-before: expected less than the 30 days that a certificate is valid, got 30\n",
+        "--renew-before: expected fewer than the 30 days of validity, got 30\n",
     )
 
 

@@ -231,7 +231,7 @@ def test_a_refused_status(api: ApiServer, namespace: str) -> None:
 
 @_at_each
 def test_a_delete(api: ApiServer, namespace: str, resource: _Resource) -> None:
-    """A delete is not ours: it happens, and nobody asks us."""
+    """A delete was not written by istag-webhook: it happens, and nobody asks us."""
     api.create(namespace, resource.write(_tag()))
     said = api.kubectl("delete", resource.resource, resource.name, f"--namespace={namespace}", "--as=alice")
     assert said.code == 0, said.err

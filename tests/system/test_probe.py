@@ -130,7 +130,7 @@ def test_no_configuration(cluster: Cluster, allowed: tuple[str, ...] | None) -> 
     """Without a webhook configuration every resource is open, whatever registries may be imported from."""
     cluster.api.configurations, cluster.api.allowed = {}, allowed
     assert cluster.verdicts() == (1, dict.fromkeys(_ALL, "open"))
-    assert cluster.run().out.count("there is no webhook configuration istag-webhook: ") == len(_ALL)
+    assert cluster.run().out.count("webhook configuration istag-webhook: ") == len(_ALL)
 
 
 @pytest.mark.parametrize(("policy", "code", "verdict"), [("Fail", 2, "down"), ("Ignore", 1, "open")])
@@ -260,12 +260,12 @@ def test_a_namespace_that_is_left_out(cluster: Cluster) -> None:
     cluster.configure(*_ALL, namespaceSelector={"matchLabels": {"evaluated": "yes"}})
     said = cluster.run()
     assert (said.code, said.out, said.err) == (
-        2, "", f"namespace {PROBE_STREAM} is left out by the namespaceSelector of istag-webhook; expected one that is not\n",
+        2, "", f"namespace {PROBE_STREAM}: not selected by the namespaceSelector of istag-webhook\n",
     )  # fmt: skip
     missing = cluster.run("--namespace", "missing")
     assert (missing.code, missing.err) == (
         2,
-        'namespaces "missing" not found: a probe needs one: oc create namespace missing\n',
+        'namespaces "missing" not found; create the namespace for probes: oc create namespace missing\n',
     )
     assert cluster.api.asked == []
 

@@ -69,7 +69,7 @@ def strict(tmp_path: Path) -> Path:
 def _judged(line: bytes, policy: str) -> tuple[str, list[str]]:
     """Return what changes, and the rules that say so."""
     judged = Evaluation(policy_of(policy))(Part("r", 1, line, 0))
-    assert judged.tally.judged == 1
+    assert judged.tally.evaluated == 1
     found = judged.outcomes
     return (found[0].change, [finding.rule for finding in found[0].deciding]) if found else ("", [])
 
@@ -106,7 +106,7 @@ def test_the_same_policy_changes_nothing(shipped: Policy) -> None:
     """Every recorded review that is evaluated again by the same policy comes out as it was."""
     lines = history(shipped)
     judged = Evaluation(shipped)(Part("r", 1, b"\n".join(lines), 0))
-    assert (judged.outcomes, judged.tally.judged) == ([], len(lines))
+    assert (judged.outcomes, judged.tally.evaluated) == ([], len(lines))
 
 
 def test_secrets_that_were_not_recorded_change_nothing() -> None:
@@ -136,7 +136,7 @@ def test_lines_that_are_no_records(tmp_path: Path, strict: Path) -> None:
         f"{tmp_path}/a.log:7: request.resource: expected imagestreamimports, imagestreammappings, imagestreams, "
         "imagestreams/status, imagestreamtags, imagetags of image.openshift.io/v1, got pods of image.openshift.io/v1",
         f"{tmp_path}/a.log:8: expected a record, got a truncated line or one that is not JSON",
-        "not evaluated: 3 other lines, 1 records of level metadata, 1 records whose request cannot be evaluated",
+        "not evaluated: other lines: 3, records of level metadata: 1, records whose request cannot be evaluated: 1",
     ]
     assert "2 evaluated by test@sha256:" in done.stdout
     assert f"{tmp_path}/a.log:5: app/app:live: denied (was allowed)\n  enforce: tag.from.name: " in done.stdout
@@ -152,7 +152,7 @@ def test_no_line_is_too_strange(lines: list[bytes]) -> None:
     """Whatever stands in a file, each line that is not empty is counted once."""
     data = b"\n".join(lines)
     tally = Evaluation(_ANY)(Part("r", 1, data, 0)).tally
-    assert tally.unjudged.total() == sum(1 for line in data.split(b"\n") if line and not line.isspace())
+    assert tally.not_evaluated.total() == sum(1 for line in data.split(b"\n") if line and not line.isspace())
 
 
 _ANY = policy_of(_OPEN)
@@ -169,7 +169,7 @@ def test_records_that_are_no_records(field: str, value: Any) -> None:
     """A line that looks like a record and holds something else is counted, and nothing is raised."""
     line = json.dumps({**json.loads(recorded(_NGINX, _ANY)), field: value}).encode()
     judged = Evaluation(_ANY)(Part("r", 1, line, 0))
-    assert (judged.tally.judged, judged.tally.unjudged.total()) == (0, 1)
+    assert (judged.tally.evaluated, judged.tally.not_evaluated.total()) == (0, 1)
 
 
 def _gzipped(data: bytes) -> bytes:
@@ -200,9 +200,9 @@ def test_files(tmp_path: Path, strict: Path, form: str) -> None:
 @pytest.mark.parametrize(
     ("stored", "sentence", "whole"),
     [
-        (lambda data: gzip.compress(data)[:-9], "the compressed data cannot be read to its end: Compressed file ended", True),
-        (lambda data: gzip.compress(data)[:40] + b"\xff" * 40, "the compressed data cannot be read to its end: Error -3", False),
-        (lambda data: gzip.compress(data) + b"rubbish", "the compressed data cannot be read to its end: Not a gzipped", True),
+        (lambda data: gzip.compress(data)[:-9], "the compressed data is incomplete or invalid: Compressed file ended", True),
+        (lambda data: gzip.compress(data)[:40] + b"\xff" * 40, "the compressed data is incomplete or invalid: Error -3", False),
+        (lambda data: gzip.compress(data) + b"rubbish", "the compressed data is incomplete or invalid: Not a gzipped", True),
         (None, "cannot be read: No such file or directory", False),
     ],
     ids=["cut-off", "broken", "followed-by-rubbish", "absent"],
@@ -375,7 +375,7 @@ def halves(tmp_path: Path, strict: Path) -> list[str]:
         (lambda a, b: [a, b.replace('"digest":"sha256:', '"digest":"sha256:0')], 'b.json: digest: expected "sha256:'),
         (lambda a, b: [a, b[: len(b) // 2]], "b.json:"),
         (lambda a, b: [a, b.replace('"summary":{"allowed":', '"summary":{"allowed":"x","x":')], "b.json:"),
-        (lambda a, b: [a, "{}"], "b.json:1: expected a report as --format json writes it"),
+        (lambda a, b: [a, "{}"], "b.json:1: expected the output of --format json"),
     ],
     ids=["missing", "twice", "of-another", "command", "policy", "cut-off", "summary", "other"],
 )  # fmt: skip
@@ -502,7 +502,7 @@ def test_memory_is_bounded(tmp_path: Path, strict: Path, form: str) -> None:
 
 
 def test_progress_on_a_terminal(year: Path, strict: Path) -> None:
-    """On a terminal there is a bar that comes to its end; elsewhere nothing is written beside the report."""
+    """On a terminal there is a bar that comes to its end; elsewhere no files were written beside the report."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "webhook.cli", "replay", year, "--policy", strict, "--workers", "2"],

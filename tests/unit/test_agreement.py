@@ -22,8 +22,8 @@ _BEYOND = {
     "an entry that can never match": re.compile(r"excludes everything that is matched|it can never match"),
     "syntax of an expression": re.compile(r"expected a CEL expression: |nested \d+ deep at most"),
     "types of an expression": re.compile(
-        r"expected an expression that is true or false|unknown (name|field|function) |cannot take |are never equal; |"
-        r"is no pattern of matches: |^\".*\": expected "
+        r"expected a boolean expression|unknown (name|field|function) |cannot take |are never equal; |"
+        r"is not a valid pattern for matches: |^\".*\": expected "
     ),
     "text that is not printable": re.compile(r"expected a line of printable text"),
 }

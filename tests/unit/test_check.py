@@ -239,7 +239,7 @@ def test_directories(tmp_path: Path) -> None:
         f"{tmp_path}/a.yaml:1: prod/app:live: allowed",
         f"{tmp_path}/c.json:1: app/app:live: allowed",
         f"{tmp_path}/b/deep/tag.yml:1: prod/app:live: denied",
-        "3 evaluated: 2 allowed, 1 denied; findings: 1 enforce, 0 warn, 3 audit; skipped: 3 (no Kubernetes object: 2; it holds no object: 1)",
+        "3 evaluated: 2 allowed, 1 denied; findings: 1 enforce, 0 warn, 3 audit; skipped: 3 (not a Kubernetes object: 2; contains no object: 1)",
     ]
     assert done.exit_code == 1
 
@@ -249,8 +249,8 @@ def test_directories(tmp_path: Path) -> None:
     [
         (_OTHER, "Service of v1"),
         (HEAD + "spec: {rules: []}", "ImageTagPolicy of istag-webhook/v1"),
-        ("apiVersion: v1\nkind: List\nitems: []\n", "it holds no object"),
-        ("# only a comment\n", "it holds no object"),
+        ("apiVersion: v1\nkind: List\nitems: []\n", "contains no object"),
+        ("# only a comment\n", "contains no object"),
         ("apiVersion: template.openshift.io/v1\nkind: Template\nobjects: []\n", "Template of template.openshift.io/v1"),
     ],
     ids=["service", "policy", "empty-list", "comment", "template"],
@@ -275,7 +275,7 @@ def test_a_file_with_nothing_for_us(tmp_path: Path, text: str, said: str) -> Non
         (b"a: \xff\xfe", ": expected UTF-8; byte 3 is invalid"),
         (
             "kind: ImageStream\napiVersion: v1\n",
-            ':2: apiVersion: expected image.openshift.io/v1 of an ImageStream, got "v1"',
+            ':2: apiVersion: expected image.openshift.io/v1 for kind ImageStream, got "v1"',
         ),
         (
             json.dumps(review_of(None, operation="PATCH"), indent=1),
@@ -306,7 +306,7 @@ def test_unusable(tmp_path: Path, tag: Path, text: str | bytes, sentence: str) -
     [
         ("", ": expected a review or a manifest, got nothing"),
         ("a: [", ":1: expected YAML: the [ that opens here is not closed; expected ], the text ends"),
-        (f"{_MANIFEST}---\n{_MANIFEST}", ":7: ImageStreamTag/prod/app:live stands twice in what was before"),
+        (f"{_MANIFEST}---\n{_MANIFEST}", ":7: ImageStreamTag/prod/app:live: duplicate object in --old"),
     ],
     ids=["empty", "yaml", "twice"],
 )

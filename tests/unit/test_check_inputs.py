@@ -109,7 +109,7 @@ def test_parameters_without_a_value(tmp_path: Path, parameter: str, places: list
     lines = [without_columns(line).removeprefix(f"{path}:") for line in done.stderr.splitlines()]
     assert done.exit_code == 2
     assert [line[: len(place)] for line, place in zip(lines, places, strict=True)] == places
-    assert all(line.endswith("give it a value with --param TAG=VALUE") for line in lines)
+    assert all(line.endswith("set it with --param TAG=VALUE") for line in lines)
     assert _run(path, "--param", "TAG=1").exit_code == 1
 
 
@@ -118,7 +118,7 @@ def test_parameters_without_a_value(tmp_path: Path, parameter: str, places: list
     [
         (["--param", "TGA=1"], "--param TGA: no template declares this parameter\n"),
         (["--param", "TAG"], 'expected NAME=VALUE, got "TAG"'),
-        (["--param", "TAG=1", "--param", "TAG=2"], "expected one value of TAG, got two"),
+        (["--param", "TAG=1", "--param", "TAG=2"], "TAG: expected one value, got two"),
     ],
     ids=["unknown", "no-value", "twice"],
 )

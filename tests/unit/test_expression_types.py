@@ -52,9 +52,9 @@ def _faults(expression: str) -> list[str]:
 
 _WRONG: dict[str, tuple[str, ...]] = {
     # the result
-    "tag.name": ("expected an expression that is true or false, got string",),
-    "size(tag.name)": ("expected an expression that is true or false, got int",),
-    "tag.image": ("expected an expression that is true or false, got image",),
+    "tag.name": ("expected a boolean expression, got string",),
+    "size(tag.name)": ("expected a boolean expression, got int",),
+    "tag.image": ("expected a boolean expression, got image",),
     # fields
     "tag.schedule": ("unknown field tag.schedule; did you mean tag.scheduled?",),
     "tag['schedule']": ("unknown field tag.schedule; did you mean tag.scheduled?",),
@@ -63,26 +63,26 @@ _WRONG: dict[str, tuple[str, ...]] = {
     "has(tag.schedule)": ("unknown field tag.schedule; did you mean tag.scheduled?",),
     "tag.image.signatures.all(s, s.trustd)": ("unknown field s.trustd; did you mean s.trusted?",),
     "object.metdata.name == 'a'": (
-        'unknown field object.metdata; did you mean object.metadata?; read a field that the webhook does not know as object["metdata"]',
+        'unknown field object.metdata; did you mean object.metadata?; to read it anyway, write object["metdata"]',
     ),
     "request.user == 'a'": (
-        'unknown field request.user; did you mean request.userInfo?; read a field that the webhook does not know as request["user"]',
+        'unknown field request.user; did you mean request.userInfo?; to read it anyway, write request["user"]',
     ),
     "tag.name.first": ('"tag.name.first": string has no fields',),
     # operators
     "1 + 'a'": ('"1 + \'a\'": + cannot take int and string',),
     "1 + 1.0 == 2.0": ('"1 + 1.0": + cannot take int and double',),
-    "tag.name == 1": ('"tag.name == 1": string and int are never equal; compare values of one type',),
-    "tag.scheduled != 'true'": ('"tag.scheduled != \'true\'": bool and string are never equal; compare values of one type',),
-    "tag.name == null": ('"tag.name == null": string and null are never equal; compare values of one type',),
-    "object.metadata.generation == 'a'": ('"object.metadata.generation == \'a\'": int and string are never equal; compare values of one type',),
+    "tag.name == 1": ('"tag.name == 1": string and int are never equal; compare values of the same type',),
+    "tag.scheduled != 'true'": ('"tag.scheduled != \'true\'": bool and string are never equal; compare values of the same type',),
+    "tag.name == null": ('"tag.name == null": string and null are never equal; compare values of the same type',),
+    "object.metadata.generation == 'a'": ('"object.metadata.generation == \'a\'": int and string are never equal; compare values of the same type',),
     "tag.image.size > '1'": ('"tag.image.size > \'1\'": > cannot take int and string',),
     "'a' in tag.name": ('"\'a\' in tag.name": expected a list of string values or a map with such keys after in, got string',),
     "1 in tag.image.platforms": ('"1 in tag.image.platforms": expected a list of int values or a map with such keys after in, got list(string)',),
     "!tag.name": ('"!tag.name": ! cannot take string',),
     "tag.name || tag.scheduled": ('"tag.name || tag.scheduled": || cannot take string and bool',),
     "(tag.scheduled ? 1 : 'a') == 1": ('"(tag.scheduled ? 1 : \'a\')": expected values of one type on both sides of :, got int and string',),
-    "tag.name ? true : false": ('"tag.name": expected true or false before ?, got string',),
+    "tag.name ? true : false": ('"tag.name": expected a boolean before ?, got string',),
     "tag.image.platforms['a'] == 'a'": ('"tag.image.platforms[\'a\']": list(string) has no index of type string',),
     # functions and macros
     "tag.name.startswith('a')": ("unknown function startswith; did you mean startsWith?",),
@@ -91,13 +91,13 @@ _WRONG: dict[str, tuple[str, ...]] = {
     "tag.name.contains(1)": ('"tag.name.contains(1)": expected string.contains(string), got string.contains(int)',),
     "size(1) == 1": ('"size(1)": expected string.size() or bytes.size() or list(dyn).size() or map(dyn, dyn).size(), got size(int)',),
     "tag.name.all(x, true)": ('"tag.name.all(x, true)": expected a list or a map before .all, got string',),
-    "[1].all(x, x)": ('"[1].all(x, x)": all tests for true or false, got int',),
-    "[1].all(x)": ("all takes a variable and an expression: LIST.all(x, EXPRESSION)",),
+    "[1].all(x, x)": ('"[1].all(x, x)": expected a boolean in all, got int',),
+    "[1].all(x)": ("all expects a variable and an expression: LIST.all(x, EXPRESSION)",),
     "[1].all(x, y)": ("unknown name y; expected object, oldObject, request, tag",),
     "objekt == null": ("unknown name objekt; did you mean object?",),
-    "tag.name.matches('(')": ('"\'(\'" is no pattern of matches: unclosed group',),
+    "tag.name.matches('(')": ('"\'(\'" is not a valid pattern for matches: unclosed group',),
     "tag.name.matches(r'a(?=b)')": (
-        '"r\'a(?=b)\'" is no pattern of matches: look-around, including look-ahead and look-behind, is not supported',
+        '"r\'a(?=b)\'" is not a valid pattern for matches: look-around, including look-ahead and look-behind, is not supported',
     ),
     "x{a: 1} == tag": ('messages of protocol buffers are not supported, got "x" before {',),
     # every mistake at once
@@ -214,7 +214,7 @@ def _engine_takes(expression: str) -> bool:
 
 def _checked(expression: str, variables: dict[str, Type] | None = None) -> Checked:
     found = check(expression, parse(expression), variables or {}, fault_of_pattern)
-    faults = tuple(each for each in found.faults if not each.startswith("expected an expression that is"))
+    faults = tuple(each for each in found.faults if not each.startswith("expected a boolean expression"))
     return Checked(found.type, found.variables, found.functions, found.added, faults)
 
 
@@ -331,7 +331,7 @@ def _result(expression: str) -> Any:
 )  # fmt: skip
 def test_nesting_is_bounded(expression: str) -> None:
     """What is nested deeper than Python's own recursion allows is an error with a sentence."""
-    assert _faults(expression) == [f"expected an expression nested {MOST_NESTED} deep at most"]
+    assert _faults(expression) == [f"expected an expression of at most {MOST_NESTED} nested levels"]
 
 
 def test_long_chains_are_checked() -> None:

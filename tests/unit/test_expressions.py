@@ -33,7 +33,7 @@ from webhook.rules.engine import compiled
 from webhook.rules.expression import as_variable
 from webhook.schemas.envelope import MOST_VALUES
 
-_TOO_MUCH = "could not be evaluated: it costs too much on this review"
+_TOO_MUCH = "could not be evaluated: its evaluation exceeds the cost budget of a review"
 _LARGEST = 7 * 2**20
 
 
@@ -221,7 +221,7 @@ def test_nesting_is_bounded() -> None:
             "          - expression: 'request.userInfo.groups.all(x, request.userInfo.groups.all(y, request.userInfo.groups.all(z, x != y)))'\n"
         )
     (fault,) = caught.value.faults
-    assert str(fault).endswith("expected macros nested 2 deep at most, got .all in two others")
+    assert str(fault).endswith("expected at most 2 nested macros, got .all in 2 others")
     assert fault.line == HEAD.count("\n") + 6
 
 
@@ -375,10 +375,10 @@ def test_turns_are_taken_of_what_is_left() -> None:
     assert steps.spend(lambda: all(steps.take(10) for _ in range(2_500)))
     assert steps.spend(lambda: all(steps.take(1) for _ in range(25_000)))
     taken: list[bool] = []
-    with pytest.raises(TimeoutError, match="costs too much"):
+    with pytest.raises(TimeoutError, match="exceeds the cost budget"):
         steps.spend(lambda: taken.append(steps.take(1)))
     assert taken == [False]
-    with pytest.raises(TimeoutError, match="costs too much"):
+    with pytest.raises(TimeoutError, match="exceeds the cost budget"):
         steps.spend(lambda: taken.append(True))
     assert taken == [False]
 
@@ -393,14 +393,14 @@ def test_time_is_taken_of_what_is_left() -> None:
             pass
 
     steps.spend(busy)
-    with pytest.raises(TimeoutError, match="costs too much"):
+    with pytest.raises(TimeoutError, match="exceeds the cost budget"):
         steps.spend(lambda: True)
 
     def long() -> bool:
         busy()
         return other.take(1)
 
-    with pytest.raises(TimeoutError, match="costs too much"):
+    with pytest.raises(TimeoutError, match="exceeds the cost budget"):
         other.spend(long)
 
 

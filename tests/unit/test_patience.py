@@ -167,10 +167,10 @@ def _scan(*arguments: str | Path) -> Result:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--apply",), "--apply: expected --fix with it"),
-        (("--fix", "--write-reports", "openreports"), "--fix: it makes no report; expected no --images"),
-        (("--fix", "--format", "json"), "--fix: it makes no report"),
-        (("--write-reports", "openreports", "-l", "a=b"), "--write-reports: a report is of a namespace; expected no --selector"),
+        (("--apply",), "--apply: only valid with --fix"),
+        (("--fix", "--write-reports", "openreports"), "--fix: makes no report; not valid with --images"),
+        (("--fix", "--format", "json"), "--fix: makes no report"),
+        (("--write-reports", "openreports", "-l", "a=b"), "--write-reports: not valid with --selector, because a report covers a whole namespace"),
         (("--namespace", "a**b"), '"a**b" matches no namespace: '),
         (("--shard", "5/4"), "expected a part from 1/4 to 4/4, got 5/4"),
         (("--chunk-size", "0"), "0 is not in the range x>=1"),
@@ -200,4 +200,4 @@ def test_nothing_to_judge(tmp_path: Path) -> None:
     """A scan that finds no tag says so: a name may be misspelt."""
     with _answering(tmp_path, 200) as kubeconfig:
         done = _scan("--kubeconfig", kubeconfig, "--namespace", "taem-a")
-    assert (done.exit_code, done.stderr) == (0, "there are no tags in what was asked for\n")
+    assert (done.exit_code, done.stderr) == (0, "there are no tags in the selected image streams\n")

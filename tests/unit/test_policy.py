@@ -179,7 +179,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         ),
         pytest.param(
             HEAD + f"spec: {{rules: [{{name: a, expression: {{validations: [{{expression: 'true{' ' * 4_997}'}}]}}}}]}}",
-            ["4: spec.rules[0].expression.validations[0].expression: expected 5000 characters of CEL at most, got 5001"],
+            ["4: spec.rules[0].expression.validations[0].expression: expected at most 5000 characters of CEL, got 5001"],
             id="cel-of-many-characters",
         ),
         pytest.param(

@@ -77,7 +77,7 @@ def test_a_question_that_fails(shipped: Policy) -> None:
     assert failed.origin == good.origin
     assert other == answer(good, shipped)
     (pair,) = compare([replace(good, decide=_fails)], shipped, shipped)
-    assert not pair.judged
+    assert not pair.evaluated
 
 
 def test_the_workers_ask_the_same(shipped: Policy, strict: Policy) -> None:
@@ -87,4 +87,4 @@ def test_the_workers_ask_the_same(shipped: Policy, strict: Policy) -> None:
     found = Evaluation(strict)(part)
     expected = [*answers(recorded_questions(part, Selection(), Remarks()), strict)]
     assert found.outcomes == [each for each in expected if each.change]
-    assert found.tally.judged == len(expected) == len(_VALIDATED)
+    assert found.tally.evaluated == len(expected) == len(_VALIDATED)

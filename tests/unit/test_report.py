@@ -139,13 +139,13 @@ def _cut(text: str, **changes: str) -> list[bytes]:
 @pytest.mark.parametrize(
     ("lines", "line", "sentence"),
     [
-        (lambda _: [], 1, "expected a report as --format json writes it"),
-        (lambda _: [b"{}\n"], 1, "expected a report as --format json writes it"),
-        (lambda text: _cut(text, Report="Other"), 1, "expected a report as --format json writes it"),
-        (lambda text: _cut(text, allow="allow", origin="x")[:-1], 3, "it was cut off"),
-        (lambda text: [*_cut(text)[:2], b'{"verdict":"al'], 3, "expected a report as --format json writes it"),
-        (lambda text: _cut(text, FieldValueInvalid="Nonsense"), 2, "expected a report as --format json writes it"),
-        (lambda text: [*_cut(text)[:-1], b'],"summ'], 4, "expected a report as --format json writes it"),
+        (lambda _: [], 1, "expected the output of --format json"),
+        (lambda _: [b"{}\n"], 1, "expected the output of --format json"),
+        (lambda text: _cut(text, Report="Other"), 1, "expected the output of --format json"),
+        (lambda text: _cut(text, allow="allow", origin="x")[:-1], 3, "the report is incomplete"),
+        (lambda text: [*_cut(text)[:2], b'{"verdict":"al'], 3, "expected the output of --format json"),
+        (lambda text: _cut(text, FieldValueInvalid="Nonsense"), 2, "expected the output of --format json"),
+        (lambda text: [*_cut(text)[:-1], b'],"summ'], 4, "expected the output of --format json"),
     ],
     ids=["empty", "other", "kind", "no-summary", "half-a-line", "reason", "half-a-summary"],
 )
@@ -426,7 +426,7 @@ def test_sarif_leaves_room_for_errors(head: Header) -> None:
     levels = Counter(each["level"] for each in run["results"])
     assert levels == {"note": 13_000, "warning": 7_000, "error": 5_000}
     (notification,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert notification["message"]["text"].startswith("6,001 results left out: code scanning accepts 25,000 results")
+    assert notification["message"]["text"].startswith("6,001 results omitted: code scanning accepts 25,000 results")
 
 
 def test_sarif_names_a_finding_alike_wherever_it_stands(head: Header, outcomes: list[Outcome]) -> None:

@@ -84,7 +84,7 @@ _STREAM = stream_of(
         pytest.param(
             stream_of(dockerImageRepository="docker.io/acme/app"),
             "    - {name: names, tagName: {allow: ['v*']}}",
-            ["app/app:* enforce spec.dockerImageRepository: a whole repository is meant, whatever its tags are named (rule names)"],
+            ["app/app:* enforce spec.dockerImageRepository: the change sets every tag of the repository, whose names are unknown (rule names)"],
             id="all-tags-of-a-repository-that-is-followed",
         ),
         pytest.param(
@@ -144,8 +144,8 @@ def test_the_images_rules_judge_images_that_are_known() -> None:
     image = {"dockerImageMetadata": {"kind": "DockerImage", "Architecture": "amd64"}}
     assert _findings(stream, rules) == []
     assert _findings(stream, rules, {DIGEST: image, other: image}) == [
-        'app/app:live warn spec.tags[0]: the image is not there for linux/arm64; it is there for "linux/amd64" (rule arm)',
-        'app/app:pushed warn status.tags[1]: the image is not there for linux/arm64; it is there for "linux/amd64" (rule arm)',
+        'app/app:live warn spec.tags[0]: the image does not support linux/arm64; it supports "linux/amd64" (rule arm)',
+        'app/app:pushed warn status.tags[1]: the image does not support linux/arm64; it supports "linux/amd64" (rule arm)',
     ]
 
 

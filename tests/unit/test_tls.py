@@ -236,7 +236,7 @@ def test_keys_are_private_and_nothing_is_left(tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
-    """Each file that is there is named, and nothing is written; `force` overwrites."""
+    """Each file that is there is named, and no files were written; `force` overwrites."""
     first = issue(tmp_path, ["localhost"]).cert.read_bytes()
     (tmp_path / "ca.crt").unlink()
     with pytest.raises(CertificateError) as refused:

@@ -344,10 +344,10 @@ def test_the_sentence() -> None:
         ("labels: {deny: [x]}", "the registry sends the image's configuration and manifest as JSON in a string, which CEL"),
         ("imageSize: {max: 1Gi}", "the registry sends the image's configuration"),
         ("platforms: {require: [linux/arm64]}", "the registry sends the image's configuration"),
-        ("conditions: {deny: [ImportSuccess]}", "it says what earlier imports came to"),
-        ("schema: {}", "the API server holds it itself"),
-        ("expression: {validations: [{expression: tag.scheduled}]}", "it reads `tag`, which only the webhook makes"),
-        ("expression: {validations: [{expression: 'request.uid != \"\"'}]}", "it reads what the API server's `request` has not"),
+        ("conditions: {deny: [ImportSuccess]}", "it evaluates the result of earlier imports"),
+        ("schema: {}", "the API server itself validates it"),
+        ("expression: {validations: [{expression: tag.scheduled}]}", "it reads `tag`, which only the webhook provides"),
+        ("expression: {validations: [{expression: 'request.uid != \"\"'}]}", "it reads a part of `request` that the API server does not provide"),
         ("expression: {validations: [{expression: 'math.abs(1) == 1'}]}", "it calls math.abs"),
     ],
 )  # fmt: skip
@@ -367,9 +367,9 @@ def test_the_command(tmp_path: Path) -> None:
     done = _run("--format", "vap", "--failure-policy", "Ignore")
     assert done.exit_code == 0
     assert done.stderr.splitlines()[1:] == [
-        "  defaults/keep-every-architecture: a ValidatingAdmissionPolicy completes nothing",
-        "  rules/schema: the API server holds it itself",
-        "  imagestreams/status: a write of a stream's status is evaluated by the webhook only",
+        "  defaults/keep-every-architecture: a ValidatingAdmissionPolicy cannot mutate objects",
+        "  rules/schema: the API server itself validates it",
+        "  imagestreams/status: only the webhook evaluates a write of a stream's status",
     ]
     head = [line for line in done.stdout.splitlines() if line.startswith("#")]
     assert [line.removeprefix("# - ") for line in head[2:]] == [line.strip() for line in done.stderr.splitlines()[1:]]
