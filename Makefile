@@ -17,7 +17,7 @@ CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
+.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-optimisations bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## meas
 	$(BIN)/python -m tools.bench_load measure --seconds 10 --write
 	$(BIN)/python -m tools.bench_instructions --version current
 	$(BIN)/python -m tests.support.budget --version current
+
+bench-optimisations: .venv/dev  ## measure what each optimisation on the path of a review saves, into docs/performance.md
+	$(BIN)/python -m tools.bench_optimisations --write
 
 bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
 	$(BIN)/python -m tools.bench memory

@@ -47,7 +47,7 @@ def test_generated_parts(page: Path, pytestconfig: pytest.Config) -> None:
 def test_every_generated_part_ends() -> None:
     """No part begins inside another, and none is without its end."""
     mark = re.compile(
-        r"^<!-- (istag-webhook .*|file .*|reference .*|bench[a-z-]*|go|instructions|calls|loops|cluster|end) -->$",
+        r"^<!-- (istag-webhook .*|file .*|reference .*|bench[a-z-]*|go|instructions|calls|loops|cluster|optimisations|end) -->$",
         re.MULTILINE,
     )
     for page in PAGES:
