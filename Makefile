@@ -6,12 +6,14 @@ PYTEST_ARGS ?=
 # Seconds for each target of the fuzzer.
 FUZZ_SECONDS ?= 600
 AUDIT_ARGS ?=
+# `--image PULLSPEC` to name another image, or the same one by its digest.
+RELEASE_ARGS ?=
 SUPPLY := .supply/tools/bin
 # What the two parts become together is validated, by tests/sbom.py.
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences clean
+.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences release clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -86,6 +88,11 @@ sbom: .supply/image/done  ## write what the image holds to dist/istag-webhook.cd
 licences: sbom  ## write LICENSES.md anew, from the SBOM
 	$(SUPPLY)/python tests/sbom.py licences dist/istag-webhook.cdx.json LICENSES.md
 
+release: .supply/build/done  ## write one-file manifests, wheel, source, SBOM and checksums to dist/
+	rm -rf dist
+	$(MAKE) sbom
+	.supply/build/bin/python tests/release.py dist $(RELEASE_ARGS)
+
 clean:  ## remove what was made
 	rm -rf .venv .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -123,6 +130,13 @@ clean:  ## remove what was made
 	rm -rf .supply/tools && $(PYTHON) -m venv .supply/tools
 	$(SUPPLY)/pip install --quiet --upgrade 'pip>=25.1'
 	$(SUPPLY)/pip install --quiet --group supply
+	@touch $@
+
+# What builds the package, by its lock.
+.supply/build/done: requirements-build.lock .supply/tools/done
+	rm -rf .supply/build && $(PYTHON) -m venv --without-pip .supply/build
+	$(SUPPLY)/pip --python .supply/build/bin/python install --quiet \
+	  --only-binary=:all: --require-hashes --requirement requirements-build.lock
 	@touch $@
 
 .supply/image/done: requirements.lock .supply/tools/done

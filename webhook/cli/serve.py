@@ -29,6 +29,8 @@ from webhook.policy.source import PolicySource
 from webhook.settings import Settings, resolve, unknown, variable
 from webhook.text import printable
 
+_EVERY_ADDRESS: Final = "::"
+_EVERY_IPV4_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - a pod listens on its only address
 _DEVELOPMENT: Final = ("localhost", "127.0.0.1", "::1")
 _ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port would do
 _LOG: Final = "webhook.serve"
@@ -50,6 +52,8 @@ def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
     logs.configure(settings.log_level, form=settings.log_format)
     if dev:
         settings = _development(ctx, settings)
+    if settings.host == _EVERY_ADDRESS and not _is_dual_stack():
+        settings = replace(settings, host=_EVERY_IPV4_ADDRESS)
     policy, serving, mutex = _checked(settings)
     _serve(settings, policy, serving, mutex)
 
@@ -67,6 +71,15 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
             fail(str(error))
         click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
     return settings
+
+
+def _is_dual_stack() -> bool:
+    """Return whether a socket on `::` takes IPv4 too: there is IPv6, and net.ipv6.bindv6only is 0."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            return not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return False
 
 
 def _unheard(settings: Settings) -> Iterator[str]:

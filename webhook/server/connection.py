@@ -78,7 +78,8 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         """Note the connection; its handshake and its first request have their time from now on."""
         self._transport = transport
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if peer else ""  # none: the client has gone already
+        # An IPv4 client of a socket for both has a mapped address (RFC 4291). None: the client has gone already.
+        self._peer = peer[0].removeprefix("::ffff:") if peer else ""
         self._port.kept.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
