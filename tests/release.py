@@ -70,7 +70,9 @@ def install_manifest(overlay: str, image: str, root: Path = ROOT) -> str:
         (place / "kustomization.yaml").write_text(json.dumps(kustomization))
         command = [assets.kubectl(), "kustomize", place]
         rendered = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return f"# istag-webhook {project(root)['version']}: manifests/overlays/{overlay}, with the image {image}\n{rendered}"
+    return (
+        f"# istag-webhook {project(root)['version']}: manifests/overlays/{overlay}, with the image {image}\n{rendered}"
+    )
 
 
 def packages(directory: Path, root: Path = ROOT) -> None:

@@ -140,9 +140,7 @@ def hooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_pre_commit(hooks: Path, repository: Path, tmp_path: Path) -> None:
     """pre-commit installs the hooks and runs them: a commit of what the policy denies is not made, and says why."""
     config = (_PIPELINES / "pre-commit-config.yaml").read_text()
-    (repository / ".pre-commit-config.yaml").write_text(
-        config.replace(_REPOSITORY, str(hooks))
-    )
+    (repository / ".pre-commit-config.yaml").write_text(config.replace(_REPOSITORY, str(hooks)))
     home = {"PRE_COMMIT_HOME": str(tmp_path / "home")}
     for command in (["git", "init", "-q"], ["pre-commit", "install"], ["git", "add", "-A"]):
         done = _run(*command, cwd=repository, **home)
