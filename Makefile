@@ -25,11 +25,12 @@ test: .venv/dev lint  ## check and test everything
 	$(BIN)/python tests/assets.py
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
-lint: .venv/dev  ## ruff, mypy, and the house's own rules
+lint: .venv/dev  ## ruff, mypy, the house's own rules, and zizmor for the workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/zizmor --offline --quiet .github
 
 browser:  ## install Debian's Chromium, as root; without one the tests of the page are skipped
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
