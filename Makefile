@@ -13,7 +13,7 @@ SUPPLY := .supply/tools/bin
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences release clean
+.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences release pythons clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -94,8 +94,16 @@ release: .supply/build/done  ## write one-file manifests, wheel, source, SBOM an
 	$(MAKE) sbom
 	.supply/build/bin/python tests/release.py dist $(RELEASE_ARGS)
 
+pythons: .venv/dev  ## run the tests with each newer Python that is installed
+	@for version in 3.12 3.13 3.14; do \
+	  python$$version --version 2>/dev/null || { echo "Python $$version: not installed"; continue; }; \
+	  python$$version -m venv .pythons/$$version && bin=.pythons/$$version/bin && \
+	  $$bin/pip install --quiet --upgrade 'pip>=25.1' && $$bin/pip install --quiet --editable . --group dev && \
+	  $$bin/pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS) || exit 1; \
+	done
+
 clean:  ## remove what was made
-	rm -rf .venv .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
+	rm -rf .venv .pythons .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:

@@ -39,7 +39,7 @@ def commit_time(root: Path = ROOT) -> str:
     """Return SOURCE_DATE_EPOCH as it is set, else the time of the commit, else the time of the Unix epoch."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return given
-    command = ["git", "-C", root, "log", "-1", "--format=%ct"]
+    command: list[str | Path] = ["git", "-C", root, "log", "-1", "--format=%ct"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "0"
 
 
@@ -68,7 +68,7 @@ def install_manifest(overlay: str, image: str, root: Path = ROOT) -> str:
             "images": [{"name": "istag-webhook", "newName": name, **pulled}],
         }
         (place / "kustomization.yaml").write_text(json.dumps(kustomization))
-        command = [assets.kubectl(), "kustomize", place]
+        command: list[str | Path] = [assets.kubectl(), "kustomize", place]
         rendered = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     return (
         f"# istag-webhook {project(root)['version']}: manifests/overlays/{overlay}, with the image {image}\n{rendered}"
@@ -81,7 +81,7 @@ def packages(directory: Path, root: Path = ROOT) -> None:
     Raises:
         subprocess.CalledProcessError: hatchling is not there, or cannot build.
     """
-    command = [sys.executable, "-m", "hatchling", "build", "--directory", directory.resolve()]
+    command: list[str | Path] = [sys.executable, "-m", "hatchling", "build", "--directory", directory.resolve()]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": commit_time(root)}
     subprocess.run(command, cwd=root, env=environment, stdout=subprocess.DEVNULL, check=True)
 

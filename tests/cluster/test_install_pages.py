@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import textwrap
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +63,7 @@ def workspace(tmp_path: Path, released: Path) -> Path:
 
 def _documents(words: list[str], workspace: Path, kustomize: Kustomize) -> list[Document]:
     """Return what an apply, a diff or a kustomize command is about."""
-    value = next(after for word, after in zip(words, words[1:], strict=False) if word in _SOURCES)
+    value = next(after for word, after in pairwise(words) if word in _SOURCES)
     if "kustomize" in words or "--kustomize" in words or "-k" in words:
         return kustomize(workspace / value)
     return [each for each in yaml.safe_load_all((workspace / value).read_text()) if each]

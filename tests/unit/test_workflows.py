@@ -28,14 +28,14 @@ _USES: Final = re.compile(r"uses: (\S+)(?: # (v\d+\.\d+\.\d+))?")
 )
 def test_schemas(schema: str, path: Path) -> None:
     """Each file is valid by the schema that is published for it."""
-    command = [_BIN / "check-jsonschema", "--builtin-schema", schema, path]
+    command: list[str | Path] = [_BIN / "check-jsonschema", "--builtin-schema", schema, path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
 def test_the_linter_finds_nothing() -> None:
     """Zizmor finds nothing that an attacker could use."""
-    command = [_BIN / "zizmor", "--offline", "--quiet", "--no-progress", _GITHUB]
+    command: list[str | Path] = [_BIN / "zizmor", "--offline", "--quiet", "--no-progress", _GITHUB]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -48,7 +48,7 @@ def test_the_linter_would_notice(tmp_path: Path) -> None:
     )
     (tmp_path / ".github" / "workflows").mkdir(parents=True)
     (tmp_path / ".github" / "workflows" / "lint.yml").write_text(broken)
-    command = [_BIN / "zizmor", "--offline", "--no-progress", tmp_path]
+    command: list[str | Path] = [_BIN / "zizmor", "--offline", "--no-progress", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert {"unpinned-uses", "template-injection"} <= set(re.findall(r"\[([a-z-]+)\]", done.stdout))
