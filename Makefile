@@ -19,11 +19,7 @@ CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-<<<<<<< HEAD
-.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
-=======
-.PHONY: help run test browser valgrind scaling lint bench bench-memory bench-peers faults fuzz mutants golden lock audit sbom licences release pythons clean
->>>>>>> 81bbd94edd3d46f5f9f3913f5a3aead06661173c
+.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences release pythons clean
 
 help:  ## say what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -35,26 +31,19 @@ test: .venv/dev lint  ## check and test everything
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/pytest $(PARALLEL) --hypothesis-profile thorough --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
-<<<<<<< HEAD
 test-unit: .venv/dev  ## run the unit tests alone, in less than a minute: fewer examples, no coverage, nothing that is slow
 	$(BIN)/pytest tests/unit $(PARALLEL) -m 'not slow' $(PYTEST_ARGS)
 
-lint: .venv/dev  ## check format, lint rules, types, layers and wording
-=======
-lint: .venv/dev  ## ruff, mypy, the house's own rules, and zizmor for the workflows
->>>>>>> 81bbd94edd3d46f5f9f3913f5a3aead06661173c
+lint: .venv/dev  ## check format, lint rules, types, layers, wording and workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-<<<<<<< HEAD
 	$(BIN)/python -m tools.voice
+	$(BIN)/zizmor --offline --quiet .github
 
 docs: .venv/dev  ## build the documentation into site/; fail for a link or an anchor that leads nowhere
 	$(BIN)/zensical build --clean --strict
-=======
-	$(BIN)/zizmor --offline --quiet .github
->>>>>>> 81bbd94edd3d46f5f9f3913f5a3aead06661173c
 
 browser:  ## install Debian's Chromium, as root; without one the tests of the page are skipped
 	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
@@ -138,7 +127,7 @@ licences: sbom  ## write LICENSES.md anew, from the SBOM
 release: .supply/build/done  ## write one-file manifests, wheel, source, SBOM and checksums to dist/
 	rm -rf dist
 	$(MAKE) sbom
-	.supply/build/bin/python tests/release.py dist $(RELEASE_ARGS)
+	.supply/build/bin/python -m tools.release dist $(RELEASE_ARGS)
 
 pythons: .venv/dev  ## run the tests with each newer Python that is installed
 	@for version in 3.12 3.13 3.14; do \
@@ -149,11 +138,7 @@ pythons: .venv/dev  ## run the tests with each newer Python that is installed
 	done
 
 clean:  ## remove what was made
-<<<<<<< HEAD
-	rm -rf .venv .peers .supply build dist site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
-=======
-	rm -rf .venv .pythons .peers .supply build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
->>>>>>> 81bbd94edd3d46f5f9f3913f5a3aead06661173c
+	rm -rf .venv .pythons .peers .supply build dist site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:

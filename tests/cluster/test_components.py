@@ -7,13 +7,24 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from apiserver import ApiServer, path_of
-from installed import CALLS
-from overlays import applied
-from rendered import MANIFESTS, Document, Kustomize, Render, environment, of_kind, overlay, server, templates, the
-from serving import until
+from tests.support.apiserver import ApiServer, path_of
+from tests.support.installed import CALLS
+from tests.support.overlays import applied
+from tests.support.rendered import (
+    MANIFESTS,
+    Document,
+    Kustomize,
+    Render,
+    environment,
+    of_kind,
+    overlay,
+    server,
+    templates,
+    the,
+)
+from tests.support.serving import until
 
-from webhook.probe.selector import selects
+from webhook.cluster.client import selects
 
 _VERSION = version("istag-webhook")
 _REGISTRY = "image-registry.openshift-image-registry.svc:5000"

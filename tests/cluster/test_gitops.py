@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from apiserver import leave_out
-from rendered import MANIFESTS, Document, Render, the
+from tests.support.apiserver import leave_out
+from tests.support.paths import ROOT
+from tests.support.rendered import MANIFESTS, Document, Render, the
 
 _EXAMPLES: Final = MANIFESTS.parent / "docs" / "how-to" / "gitops"
-_TOOLS: Final = Path(__file__).parent.parent / "gitops"
+_TOOLS: Final = ROOT / "tools" / "gitops"
 _MODELS: Final = {
     "argoproj.io": "argo-cd",
     "source.toolkit.fluxcd.io": "flux-cd",

@@ -7,10 +7,10 @@ from typing import Any
 
 import cel
 import pytest
-from apiserver import ApiServer
-from overlays import applied
-from rendered import MANIFESTS, Document, Kustomize, of_kind, overlay
-from vap import Evaluator
+from tests.support.apiserver import ApiServer
+from tests.support.overlays import applied
+from tests.support.rendered import MANIFESTS, Document, Kustomize, of_kind, overlay
+from tests.support.vap import Evaluator
 
 _SERVICE_CA = "system:serviceaccount:openshift-service-ca:service-ca"
 _CERTS = "system:serviceaccount:istag-webhook:istag-webhook-certs"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-import release
 import yaml
-from apiserver import ApiServer
-from overlays import all_as_served, applied
-from rendered import MANIFESTS, Document, Kustomize
+from tests.support.apiserver import ApiServer
+from tests.support.overlays import all_as_served, applied
+from tests.support.rendered import MANIFESTS, Document, Kustomize
+from tools import release
 
 _ROOT: Final = MANIFESTS.parent
 # Those that show how to install: by an overlay of ours, or by a file of a release.

@@ -6,18 +6,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-<<<<<<< HEAD:tests/cluster/test_overlays.py
 from tests.support.apiserver import ApiServer, path_of
 from tests.support.installed import CALLS, Document
-from tests.support.overlays import applied, as_served
+from tests.support.overlays import all_as_served, applied
 from tests.support.rendered import CERTIFICATES, MANIFESTS, OPTIONAL, OVERLAYS, Kustomize, Render, overlay
 from tests.support.serving import until
-=======
-from installed import CALLS, Document
-from overlays import all_as_served, applied
-from rendered import CERTIFICATES, MANIFESTS, OPTIONAL, OVERLAYS, Kustomize, Render, overlay
-from serving import until
->>>>>>> 81bbd94edd3d46f5f9f3913f5a3aead06661173c:tests/test_apiserver_overlays.py
 
 from webhook.cli.main import main
 

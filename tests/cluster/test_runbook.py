@@ -150,21 +150,6 @@ def test_what_there_is() -> None:
     assert there | set(OVERLAYS) <= named
 
 
-<<<<<<< HEAD:tests/cluster/test_runbook.py
-=======
-def test_links() -> None:
-    """Every link within the project leads to something."""
-    for target in re.findall(r"\]\((?!https:)([^)]+)\)", _TEXT):
-        path, _, anchor = target.partition("#")
-        text = (MANIFESTS / path).read_text() if path else _TEXT
-        headings = [
-            re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-")
-            for each in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-        ]
-        assert not anchor or anchor in headings
-
-
->>>>>>> 81bbd94edd3d46f5f9f3913f5a3aead06661173c:tests/test_runbook.py
 @pytest.mark.parametrize("letter", ["T", "M"])
 def test_threats(letter: str) -> None:
     """Every threat and every mitigation of the model has its row."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import kubernetes_validate
 import pytest
-from rendered import CERTIFICATES, MANIFESTS, OPTIONAL, Document, Kustomize, overlay
+from tests.support.rendered import CERTIFICATES, MANIFESTS, OPTIONAL, Document, Kustomize, overlay
 
 _PAGE: Final = (MANIFESTS.parent / "docs" / "reference" / "supported-versions.md").read_text()
 _ROWS: Final = re.findall(r"^\| (4\.\d+) \| (1\.\d+) \| ([^|]+) \|", _PAGE, re.MULTILINE)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import Server, serving, until
+from tests.support.serving import Server, serving, until
 
 from webhook.certs.issuing import issue
 from webhook.settings import Settings

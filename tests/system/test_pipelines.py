@@ -108,22 +108,11 @@ def test_pre_commit_reads(command: str, path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-<<<<<<< HEAD:tests/system/test_pipelines.py
-def test_one_repository_and_one_version() -> None:
-    """All examples name the repository by one placeholder, and the version of this package."""
-    texts = {path: path.read_text() for path in _PIPELINES.rglob("*") if path.is_file()}
-    page = _ROOT / "docs" / "how-to" / "pipelines.md"
-    texts[page] = page.read_text()
-    owners = set(re.findall(r"((?:https://)?[\w./-]*\w)/istag-webhook(?=[\s@:/])", "\n".join(texts.values())))
-    assert owners - {"/opt", "/etc"} == {"OWNER", "ghcr.io/OWNER", "https://github.com/OWNER"}
-    versions = re.findall(r"(?:istag-webhook:|check@v|rev: v|newTag: |/version: )(\d[\w.]*)", "\n".join(texts.values()))
-=======
 def test_one_version() -> None:
     """All examples name the version of this package."""
     texts = [path.read_text() for path in _PIPELINES.rglob("*") if path.is_file()]
-    texts.append((_ROOT / "README.md").read_text())
+    texts.append((_ROOT / "docs" / "how-to" / "pipelines.md").read_text())
     versions = re.findall(r"(?:istag-webhook:|check@v|rev: v|newTag: |/version: )(\d[\w.]*)", "\n".join(texts))
->>>>>>> 81bbd94edd3d46f5f9f3913f5a3aead06661173c:tests/test_pipelines.py
     assert len(versions) >= 6
     assert set(versions) == {_VERSION}
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.support.paths import ROOT
 
-_ROOT: Final = Path(__file__).parent.parent.parent
-_PAGE: Final = (_ROOT / "docs" / "reference" / "supported-versions.md").read_text()
+_PAGE: Final = (ROOT / "docs" / "reference" / "supported-versions.md").read_text()
 _PYTHONS: Final = re.findall(r"^\| (3\.\d+) \| yes \|", _PAGE, re.MULTILINE)
 _OFFLINE: Final = re.compile(r"error sending request|failed to fetch|could not connect", re.IGNORECASE)
 _UV: Final = Path(sys.executable).with_name("uv")
@@ -30,7 +30,7 @@ def _look_up(python: str, machine: str, requirements: Path, directory: Path) -> 
 @pytest.mark.parametrize("python", _PYTHONS)
 def test_wheels(python: str, machine: str, tmp_path: Path) -> None:
     """Nothing has to be compiled, and every file is one whose hash is locked."""
-    done = _look_up(python, machine, _ROOT / "requirements.lock", tmp_path)
+    done = _look_up(python, machine, ROOT / "requirements.lock", tmp_path)
     if _OFFLINE.search(done.stderr):
         pytest.skip(f"no package index: {done.stderr.strip()[:200]}")
     assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ def test_wheels(python: str, machine: str, tmp_path: Path) -> None:
 
 def test_a_missing_wheel_is_noticed(tmp_path: Path) -> None:
     """A library without a wheel for a machine is not built from source."""
-    done = _look_up("3.11", "s390x", _ROOT / "requirements.lock", tmp_path)
+    done = _look_up("3.11", "s390x", ROOT / "requirements.lock", tmp_path)
     if _OFFLINE.search(done.stderr):
         pytest.skip(f"no package index: {done.stderr.strip()[:200]}")
     assert done.returncode != 0
@@ -47,7 +47,7 @@ def test_a_missing_wheel_is_noticed(tmp_path: Path) -> None:
 
 def test_the_pythons() -> None:
     """The page begins with what pyproject.toml requires, and the workflow tests all of them."""
-    required = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert required == f">={_PYTHONS[0]}"
-    workflow = (_ROOT / ".github" / "workflows" / "test.yml").read_text()
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text()
     assert re.findall(r'"(3\.\d+)"', workflow) == _PYTHONS

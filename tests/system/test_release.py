@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-import release
 import yaml
-from rendered import Kustomize, Render, templates
+from tests.support.paths import ROOT
+from tests.support.rendered import Kustomize, Render, templates
+from tools import release
 
-_SCRIPT: Final = Path(release.__file__)
 _IMAGE: Final = "registry.example/platform/istag-webhook@sha256:" + "a" * 64
 
 
@@ -22,22 +22,21 @@ def _checkout(directory: Path) -> Path:
     """Copy what git has of this checkout, changes included; its files get another time than the originals."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=release.ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if listed.returncode:
         pytest.skip("this is no checkout of git: a release is made from one")
     for name in filter(None, listed.stdout.split("\0")):
-        if (release.ROOT / name).is_file():
+        if (ROOT / name).is_file():
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(release.ROOT / name, directory / name)
+            shutil.copyfile(ROOT / name, directory / name)
     return directory
 
 
 def _released(checkout: Path, umask: int, *arguments: str) -> Path:
     """Make a release in a checkout, as a user with this umask."""
-    script = checkout / _SCRIPT.relative_to(release.ROOT)
     done = subprocess.run(
-        [sys.executable, script, "dist", *arguments], cwd=checkout, umask=umask, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "tools.release", "dist", *arguments], cwd=checkout, umask=umask, capture_output=True, text=True, check=False,
         env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -99,7 +98,7 @@ def test_packages(dist: Path, tmp_path: Path) -> None:
     }
     assert "webhook/policy/default.yaml" in names
     done = subprocess.run(
-        [sys.executable, "-c", "from webhook.cli import main; main(['version'])"],
+        [sys.executable, "-c", "from webhook.cli.main import main; main(['version'])"],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(wheel)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.strip() == release.project()["version"], done.stderr

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import pytest
-from hammer import Hammer
-from serving import Server, running, until
-from support import HEAD
+from tests.support.builders import HEAD
+from tests.support.hammer import Hammer
+from tests.support.paths import ROOT
+from tests.support.serving import Server, running, until
 
 from webhook.certs.issuing import issue
 
-_ROOT: Final = Path(__file__).parent.parent.parent
 _REPLICAS: Final = 2
 _POLICY: Final = HEAD + "spec: {rules: [{name: trusted, registries: {allow: [quay.io/acme/*]}}]}\n"
 
@@ -30,7 +30,7 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package as the previous commit has it."""
     directory = tmp_path_factory.mktemp("previous")
     archive = subprocess.run(
-        ["git", "archive", "HEAD~1", "webhook", "pyproject.toml"], cwd=_ROOT, capture_output=True, check=False
+        ["git", "archive", "HEAD~1", "webhook", "pyproject.toml"], cwd=ROOT, capture_output=True, check=False
     )
     if archive.returncode:
         pytest.skip(f"git has no previous commit here: {archive.stderr.decode().strip()}")
@@ -129,7 +129,7 @@ def test_a_rolling_upgrade_under_load(previous: Path, tmp_path: Path) -> None:
         service.ready = [pod.port for pod in pods]
         with Hammer(Server(pods[0].process, tmp_path / "ca.crt", service.port)) as load:
             for number, old in enumerate(pods):
-                new = stack.enter_context(_pod(_ROOT, tmp_path, f"new-{number}"))
+                new = stack.enter_context(_pod(ROOT, tmp_path, f"new-{number}"))
                 # maxSurge 1, maxUnavailable 0: first the new one is ready, then the old one is told to end.
                 service.ready = [*service.ready, new.port]
                 old.process.terminate()
@@ -147,7 +147,7 @@ def test_a_rolling_upgrade_under_load(previous: Path, tmp_path: Path) -> None:
             f"a pod of the {version} version answered"
         )
     load.hold(line for each in lines.values() for line in each)
-    for root in (previous, _ROOT):
+    for root in (previous, ROOT):
         found = _replayed(root, tmp_path)["summary"]
         assert found["allowed"] + found["denied"] == sum(map(len, lines.values()))
         assert (found["errors"], found["skipped"], found["newlyAllowed"], found["newlyDenied"]) == (0, 0, 0, 0)

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from support import decoded, docker, review_of
+from tests.support.builders import decoded, docker, review_of
+from tests.support.paths import DATA, ROOT
 
 from webhook.admission import engine
 from webhook.policy.loading import load
 
-_ROOT: Final = Path(__file__).parent.parent.parent
-_SHIPPED: Final = sorted((Path(__file__).parent.parent / "data" / "shipped-policies").glob("*.yaml"))
+_SHIPPED: Final = sorted((DATA / "shipped-policies").glob("*.yaml"))
 _LOCAL: Final = "image-registry.openshift-image-registry.svc:5000/app/app@sha256:" + "a" * 64
 
 
@@ -34,7 +34,7 @@ def test_a_shipped_policy_is_never_edited(path: Path) -> None:
 
 def test_the_policy_of_today_is_among_them() -> None:
     """Whoever changes the shipped policy adds it to those that were shipped."""
-    today = _ROOT / "manifests" / "base" / "policy.yaml"
+    today = ROOT / "manifests" / "base" / "policy.yaml"
     assert today.read_bytes() in [path.read_bytes() for path in _SHIPPED], (
         "copy it to tests/data/shipped-policies, named by date and SHA-256"
     )

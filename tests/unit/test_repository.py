@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.support.paths import ROOT
 
-_ROOT: Final = Path(__file__).parent.parent.parent
-_URL: Final[str] = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+_URL: Final[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 _PATH: Final = _URL.removeprefix("https://github.com/")
 _NAME: Final = _PATH.rpartition("/")[2]
 _BINARY: Final = {".xz", ".png", ".ico"}
@@ -27,13 +27,17 @@ def _texts() -> Iterator[tuple[Path, str]]:
     """Yield every text file of the project, less what was recorded or kept as an input."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=_ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if listed.returncode:
         pytest.skip("this is no checkout of git")
     for name in filter(None, listed.stdout.split("\0")):
-        path = _ROOT / name
-        if path.is_file() and path.suffix not in _BINARY and not name.startswith(("tests/corpus/", "tests/reviews/")):
+        path = ROOT / name
+        if (
+            path.is_file()
+            and path.suffix not in _BINARY
+            and not name.startswith(("tests/data/corpus/", "tests/data/reviews/"))
+        ):
             yield path, path.read_text()
 
 
@@ -44,7 +48,7 @@ def _found(text: str) -> set[str]:
 def test_one_address() -> None:
     """Nothing names another owner or spelling, and no placeholder is left."""
     wrong = {
-        str(path.relative_to(_ROOT)): others
+        str(path.relative_to(ROOT)): others
         for path, text in _texts()
         if path != Path(__file__) and (others := _found(text) - {_PATH})
     }
@@ -53,7 +57,7 @@ def test_one_address() -> None:
 
 def test_it_is_named_where_it_matters() -> None:
     """The search finds the places that there are."""
-    named = {str(path.relative_to(_ROOT)) for path, text in _texts() if _PATH in _found(text)}
+    named = {str(path.relative_to(ROOT)) for path, text in _texts() if _PATH in _found(text)}
     assert {
         "pyproject.toml",
         "Dockerfile",

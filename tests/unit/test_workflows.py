@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from tests.support.paths import ROOT
 
-_ROOT: Final = Path(__file__).parent.parent.parent
-_GITHUB: Final = _ROOT / ".github"
+_GITHUB: Final = ROOT / ".github"
 _BIN: Final = Path(sys.executable).parent
 _WORKFLOWS: Final = sorted((_GITHUB / "workflows").glob("*.yml"))
 _USES: Final = re.compile(r"uses: (\S+)(?: # (v\d+\.\d+\.\d+))?")

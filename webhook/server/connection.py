@@ -78,12 +78,8 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         """Register the connection; the timeouts of its handshake and of its first request begin now."""
         self._transport = transport
         peer = transport.get_extra_info("peername")
-<<<<<<< HEAD
-        self._peer = peer[0] if peer else ""  # None if the client has already disconnected
-=======
-        # An IPv4 client of a socket for both has a mapped address (RFC 4291). None: the client has gone already.
+        # A dual-stack socket shows an IPv4 client by its mapped address (RFC 4291). None: the client has disconnected.
         self._peer = peer[0].removeprefix("::ffff:") if peer else ""
->>>>>>> 81bbd94edd3d46f5f9f3913f5a3aead06661173c
         self._port.kept.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

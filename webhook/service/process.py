@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from webhook.service.metrics import Metrics
 
 DISTRIBUTION: Final = "istag-webhook"
+_EVERY_ADDRESS: Final = "::"
+_EVERY_IPV4_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - a pod listens on its only address
 _ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port would do
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 _log: Final = logging.getLogger("webhook.serve")
@@ -54,6 +56,8 @@ class Process:
         Raises:
             SettingsError: something cannot be used; with every fault.
         """
+        if settings.host == _EVERY_ADDRESS and not _is_dual_stack():
+            settings = replace(settings, host=_EVERY_IPV4_ADDRESS)
         faults = [*(Fault(name, "", "no such setting") for name in unknown()), *_unusable(settings)]
         policy = serving = None
         mutex = SharedMutex.make()
@@ -197,6 +201,15 @@ class _Watched:
 
 def _log_refused(sentence: str, error: InputError) -> None:
     _log.error(sentence, extra={"faults": [str(fault) for fault in error.faults]})
+
+
+def _is_dual_stack() -> bool:
+    """Return whether a socket on `::` accepts IPv4 too: the machine has IPv6, and net.ipv6.bindv6only is 0."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            return not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return False
 
 
 def _unusable(settings: Settings) -> Iterator[Fault]:

@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import assets
+from tests.support import assets
+from tests.support.paths import ROOT
 
-ROOT: Final = Path(__file__).parent.parent
 # The overlay of each one-file manifest. The overlay `dev` is for a checkout.
 OVERLAYS: Final = ("openshift", "kubernetes")
 CHECKSUMS: Final = "SHA256SUMS"
