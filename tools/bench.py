@@ -32,6 +32,7 @@ from flask import Flask, Response, request
 from gunicorn.app.base import BaseApplication
 from tests.support.bodies import layers, plain, stream
 from tests.support.paths import DATA
+from tools.footprint import seconds as used
 
 from webhook.certs.issuing import issue
 from webhook.certs.serving import Serving
@@ -47,7 +48,6 @@ _APPS: Final[dict[str, tuple[Path, ...]]] = {"null": (), "ours": (), "ours, 20 r
 CONNECTIONS: Final = 16
 CORES: Final = sorted(os.sched_getaffinity(0))
 _CEL: Final = """'!tag.scheduled && request.userInfo.username != "" && has(object.spec)'"""
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 def null_app() -> Flask:
@@ -197,12 +197,6 @@ def ask(port: int, directory: Path, body: bytes, path: str) -> Any:
         connection.close()
 
 
-def _cpu(pid: int) -> float:
-    """Return the CPU seconds that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
 async def answered(reader: asyncio.StreamReader) -> None:
     """Read one answer."""
     answer = await reader.readuntil(b"\r\n\r\n")
@@ -255,12 +249,12 @@ async def load(port: int, directory: Path, body: bytes, path: str, seconds: floa
 
 def round_(pid: int, port: int, directory: Path, body: bytes, path: str, seconds: float, into: Measured) -> None:
     """Load a server for `seconds`, and add what it showed to `into`."""
-    before, started = _cpu(pid), time.perf_counter()
+    before, started = used(pid), time.perf_counter()
     latencies = asyncio.run(load(port, directory, body, path, seconds, CONNECTIONS))
     taken = min(time.perf_counter() - started, seconds + 0.1)
     into.rates.append(len(latencies) / taken)
     # A server that answered nothing in a round shows no cost.
-    into.cpu.append((_cpu(pid) - before) / len(latencies) * 1_000 if latencies else math.nan)
+    into.cpu.append((used(pid) - before) / len(latencies) * 1_000 if latencies else math.nan)
     into.latencies.extend(latencies)
 
 

@@ -94,18 +94,25 @@ def _post(connection: HTTPSConnection, path: str, body: bytes) -> None:
         raise click.ClickException(f"not answered: {answer.status} {text!r}")
 
 
-def instructions(tree: Path) -> dict[str, float]:
-    """Return the thousands of instructions of a review of each kind."""
+def instructions(tree: Path) -> dict[str, float | None]:
+    """Return the thousands of instructions of a review of each kind, None for one that this version does not answer."""
     with TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         directory = Path(name)
         issue(directory, ["localhost"])
-        runs = [
-            pool.submit(counted, tree, directory, number, kind) for number, kind in enumerate((None, *KINDS.values()))
-        ]
-        bare, *counts = [run.result() for run in runs]
-    return {
-        name: (count - bare) / kind.reviews / 1_000 for (name, kind), count in zip(KINDS.items(), counts, strict=True)
-    }
+        bare = pool.submit(counted, tree, directory, 0, None)
+        runs = {
+            name: pool.submit(counted, tree, directory, number, kind)
+            for number, (name, kind) in enumerate(KINDS.items(), 1)
+        }
+        found: dict[str, float | None] = {}
+        for what, run in runs.items():
+            error = run.exception()
+            if isinstance(error, click.ClickException):
+                click.echo(f"{what}: {error.message}", err=True)
+                found[what] = None
+            else:
+                found[what] = (run.result() - bare.result()) / KINDS[what].reviews / 1_000
+        return found
 
 
 @click.command()
@@ -121,7 +128,7 @@ def instructions(tree: Path) -> dict[str, float]:
 def main(tree: Path, version: str) -> None:
     """Count, and print the row; with --version, write it."""
     found = instructions(tree.resolve())
-    row = [f"{value:,.0f}" for value in found.values()]
+    row = ["-" if value is None else f"{value:,.0f}" for value in found.values()]
     click.echo("| version | " + " | ".join(found) + " |")
     click.echo(f"| {version} | " + " | ".join(row) + " |")
     if version:

@@ -178,7 +178,7 @@ def _example(kind: str) -> Iterator[str]:
     told = command("policy", "explain", "--policy", str(path), entry["name"])
     yield "**Fix**"
     yield "\n".join(
-        f"- {_escaped(line.removeprefix('  - '))}" for line in told.partition("To comply:\n")[2].splitlines()
+        f"- {_escaped(line.removeprefix('  - '))}" for line in told.partition("To fix it:\n")[2].splitlines()
     )
 
 

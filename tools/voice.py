@@ -107,6 +107,11 @@ USER_HABITS: Final = (
 CLAUSE: Final = re.compile(r"(?:\A|[.;] )(?:What|Whatever|Who|Where) (?![^.?]*\?)")
 
 
+MOST_WORDS: Final = 25  # of a sentence, the parts before and after a colon or semicolon each
+_PARAGRAPH: Final = re.compile(r"\n\s*\n|\n\s*(?=[A-Za-z_*]+: |- |\d\. |@)")
+_END: Final = re.compile(r"(?<=[.;:!?])\s+")
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A text of a file.
@@ -115,7 +120,7 @@ class Text:
         line: the line on which it begins, from 1.
         value: the text.
         user: whether users read it.
-        sentences: whether it consists of whole sentences, so that CLAUSE applies.
+        sentences: whether it consists of whole sentences, so that CLAUSE and MOST_WORDS apply.
     """
 
     line: int
@@ -188,15 +193,19 @@ def _python(source: str, *, helps: bool) -> Iterator[Text]:
 
 
 def _comments(source: str) -> Iterator[Text]:
-    """Yield the comments of a module; the lines of one comment are one text."""
+    """Yield the comments of a module; the lines of a comment without code are one text."""
     lines: list[tuple[int, str]] = []
     for token in tokenize.generate_tokens(iter(source.splitlines(keepends=True)).__next__):
         if token.type != tokenize.COMMENT:
             continue
-        if lines and token.start[0] != lines[-1][0] + 1:
+        alone = token.line[: token.start[1]].isspace() or token.start[1] == 0
+        if lines and not (alone and token.start[0] == lines[-1][0] + 1):
             yield _joined(lines)
             lines = []
         lines.append((token.start[0], token.string.lstrip("# ")))
+        if not alone:
+            yield _joined(lines)
+            lines = []
     if lines:
         yield _joined(lines)
 
@@ -247,8 +256,20 @@ def findings(path: str, source: str) -> Iterator[Finding]:
             for match in expression.finditer(text.value):
                 line = text.line + bisect_right(starts, match.start())
                 yield Finding(path, line, " ".join(match.group().split()).strip(", "), habit.write)
+        if text.sentences:
+            yield from _long(path, text)
         if text.sentences and (match := CLAUSE.search(" ".join(text.value.split()))):
             yield Finding(path, text.line, match.group().strip(".; "), "begin with a noun or a verb; if, when")
+
+
+def _long(path: str, text: Text) -> Iterator[Finding]:
+    """Yield the sentences of `text` that have too many words."""
+    for paragraph in _PARAGRAPH.split(text.value):
+        for sentence in _END.split(paragraph):
+            words = sentence.split()
+            if len(words) > MOST_WORDS:
+                line = text.line + text.value.count("\n", 0, text.value.find(sentence))
+                yield Finding(path, line, " ".join(words[:6]) + " …", f"at most {MOST_WORDS} words, not {len(words)}")
 
 
 def exceptions(path: Path) -> list[Allowance]:

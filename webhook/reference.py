@@ -145,8 +145,8 @@ def _component_fault(text: str, path: str, component: str) -> MalformedReference
     if not component:
         return _wrong(text, "a segment of the name is empty")
     if component.lower() != component and _COMPONENT.fullmatch(component.lower()):
-        # The API server parses the first of several segments as a host name, which may have upper-case letters, and
-        # then as a namespace of Docker Hub. Other clients parse it as a registry.
+        # The API server parses the first of several segments as a host name, which may have upper-case letters. It then
+        # uses it as a namespace of Docker Hub. Other clients parse it as a registry.
         first, slash, rest = path.partition("/")
         taken = slash and component == first and all(map(_COMPONENT.fullmatch, rest.split("/")))
         return _wrong(text, "repository name must be lowercase", AmbiguousReference if taken else MalformedReference)

@@ -358,7 +358,7 @@ def test_somebody_elses_secret(place: Place) -> None:
     version = place.version()
     said = place.run()
     assert (said.code, said.out, said.err) == (
-        2, "", f"secret {place.namespace}/{_SECRET} was not created by this command;  "
+        2, "", f"secret {place.namespace}/{_SECRET} was not created by this command; "
         "expected the label app.kubernetes.io/managed-by=istag-webhook, or no secret of this name\n",
     )  # fmt: skip
     assert place.history(version) == []

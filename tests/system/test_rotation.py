@@ -371,5 +371,5 @@ def test_a_chain_in_the_wrong_order(tmp_path: Path) -> None:
     leaf, between = entries["tls.crt"].split(b"-----END CERTIFICATE-----\n")[:2]
     end = b"-----END CERTIFICATE-----\n"
     mount(tmp_path, {**entries, "tls.crt": between + end + leaf + end})
-    with pytest.raises(CertificateError, match="is not of the key in"):
+    with pytest.raises(CertificateError, match="does not match the key in"):
         Serving(tmp_path / "tls.crt", tmp_path / "tls.key")

@@ -99,7 +99,7 @@ def test_a_context_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({}, "no cluster configured: expected --kubeconfig, KUBECONFIG, ~/.kube/config or a service account: Service host/port is not set."),
+        ({}, "no cluster configured: expected --kubeconfig, KUBECONFIG, ~/.kube/config or a pod's service account: Service host/port is not set."),
         ({"KUBECONFIG": "/nonexistent/a:/nonexistent/b"}, "/nonexistent/a:/nonexistent/b: the kubeconfig does not exist"),
     ],
     ids=["nowhere", "KUBECONFIG"],

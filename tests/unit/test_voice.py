@@ -117,6 +117,16 @@ def test_where_sentences_are_found(tmp_path: Path, name: str, source: str, line:
     assert [each.split('"')[0] for each in done.stdout.splitlines()] == [f"{path}:{line}: "]
 
 
+def test_a_long_sentence_is_flagged(tmp_path: Path) -> None:
+    """A sentence of a docstring has at most 25 words; the arguments are sentences of their own."""
+    docstring = (
+        f"{'word ' * 24}end.\n\n    {'word ' * 25}end.\n\n    Args:\n        x: {'word ' * 23}end.\n        y: a."
+    )
+    (tmp_path / "m.py").write_text(f'def f() -> None:\n    """{docstring}\n    """\n')
+    done = _run(tmp_path / "m.py")
+    assert done.stdout == f'{tmp_path}/m.py:4: "{"word " * 6}…"; write: at most 25 words, not 26\n'
+
+
 def test_other_sentences_are_not_flagged(tmp_path: Path) -> None:
     """Words with another meaning, code, and good sentences pass."""
     (tmp_path / "page.md").write_text("\n\n".join((*_FINE, "```\na door\n```")) + "\n")

@@ -1,7 +1,7 @@
 """The mutex of the writers, which keeps records of several workers from interleaving, regardless of their length.
 
 It is a robust mutex of the threads library in shared memory (POSIX, pthread_mutexattr_setrobust). It takes no system
-call without contention, excludes threads and processes alike, and if its holder is killed, the kernel passes it on to
+call without contention, and excludes threads and processes alike. If its holder is killed, the kernel passes it on to
 the next writer.
 """
 

@@ -76,7 +76,8 @@ class Transport:
             if there:
                 raise ClusterError(f"{paths}: the kubeconfig cannot be used: {message}") from error
             raise ClusterError(
-                f"no cluster configured: expected --kubeconfig, KUBECONFIG, {_DEFAULT} or a service account: {message}"
+                f"no cluster configured: expected --kubeconfig, KUBECONFIG, {_DEFAULT} or "
+                f"a pod's service account: {message}"
             ) from error
         return cls(configuration, patience)
 

@@ -65,7 +65,7 @@ def input_files(
 
 
 def _found(directory: str, suffixes: tuple[str, ...], exclusion: Exclusion) -> Iterator[str | InputFile]:
-    """Yield the files of a directory, and each directory in it that cannot be read or is excluded."""
+    """Yield the files of a directory, and the subdirectories that are unreadable or excluded."""
     unreadable: list[OSError] = []
     for path, excluded in walk(directory, suffixes, unreadable.append, exclusion=exclusion):
         yield InputFile(path, found=True, excluded=True) if excluded else path
@@ -81,24 +81,24 @@ def walk(
     deep: bool = True,
     exclusion: Exclusion = NO_EXCLUSION,
 ) -> Iterator[tuple[str, bool]]:
-    """Yield the files below a directory, in the order of their names, each with whether it is excluded.
+    """Yield the files below a directory, in the order of their names, with whether they are excluded.
 
-    `.git` is never searched, and nothing that begins with two dots: a mounted ConfigMap keeps its versions there. An
-    excluded directory is yielded itself.
+    The walk skips `.git` and names that begin with two dots, because a mounted ConfigMap keeps its versions there. It
+    yields an excluded directory itself.
 
     Args:
-        directory: where to look.
-        suffixes: how a name has to end, ("",) for any name.
-        failed: is called with the error of each directory that cannot be read.
-        hidden: whether hidden files and directories are taken too.
-        deep: whether directories in it are searched; if not, they are yielded as files are.
-        exclusion: what is left out.
+        directory: the directory to search.
+        suffixes: the suffixes of the files, ("",) for all files.
+        failed: called with the error of each unreadable directory.
+        hidden: whether to include hidden files and directories.
+        deep: whether to search subdirectories; if not, they are yielded like files.
+        exclusion: the exclusion.
     """
     skipped = _INTERNAL if hidden else "."
     for at, directories, files in os.walk(directory, onerror=failed):
         entered: list[str] = []
         for each in sorted(directories) if deep else ():
-            path = os.path.join(at, each)  # noqa: PTH118 - a path as the user began it
+            path = os.path.join(at, each)  # noqa: PTH118 - keeps the beginning that the user wrote
             if exclusion.takes(path, directory):
                 yield path, True
             elif not each.startswith(skipped) and each != _GIT:
@@ -112,13 +112,13 @@ def walk(
 
 
 def expand(names: Iterable[str], faults: list[Fault]) -> list[Path | None]:
-    """Return the files that `names` are, None for standard input; of a directory all files below it, hidden ones not.
+    """Return the files in `names`, None for standard input; a directory means its files, except hidden ones.
 
-    They come in the order of their names, so that the order of the arguments does not change a report.
+    The files are sorted by name, so the order of the arguments does not change a report.
 
     Args:
         names: files, directories, `-`.
-        faults: directories that cannot be read are put there.
+        faults: receives a fault for each unreadable directory.
     """
 
     def failed(error: OSError) -> None:

@@ -152,7 +152,7 @@ def schema() -> dict[str, Any]:
 
 
 def sources(*paths: Path) -> list[Path]:
-    """Return the files that `load` would read, in their order."""
+    """Return the files that `load` would read, in order."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir() and not _is_standard_input(path):

@@ -1,4 +1,4 @@
-"""The first policy: what a user says about it, and its text."""
+"""The first policy: the answers of a user, and the text."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -33,15 +33,15 @@ metadata:
 spec:
   # An exemption lowers every violation to audit: the change is allowed, and the violations are recorded.
   exemptions:
-    # The controller imports what was evaluated when the tag was set. A denied import is tried again and again.
+    # The controller imports tags that were evaluated when they were set, and retries denied imports.
     - name: image-import-controller
       users: ["system:serviceaccount:openshift-infra:image-import-controller"]
     # For emergencies: a cluster administrator sets the annotation to the reason, and the record keeps it.
     - name: break-glass
       groups: ["system:cluster-admins"]
       annotation: istag-webhook/reason
-  # mode is for a violation that the change introduces: enforce denies, warn shows a warning to the user, and audit only
-  # records. existing is for a violation that was there before, so that old tags can still be edited.
+  # mode is the effect of a violation that the change introduces: enforce denies, warn warns the user, audit records.
+  # existing is the effect of a violation that existed before, so that old tags can still be edited.
   rules:
     - name: no-insecure-imports
       description: Import over TLS, and let the cluster trust the registry's certificate.
@@ -61,7 +61,7 @@ _REST: Final = """\
 """
 _LATEST: Final = """\
     - name: no-latest
-      description: Name the version, so that a tag changes only on purpose.
+      description: Use a version tag, so that the tag does not change unexpectedly.
       mode: warn
       existing: audit
       match: *projects
@@ -74,12 +74,12 @@ class Answers:
     """The answers for the first policy.
 
     Attributes:
-        registries: globs of what tags may point at, the internal registry among them.
-        namespaces: globs of the namespaces that the rules match, empty for all but those of the platform.
+        registries: globs of the allowed registries, including the internal registry.
+        namespaces: globs of the namespaces that the rules match, empty for all except those of the platform.
         named: whether the user named the registries; if not, they are a suggestion.
         trusted: a repository that one of `registries` matches.
         untrusted: a repository that none of `registries` matches.
-        namespace: one that the rules match.
+        namespace: a namespace that the rules match.
         other: another namespace.
     """
 
@@ -93,11 +93,11 @@ class Answers:
 
     @classmethod
     def of(cls, registries: Iterable[str] = (), namespaces: Iterable[str] = ()) -> "Answers":
-        """Check what the user gave.
+        """Validate the answers of the user.
 
         Raises:
             MalformedGlob: a glob matches nothing, a namespace belongs to the platform, or the registries allow
-                everything; the sentence says which.
+                everything.
         """
         given = tuple(dict.fromkeys(registries))
         patterns = tuple(dict.fromkeys(namespaces))
@@ -105,7 +105,7 @@ class Answers:
             Glob.compile(pattern, NAMESPACE)
             if is_reserved(pattern):
                 raise MalformedGlob(
-                    f"{quoted(pattern)} belongs to the platform, which the first policy leaves out; {_REQUESTABLE}"
+                    f"{quoted(pattern)} belongs to the platform, which the first policy excludes; {_REQUESTABLE}"
                 )
         allowed = tuple(dict.fromkeys((*(given or _SUGGESTED), INTERNAL_REGISTRY)))
         globs = tuple(map(ReferenceGlob.compile, allowed))
@@ -123,7 +123,7 @@ class Answers:
 
 
 def _repositories() -> Iterator[str]:
-    """Yield repositories of which no policy in use is likely to allow all."""
+    """Yield repositories that a policy is unlikely to allow all."""
     return (f"{each}/{_PATH}" for each in _OTHERS)
 
 
@@ -136,7 +136,7 @@ def _trusted(patterns: tuple[str, ...], namespace: str) -> str:
 
 
 def _repository(pattern: str) -> str:
-    """Return a repository that `pattern` matches: each of its stars stands for something."""
+    """Return a repository that `pattern` matches, with a text for each star."""
     registry, slash, path = pattern.partition("/")
     host, port = split_port(registry)
     host = _HOST if host in ("*", "**") else _filled(host, "registry")
@@ -174,7 +174,7 @@ def _registries(answers: Answers) -> str:
     allowed = (f"    - {_flow((each,))[1:-1]}" for each in answers.registries)
     lines += [
         "- name: trusted-registries",
-        "  description: Use an image of a trusted registry.  # say here whom to ask for another registry",
+        "  description: Use an image of a trusted registry.  # add whom to contact for another registry",
         f"  mode: {registries_mode(answers)}",
         "  existing: audit",
         "  match: *projects",
@@ -210,7 +210,7 @@ def registries_mode(answers: Answers) -> str:
 
 
 def own_namespace_mode(answers: Answers) -> str:
-    """Return the mode of the rule about other namespaces: enforced, if the rules do not match all of them."""
+    """Return the mode of the rule about other namespaces: enforce, unless the rules match all of them."""
     return "enforce" if answers.namespaces else "audit"
 
 

@@ -1,4 +1,4 @@
-"""The files beside the first policy: its tests, and a job that checks both in a pipeline."""
+"""The companion files of the first policy: its tests, and a CI job that checks both."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,12 +71,12 @@ def tests(answers: Answers) -> str:
             _ALLOWED,
         ),
         (
-            "a violation that was there before does not deny an edit",
+            "an existing violation does not deny an edit",
             f'{insecure}, annotations: {{owner: me}}, old: {{from: "{trusted}", importPolicy: {{insecure: true}}}}',
             "{verdict: allow, findings: [{rule: no-insecure-imports, mode: audit}]}",
         ),
         (
-            "the namespaces of the platform are left out",
+            "the namespaces of the platform are excluded",
             f'namespace: openshift-monitoring, from: "{untrusted}", importPolicy: {{insecure: true}}',
             _ALLOWED,
         ),
@@ -109,13 +109,13 @@ def _case(name: str, change: str, expect: str, sender: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A file with the job.
+    """A file that defines the job.
 
     Attributes:
         path: the file, relative to the root of the repository.
         text: its content.
-        mode: its permissions, without the bits of the umask.
-        next: what the user has to do for it to run.
+        mode: its permissions, before the umask.
+        next: what the user has to do to enable it.
     """
 
     path: PurePosixPath

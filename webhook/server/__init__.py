@@ -1,10 +1,15 @@
 """The server: a gunicorn worker on httptools and `ssl`, from the socket to the WSGI call of an app and back.
 
-Each worker runs one event loop and evaluates requests on it. From the bottom: `state` has the states of a connection
-and their timeouts, `http` parses requests and enforces limits, `tls` encrypts, `queue` and `handshakes` schedule work
-on the loop, `wsgi` calls an app, `kept` limits the number of connections, `port` accepts them and holds what they
-share, `connection` and `secured` serve one of them, `worker` serves, drains and exits, `application` runs gunicorn
-around it.
+Each worker runs one event loop and evaluates requests on it. The modules, from the bottom:
+
+- `state`: the states of a connection and their timeouts.
+- `request` and `http`: requests, their limits, and their parser.
+- `tls`: encryption in memory.
+- `queue` and `handshakes`: the schedule of the loop.
+- `wsgi`: the call of an app.
+- `kept` and `port`: the connections, their limit, and what they share.
+- `connection` and `secured`: one connection, plain or with TLS.
+- `worker` and `application`: a gunicorn worker, and gunicorn around it.
 
 The server uses only these parts of the libraries:
 

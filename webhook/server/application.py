@@ -64,8 +64,8 @@ class _Logs(Logger):  # type: ignore[misc]
 class _Arbiter(Arbiter):  # type: ignore[misc]
     """Keeps the state that its next worker inherits up to date.
 
-    `manage_workers` is overridden because gunicorn calls no hook between forks. Without it, the arbiter would not know
-    a policy that was valid some minutes ago, and would need it if the files are invalid when a worker is replaced.
+    `manage_workers` is overridden because gunicorn calls no hook between forks. Without it, the arbiter would only know
+    the policy of the last fork. A new worker needs a newer one if the files have become invalid since.
     """
 
     def manage_workers(self) -> None:

@@ -53,7 +53,7 @@ class Port:
 
 _WAITING: Final = 2_048  # connections in the kernel's queue (listen(2)); gunicorn's default
 # After accepting a connection, a worker pauses for a moment. Otherwise the first worker to wake up would accept a whole
-# burst, and because API servers keep their connections open, it would do all the work for hours.
+# burst. API servers keep their connections open, so it would do all the work for hours.
 _SHARE_SECONDS: Final = 0.001
 _SCARCE_SECONDS: Final = 1.0  # pause after running out of file descriptors or memory
 

@@ -11,8 +11,8 @@ from webhook.server.tls import Tls, whole
 class SecuredConnection(Connection):
     """A TLS connection, registered before its handshake.
 
-    TLS needs about 50 KiB during the handshake. It is only set up after the client has sent its first record, so a slow
-    or silent client costs no more than its socket and the bytes that it sent.
+    TLS needs about 50 KiB during the handshake. It is only set up after the client has sent its first record. Until
+    then, a slow or silent client costs no more than its socket and the bytes that it sent.
     """
 
     __slots__ = ("_hello", "_tls")

@@ -1,4 +1,4 @@
-"""The process of `istag-webhook serve`: what is checked before any worker starts, and what each worker serves."""
+"""The process of `istag-webhook serve`: checks the settings before any worker starts, and defines each worker."""
 
 import errno
 import logging
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 DISTRIBUTION: Final = "istag-webhook"
 _EVERY_ADDRESS: Final = "::"
 _EVERY_IPV4_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - a pod listens on its only address
-_ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port would do
+_ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port may work
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 _log: Final = logging.getLogger("webhook.serve")
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Everything that the workers of one server share.
+    """The state that the workers of one server share.
 
     Attributes:
-        settings: how the service runs.
-        policy: the policy in force, and where it comes from.
-        serving: the certificate that is served.
-        mutex: held while a record is written.
+        settings: the settings of the service.
+        policy: the current policy and its files.
+        serving: the serving certificate.
+        mutex: the mutex of the writers of records.
     """
 
     settings: Settings
@@ -51,10 +51,10 @@ class Process:
 
     @classmethod
     def of(cls, settings: Settings) -> "Process":
-        """Check all that `settings` name, before any worker starts.
+        """Check everything that `settings` refer to, before any worker starts.
 
         Raises:
-            SettingsError: something cannot be used; with every fault.
+            SettingsError: with every fault.
         """
         if settings.host == _EVERY_ADDRESS and not _is_dual_stack():
             settings = replace(settings, host=_EVERY_IPV4_ADDRESS)
@@ -78,11 +78,11 @@ class Process:
         return cls(settings, policy, serving, mutex)
 
     def run(self) -> None:
-        """Run the workers until they are told to end."""
+        """Run the workers until the server stops."""
         directory, parent = tempfile.mkdtemp(prefix="istag-webhook-"), os.getpid()
         os.environ[_METRICS] = directory
         from webhook.server.application import Listen, run  # noqa: PLC0415 - as above
-        from webhook.service.app import LARGEST  # noqa: PLC0415 - it reads the environment when it is imported
+        from webhook.service.app import LARGEST  # noqa: PLC0415 - it reads the environment on import
         from webhook.service.metrics import forget  # noqa: PLC0415 - as above
 
         settings = self.settings
@@ -101,11 +101,11 @@ class Process:
         try:
             run(listen, self._worker, beat=self._beat, worker_ended=forget)
         finally:
-            if os.getpid() == parent:  # a worker that ends comes by here too
+            if os.getpid() == parent:  # a worker that ends also gets here
                 shutil.rmtree(directory, ignore_errors=True)
 
     def _about(self) -> dict[str, Any]:
-        """Return the fields of the start-up line of the log."""
+        """Return the fields of the log line `listening`."""
         policy = self.policy.current
         return {
             "version": version(DISTRIBUTION),
@@ -116,9 +116,9 @@ class Process:
         }
 
     def _beat(self) -> None:
-        """Have the last good policy and certificate in the parent too: a worker that replaces another inherits them."""
+        """Refresh policy and certificate in the parent process too, because new workers inherit them."""
         for source in (self.policy, self.serving):
-            with suppress(PolicyError, CertificateError):  # the workers log it
+            with suppress(PolicyError, CertificateError):  # the workers log the error
                 source.refresh()
 
     def _worker(self) -> Any:
@@ -154,19 +154,19 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """The policy and the certificate of a worker, which are loaded again once their files change."""
+    """The policy and the certificate of a worker, reloaded when their files change."""
 
     policy: PolicySource
     serving: Serving
     metrics: "Metrics"
 
     def take(self) -> None:
-        """Note the policy that is in force from now on, and the warnings about it."""
+        """Count the current policy and its warnings."""
         self.metrics.policy_loaded(self.policy.current, time.time())
         self.metrics.policy_warned(each.name for each in log_warnings(self.policy.current, _log))
 
     def tick(self, under_way: int = 0) -> None:
-        """Load what changed, and write the metrics; called about once a second."""
+        """Reload changed files, and write the metrics; called about once a second."""
         self.metrics.in_flight(under_way)
         self.metrics.flush()
         self._refresh_policy()
@@ -176,30 +176,30 @@ class _Watched:
     def _refresh_policy(self) -> None:
         policy = self.policy
         try:
-            was_refused = policy.rejected
+            was_rejected = policy.rejected
             if policy.refresh():
                 self.take()
                 _log.info("policy loaded", extra={"policy": str(policy.current)})
-            if was_refused and not policy.rejected:
-                _log.info("the policy is valid again", extra={"policy": str(policy.current)})
+            if was_rejected and not policy.rejected:
+                _log.info("policy valid again", extra={"policy": str(policy.current)})
         except PolicyError as error:
             self.metrics.policy_rejected()
-            _log_refused("the new policy is rejected, the last good one stays", error)
+            _log_rejected("policy rejected, the last valid one stays in use", error)
 
     def _refresh_certificate(self) -> None:
         serving = self.serving
         try:
-            was_refused = serving.rejected
+            was_rejected = serving.rejected
             if serving.refresh():
                 self.metrics.certificate(serving.expires.timestamp())
                 _log.info("certificate loaded", extra={"expires": serving.expires.isoformat()})
-            if was_refused and not serving.rejected:
-                _log.info("the certificate is valid again", extra={"expires": serving.expires.isoformat()})
+            if was_rejected and not serving.rejected:
+                _log.info("certificate valid again", extra={"expires": serving.expires.isoformat()})
         except CertificateError as error:
-            _log_refused("the new certificate is rejected, the last good one stays", error)
+            _log_rejected("certificate rejected, the last valid one stays in use", error)
 
 
-def _log_refused(sentence: str, error: InputError) -> None:
+def _log_rejected(sentence: str, error: InputError) -> None:
     _log.error(sentence, extra={"faults": [str(fault) for fault in error.faults]})
 
 
@@ -213,7 +213,7 @@ def _is_dual_stack() -> bool:
 
 
 def _unusable(settings: Settings) -> Iterator[Fault]:
-    """Yield a fault for each address that cannot be listened on: the server itself would try it again and again."""
+    """Yield a fault for each address that is not available, because the server itself would retry forever."""
     for name, port in (("port", settings.port), ("management_port", settings.management_port)):
         try:
             family, kind, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]

@@ -1,4 +1,4 @@
-"""The list of all warnings by name, and their documentation; a check is imported when it is used."""
+"""The list of all warnings by name, and their documentation; checks are imported on demand."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -31,12 +31,12 @@ _LINTS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def names() -> list[str]:
-    """Return the names of the warnings, in their order."""
+    """Return the names of the warnings, in order."""
     return list(_LINTS)
 
 
 def lints() -> "list[Lint]":
-    """Return the checks, in their order."""
+    """Return the checks, in order."""
     found = (where.partition(":") for where in _LINTS.values())
     return [getattr(import_module(f"webhook.policy.lint.{module}"), name)() for module, _, name in found]
 
