@@ -187,7 +187,7 @@ def _example(kind: str) -> Iterator[str]:
 
 def cli() -> str:
     """Return a section for each command, from click."""
-    return "\n\n".join(_commands(main, click.Context(main, info_name="istag-webhook")))
+    return "\n\n".join(_commands(main, click.Context(main, info_name="istag-webhook", **main.context_settings)))
 
 
 def _commands(found: click.Command, context: click.Context) -> Iterator[str]:
