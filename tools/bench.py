@@ -68,7 +68,7 @@ def null_app() -> Flask:
 def our_app(records: str, *policies: Path) -> Flask:
     """Return the app that `serve` serves, with its metrics, shared each second, and its record."""
     from webhook.audit.journal import Journal  # noqa: PLC0415 - as above
-    from webhook.audit.mutex import SharedMutex  # noqa: PLC0415 - as above
+    from webhook.files import SharedMutex  # noqa: PLC0415 - as above
     from webhook.policy.loading import load  # noqa: PLC0415 - as above
     from webhook.service.app import Service, create_app  # noqa: PLC0415 - after the metrics' directory is known
     from webhook.service.metrics import Metrics  # noqa: PLC0415 - as above

@@ -5,8 +5,8 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.model.change import TagChange
 from webhook.model.decision import PatchOp
+from webhook.model.review import TagChange
 from webhook.model.tag import NOTHING, SourceKind, TagReference
 from webhook.resources import parsing
 from webhook.resources.objects import IMPORT_MODE, REFERENCE_POLICY

@@ -31,9 +31,9 @@ from tools import figures
 from webhook.admission import codec, engine
 from webhook.audit import record
 from webhook.audit.journal import Journal
-from webhook.audit.mutex import SharedMutex
 from webhook.certs.issuing import issue
 from webhook.certs.serving import Serving
+from webhook.files import SharedMutex
 from webhook.policy.loading import load
 from webhook.resources.catalog import RESOURCES
 from webhook.service.app import Service, create_app

@@ -11,8 +11,8 @@ from tests.support.builders import (
 )
 
 from webhook.admission import engine
-from webhook.model.change import Change, TagChange
 from webhook.model.decision import Decision
+from webhook.model.review import Change, TagChange
 from webhook.policy.loading import Policy
 from webhook.resources import catalog
 

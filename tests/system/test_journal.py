@@ -23,14 +23,14 @@ import pytest
 from tests.support.serving import PATIENCE
 
 from webhook.audit.journal import Journal
-from webhook.audit.mutex import SharedMutex
 from webhook.errors import RecordFailed
+from webhook.files import SharedMutex
 
 # Forks writers that share one SharedMutex, as the workers do; argv: target, writers, lines of each.
 _WRITERS = """
 import json, os, sys
 from webhook.audit.journal import Journal
-from webhook.audit.mutex import SharedMutex
+from webhook.files import SharedMutex
 target, writers, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 mutex = SharedMutex.make()
 children = []
@@ -49,7 +49,7 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 _VICTIM = """
 import json, os, sys
 from webhook.audit.journal import Journal
-from webhook.audit.mutex import SharedMutex
+from webhook.files import SharedMutex
 mutex = SharedMutex.make()
 children = []
 for writer in range(3):
@@ -71,7 +71,7 @@ sys.exit(killed != 9 or any(others))
 _STOPPED = """
 import os, signal, sys, time
 from webhook.audit.journal import Journal
-from webhook.audit.mutex import SharedMutex
+from webhook.files import SharedMutex
 from webhook.errors import RecordFailed
 mutex = SharedMutex.make()
 child = os.fork()
@@ -92,7 +92,7 @@ os.waitpid(child, 0)
 _OUTPUT = """
 import sys
 from webhook.audit.journal import Journal
-from webhook.audit.mutex import SharedMutex
+from webhook.files import SharedMutex
 from webhook.errors import RecordFailed
 try:
     mutex = SharedMutex.make()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.support import shapes
 from tests.support.serving import serving
 
-from webhook.admission.limits import MOST_CONTAINERS
+from webhook.schemas.envelope import MOST_CONTAINERS
 
 _MEMORY: Final = 256  # MiB
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from webhook.server.queue import Admission, AdmissionQueue
+from webhook.server.capacity import Admission, AdmissionQueue
 
 
 class Evaluator:

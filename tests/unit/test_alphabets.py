@@ -23,6 +23,7 @@ from webhook.globs.alphabets import (
     LABEL_KEY,
     NAMESPACE,
     PLATFORM,
+    REFERENCE,
     SIGNATURE_TYPE,
     STREAM,
     TAG,
@@ -30,11 +31,10 @@ from webhook.globs.alphabets import (
     USER,
 )
 from webhook.globs.matching import Glob, ReferenceGlob
-from webhook.globs.references import REFERENCE
+from webhook.policy.entries import KINDS
 from webhook.policy.loading import schema
 from webhook.reference import STREAM as STREAM_GRAMMAR
 from webhook.reference import TAG as TAG_GRAMMAR
-from webhook.rules.kinds import KINDS
 from webhook.schemas.parameters import Parameter
 from webhook.schemas.patterns import GlobMap, GlobText, NameText, ReferenceGlobText
 

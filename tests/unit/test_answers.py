@@ -26,8 +26,8 @@ from tests.support.paths import DATA
 
 from webhook.admission import engine
 from webhook.errors import RecordFailed
-from webhook.model.change import Reason
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
+from webhook.model.review import Reason
 from webhook.policy.loading import Policy, load
 from webhook.service.app import LARGEST, Service, create_app
 from webhook.service.metrics import Metrics

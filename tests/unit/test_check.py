@@ -473,6 +473,6 @@ def test_a_check_reads_no_more_than_it_needs(tag: Path) -> None:
     modules = set(done.stderr.split())
     assert "webhook.report.table" in modules
     assert not modules & {
-        "flask", "gunicorn", "cryptography", "prometheus_client", "webhook.report.sarif", "webhook.report.junit",
+        "flask", "gunicorn", "cryptography", "prometheus_client", "webhook.report.sarif", "webhook.report.pipelines",
         "kubernetes", "jinja2", "concurrent.futures.process", "hypothesis",
     }  # fmt: skip

@@ -11,8 +11,8 @@ from tests.support.builders import without_columns
 from tests.support.paths import DATA
 
 from webhook.cli.main import main
+from webhook.evaluate.objects import TYPES as KINDS
 from webhook.schemas.schema import Document
-from webhook.schemas.unknown import KINDS
 
 _API = json.loads((DATA / "api-fields.json").read_text())["types"]
 

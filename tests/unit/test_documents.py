@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.builders import without_columns
 from tests.support.examples import examples
 
-from webhook.documents import json as json_documents
+from webhook.documents import reading as json_documents
 from webhook.documents import yaml as yaml_documents
 from webhook.documents.reading import read
 
@@ -154,7 +154,7 @@ _VALUES = st.recursive(
 def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
     """JSON is YAML too: both readers find the same value, and the same line and column for every path in it."""
     text = "\n" + json.dumps(value, indent=indent)
-    (as_json,), _ = json_documents.read("a", text)
+    (as_json,), _ = json_documents.read_json("a", text)
     (as_yaml,), _ = yaml_documents.read("a", text)
     assert as_json.value == as_yaml.value == value
     for path in _places(value):

@@ -9,8 +9,8 @@ from tests.support.builders import HEAD, decoded, docker, policy_of, review_of
 from webhook.admission import engine
 from webhook.admission.codec import encode
 from webhook.cli.main import main
+from webhook.policy.entries import KINDS
 from webhook.policy.explain import RuleMessage, read_message
-from webhook.rules.kinds import KINDS
 
 _INSECURE = "tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
 _DENIED = (

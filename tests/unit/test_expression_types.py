@@ -27,7 +27,7 @@ from webhook.expressions.functions import ADDED, LANGUAGE, NAMES
 from webhook.expressions.parsing import MOST_NESTED, parse
 from webhook.expressions.syntax import walk
 from webhook.expressions.types import Type
-from webhook.model.change import TagChange
+from webhook.model.review import TagChange
 from webhook.policy.loading import schema
 from webhook.resources import catalog
 from webhook.resources.catalog import RESOURCES

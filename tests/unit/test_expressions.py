@@ -24,15 +24,14 @@ from tests.support.builders import (
 
 from webhook.admission import engine
 from webhook.admission.codec import decode
-from webhook.admission.limits import MOST_VALUES
 from webhook.errors import PolicyError
-from webhook.expressions.counting import COUNT, counted
-from webhook.expressions.parsing import parse
-from webhook.model.change import TagChange
+from webhook.expressions.parsing import COUNT, counted, parse
+from webhook.model.review import TagChange
 from webhook.resources import catalog
 from webhook.rules.base import CostBudget, EvaluationContext
 from webhook.rules.engine import compiled
 from webhook.rules.expression import as_variable
+from webhook.schemas.envelope import MOST_VALUES
 
 _TOO_MUCH = "could not be evaluated: it costs too much on this review"
 _LARGEST = 7 * 2**20

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.server.http import Reader
-from webhook.server.request import ProtocolError, Request
+from webhook.server.wsgi import ProtocolError, Request
 
 _LARGEST = 10_000
 _POST = b"POST /validate?timeout=10s HTTP/1.1\r\nHost: localhost\r\n"

@@ -38,7 +38,7 @@ _CLUSTER = _POLICY | {"kubernetes", "urllib3"}
 def _commands(group: click.Group, *names: str) -> list[tuple[str, ...]]:
     """Return every command, groups too."""
     found: list[tuple[str, ...]] = [names]
-    with click.Context(group) as context:
+    with click.Context(group, **main.context_settings) as context:
         for name in group.list_commands(context):
             command = group.get_command(context, name)
             assert command is not None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from webhook.server.kept import Kept
+from webhook.server.capacity import Kept
 
 _MOST = 1_000
 

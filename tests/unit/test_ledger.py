@@ -27,9 +27,9 @@ from tests.support.paths import DATA
 
 from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
+from webhook.policy.entries import KINDS
 from webhook.resources.catalog import RESOURCES
 from webhook.resources.definition import Row, row_of
-from webhook.rules.kinds import KINDS
 
 _API: Final = json.loads((DATA / "api-fields.json").read_text())["types"]
 _ROOTS: Final = {

@@ -15,8 +15,8 @@ from tests.support import shapes
 from tests.support.builders import docker, import_review, imported, review_of, stream_of, stream_review
 from tests.support.paths import ROOT
 
-from webhook.admission import limits
-from webhook.admission.limits import MOST_CONTAINERS, MOST_TAGS, MOST_VALUES, too_large, too_many
+from webhook.schemas import envelope
+from webhook.schemas.envelope import MOST_CONTAINERS, MOST_TAGS, MOST_VALUES, too_large, too_many
 from webhook.service.app import LARGEST
 
 # A second of CPU is ten on the machine of the README's figures, where `workload` of largest.py takes 0.1 s, and the
@@ -135,5 +135,5 @@ def test_what_a_stream_has() -> None:
 
 def test_the_document_says_what_is_counted() -> None:
     """The bounds are those that the module's documentation derives."""
-    said = {int(number.replace(",", "")) for number in re.findall(r"\b\d[\d,]+", limits.__doc__ or "")}
+    said = {int(number.replace(",", "")) for number in re.findall(r"\b\d[\d,]+", envelope.__doc__ or "")}
     assert {MOST_CONTAINERS, MOST_VALUES, MOST_TAGS} <= said

@@ -19,10 +19,9 @@ from webhook.admission import engine
 from webhook.cli.main import main
 from webhook.globs.alphabets import TAG
 from webhook.globs.matching import Glob
-from webhook.model.change import TagChange
-from webhook.model.review import User
+from webhook.model.review import TagChange, User
+from webhook.policy.lint.base import covers, overlap
 from webhook.policy.lint.catalogue import lints, names
-from webhook.policy.lint.covering import covers, overlap
 from webhook.policy.lint.reported import PolicyWarning, lint
 from webhook.policy.loading import load, schema
 from webhook.policy.match import Match, Selector

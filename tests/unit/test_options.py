@@ -20,7 +20,7 @@ _ANY = policy_of("spec: {rules: [{name: a, registries: {deny: [docker.io]}}]}")
 
 
 def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    context = click.Context(group)
+    context = click.Context(group, **main.context_settings)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None

@@ -17,7 +17,7 @@ from webhook.admission import engine
 from webhook.errors import PolicyError
 from webhook.model.decision import Mode
 from webhook.policy.loading import load, schema, shipped
-from webhook.policy.reloading import PolicySource
+from webhook.policy.sources import PolicySource
 
 _RULE = "{name: a, registries: {allow: [quay.io]}}"
 

@@ -23,8 +23,8 @@ from tests.support.paths import DATA
 from webhook.admission import engine
 from webhook.documents.document import Mark
 from webhook.errors import ReportError
-from webhook.model.change import Reason
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
+from webhook.model.review import Reason
 from webhook.policy.loading import Policy
 from webhook.report import table
 from webhook.report.header import Header, header

@@ -30,13 +30,13 @@ from tests.unit.test_rules import ROWS, Row, document_of, kind_of
 
 from webhook.cli.main import main
 from webhook.model.review import Review
+from webhook.policy.entries import KINDS
 from webhook.policy.loading import Policy
 from webhook.resources import catalog
 from webhook.rules.base import Rule
-from webhook.rules.kinds import KINDS
 from webhook.rules.vocabulary import Inexpressible
-from webhook.vap.binding import AS_IT_WAS, TO_BE
 from webhook.vap.export import Exported, export
+from webhook.vap.selecting import AS_IT_WAS, TO_BE
 
 _APP, _OLD, _HUB = docker("quay.io/acme/app:1"), docker("quay.io/acme/app:0"), docker("nginx")
 _INSECURE = {"openshift.io/image.insecureRepository": "true"}

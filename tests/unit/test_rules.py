@@ -23,19 +23,18 @@ from tests.support.builders import (
 )
 
 from webhook.admission import engine
-from webhook.model.change import Place, Reason, TagField
+from webhook.model.review import Place, Reason, TagField
 from webhook.model.tag import Condition
-from webhook.policy.entries import evaluated
-from webhook.resources import catalog, stored
+from webhook.policy.entries import KINDS, evaluated
+from webhook.resources import catalog
 from webhook.rules.base import EvaluationContext, parameter
-from webhook.rules.kinds import KINDS
 from webhook.schemas.parameters import Bool
 
 _IMAGE = {"kind": "ImageStreamImage", "name": f"base@{DIGEST}"}
 _APP = docker("quay.io/acme/app:1")
 # A scan knows the signatures of an image, which no review carries.
 _SCANNED = {
-    "place": Place("image", "/image", "tag", next(each for each in stored.CARRIED if TagField.SIGNATURES in each))
+    "place": Place("image", "/image", "tag", next(each for each in catalog.CARRIED if TagField.SIGNATURES in each))
 }
 
 
@@ -759,7 +758,7 @@ def test_every_kind_is_documented(kind: Any) -> None:
     """A kind has one sentence for itself and one for each parameter, and says where it evaluates."""
     assert kind.documentation().endswith(".")
     assert "\n" not in kind.documentation()
-    assert evaluated(kind) or any(kind.reads <= carried for carried in stored.CARRIED)
+    assert evaluated(kind) or any(kind.reads <= carried for carried in catalog.CARRIED)
     assert all(each.metadata["doc"] for each in kind.parameters())
     assert set(kind.needs) <= {each.name for each in kind.parameters()}
 

@@ -12,9 +12,9 @@ from tests.support.builders import DIGEST, decoded, docker, import_review, impor
 
 from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
-from webhook.audit.secrets import redacted
 from webhook.evaluate.question import review_of as recorded_review
 from webhook.policy.loading import Policy
+from webhook.redaction import redacted
 
 _SECRET = "hunter2"  # noqa: S105 - it stands for one
 _CONFIG = {"Env": [f"PASSWORD={_SECRET}", "PATH"], "Labels": {"owner": "acme"}}

@@ -38,7 +38,6 @@ from tests.support.vap import Evaluator, Scope, agreed
 
 from webhook.admission import engine
 from webhook.admission.codec import decode
-from webhook.celtext import matches, reference_matches
 from webhook.cli.main import main
 from webhook.errors import MalformedGlob, MalformedReference
 from webhook.globs.alphabets import TEXT
@@ -46,6 +45,7 @@ from webhook.globs.matching import Glob, ReferenceGlob, any_matches
 from webhook.policy.loading import Policy, load
 from webhook.reference import ImageReference
 from webhook.resources import catalog
+from webhook.resources.cel import matches, reference_matches
 from webhook.vap.export import Exported, export
 from webhook.vap.variables import variables
 

@@ -9,14 +9,12 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.admission.limits import too_large, too_many
 from webhook.documents.scalars import DECODER
 from webhook.errors import MalformedReview
-from webhook.model.change import Reason
 from webhook.model.decision import Decision, Finding, Mode, PatchOp
-from webhook.model.review import Review, User
+from webhook.model.review import Reason, Review, User
 from webhook.resources.objects import GROUP, VERSION
-from webhook.schemas.envelope import AdmissionReview
+from webhook.schemas.envelope import AdmissionReview, too_large, too_many
 from webhook.text import cut, joined, more, printable
 
 LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver truncates longer warnings, and drops one with a newline

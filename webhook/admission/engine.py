@@ -5,9 +5,8 @@ from typing import Final
 
 from webhook import defaults
 from webhook.globs.matching import any_matches
-from webhook.model.change import Change, Reason, TagChange
 from webhook.model.decision import Decision, Exemption, Finding, Findings, Mode, allow, deny, patched
-from webhook.model.review import Review
+from webhook.model.review import Change, Reason, Review, TagChange
 from webhook.policy.entries import ExemptionEntry, RuleEntry
 from webhook.policy.loading import Policy
 from webhook.resources.catalog import RESOURCES

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from webhook.audit.mutex import SharedMutex
 from webhook.errors import RecordFailed
+from webhook.files import SharedMutex
 from webhook.text import printable
 
 STANDARD_OUTPUT: Final = "-"

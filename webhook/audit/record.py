@@ -10,12 +10,11 @@ from typing import Any, Final
 import orjson
 
 from webhook.admission.codec import operation
-from webhook.audit.secrets import redacted
-from webhook.model.change import StreamChange
 from webhook.model.decision import Decision, Finding
-from webhook.model.review import Review
+from webhook.model.review import Review, StreamChange
 from webhook.model.tag import TagReference
 from webhook.policy.loading import Policy
+from webhook.redaction import redacted
 from webhook.text import cut, escaped, joined, printable
 
 MOST: Final = 100  # tags, findings, patch operations and groups in a record, each

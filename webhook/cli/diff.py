@@ -76,7 +76,7 @@ def diff(  # noqa: PLR0913 - one for each option
     from webhook.model.review import User
     from webhook.policy.difference import differences, ignored
     from webhook.policy.loading import load
-    from webhook.policy.located import located
+    from webhook.policy.sources import located
 
     remarks, counts = Remarks(), Counts()
     try:

@@ -1,23 +1,104 @@
-"""`istag-webhook`: each command is imported when it is called, and imports what it needs when it runs."""
+"""The command `istag-webhook`, its lazily imported commands, and `serve`."""
 
 import gc
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from traceback import walk_tb
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
-from webhook.cli.output import INTERRUPTED, say, unwritable
+from webhook.cli.options import GivenPath
+from webhook.cli.output import INTERRUPTED, fail, say, unwritable
+from webhook.errors import CertificateError, SettingsError
+from webhook.settings import Settings, documented, flag, resolve, variable
 from webhook.text import nearest, printable
 
+_DEVELOPMENT: Final = ("localhost", "127.0.0.1", "::1")
+_TYPES: Final[dict[Any, Any]] = {
+    int: click.INT,
+    float: click.FLOAT,
+    str: click.STRING,
+    Path: GivenPath(),
+    Path | None: GivenPath(),
+    tuple[Path, ...]: GivenPath(),
+}
+
+
+class _Closed(click.Choice[str]):
+    """A closed set of values, which the help and the shell's completion show."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return `value` as it is: `resolve` reports every setting that cannot be used, all at once."""
+        del param, ctx
+        return str(value)
+
+
+def setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` an option for each setting."""
+    for each in reversed(documented()):
+        command = click.option(
+            *((flag(each.name), "-p") if each.name == "policy" else (flag(each.name),)),
+            each.name,
+            type=_Closed(each.metadata["choices"]) if each.metadata["choices"] else _TYPES[each.type],
+            multiple=each.type == tuple[Path, ...],
+            default=each.default,
+            envvar=variable(each.name),
+            show_default=each.default not in (None, ()),
+            show_envvar=True,
+            help=each.metadata["help"],
+        )(command)
+    return command
+
+
+@click.command()
+@setting_options
+@click.option(
+    "--dev", is_flag=True, help="Development: on loopback, with certificates made in certs/ where there are none."
+)
+@click.pass_context
+def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
+    """Serve the admission endpoints over TLS."""
+    from webhook.service import logs
+    from webhook.service.process import Process
+
+    try:
+        settings = resolve(given)
+        logs.configure(settings.log_level, form=settings.log_format)
+        process = Process.of(_development(ctx, settings) if dev else settings)
+    except SettingsError as error:
+        fail(str(error))
+    process.run()
+
+
+def _development(ctx: click.Context, settings: Settings) -> Settings:
+    """Return the settings for development: loopback and no drain unless said otherwise, and certificates."""
+    from webhook.certs.issuing import issue
+
+    if ctx.get_parameter_source("host") is ParameterSource.DEFAULT:
+        settings = replace(settings, host="127.0.0.1")
+    if ctx.get_parameter_source("drain") is ParameterSource.DEFAULT:
+        settings = replace(settings, drain=0.0)
+    if not settings.cert.exists() and not settings.key.exists():
+        try:
+            issued = issue(settings.cert.parent, _DEVELOPMENT)
+        except CertificateError as error:
+            fail(str(error))
+        click.echo(f"wrote {issued.ca}, {issued.cert} and their keys, for {', '.join(_DEVELOPMENT)}", err=True)
+    return settings
+
+
 DISTRIBUTION: Final = "istag-webhook"
+_HELP: Final = ["-h", "--help"]
 _GARBAGE: Final = 20_000  # objects
 _COMMANDS: Final = {
     "init": "webhook.cli.init:init",
-    "serve": "webhook.cli.serve:serve",
+    "serve": "webhook.cli.main:serve",
     "check": "webhook.cli.check:check",
     "test": "webhook.cli.test:test",
     "replay": "webhook.cli.replay:replay",
@@ -60,6 +141,7 @@ class Commands(click.Group):
             return None
         module, _, name = self.lazy[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), name)
+        command.context_settings.setdefault("help_option_names", _HELP)  # whatever context comes first: click keeps it
         return command
 
     def resolve_command(
@@ -115,9 +197,7 @@ def _printing() -> Iterator[None]:
         raise
 
 
-@click.group(
-    cls=_Main, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=_Main, lazy=_COMMANDS, context_settings={"help_option_names": _HELP, "max_content_width": 100})
 @click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
 def main() -> None:
     """Decide which OpenShift image stream tag may point where."""

@@ -208,7 +208,7 @@ def _explanations(text: str, policy: "Policy") -> Iterator[str]:
     from webhook.admission.engine import PROBE_EXPLAINED
     from webhook.policy.explain import RuleMessage, explained, explained_rule, kinds, read_message
     from webhook.policy.lint.catalogue import explained_warning, mentioned
-    from webhook.policy.located import located
+    from webhook.policy.sources import located
     from webhook.resources.objects import PROBE_RULE
 
     rules = {entry.name: entry for entry in policy.rules}

@@ -131,7 +131,7 @@ def _scan(
     from webhook.cli.reporting import head
     from webhook.evaluate.reports import Reports, written_back
     from webhook.evaluate.scan import scan as scanned
-    from webhook.model.change import TagField
+    from webhook.model.review import TagField
     from webhook.report.openreports import APIS
     from webhook.report.tally import Tally
 

@@ -186,17 +186,17 @@ def _findings(result: "Result") -> Iterator[str]:
 def as_junit(shown: Shown) -> Iterator[str]:
     """Yield the report of the cases in the form of JUnit."""
     from webhook.cli.reporting import now
-    from webhook.report import junit
+    from webhook.report import pipelines
 
-    by_file: dict[str, list[junit.Case]] = {}
+    by_file: dict[str, list[pipelines.Case]] = {}
     for result in shown.results:
         at = result.question.origin
-        case = junit.Case(result.case.name, junit.group(at.file, "test"), at.file, at.line)
+        case = pipelines.Case(result.case.name, pipelines.group(at.file, "test"), at.file, at.line)
         if not result.passed:
             text = "\n".join(map(click.unstyle, _comparison(result.rows)))
             case = replace(case, verdict="failure", message=_message(result.rows), type="expectation", text=text)
         by_file.setdefault(at.file, []).append(case)
-    return junit.document("test", (junit.suite(file, cases, now()) for file, cases in by_file.items()))
+    return pipelines.document("test", (pipelines.suite(file, cases, now()) for file, cases in by_file.items()))
 
 
 def _message(rows: "Iterable[Row]") -> str:

@@ -9,7 +9,7 @@ from webhook.admission.codec import of_document
 from webhook.documents.document import Mark
 from webhook.documents.files import InputFile
 from webhook.errors import MalformedReview, unexpected
-from webhook.evaluate.objects import Piece, declared, pieces, stream_within, unrendered
+from webhook.evaluate.objects import Piece, declared, pieces, stream_within, unknown, unrendered
 from webhook.evaluate.question import API_VERSION, Item, Question, Source, answers, request_of, review_of
 from webhook.evaluate.writes import Write
 from webhook.model.decision import Finding, Mode
@@ -18,7 +18,6 @@ from webhook.policy.loading import Policy
 from webhook.report.header import Warned
 from webhook.report.outcome import ERROR, SKIP, Origin, Outcome
 from webhook.resources.catalog import KINDS, RESOURCES
-from webhook.schemas.unknown import unknown
 from webhook.text import printable, quoted
 
 _LEGACY: Final = ("", "v1")  # image streams had no group until OpenShift 3.6, and have none in many an old template

@@ -14,8 +14,8 @@ from webhook.evaluate.scan import completion
 from webhook.model.decision import PatchOp
 from webhook.model.tag import SourceKind
 from webhook.policy.loading import Policy
+from webhook.resources.catalog import digests
 from webhook.resources.parsing import items, mapping, text
-from webhook.resources.stored import digests
 
 AT_ONCE: Final = "imports the tag at once"
 ON_SCHEDULE: Final = "imports the tag on a schedule"

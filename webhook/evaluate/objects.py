@@ -1,11 +1,9 @@
-"""The objects of a document: itself, the items of a List of any kind, or the objects of a Template.
-
-An object of another kind may contain image streams: a SyncSet, a ManifestWork, a policy of ACM, a chart.
-"""
+"""The objects of a document: itself, the items of a List, the objects of a Template; and their unknown fields."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from webhook.documents.document import Document, Mark, Path, written
@@ -14,6 +12,11 @@ from webhook.evaluate.templates import API_VERSIONS, KIND, Template
 from webhook.model.tag import NOTHING
 from webhook.resources.catalog import KINDS
 from webhook.resources.objects import GROUP
+from webhook.schemas.schema import Document as ApiType
+from webhook.schemas.schema import Parts
+from webhook.schemas.stream import ImageStream, ImageStreamImport, ImageStreamMapping
+from webhook.schemas.tag import ImageStreamTag, ImageTag
+from webhook.text import nearest
 
 _LIST: Final = "List"
 _NAMED: Final = ("metadata", "from")
@@ -177,3 +180,62 @@ def unrendered(value: Any) -> str | None:
 def _names(path: Path, key: str) -> bool:
     """Return whether the string at `key` below `path` names an object or an image."""
     return key == "dockerImageRepository" or (key == "name" and path is not None and path[1] in _NAMED)
+
+
+_TYPE: Final = ("apiVersion", "kind")
+_NO_TARGET: Final = ("status", "metadata")  # a misplaced field is never meant to be in these
+TYPES: Final[Mapping[str, ApiType]] = MappingProxyType(
+    {
+        type(each).__name__: each
+        for each in (ImageStream(), ImageStreamImport(), ImageStreamMapping(), ImageStreamTag(), ImageTag())
+    }
+)
+
+
+def unknown(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the path of each unknown field of an object, and the field that was probably meant, "" if there is none.
+
+    Args:
+        value: an object of one of KINDS.
+    """
+    root = TYPES[value["kind"]]
+    own = {key: item for key, item in value.items() if key not in _TYPE}
+    yield from _unknown(root, root, own, "")
+
+
+def _unknown(root: ApiType, document: ApiType, value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        return
+    names, below = document.names, document.below
+    for key, item in value.items():
+        at = f"{path}.{key}" if path else key
+        if key not in names:
+            yield at, _intended(root, document, key, path)
+        elif key in below and isinstance(item, list):
+            for index, each in enumerate(item):
+                yield from _unknown(root, below[key], each, f"{at}[{index}]")
+        elif key in below:
+            yield from _unknown(root, below[key], item, at)
+
+
+def _intended(root: ApiType, document: ApiType, key: str, path: str) -> str:
+    """Return the path of the field that `key` probably means: one with the same name, or with a similar name."""
+    for start, at in ((document, f"{path}." if path else ""), (root, "")):
+        if found := next((place for place, name in _places(start, at) if name == key), ""):
+            return found
+    if near := nearest(key, sorted(document.names)):
+        return f"{path}.{near}" if path else near
+    named = {name: place for place, name in reversed(list(_places(document, f"{path}." if path else "")))}
+    near = nearest(key, sorted(named))
+    return named.get(near, "")
+
+
+def _places(document: ApiType, at: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the name of each field below `document`, the nearest first."""
+    queue = [(document, at)]
+    for current, prefix in queue:
+        yield from ((f"{prefix}{name}", name) for name in sorted(current.names))
+        for name, below in current.below.items():
+            if name not in _NO_TARGET:
+                many = "[]" if isinstance(current.load_fields.get(name), Parts) else ""
+                queue.append((below, f"{prefix}{name}{many}."))

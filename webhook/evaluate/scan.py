@@ -12,13 +12,12 @@ from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterError
 from webhook.evaluate.question import API_VERSION, Question, answers, stored_request
 from webhook.evaluate.streams import Progress, Selection, key_of, streams
-from webhook.model.change import Change
 from webhook.model.decision import Decision, Mode, PatchOp, allow, deny
-from webhook.model.review import Review, User
+from webhook.model.review import Change, Review, User
 from webhook.model.tag import Image
 from webhook.policy.loading import Policy
 from webhook.report.outcome import Origin, Outcome
-from webhook.resources import stored
+from webhook.resources import catalog
 from webhook.resources.catalog import STREAM
 from webhook.resources.history import read_image
 from webhook.resources.objects import GROUP, VERSION
@@ -74,7 +73,7 @@ def questions(stream: Mapping[str, Any], images: Mapping[str, Image]) -> Iterato
     """
     review = _review(stream, is_stored=True)
     context = EvaluationContext(review)
-    for part in stored.parts(review, images):
+    for part in catalog.stored_parts(review, images):
         change = part[0]
         asked = replace(review, resource=change.resource, namespace=change.namespace, name=change.stream, operation="")
         yield Question(Origin(), asked, partial(_decide, part, context))
@@ -115,7 +114,7 @@ class Images:
         Raises:
             ClusterError: an image cannot be fetched.
         """
-        wanted = sorted({digest for _, digest in stored.digests(stream) if digest})
+        wanted = sorted({digest for _, digest in catalog.digests(stream) if digest})
         with ThreadPoolExecutor(_TOGETHER) as pool:
             found = zip(wanted, pool.map(self._get, wanted), strict=True)
             return {digest: image for digest, image in found if image is not None}

@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar
 
 from webhook.errors import MalformedGlob
 from webhook.globs.alphabet import Alphabet
-from webhook.globs.references import REFERENCE
+from webhook.globs.alphabets import REFERENCE
 from webhook.reference import ImageReference
 from webhook.registry import DOCKER_HUB, LIBRARY, canonical_host, canonical_port, joined, split_port
 from webhook.text import quoted

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from webhook.model.change import Change, Reason, TagChange
+from webhook.model.review import Change, Reason, TagChange
 from webhook.values import quick
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from webhook.model.decision import Mode
 from webhook.policy.loading import SPEC
-from webhook.policy.located import Located
+from webhook.policy.sources import Located
 
 # The values of the keys that an entry omits.
 _LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""The entries of a policy document: rules, defaults and exemptions, with their fields and descriptions."""
+"""All rule kinds, in the order in which a policy lists them."""
 
 import re
 from collections.abc import Mapping
@@ -15,10 +15,37 @@ from webhook.policy.match import MATCH, Match
 from webhook.resources.catalog import RESOURCES
 from webhook.resources.definition import Resource
 from webhook.rules.base import Rule
-from webhook.rules.kinds import KINDS
+from webhook.rules.cluster import Conditions, ImageSize, Labels, Platforms, Signatures
+from webhook.rules.cluster import Schema as SchemaRule
+from webhook.rules.expression import Expression
+from webhook.rules.policies import ImportPolicy, LookupPolicy, ReferencePolicy
+from webhook.rules.source import CrossNamespace, Pin, Registries, SourceKinds
+from webhook.rules.tags import Annotations, Immutable, TagLimit, TagName
 from webhook.schemas.containers import Record
 from webhook.schemas.parameters import Choice, Parameter, Schema, Sentence
 from webhook.schemas.patterns import NameText, globs
+
+KINDS: Final[tuple[type[Rule], ...]] = (
+    SchemaRule,
+    SourceKinds,
+    Registries,
+    Pin,
+    CrossNamespace,
+    ImportPolicy,
+    ReferencePolicy,
+    LookupPolicy,
+    TagName,
+    TagLimit,
+    Immutable,
+    Annotations,
+    Labels,
+    Platforms,
+    ImageSize,
+    Signatures,
+    Conditions,
+    Expression,
+)
+
 
 API_VERSION: Final = "istag-webhook/v1"
 KIND: Final = "ImageTagPolicy"

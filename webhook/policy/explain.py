@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import Final
 
-from webhook.model.change import TagField
 from webhook.model.decision import Mode
-from webhook.policy.entries import RuleEntry, evaluated
+from webhook.model.review import TagField
+from webhook.policy.entries import KINDS, RuleEntry, evaluated
 from webhook.policy.loading import Policy
-from webhook.policy.located import Located
+from webhook.policy.sources import Located
 from webhook.resources.catalog import RESOURCES
 from webhook.resources.definition import Resource, Row
 from webhook.resources.parsing import SOURCE
 from webhook.rules.base import Rule
-from webhook.rules.kinds import KINDS
 
 
 def kinds() -> list[str]:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from webhook.globs.matching import Index
-from webhook.model.change import Change, TagChange, TagField
 from webhook.model.decision import Mode
-from webhook.model.review import User
+from webhook.model.review import Change, TagChange, TagField, User
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
 from webhook.resources.catalog import CARRIED

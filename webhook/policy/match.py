@@ -7,8 +7,7 @@ from marshmallow import ValidationError
 
 from webhook.globs.alphabets import GROUP, NAMESPACE, STREAM, TAG, USER
 from webhook.globs.matching import Glob, any_matches
-from webhook.model.change import Change, TagChange
-from webhook.model.review import User
+from webhook.model.review import Change, TagChange, User
 from webhook.resources.catalog import NAMES
 from webhook.schemas.containers import Items, Record
 from webhook.schemas.parameters import Choice

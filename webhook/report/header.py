@@ -11,7 +11,7 @@ from webhook.model.decision import Finding, Mode
 from webhook.policy.lint.catalogue import lints
 from webhook.policy.lint.reported import PolicyWarning
 from webhook.policy.loading import Policy
-from webhook.policy.located import located
+from webhook.policy.sources import located
 from webhook.report.outcome import ALLOW, DENY, ERROR, Origin, Outcome
 from webhook.report.shape import Shard
 from webhook.values import exactly

@@ -8,9 +8,8 @@ from webhook.admission.codec import operation
 from webhook.audit import recorded
 from webhook.audit.record import Tags, tags
 from webhook.documents.document import Mark
-from webhook.model.change import Reason
 from webhook.model.decision import Decision, Exemption, Finding, Mode, PatchOp
-from webhook.model.review import Review
+from webhook.model.review import Reason, Review
 from webhook.text import escaped, printable
 from webhook.values import exactly
 

@@ -1,12 +1,148 @@
-"""CEL that reads a tag from an object, in the form that the tags of every resource have there."""
+"""CEL text, and how it reads the tags of a resource."""
 
-from collections.abc import Callable, Mapping
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from webhook.celtext import escaped, got, literal, record
+from webhook.globs.matching import Glob, ReferenceGlob, Segments
 from webhook.reference import INTERNAL_REGISTRIES
+from webhook.registry import DEFAULT_PORT, DOCKER_HUB, LIBRARY
 from webhook.resources.parsing import INSECURE_REPOSITORY
+
+# Pointers, maps and lists of image.openshift.io/v1, which the API server may send as null; other fields it never does.
+_NULLABLE: Final = frozenset(
+    ["tag", "from", "spec", "annotations", "tags", "images", "repository", "to", "signatures", "conditions"]
+)
+_ANY_HOST: Final = r"(?:[^:]*|\[[^\]]*\])"
+_SPECIAL: Final = re.compile(r"([\\.+*?()|\[\]{}^$])")
+
+
+def literal(value: Any) -> str:
+    """Return a string, a boolean or a number, or a list of them, as CEL writes it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def escaped(text: str) -> str:
+    """Return the pattern that matches just `text`."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def all_of(parts: Iterable[str]) -> str:
+    """Return the conjunction of `parts`, `true` without any."""
+    return " && ".join(_operand(part) for part in parts if part != "true") or "true"
+
+
+def any_of(parts: Iterable[str]) -> str:
+    """Return the disjunction of `parts`, `false` without any."""
+    found = list(parts)
+    return "true" if "true" in found else " || ".join(_operand(part) for part in found) or "false"
+
+
+def negated(part: str) -> str:
+    """Return the negation of `part`."""
+    return f"!({part})"
+
+
+def _operand(part: str) -> str:
+    return f"({part})" if " || " in part or " && " in part or " ? " in part else part
+
+
+def there(base: str, *keys: str) -> str:
+    """Return whether the field at `keys` below `base` is there and not null; an object has its metadata."""
+    parts, at = [], base
+    for key in keys:
+        at = f"{at}.{key}"
+        if key != "metadata":
+            parts += [f"has({at})", f"{at} != null"] if key in _NULLABLE else [f"has({at})"]
+    return " && ".join(parts)
+
+
+def got(base: str, *keys: str, default: str = '""') -> str:
+    """Return the field at `keys` below `base`, or `default` if it is not there."""
+    return f"({there(base, *keys)} ? {'.'.join((base, *keys))} : {default})"
+
+
+def record(**fields: str) -> str:
+    """Return a map; its values are of different types, which CEL allows if they are `dyn`."""
+    lines = (f"{literal(key)}: dyn({bare(value)})".replace("\n", "\n  ") for key, value in fields.items())
+    return "{\n  " + ",\n  ".join(lines) + "\n}"
+
+
+def bare(text: str) -> str:
+    """Return an expression without the parentheses around the whole of it."""
+    depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return text[1:-1] if text.startswith("(") and at == len(text) - 1 else text
+    return text
+
+
+def matches(text: str, globs: Iterable[Glob]) -> str:
+    """Return whether one of `globs` matches the expression `text`."""
+    given = list(globs)
+    exact = [glob.pattern for glob in given if glob.exact]
+    found = [f"{text} in {literal(exact)}"] if len(exact) > 1 else [f"{text} == {literal(each)}" for each in exact]
+    return any_of((*found, *(_matches(text, glob) for glob in given if not glob.exact)))
+
+
+def _matches(text: str, glob: Glob) -> str:
+    """Return whether a glob of one segment matches; what has several, platforms, no rule reads in CEL."""
+    parts = glob.segments[0]
+    if parts == ("", ""):
+        return "true"
+    if len(parts) == 2 and not parts[1]:  # noqa: PLR2004 - one star
+        return f"{text}.startsWith({literal(parts[0])})"
+    if len(parts) == 2 and not parts[0]:  # noqa: PLR2004 - one star
+        return f"{text}.endsWith({literal(parts[1])})"
+    return f"{text}.matches({literal(_anchored('.*'.join(map(escaped, parts))))})"
+
+
+def _anchored(pattern: str) -> str:
+    return f"(?s)^{pattern}$"
+
+
+def _pattern(segments: Segments, separator: str, outside: str = "") -> str:
+    """Return the pattern of segments; `outside` are more characters that no star stands for."""
+    inside = f"[^{separator}{outside}]*"
+    whole = f"[^{outside}]*" if outside else ".*"
+    return escaped(separator).join(inside.join(map(escaped, parts)) if parts else whole for parts in segments)
+
+
+def reference_matches(registry: str, repository: str, globs: Iterable[ReferenceGlob]) -> str:
+    """Return whether one of `globs` matches the image whose registry and repository are those expressions."""
+    return any_of(all_of((_host_matches(registry, each), _path_matches(registry, repository, each))) for each in globs)
+
+
+def _host_matches(registry: str, glob: ReferenceGlob) -> str:
+    if glob.registry:
+        return f"{registry} == {literal(glob.registry)}"
+    if not glob.host and glob.port == "*":
+        return "true"
+    port = "(?::[0-9]+)?" if glob.port == "*" else escaped(f":{glob.port}") if glob.port else f"(?::{DEFAULT_PORT})?"
+    host = _pattern(glob.host, ".", ":") if glob.host else _ANY_HOST
+    return f"{registry}.matches({literal(_anchored(host + port))})"
+
+
+def _path_matches(registry: str, repository: str, glob: ReferenceGlob) -> str:
+    if not glob.path:
+        return "true"
+    if glob.below:
+        return f"{repository}.startsWith({literal(glob.below)})"
+    found = _repository_matches(repository, glob, "")
+    if not glob.official:
+        return found
+    official = all_of((f'{registry} == "{DOCKER_HUB}"', _repository_matches(repository, glob, f"{LIBRARY}/")))
+    return any_of((found, official))
+
+
+def _repository_matches(repository: str, glob: ReferenceGlob, before: str) -> str:
+    if glob.repository:
+        return f"{repository} == {literal(before + glob.repository)}"
+    return f"{repository}.matches({literal(_anchored(before + _pattern(glob.path, '/')))})"
+
 
 # What is read of a tag only for other fields of it.
 _FOR: Final[Mapping[str, tuple[str, ...]]] = {

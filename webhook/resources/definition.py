@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from webhook.model.change import Change, Place, TagField
-from webhook.model.review import Review
+from webhook.model.review import Change, Place, Review, TagField
 from webhook.model.tag import NOTHING
 from webhook.resources.cel import Cel
 from webhook.resources.objects import Object, Probe

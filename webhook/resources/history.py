@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.model.change import Place, TagField
+from webhook.model.review import Place, TagField
 from webhook.model.tag import Image, Signature, Source, SourceKind, TagReference
 from webhook.reference import is_internal
 from webhook.resources import parsing

@@ -5,14 +5,12 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.celtext import got, literal, there
 from webhook.errors import MalformedReference
-from webhook.model.change import Change, Place, StreamChange, TagChange, TagField
-from webhook.model.review import Review
+from webhook.model.review import Change, Place, Review, StreamChange, TagChange, TagField
 from webhook.model.tag import Source, SourceKind
 from webhook.reference import ImageReference
 from webhook.resources import parsing
-from webhook.resources.cel import GIVEN, NO_ANNOTATIONS, Cel, TagReader
+from webhook.resources.cel import GIVEN, NO_ANNOTATIONS, Cel, TagReader, got, literal, there
 from webhook.resources.definition import (
     CREATE,
     IMPORT_POLICY_ROWS,

@@ -6,12 +6,10 @@ Every project's `admin` and `edit` may create one, with any reference (openshift
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.celtext import got, record
-from webhook.model.change import Change, Place, TagChange, TagField
-from webhook.model.review import Review
+from webhook.model.review import Change, Place, Review, TagChange, TagField
 from webhook.model.tag import SourceKind, TagReference
 from webhook.resources import history, parsing
-from webhook.resources.cel import GIVEN, Cel, TagReader, is_own
+from webhook.resources.cel import GIVEN, Cel, TagReader, got, is_own, record
 from webhook.resources.definition import CREATE, METADATA_ROW, Ledger, Resource, feeds, no_effect, recorded
 from webhook.resources.objects import DIGEST, IMAGE, Object, Probe, Run, always, is_object
 from webhook.schemas.stream import ImageStreamMapping

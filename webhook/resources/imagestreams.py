@@ -4,12 +4,21 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.celtext import got, literal, record
-from webhook.model.change import Change, Place, SchemaFault, TagChange, TagField
-from webhook.model.review import Review
+from webhook.model.review import Change, Place, Review, SchemaFault, TagChange, TagField
 from webhook.model.tag import NOTHING
 from webhook.resources import parsing
-from webhook.resources.cel import GIVEN, NO_ANNOTATIONS, Cel, TagReader, annotations, is_insecure, is_own
+from webhook.resources.cel import (
+    GIVEN,
+    NO_ANNOTATIONS,
+    Cel,
+    TagReader,
+    annotations,
+    got,
+    is_insecure,
+    is_own,
+    literal,
+    record,
+)
 from webhook.resources.definition import (
     CONDITION_ROWS,
     METADATA_ROW,

@@ -9,8 +9,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, Final
 
-from webhook.model.change import Change, Place, TagChange, TagField
-from webhook.model.review import Review
+from webhook.model.review import Change, Place, Review, TagChange, TagField
 from webhook.model.tag import NOTHING, TagReference
 from webhook.resources import history, parsing
 from webhook.resources.definition import METADATA_ROW, UPDATE, Ledger, Resource, feeds, no_effect

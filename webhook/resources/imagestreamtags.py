@@ -5,12 +5,10 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from webhook.celtext import there
-from webhook.model.change import Change, Place, TagChange, TagField
-from webhook.model.review import Review
+from webhook.model.review import Change, Place, Review, TagChange, TagField
 from webhook.model.tag import TagReference
 from webhook.resources import parsing
-from webhook.resources.cel import GIVEN, TAG_OF_NAME, Cel, TagReader, annotations
+from webhook.resources.cel import GIVEN, TAG_OF_NAME, Cel, TagReader, annotations, there
 from webhook.resources.definition import (
     CONDITION_ROWS,
     METADATA_ROW,

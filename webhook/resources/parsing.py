@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from webhook.errors import MalformedReference
-from webhook.model.change import SchemaFault, TagField
+from webhook.model.review import SchemaFault, TagField
 from webhook.model.tag import NOTHING, Condition, Source, SourceKind, TagReference
 from webhook.reference import ImageReference
 from webhook.schemas.tag import MEMORABLE, parse_source

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from webhook.model.change import Place, SchemaFault, Stream, StreamChange, TagChange, TagField
-from webhook.model.review import Review
+from webhook.model.review import Place, Review, SchemaFault, Stream, StreamChange, TagChange, TagField
 from webhook.model.tag import NOTHING, Condition, SourceKind, TagReference
 from webhook.resources import history, parsing
 from webhook.schemas.stream import ImageStream

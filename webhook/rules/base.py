@@ -6,11 +6,10 @@ from dataclasses import Field, dataclass, field, fields
 from time import thread_time
 from typing import Any, ClassVar, Final, TypeVar
 
-from webhook.celtext import negated
-from webhook.model.change import Reason, TagChange, TagField
-from webhook.model.review import Review
+from webhook.model.review import Reason, Review, TagChange, TagField
 from webhook.model.tag import SourceKind
 from webhook.reference import ImageReference
+from webhook.resources.cel import negated
 from webhook.rules.vocabulary import Denial, Image, Inexpressible, Subject, Terms, quote, value
 from webhook.schemas.parameters import Parameter
 from webhook.text import joined, quoted

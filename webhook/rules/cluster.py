@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from webhook.globs.alphabets import CONDITION_TYPE, LABEL_KEY, PLATFORM, SIGNATURE_TYPE
 from webhook.globs.matching import Glob, any_matches
-from webhook.model.change import Change, Reason, TagChange, TagField
+from webhook.model.review import Change, Reason, TagChange, TagField
 from webhook.rules.base import EvaluationContext, Rule, Violation, listed, parameter
 from webhook.rules.vocabulary import Inexpressible, Terms
 from webhook.schemas.parameters import Bool, Count, Quantity

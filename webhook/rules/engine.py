@@ -60,9 +60,8 @@ def compiled(source: str) -> Program:
         MalformedExpression: with a sentence for each mistake.
     """
     from webhook.expressions.checking import check  # noqa: PLC0415 - as the engine
-    from webhook.expressions.counting import counted  # noqa: PLC0415 - as the engine
     from webhook.expressions.declarations import declarations  # noqa: PLC0415 - as the engine
-    from webhook.expressions.parsing import parse  # noqa: PLC0415 - as the engine
+    from webhook.expressions.parsing import counted, parse  # noqa: PLC0415 - as the engine
 
     cel, _ = _engine()
     try:
@@ -99,7 +98,7 @@ class Evaluation:
     """What expressions are evaluated with on one review; what is the same for all of its tags is done once."""
 
     def __init__(self, review: Review, budget: CostBudget) -> None:
-        from webhook.expressions.counting import COUNT  # noqa: PLC0415 - as the engine
+        from webhook.expressions.parsing import COUNT  # noqa: PLC0415 - as the engine
 
         cel, self._stdlib = _engine()
         self._values = {"object": review.object, "oldObject": review.old_object, "request": review.request}

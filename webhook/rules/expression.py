@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Final
 
 from marshmallow import ValidationError
 
-from webhook.celtext import literal
 from webhook.errors import MalformedExpression
-from webhook.model.change import TagChange
+from webhook.model.review import TagChange
 from webhook.model.tag import Image
+from webhook.resources.cel import literal
 from webhook.rules.base import EvaluationContext, Rule, Violation, parameter
 from webhook.rules.engine import TAG, Evaluation, Program, compiled, failure
 from webhook.rules.vocabulary import Denial, Inexpressible, Subject, Terms

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from webhook.celtext import all_of, literal, negated
 from webhook.globs.matching import ReferenceGlob, any_reference_matches
-from webhook.model.change import Reason, StreamChange, TagChange, TagField
+from webhook.model.review import Reason, StreamChange, TagChange, TagField
 from webhook.model.tag import SourceKind
+from webhook.resources.cel import all_of, literal, negated
 from webhook.rules.base import EvaluationContext, Rule, Violation, docker_image, listed, parameter, unreadable_image
 from webhook.rules.vocabulary import Denial, Subject, Terms, quote
 from webhook.schemas.containers import Items

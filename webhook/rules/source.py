@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from webhook.celtext import all_of, any_of, literal, matches, negated
 from webhook.globs.alphabets import NAMESPACE, TAG
 from webhook.globs.matching import Glob, ReferenceGlob, any_matches, any_reference_matches
-from webhook.model.change import Reason, TagChange, TagField
+from webhook.model.review import Reason, TagChange, TagField
 from webhook.model.tag import SourceKind
 from webhook.reference import INTERNAL_REGISTRIES, ImageReference, is_internal
+from webhook.resources.cel import all_of, any_of, literal, matches, negated
 from webhook.rules.base import EvaluationContext, Rule, Violation, docker_image, listed, parameter, unreadable_image
 from webhook.rules.vocabulary import Denial, Subject, Terms, quote, value
 from webhook.schemas.containers import Items

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from webhook.celtext import all_of, literal, matches, negated
 from webhook.globs.alphabets import ANNOTATION_KEY, TAG
 from webhook.globs.matching import Glob, any_matches
-from webhook.model.change import Reason, StreamChange, TagChange, TagField
+from webhook.model.review import Reason, StreamChange, TagChange, TagField
 from webhook.model.tag import SourceKind
 from webhook.reference import TAG as GRAMMAR
+from webhook.resources.cel import all_of, literal, matches, negated
 from webhook.rules.base import EvaluationContext, Rule, Violation, listed, parameter
 from webhook.rules.vocabulary import EACH, Denial, Subject, Terms, quote, value
 from webhook.schemas.parameters import Bool, Choice, Count

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from webhook.celtext import literal, reference_matches
 from webhook.globs.matching import ReferenceGlob
+from webhook.resources.cel import literal, reference_matches
 
 _HOLE: Final = "\0"  # around an expression in a message; a policy cannot contain it
 EACH: Final = "k"  # the variable of one of several strings of a tag, such as the names of its annotations

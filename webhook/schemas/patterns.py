@@ -6,9 +6,8 @@ from marshmallow import ValidationError
 
 from webhook.errors import MalformedGlob
 from webhook.globs.alphabet import Alphabet
-from webhook.globs.alphabets import TEXT
+from webhook.globs.alphabets import REFERENCE, TEXT
 from webhook.globs.matching import Glob, ReferenceGlob
-from webhook.globs.references import REFERENCE
 from webhook.schemas.containers import Items
 from webhook.schemas.parameters import Parameter, Schema, shown
 

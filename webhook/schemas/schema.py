@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
 
-from webhook.model.change import Reason, SchemaFault
+from webhook.model.review import Reason, SchemaFault
 from webhook.schemas.fields import REQUIRED, Checked, shown
 
 _MOST_WRONG: Final = (

@@ -3,12 +3,10 @@
 import asyncio
 from typing import Any, Final
 
+from webhook.server.capacity import Admission
 from webhook.server.http import Reader
-from webhook.server.port import Port
-from webhook.server.queue import Admission
-from webhook.server.request import ProtocolError, Request
-from webhook.server.state import GOODBYE_SECONDS, REQUEST_SECONDS, State, Stateful
-from webhook.server.wsgi import BUSY, Answer, Environ, answer, encoded, environment, failure
+from webhook.server.state import GOODBYE_SECONDS, REQUEST_SECONDS, Port, State, Stateful
+from webhook.server.wsgi import BUSY, Answer, Environ, ProtocolError, Request, answer, encoded, environment, failure
 
 _PENDING_BYTES: Final = 2**14  # of further requests that a client may send before it has its answer
 _RESTED_SECONDS: Final = 1.0  # after this idle time a connection frees its caches

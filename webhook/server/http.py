@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from webhook.server.request import (
+from webhook.server.wsgi import (
     FIELD_BYTES,
     FIELDS,
     HEAD_BYTES,

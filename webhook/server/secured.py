@@ -3,8 +3,7 @@
 from ssl import SSLError
 
 from webhook.server.connection import Connection
-from webhook.server.port import Port
-from webhook.server.state import State
+from webhook.server.state import Port, State
 from webhook.server.tls import Tls, whole
 
 

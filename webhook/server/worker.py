@@ -15,13 +15,11 @@ from wsgiref.types import WSGIApplication
 
 from gunicorn.workers.base import Worker as Base
 
+from webhook.server.capacity import AdmissionQueue
 from webhook.server.connection import Connection
-from webhook.server.handshakes import HandshakeQueue, Handshakes
-from webhook.server.port import Listener, Port
-from webhook.server.queue import AdmissionQueue
 from webhook.server.secured import SecuredConnection
-from webhook.server.state import GOODBYE_SECONDS
-from webhook.server.tls import Buffers
+from webhook.server.state import GOODBYE_SECONDS, Listener, Port
+from webhook.server.tls import Buffers, HandshakeQueue, Handshakes
 
 _BEAT_SECONDS: Final = 1.0
 _STEP_SECONDS: Final = 0.05

@@ -14,11 +14,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from webhook.audit.journal import Journal
-from webhook.audit.mutex import SharedMutex
 from webhook.certs.serving import Serving
 from webhook.errors import CertificateError, Fault, InputError, PolicyError, RecordFailed, SettingsError
+from webhook.files import SharedMutex
 from webhook.policy.lint.reported import log_warnings, warnings_of
-from webhook.policy.reloading import PolicySource
+from webhook.policy.sources import PolicySource
 from webhook.settings import Settings, flag, unknown, variable
 from webhook.text import printable
 

@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.celtext import all_of, any_of, negated
 from webhook.model.decision import Mode
 from webhook.policy.entries import RuleEntry, resources
 from webhook.policy.loading import Policy
 from webhook.resources.catalog import RESOURCES
+from webhook.resources.cel import all_of, any_of, negated
 from webhook.resources.objects import GROUP, VERSION
 from webhook.rules.vocabulary import Inexpressible
-from webhook.vap.binding import EXPORTED
 from webhook.vap.findings import Half, findings
-from webhook.vap.selecting import exempt_changes, exempt_user, is_simple, request_conditions
+from webhook.vap.selecting import EXPORTED, exempt_changes, exempt_user, is_simple, request_conditions
 from webhook.vap.variables import needed
 
 SUFFIX: Final = "istag-webhook.io"

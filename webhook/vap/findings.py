@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final, NamedTuple
 
-from webhook.celtext import all_of, negated
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match
+from webhook.resources.cel import all_of, negated
 from webhook.rules.vocabulary import EACH, Denial, Inexpressible, Subject, sentence
-from webhook.vap.binding import AS_IT_WAS, TO_BE
-from webhook.vap.selecting import EVERY, tag_condition
+from webhook.vap.selecting import AS_IT_WAS, EVERY, TO_BE, tag_condition
 
 
 class Half(Enum):

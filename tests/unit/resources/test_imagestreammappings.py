@@ -20,7 +20,7 @@ from tests.support.changes import (
 
 from webhook.admission import engine
 from webhook.admission.codec import encode
-from webhook.model.change import TagChange
+from webhook.model.review import TagChange
 from webhook.model.tag import Signature
 
 _READ: dict[str, tuple[dict[str, Any], list[str]]] = {

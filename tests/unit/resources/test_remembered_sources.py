@@ -15,7 +15,7 @@ from tests.support.changes import (
 )
 
 from webhook.admission import engine
-from webhook.model.change import TagChange
+from webhook.model.review import TagChange
 from webhook.resources import catalog, parsing
 from webhook.schemas.tag import MEMORABLE
 

@@ -12,8 +12,7 @@ from tests.openshift import recorded
 from tests.support.builders import decoded, stream_of, tag_of
 
 from webhook.evaluate.question import request_of, review_of
-from webhook.model.change import StreamChange, TagChange
-from webhook.model.review import Review, User
+from webhook.model.review import Review, StreamChange, TagChange, User
 from webhook.model.tag import TagReference
 from webhook.resources.catalog import KINDS, RESOURCES
 from webhook.resources.definition import Resource

@@ -7,13 +7,11 @@ from functools import cache
 from typing import ClassVar, Final
 
 from webhook.globs.matching import Glob
-from webhook.model.change import TagField
+from webhook.model.review import TagField
 from webhook.model.tag import SourceKind
 from webhook.policy.entries import RuleEntry
-from webhook.policy.lint.covering import covers, narrows, widest
-from webhook.policy.lint.examples import OTHER, STREAM, Example, example
+from webhook.policy.lint.base import OTHER, STREAM, Example, Hit, Lint, PolicyView, covers, example, narrows, widest
 from webhook.policy.lint.exemptions import is_reserved
-from webhook.policy.lint.warning import Hit, Lint, PolicyView
 from webhook.policy.match import Match, Selector
 from webhook.rules.base import Rule
 from webhook.rules.expression import Expression

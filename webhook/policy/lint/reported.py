@@ -6,10 +6,10 @@ from logging import Logger
 from typing import Final
 
 from webhook.errors import Fault
+from webhook.policy.lint.base import Hit, PolicyView
 from webhook.policy.lint.catalogue import lints
-from webhook.policy.lint.warning import Hit, PolicyView
 from webhook.policy.loading import Policy
-from webhook.policy.located import Located, documents, located
+from webhook.policy.sources import Located, documents, located
 
 
 @dataclass(frozen=True, slots=True)

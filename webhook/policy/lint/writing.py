@@ -6,13 +6,10 @@ from typing import ClassVar, Final
 
 from webhook.model.decision import Mode
 from webhook.model.tag import SourceKind
-from webhook.policy.entries import RuleEntry, resources
-from webhook.policy.lint.covering import narrows
-from webhook.policy.lint.examples import OTHER, example
-from webhook.policy.lint.warning import Hit, Lint, PolicyView
+from webhook.policy.entries import KINDS, RuleEntry, resources
+from webhook.policy.lint.base import OTHER, Hit, Lint, PolicyView, example, narrows
 from webhook.policy.match import Selector
 from webhook.resources.catalog import NAMES
-from webhook.rules.kinds import KINDS
 from webhook.rules.source import Registries
 from webhook.rules.tags import Immutable
 

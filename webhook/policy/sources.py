@@ -1,15 +1,17 @@
-"""The entries of a policy with their places and source lines."""
+"""The files of a policy: the place of each entry, and reloading when they change."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 from webhook.documents import yaml
 from webhook.documents.document import Document, split
 from webhook.errors import Fault
-from webhook.policy.loading import SPEC, Policy, is_test
+from webhook.files import Signature, signature
+from webhook.policy.loading import SPEC, Policy, is_test, load, sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +89,50 @@ def _source(lines: list[str], first: int, starts: list[int]) -> str:
     while len(taken) > 1 and (taken[-1].lstrip().startswith(("#", "---")) or not taken[-1].strip()):
         taken.pop()
     return dedent("\n".join(taken)) if taken[0].lstrip().startswith("- ") else ""
+
+
+class PolicySource:
+    """The last valid policy of some files; thread-safe."""
+
+    def __init__(self, *paths: Path) -> None:
+        """Load the policy.
+
+        Raises:
+            PolicyError: with every fault.
+        """
+        self._paths = paths
+        self._signature = self._sign()
+        self._current = load(*paths)
+        self._rejected = False
+
+    @property
+    def current(self) -> Policy:
+        """The last valid policy."""
+        return self._current
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the files contain an invalid policy, so that an older policy is in use."""
+        return self._rejected
+
+    def refresh(self) -> bool:
+        """Reload the policy if its files changed; return whether there is a new policy.
+
+        Raises:
+            PolicyError: with every fault, once for each change; the last valid policy stays in use.
+        """
+        found = self._sign()
+        if found == self._signature:
+            return False
+        self._signature = found
+        before = self._current.digest
+        self._rejected = True
+        self._current = load(*self._paths)
+        self._rejected = False
+        return self._current.digest != before
+
+    def _sign(self) -> Signature:
+        try:
+            return signature(sources(*self._paths))
+        except OSError as error:
+            return ((str(error),),)

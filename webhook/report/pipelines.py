@@ -1,10 +1,4 @@
-"""`junit`: a test suite for each file (or namespace of a cluster), a test case for each object.
-
-The schema is the one that Jenkins publishes (jenkinsci/xunit-plugin, junit-10.xsd), as GitLab and others read it.
-Jenkins groups test cases by `classname`: what is before its last dot is the package. GitLab knows a test case by
-`classname` and `name`, and ignores a second one alike; it shows an element's text, and takes the attribute `type` of an
-element with text for the type of that text (ActiveSupport's Hash.from_xml), so no rule's name may stand there alone.
-"""
+"""Formats for pipelines: `github` annotates the lines of a pull request, `junit` writes a test suite."""
 
 import re
 from collections import Counter
@@ -14,10 +8,32 @@ from itertools import groupby
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from webhook.documents.document import Mark
 from webhook.model.decision import Mode
 from webhook.report.header import Header
 from webhook.report.outcome import DENY, ERROR, SKIP, Outcome
 from webhook.report.tally import Tally
+
+_LEVELS: Final = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "notice"}
+_DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+
+
+def write_github(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
+    """Yield a workflow command for each finding, and for each input that cannot be used."""
+    del header, tally
+    for outcome in outcomes:
+        if outcome.verdict == ERROR:
+            yield _command("error", outcome, outcome.origin.mark, "istag-webhook", outcome.message)
+        for finding, mark, subject in outcome.subjects():
+            yield _command(_LEVELS[finding.mode], outcome, mark, finding.rule, f"{subject}: {finding}")
+
+
+def _command(level: str, outcome: Outcome, mark: Mark, title: str, message: str) -> str:
+    given = {"file": outcome.origin.file, "line": mark.line, "col": mark.column, "title": title}
+    properties = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in given.items() if value)
+    return f"::{level} {properties}::{message.translate(_DATA)}\n"
+
 
 _END: Final = "</testsuite>"
 # What XML 1.0 cannot hold, not even escaped.
@@ -49,7 +65,7 @@ class Case:
     text: str = ""
 
 
-def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
+def write_junit(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield the document; the cases of one file are held, as they are written, until the file is done."""
     del tally
     policy = f"{header.policy}@{header.digest}" if header.policy else ""

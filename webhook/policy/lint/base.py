@@ -1,12 +1,79 @@
-"""Whether matches include or overlap each other, according to their globs."""
+"""The base of all warnings, and their tools: which matches overlap, and example reviews."""
 
-from collections.abc import Iterable
-from dataclasses import fields
-from typing import Final
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Final
 
 from webhook.globs.matching import Glob
+from webhook.model.decision import Mode
+from webhook.model.review import Review, TagChange, User
+from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
 from webhook.policy.match import Match, Selector
-from webhook.resources.catalog import NAMES
+from webhook.resources.catalog import NAMES, TAG, changes
+from webhook.resources.objects import made
+from webhook.rules.base import EvaluationContext, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """The entries of a policy as written in its files, without the built-in rule `schema`.
+
+    Attributes:
+        exemptions: the exemptions, in order.
+        defaults: the defaults, in order.
+        rules: the rules, in order.
+        keys: the keys of each entry in its file, by the name of the entry.
+    """
+
+    exemptions: tuple[ExemptionEntry, ...]
+    defaults: tuple[DefaultEntry, ...]
+    rules: tuple[RuleEntry, ...]
+    keys: Mapping[str, Collection[str]]
+
+    @property
+    def enforced(self) -> tuple[RuleEntry, ...]:
+        """The rules in mode `enforce`."""
+        return tuple(entry for entry in self.rules if entry.mode is Mode.ENFORCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One occurrence of a warning.
+
+    Attributes:
+        entry: the name of the entry.
+        path: the JSON path in the entry, "" for the entry as a whole.
+        sentence: the problem, and how to fix it.
+    """
+
+    entry: str
+    path: str
+    sentence: str
+
+
+class Lint(ABC):
+    """A warning about a policy; the docstring of a subclass is the warning's documentation.
+
+    Attributes:
+        name: the name in kebab-case, as in `spec.ignore` and reports.
+        remedy: how to fix it, one sentence in the imperative.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    remedy: ClassVar[str]
+
+    @abstractmethod
+    def check(self, policy: PolicyView) -> Iterator[Hit]:
+        """Yield each occurrence of the warning in `policy`."""
+
+    @classmethod
+    def documentation(cls) -> str:
+        """Return the meaning of the warning, in one line."""
+        return " ".join((cls.__doc__ or "").split())
+
 
 Globs = tuple[Glob, ...]
 # Represents the text that a `*` matches: in other globs only a `*` matches it.
@@ -103,3 +170,52 @@ def overlap(one: Match, other: Match) -> bool:
         or (one.exclude is not None and selects_all(one.exclude, other.only))
         or (other.exclude is not None and selects_all(other.exclude, one.only))
     )
+
+
+# Names that no policy is likely to match.
+STREAM: Final = "istag-webhook-lint"
+OTHER: Final = "istag-webhook-lint-other"
+_TAG: Final = f"{STREAM}:tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A review, and the tag that it creates."""
+
+    review: Review
+    change: TagChange
+
+    def denied(self, rule: Rule) -> frozenset[str]:
+        """Return the messages of `rule` for the tag, regardless of the rule's match."""
+        return frozenset(violation.message for violation in rule.check(self.change, EvaluationContext(self.review)))
+
+
+def example(source: Mapping[str, str]) -> Example:
+    """Return a new image stream tag with the source `source`, completed as the API server does."""
+    document = TAG.defaulted(made(TAG.schema, STREAM, _TAG, tag={"from": dict(source)}))
+    return of_object(document)
+
+
+def of_object(document: Mapping[str, Any]) -> Example:
+    """Return the example that creates an ImageStreamTag, from `example` or completed by a default."""
+    request = {
+        "operation": "CREATE",
+        "name": _TAG,
+        "namespace": STREAM,
+        "userInfo": {"username": STREAM, "groups": []},
+        "object": document,
+        "oldObject": None,
+    }
+    review = Review(
+        version="admission.k8s.io/v1",
+        uid="",
+        resource=TAG.name,
+        kind=TAG.kind,
+        operation="CREATE",
+        namespace=STREAM,
+        name=_TAG,
+        user=User(STREAM),
+        dry_run=True,
+        request=request,
+    )
+    return Example(review, next(change for change in changes(review) if isinstance(change, TagChange)))
