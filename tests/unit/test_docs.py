@@ -14,7 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from tests.support.builders import HEAD, REVIEWS, docker, push_review, review_of, stream_of, stream_review
-from tests.support.serving import Server, serving
+from tests.support.serving import Server, serving, until
 from tools.reference import DOCS, EXAMPLES, PAGES, ROOT, rendered
 
 from webhook.cli.main import main
@@ -185,8 +185,8 @@ def test_the_schema_of_a_record(server: Server) -> None:
         for review in reviews:
             assert server.post(json.dumps(review).encode(), path)[0] == 200, review
     schema = json.loads((DOCS / "reference" / "record.schema.json").read_text())
-    lines = [json.loads(line) for line in server.out.splitlines()]
-    assert len(lines) == 2 * len(reviews)
+    until(lambda: len(server.records()) == 2 * len(reviews), "the records")
+    lines = server.records()
     for line in (*lines, json.loads((DOCS / "reference" / "record.example.json").read_text())):
         jsonschema.validate(line, schema)
     assert {key for line in lines for key in line} == schema["properties"].keys()
