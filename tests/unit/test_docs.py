@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
-from tests.support.builders import HEAD, REVIEWS, docker, push_review, review_of, stream_of, stream_review
+from tests.support.builders import HEAD, docker, push_review, review_of, stream_of, stream_review
 from tests.support.serving import Server, serving, until
 from tools.reference import DOCS, EXAMPLES, PAGES, ROOT, rendered
 
@@ -24,7 +24,7 @@ _FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINKED: Final = (*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")))
 _POLICIES: Final = sorted(DOCS.glob("policies/*/policy.yaml"))
 # Commands of the tutorial that need a network or a cluster, and those for which the test starts a server.
-_NOT_RUN: Final = ("git ", "make ", "cd ", "export ", "oc ", "podman ", "mkdir ", "istag-webhook serve ")
+_NOT_RUN: Final = ("git ", "make ", "cd ", "export ", "oc ", "podman ", "mkdir ", ".venv/bin/istag-webhook serve ")
 
 
 def _id(path: Path) -> str:
@@ -239,8 +239,8 @@ def _shell(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
 def test_the_tutorial(tmp_path: Path) -> None:
     """The commands of the tutorial's first parts print what the page shows, one after the other."""
     directory = tmp_path / "istag-webhook"
-    (directory / "tests").mkdir(parents=True)
-    (directory / "tests" / "reviews").symlink_to(REVIEWS)
+    directory.mkdir()
+    (directory / "tests").symlink_to(ROOT / "tests")
     shutil.copy(DOCS / "policies" / "tutorial" / "app.yaml", directory)
     local = (DOCS / "tutorial.md").read_text().partition("## Part 3")[0]
     steps = [step for step in _steps(local) if not step[0].startswith(_NOT_RUN)]
