@@ -21,7 +21,7 @@ LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'ma
 
 .PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences release pythons clean
 
-help:  ## say what there is
+help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 run: .venv/run  ## serve over TLS on this machine, with the shipped policy
@@ -54,7 +54,7 @@ valgrind:  ## install Debian's Valgrind, as root, for make scaling
 scaling: .venv/dev valgrind  ## count the instructions of each sort of input at a size and at twice that: at most 2.3 times as many
 	$(BIN)/python -m tools.scaling
 
-bench: .venv/dev bench-cluster bench-instructions  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, and what follows
+bench: .venv/dev bench-cluster bench-instructions  ## measure a review next to a null endpoint, large policies and streams, a replay, a scan, and what follows
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tools.bench measure
 	$(BIN)/python -m tools.bench policies
@@ -73,7 +73,7 @@ bench-instructions: .venv/dev valgrind  ## count the instructions of a review; V
 bench-load: .venv/dev  ## measure what callers feel under load, into tests/FAULTS.md, which takes some four minutes
 	$(BIN)/python -m tools.bench_load measure --write
 
-bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## measure docs/performance.md and the loads of FAULTS.md anew, on a machine that does nothing else; some nine minutes
+bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## measure docs/performance.md and the loads of FAULTS.md, on a machine that does nothing else; some nine minutes
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tools.bench_go --seconds 1.5 --write
 	$(BIN)/python -m tools.bench_loops --seconds 1.5 --write
@@ -100,20 +100,20 @@ fuzz: .venv/fuzz  ## run ten thousand sequences of requests; fuzz each target of
 mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and write to tests/MUTANTS.md what no test notices
 	$(BIN)/python -m tools.mutants
 
-golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the documentation anew; read the diff
+golden: .venv/dev  ## rewrite the golden answers, the dashboards and the generated parts of the documentation; read the diff
 	$(BIN)/pytest tests/unit/test_golden.py tests/unit/test_docs.py tests/system/test_dashboards.py --regenerate -q
 
 budget: .venv/dev  ## count what a review costs, by stage, and make that its budget; read the diff
 	$(BIN)/python -m tests.support.budget --write
 
-lock: .venv/dev  ## take up newer releases in the image, each with its hashes
+lock: .venv/dev  ## update the libraries of the image, each with its hashes
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --group build --output-file requirements-build.lock
 
 audit: .supply/tools/done  ## ask for known vulnerabilities of all that is locked; what cannot be looked up fails too
 	@$(SUPPLY)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT_ARGS) \
 	  --requirement requirements.lock --requirement requirements-build.lock \
-	  || { echo 'audit: not clean: a library has a known vulnerability or could not be looked up, as said above' >&2; exit 1; }
+	  || { echo 'audit: not clean: a library has a known vulnerability or could not be looked up; see above' >&2; exit 1; }
 
 sbom: .supply/image/done  ## write what the image holds to dist/istag-webhook.cdx.json, by CycloneDX's schema
 	$(SUPPLY)/cyclonedx-py environment $(CYCLONEDX) --pyproject pyproject.toml --mc-type application \
@@ -121,7 +121,7 @@ sbom: .supply/image/done  ## write what the image holds to dist/istag-webhook.cd
 	$(SUPPLY)/cyclonedx-py requirements $(CYCLONEDX) --output-file .supply/locked.json requirements.lock
 	$(SUPPLY)/python tools/sbom.py join .supply/installed.json .supply/locked.json dist/istag-webhook.cdx.json
 
-licences: sbom  ## write LICENSES.md anew, from the SBOM
+licences: sbom  ## rewrite LICENSES.md from the SBOM
 	$(SUPPLY)/python tools/sbom.py licences dist/istag-webhook.cdx.json LICENSES.md
 
 release: .supply/build/done  ## write one-file manifests, wheel, source, SBOM and checksums to dist/
@@ -161,7 +161,7 @@ clean:  ## remove what was made
 	$(BIN)/pip install --quiet --editable . --group mutants
 	@touch $@
 
-# kopf in an environment of its own; Pepr's module bundled as its own command does, with what it needs beside it.
+# kopf in an environment of its own; Pepr's module bundled as its own command does, with its dependencies next to it.
 .peers/done: tools/peers/requirements.txt $(wildcard tools/peers/pepr/*)
 	rm -rf .peers/kopf .peers/pepr && mkdir -p .peers && cp -r tools/peers/pepr .peers/pepr
 	$(PYTHON) -m venv .peers/kopf && .peers/kopf/bin/pip install --quiet --requirement tools/peers/requirements.txt
@@ -179,7 +179,7 @@ clean:  ## remove what was made
 	cd tools/peers/go && GOEXPERIMENT=nojsonv2 $(GO) build -o $(CURDIR)/$@-jsonv1 .
 	cd tools/peers/go && $(GO) build -o $(CURDIR)/$@ .
 
-# The tools of the supply chain in an environment of their own, and beside it what the image gets, as the Dockerfile does it.
+# The tools of the supply chain in an environment of their own, apart from what the image gets.
 .supply/tools/done: pyproject.toml
 	rm -rf .supply/tools && $(PYTHON) -m venv .supply/tools
 	$(SUPPLY)/pip install --quiet --upgrade 'pip>=25.1'
