@@ -11,7 +11,7 @@ from tests.support.builders import REVIEWS, Lines, policy_of
 from tests.support.paths import DATA
 from tests.support.recording import recorded
 
-from webhook.documents.files import InputFile
+from webhook.documents.inputs import InputFile
 from webhook.documents.reading import read
 from webhook.errors import ReportError
 from webhook.evaluate.check import Old, Sender, check

@@ -23,7 +23,7 @@ from tests.support.recording import history, recorded
 from tests.support.serving import PATIENCE
 
 from webhook.cli.main import main
-from webhook.documents.files import expand
+from webhook.documents.inputs import expand
 from webhook.evaluate.records import Part, cut
 from webhook.evaluate.replay import Evaluation
 from webhook.policy.loading import Policy

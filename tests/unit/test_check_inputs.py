@@ -11,7 +11,7 @@ from tests.support.builders import without_columns
 from tests.support.paths import DATA
 
 from webhook.cli.main import main
-from webhook.evaluate.objects import TYPES as KINDS
+from webhook.evaluate.pieces import TYPES as KINDS
 from webhook.schemas.schema import Document
 
 _API = json.loads((DATA / "api-fields.json").read_text())["types"]

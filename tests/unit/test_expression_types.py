@@ -24,15 +24,15 @@ from webhook.errors import MalformedExpression, PolicyError
 from webhook.expressions.checking import Checked, check
 from webhook.expressions.declarations import TAG, declarations, described
 from webhook.expressions.functions import ADDED, LANGUAGE, NAMES
-from webhook.expressions.parsing import MOST_NESTED, parse
+from webhook.expressions.parser import MOST_NESTED, parse
 from webhook.expressions.syntax import walk
 from webhook.expressions.types import Type
 from webhook.model.review import TagChange
 from webhook.policy.loading import schema
 from webhook.resources import catalog
 from webhook.resources.catalog import RESOURCES
-from webhook.rules.engine import compiled, fault_of_pattern
 from webhook.rules.expression import as_variable
+from webhook.rules.program import compiled, fault_of_pattern
 
 
 @cache

@@ -25,12 +25,12 @@ from tests.support.builders import (
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.errors import PolicyError
-from webhook.expressions.parsing import COUNT, counted, parse
+from webhook.expressions.parser import COUNT, counted, parse
 from webhook.model.review import TagChange
 from webhook.resources import catalog
 from webhook.rules.base import CostBudget, EvaluationContext
-from webhook.rules.engine import compiled
 from webhook.rules.expression import as_variable
+from webhook.rules.program import compiled
 from webhook.schemas.envelope import MOST_VALUES
 
 _TOO_MUCH = "could not be evaluated: its evaluation exceeds the cost budget of a review"

@@ -20,9 +20,9 @@ from webhook.cli.main import main
 from webhook.globs.alphabets import TAG
 from webhook.globs.matching import Glob
 from webhook.model.review import TagChange, User
-from webhook.policy.lint.base import covers, overlap
 from webhook.policy.lint.catalogue import lints, names
 from webhook.policy.lint.reported import PolicyWarning, lint
+from webhook.policy.lint.warning import covers, overlap
 from webhook.policy.loading import load, schema
 from webhook.policy.match import Match, Selector
 from webhook.resources import imagestreamtags

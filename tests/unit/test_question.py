@@ -8,7 +8,7 @@ import pytest
 from tests.support.builders import REVIEWS
 from tests.support.recording import recorded
 
-from webhook.documents.files import input_files
+from webhook.documents.inputs import input_files
 from webhook.evaluate.cases import Case
 from webhook.evaluate.check import Old, Sender, questions
 from webhook.evaluate.diff import compare

@@ -77,7 +77,7 @@ def check(
     Exit codes: 0 everything would be allowed, 1 something would be denied, 2 an input or the policy cannot be used.
     """
     from webhook.cli.reporting import emit, end, head, nothing, with_notes
-    from webhook.documents.files import input_files
+    from webhook.documents.inputs import input_files
     from webhook.evaluate.check import Old, Sender
     from webhook.evaluate.check import check as checked
     from webhook.evaluate.writes import Write

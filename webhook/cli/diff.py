@@ -69,7 +69,7 @@ def diff(  # noqa: PLR0913 - one for each option
     decisions count, not how the policies are written.
     """
     from webhook.cluster.client import connect
-    from webhook.documents.files import input_files
+    from webhook.documents.inputs import input_files
     from webhook.evaluate.check import Old, Sender, questions
     from webhook.evaluate.diff import Counts, compare, compare_cluster, compare_records, sort_out
     from webhook.evaluate.records import Remarks, Selection, moment

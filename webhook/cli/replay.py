@@ -66,7 +66,7 @@ def replay(  # noqa: PLR0913 - one for each option
     several (--shard) exits with 0 instead of 1: merge reports the findings of all parts.
     """
     from webhook.cli.reporting import head
-    from webhook.documents.files import expand
+    from webhook.documents.inputs import expand
     from webhook.evaluate.records import Remarks, Selection, moment
     from webhook.evaluate.replay import Evaluation
     from webhook.evaluate.replay import replay as evaluate_again

@@ -9,7 +9,7 @@ from typing import Any, Final
 from marshmallow import ValidationError
 
 from webhook.documents.document import Document
-from webhook.documents.files import InputFile
+from webhook.documents.inputs import InputFile
 from webhook.errors import Fault
 from webhook.evaluate.expected import EXPECT, Expected
 from webhook.model.tag import SourceKind

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from webhook.admission.codec import of_document
 from webhook.documents.document import Mark
-from webhook.documents.files import InputFile
+from webhook.documents.inputs import InputFile
 from webhook.errors import MalformedReview, unexpected
-from webhook.evaluate.objects import Piece, declared, pieces, stream_within, unknown, unrendered
+from webhook.evaluate.pieces import Piece, declared, pieces, stream_within, unknown, unrendered
 from webhook.evaluate.question import API_VERSION, Item, Question, Source, answers, request_of, review_of
 from webhook.evaluate.writes import Write
 from webhook.model.decision import Finding, Mode

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from webhook.cluster.client import Cluster
-from webhook.documents.files import expand
+from webhook.documents.inputs import expand
 from webhook.errors import Fault
 from webhook.evaluate import scan
 from webhook.evaluate.question import Source, answer

@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from webhook.admission import engine
 from webhook.audit.recorded import Recorded, read
-from webhook.documents.files import STANDARD_INPUT
+from webhook.documents.inputs import STANDARD_INPUT
 from webhook.errors import Fault, MalformedRecord, MalformedReview, unexpected
 from webhook.evaluate.question import Question, review_of
 from webhook.globs.matching import Glob, any_matches

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from webhook.admission import engine
 from webhook.admission.codec import of_document
-from webhook.documents.files import input_files
+from webhook.documents.inputs import input_files
 from webhook.documents.reading import read
 from webhook.errors import CaseError, Fault, MalformedReview, PolicyError
 from webhook.evaluate.cases import SUFFIXES, Case, Suite, load

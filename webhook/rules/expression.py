@@ -13,7 +13,7 @@ from webhook.model.review import TagChange
 from webhook.model.tag import Image
 from webhook.resources.cel import literal
 from webhook.rules.base import EvaluationContext, Rule, Violation, parameter
-from webhook.rules.engine import TAG, Evaluation, Program, compiled, failure
+from webhook.rules.program import TAG, Evaluation, Program, compiled, failure
 from webhook.rules.vocabulary import Denial, Inexpressible, Subject, Terms
 from webhook.schemas.containers import Items, Record
 from webhook.schemas.parameters import Parameter, Schema, Sentence, shown

@@ -61,7 +61,7 @@ def compiled(source: str) -> Program:
     """
     from webhook.expressions.checking import check  # noqa: PLC0415 - only for CEL, like the engine
     from webhook.expressions.declarations import declarations  # noqa: PLC0415 - only for CEL, like the engine
-    from webhook.expressions.parsing import counted, parse  # noqa: PLC0415 - only for CEL, like the engine
+    from webhook.expressions.parser import counted, parse  # noqa: PLC0415 - only for CEL, like the engine
 
     cel, _ = _engine()
     try:
@@ -98,7 +98,7 @@ class Evaluation:
     """The evaluation of expressions on one review; values that all of its tags share are computed once."""
 
     def __init__(self, review: Review, budget: CostBudget) -> None:
-        from webhook.expressions.parsing import COUNT  # noqa: PLC0415 - only for CEL, like the engine
+        from webhook.expressions.parser import COUNT  # noqa: PLC0415 - only for CEL, like the engine
 
         cel, self._stdlib = _engine()
         self._values = {"object": review.object, "oldObject": review.old_object, "request": review.request}
