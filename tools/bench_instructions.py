@@ -1,7 +1,7 @@
 """Count the instructions of a review over the versions, from the socket to the record, into docs/performance.md.
 
 Valgrind's callgrind counts what one worker of the real command does in user mode. The count of a worker with a few
-reviews is subtracted from that of one with many, so neither the start nor a busy machine changes the result. Every review
+reviews is subtracted from that of one with many. So neither the start nor a busy machine changes the result. Every review
 is different. Any version of the repository can be counted: `--tree` names a checkout of it.
 """
 
