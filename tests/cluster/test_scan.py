@@ -97,7 +97,7 @@ def test_the_order_is_the_same_however_it_is_read(scannable: ApiServer, scan: Sc
 
 @pytest.mark.parametrize("token", [True, False], ids=["with-a-token", "from-the-start"])
 def test_a_list_that_expires(filled: ApiServer, token: bool) -> None:
-    """After a 410 each stream is seen once all the same, wherever the API server lets the list go on."""
+    """After a 410 each stream is seen once, wherever the API server lets the list continue."""
     cluster = Cluster(_Expiring(connect(filled.kubeconfig).sender, token=token))
     seen: list[str] = []
     for number, chunk in enumerate(chunks(cluster, "", selector="test=scan", size=90)):

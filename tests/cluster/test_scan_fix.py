@@ -252,7 +252,7 @@ def test_fix_is_interrupted_and_repeated(scannable: ApiServer, scan: Scan, fresh
 
 
 class _Meddling:
-    """A sender before which somebody else writes, as often as is said."""
+    """A sender that lets another client write first, a given number of times."""
 
     def __init__(self, sender: Any, times: int, write: Callable[[], Any]) -> None:
         self._sender, self._times, self._write, self.server = sender, times, write, sender.server
@@ -285,7 +285,7 @@ def _set(applied: Applied | None) -> list[str] | None:
 def test_who_was_faster_wins(
     scannable: ApiServer, fresh: Callable[..., list[str]], patch: dict[str, Any], times: int, expected: list[str]
 ) -> None:
-    """A fix is planned anew if the stream changed meanwhile: it undoes nothing, and imports only what was planned."""
+    """A fix is planned again if the stream changed meanwhile: it undoes nothing, and imports only planned tags."""
     (namespace,) = fresh(1, 3)
     mine = connect(scannable.kubeconfig)
     count = iter(range(9))

@@ -1,4 +1,4 @@
-"""What a scan writes back, what it fetches beside, and the rights that it needs for it."""
+"""The reports that a scan writes, the images that it fetches, and the permissions that it needs."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_reports_are_written_back(
 
 
 def test_a_report_follows_what_is_found(scannable: ApiServer, scan: Scan, fresh: Callable[..., list[str]]) -> None:
-    """What is found no more leaves the report, what was found before keeps its time, and a stale report is removed."""
+    """A fixed finding leaves the report, an earlier one keeps its time, and a stale report is removed."""
     here, gone, beside = fresh(3, 20, each=1)
     cluster, write = connect(scannable.kubeconfig), ("--write-reports", "openreports")
     assert scan("-n", here, "-n", gone, "-n", beside, *write).code == 1
@@ -147,7 +147,7 @@ def test_images(scannable: ApiServer, scan: Scan, fresh: Callable[..., list[str]
 
 
 def test_a_cluster_without_such_reports(scannable: ApiServer) -> None:
-    """Where the definition is missing it is said once, before anything is evaluated."""
+    """A missing definition is reported once, before anything is evaluated."""
     reports = Reports(connect(scannable.kubeconfig), Api("openreports.io", "v2", "Report", "reports", configured=True))
     with pytest.raises(
         ClusterError, match=r"^the cluster does not serve reports\.openreports\.io; install its definition$"
@@ -170,7 +170,7 @@ class _Repeating:
 
 
 def test_an_answer_that_is_lost(scannable: ApiServer, fresh: Callable[..., list[str]]) -> None:
-    """What was written though its answer never came is not written twice, and not taken for another's."""
+    """A report whose answer was lost is not written twice, and is recognised as ours."""
     (namespace,) = fresh(1, 1)
     repeating = _Repeating(connect(scannable.kubeconfig).sender, "POST", "PUT", "DELETE")
     cluster = Cluster(repeating)
@@ -188,7 +188,7 @@ def test_an_answer_that_is_lost(scannable: ApiServer, fresh: Callable[..., list[
 
 @pytest.fixture
 def bare(scannable: ApiServer) -> Iterator[ApiServer]:
-    """The API server, on which nobody has rights to image streams but who is given them."""
+    """The API server, on which only users with a given role may access image streams."""
     name = "clusterrolebinding/test-images"
     binding = scannable.kubectl("get", name, "-o", "json").document
     assert scannable.kubectl("delete", name).code == 0
@@ -217,7 +217,7 @@ def test_the_rights_of_the_component(
     tmp_path: Path,
     component: str,
 ) -> None:
-    """What the component's job runs needs exactly the rights that the component gives: none is missing, none is left."""
+    """The component's job needs exactly the permissions that the component grants."""
     documents = _component(kustomize, tmp_path, component)
     role, user = documents["ClusterRole", "istag-webhook-scan"], f"{component}-user"
     role = {**role, "metadata": {"name": user}}

@@ -1,4 +1,4 @@
-"""What must hold for whatever is sent to an endpoint or given to a command: an answer, or an error that says why."""
+"""Properties for any input of an endpoint or a command: an answer, or an error with its reason."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -122,7 +122,7 @@ def records(data: bytes) -> None:
 
 
 def reports(data: bytes) -> None:
-    """A file that is given to `merge` is a report that every format can write, or an error that says where it is not."""
+    """A file for `merge` is a report that every format can write, or an error with its place."""
     lines = list(_laid_out(data))
     for name in FORMATS:
         tally = Tally()
@@ -134,7 +134,7 @@ def reports(data: bytes) -> None:
 
 
 def _laid_out(data: bytes) -> Iterator[bytes]:
-    """Yield the lines of a report as `json` lays them out, whatever is in it; of what is none its own."""
+    """Yield the lines of a report in the layout of `json`, whatever its content; other text in its own lines."""
     try:
         document = json.loads(data)
         outcomes, summary = document.pop("outcomes"), document.pop("summary")

@@ -96,7 +96,7 @@ Show = Callable[..., Page]
 
 @pytest.fixture
 def said() -> list[str]:
-    """What a page complained of, and what it asked the network for."""
+    """The errors of a page, and its network requests."""
     return []
 
 
@@ -143,7 +143,7 @@ def _is_eventually(locator: Locator, text: str) -> None:
 
 
 def test_without_a_script(show: Show, many: str) -> None:
-    """Who runs no scripts reads the summary: how many, when, where, who, and by which rules."""
+    """The summary can be read without scripts: how many, when, where, who, and by which rules."""
     page = show(many, java_script_enabled=False)
     assert page.locator("h1").inner_text() == "134 more would be denied and 83 more would be allowed"
     assert [text.split("\n") for text in page.locator(".figure").all_inner_texts()] == [
@@ -352,7 +352,7 @@ def test_denied_first(show: Show) -> None:
 
 @pytest.mark.parametrize("hostile", _HOSTILE)
 def test_hostile_names(show: Show, hostile: str) -> None:
-    """Whatever a user called a tag, a namespace or herself is shown as it is, and none of it runs."""
+    """The names of tags, namespaces and users are shown as they are, and never run."""
     outcome = _outcome(
         0, name=hostile, namespace=hostile, user=hostile, origin=Origin(hostile, 1), message=hostile,
         findings=(Finding(hostile, Mode.ENFORCE, hostile, hostile),), patch=(PatchOp("add", hostile, hostile),),
@@ -370,7 +370,7 @@ def test_hostile_names(show: Show, hostile: str) -> None:
 
 
 def test_only_its_own_script_runs(show: Show, said: list[str], many: str) -> None:
-    """The page's policy lets no other script run, whoever puts it there."""
+    """The page's policy lets no other script run, even if one is inserted."""
     page = show(many.replace("</body>", "<script>other = 1</script></body>"))
     assert page.locator("script").count() == 3
     assert page.evaluate("typeof other") == "undefined"
@@ -629,5 +629,5 @@ def test_timeline(last: str, unit: str, spans: int) -> None:
 
 
 def test_no_timeline() -> None:
-    """Where no time is known there is no chart over time."""
+    """Without times there is no chart over time."""
     assert timeline({"yesterday": {"a": 1}}, [("a", "of a", "deny")]) is None

@@ -98,7 +98,7 @@ def _judged(line: bytes, policy: str) -> tuple[str, list[str]]:
 def test_what_changes(
     document: dict[str, Any], webhook: str, then: str, now: str, change: str, rules: list[str]
 ) -> None:
-    """What another policy decides otherwise is said, with the rules that deny it, or denied it before."""
+    """Differences from another policy are reported, with the rules that deny a change, or denied it before."""
     assert _judged(recorded(document, policy_of(then), webhook), now) == (change, rules)
 
 
@@ -110,7 +110,7 @@ def test_the_same_policy_changes_nothing(shipped: Policy) -> None:
 
 
 def test_secrets_that_were_not_recorded_change_nothing() -> None:
-    """What the record leaves out is what no rule of the image reads."""
+    """No rule reads the parts of an image that the record omits."""
     image = {"dockerImageMetadata": {"kind": "DockerImage", "Config": {"Env": ["A=b"], "Labels": {"owner": "me"}}}}
     assert _judged(recorded(push_review(image), policy_of(_IMAGE)), _IMAGE) == ("", [])
 
@@ -126,7 +126,7 @@ def _mixed(policy: Policy) -> bytes:
 
 
 def test_lines_that_are_no_records(tmp_path: Path, strict: Path) -> None:
-    """What cannot be evaluated is counted, and the first such lines are said with file and line; the others are evaluated."""
+    """Invalid lines are counted, and the first are reported with file and line; the others are evaluated."""
     (tmp_path / "a.log").write_bytes(_mixed(policy_of(_OPEN)))
     done = _replay(tmp_path / "a.log", "--policy", strict)
     assert done.exit_code == 1
@@ -149,7 +149,7 @@ def test_lines_that_are_no_records(tmp_path: Path, strict: Path) -> None:
     )
 )
 def test_no_line_is_too_strange(lines: list[bytes]) -> None:
-    """Whatever stands in a file, each line that is not empty is counted once."""
+    """Whatever a file contains, each line that is not empty is counted once."""
     data = b"\n".join(lines)
     tally = Evaluation(_ANY)(Part("r", 1, data, 0)).tally
     assert tally.not_evaluated.total() == sum(1 for line in data.split(b"\n") if line and not line.isspace())
@@ -221,7 +221,7 @@ def test_files_that_cannot_be_read(
 
 @pytest.mark.parametrize("stored", [b"", b"\n\n", recorded(_NGINX, _ANY, level="metadata"), b"nothing"])
 def test_nothing_to_judge(tmp_path: Path, stored: bytes) -> None:
-    """Where no record can be evaluated the command does not say that all is well."""
+    """If no record can be evaluated, the command does not report success."""
     (tmp_path / "a.log").write_bytes(stored)
     done = _replay(tmp_path / "a.log")
     assert done.exit_code == 0
@@ -230,7 +230,7 @@ def test_nothing_to_judge(tmp_path: Path, stored: bytes) -> None:
 
 
 def test_nothing_is_left_to_judge(tmp_path: Path) -> None:
-    """Where the options leave out every record, they are named and not the record's level."""
+    """If the options exclude every record, the message names them and not the record's level."""
     (tmp_path / "a.log").write_bytes(recorded(_NGINX, _ANY))
     done = _replay(tmp_path / "a.log", "--namespace", "nowhere")
     assert done.exit_code == 0
@@ -238,7 +238,7 @@ def test_nothing_is_left_to_judge(tmp_path: Path) -> None:
 
 
 def test_nothing_changes(tmp_path: Path, strict: Path) -> None:
-    """Where nothing would change it ends with 0."""
+    """If nothing would change, it exits with 0."""
     (tmp_path / "a.log").write_bytes(recorded(_NGINX, policy_of(_STRICT)))
     done = _replay(tmp_path / "a.log", "--policy", strict)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -331,7 +331,7 @@ def test_workers_change_nothing(year: Path, strict: Path) -> None:
 
 
 def test_four_parts_are_the_whole(year: Path, strict: Path, tmp_path: Path) -> None:
-    """What an Indexed Job of four finds is, merged, the report of one, in every format."""
+    """The merged result of an Indexed Job of four is the report of one, in every format."""
     arguments = [year, "--policy", strict, "--format", "json"]
     (tmp_path / "whole.json").write_text(_reported(_replay(*arguments).stdout))
     shards = []
@@ -502,7 +502,7 @@ def test_memory_is_bounded(tmp_path: Path, strict: Path, form: str) -> None:
 
 
 def test_progress_on_a_terminal(year: Path, strict: Path) -> None:
-    """On a terminal there is a bar that comes to its end; elsewhere no files were written beside the report."""
+    """On a terminal there is a complete progress bar; elsewhere nothing is written except the report."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "webhook.cli", "replay", year, "--policy", strict, "--workers", "2"],

@@ -193,7 +193,7 @@ def test_what_kustomize_prints(tmp_path: Path) -> None:
 
 
 def test_updates(tmp_path: Path) -> None:
-    """What stands in --old is replaced: what a change leaves as it was is ignored, what it adds is evaluated."""
+    """Objects in --old are replaced: existing violations are ignored, new ones are evaluated."""
     old, new = tmp_path / "old", tmp_path / "new.yaml"
     old.mkdir()
     (old / "streams.yaml").write_text(f"{_OTHER}---\n{_STREAM}")
@@ -226,7 +226,7 @@ def test_old_of_every_kind(tmp_path: Path) -> None:
 
 
 def test_directories(tmp_path: Path) -> None:
-    """A directory is searched to its depth, in the order of names; .git is not, and what is none of ours is skipped."""
+    """A directory is searched recursively, by name; .git is not, and other objects are skipped."""
     for name, text in {
         "b/deep/tag.yml": _INSECURE, "a.yaml": _MANIFEST, "c.json": json.dumps(review_of(docker("nginx:1"))),
         "values.yaml": "replicas: 3\n", "empty.yaml": "", "notes.txt": "not: [yaml", ".git/x.yaml": "not: [yaml",
@@ -311,7 +311,7 @@ def test_unusable(tmp_path: Path, tag: Path, text: str | bytes, sentence: str) -
     ids=["empty", "yaml", "twice"],
 )
 def test_unusable_before(tmp_path: Path, tag: Path, text: str, sentence: str) -> None:
-    """What was before must be usable too: a judgement on half of it would be another."""
+    """The old objects must be valid too: without them the verdict could differ."""
     path = tmp_path / "old"
     path.write_text(text)
     done = _run(tag, "--old", path)
@@ -359,7 +359,7 @@ def test_fail_on_warn(tmp_path: Path) -> None:
 
 
 def test_a_job_that_only_reports(tmp_path: Path) -> None:
-    """With --exit-zero what is denied is reported and no failure; what cannot be used is one all the same."""
+    """With --exit-zero a denial is reported without failing; an invalid input still fails."""
     path = tmp_path / "tag.yaml"
     path.write_text(_INSECURE)
     assert _run(path).exit_code == 1
@@ -428,7 +428,7 @@ def test_output(tmp_path: Path, tag: Path) -> None:
 
 
 def test_output_to_a_device(tag: Path) -> None:
-    """What is no plain file is written to and not replaced; a device that is full is said."""
+    """An output that is not a regular file is written to and not replaced; a full device is reported."""
     before = Path("/dev/null").stat().st_rdev
     assert _run(tag, "--output", "/dev/null").exit_code == 0
     assert Path("/dev/null").stat().st_rdev == before
@@ -442,7 +442,7 @@ def test_a_report_that_breaks_off_leaves_the_old_one(tmp_path: Path, tag: Path) 
     report.write_text("the last one")
     limited = f"ulimit -f 1; exec {Path(sys.executable).with_name('istag-webhook')} check {' '.join([str(tag)] * 50)}"
     command = ["bash", "-c", f"trap '' XFSZ; {limited} --output {report} --format yaml"]
-    # What measures the tests' coverage writes files too.
+    # The coverage measurement writes files too.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stderr) == (2, f"{report}: cannot be written: File too large\n")

@@ -193,7 +193,7 @@ def test_hidden_directories(tmp_path: Path) -> None:
     ],
 )
 def test_exclude(tmp_path: Path, globs: list[str], left: list[str]) -> None:
-    """What is excluded is not read, and is counted."""
+    """An excluded file is not read, and is counted."""
     for name in ("a.yaml", "b/a.yaml", "b/chart/c.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(_STREAM)
@@ -239,7 +239,7 @@ def test_helm_templates(tmp_path: Path, text: str) -> None:
     ids=["comment", "annotation"],
 )
 def test_an_action_does_not_hide_a_manifest(tmp_path: Path, action: str) -> None:
-    """What can be read and applied as it is, is evaluated."""
+    """A readable and complete object is evaluated."""
     path = tmp_path / "a.yaml"
     path.write_text(_STREAM.replace("metadata: {name: app}\n", "metadata:\n  name: app\n" + action))
     assert _run(path).exit_code == 1

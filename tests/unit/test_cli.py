@@ -89,7 +89,7 @@ def test_wrong_arguments(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("group", ["", "policy", "certs"])
 def test_a_group_sums_up_its_commands(group: str) -> None:
-    """What a command does is said whole, and not cut off."""
+    """The description of a command is complete, and not cut."""
     done = _run(*group.split(), "--help")
     assert done.exit_code == 0
     assert "..." not in done.output.partition("Commands:")[2]

@@ -71,7 +71,7 @@ def test_messages(text: str, said: list[RuleMessage]) -> None:
 
 
 def test_a_message_as_it_is_answered() -> None:
-    """What the webhook answers is read back into the rules that said it."""
+    """The webhook's answer is parsed back into the rules of its messages."""
     policy = policy_of("spec: {rules: [{name: a, pin: {digest: true}}, {name: b, registries: {allow: [quay.io]}}]}")
     review = decoded(review_of(docker("docker.io/acme/app:1")))
     answer = encode(review, engine.validate(review, policy), {}).decode()
@@ -95,7 +95,7 @@ def test_a_message() -> None:
 
 
 def test_a_rule_of_a_policy(tmp_path: Path) -> None:
-    """A rule is shown as it stands in its file, without what stands around it, and with its description."""
+    """A rule is shown as in its file, without the surrounding text, and with its description."""
     path = tmp_path / "policy.yaml"
     path.write_text(_POLICY)
     done = _run("trusted", "--policy", str(path))
@@ -111,7 +111,7 @@ def test_a_rule_of_a_policy(tmp_path: Path) -> None:
 
 
 def test_a_cut_name(tmp_path: Path) -> None:
-    """Where a warning was cut in the rule's name, every rule that it may be is explained."""
+    """If a warning was cut within the rule's name, every possible rule is explained."""
     (tmp_path / "policy.yaml").write_text(_POLICY)
     done = _run("-", "--policy", str(tmp_path), given="Warning: tag.x: y (rule trust…\n")
     assert done.stderr == "rule trust…: the message was cut; the rule is one of trusted, trusted-names\n"
@@ -148,7 +148,7 @@ def test_json(tmp_path: Path) -> None:
     ids=["nothing", "another policy"],
 )  # fmt: skip
 def test_nothing_known(text: str, sentence: str) -> None:
-    """What no rule said ends with 2 and a sentence that says what was expected."""
+    """Text without a rule exits with 2 and a message with what was expected."""
     done = _run(text)
     assert (done.exit_code, done.stdout) == (2, "")
     assert sentence in done.stderr

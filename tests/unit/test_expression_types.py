@@ -110,7 +110,7 @@ _WRONG: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize(("expression", "sentences"), _WRONG.items(), ids=_WRONG)
 def test_wrong(expression: str, sentences: tuple[str, ...]) -> None:
-    """What can only fail or mislead is an error, with a sentence that names the part and what was expected."""
+    """An expression that can only fail or mislead is an error that names the part and what was expected."""
     assert _faults(expression) == list(sentences)
 
 
@@ -144,7 +144,7 @@ def test_wrong(expression: str, sentences: tuple[str, ...]) -> None:
     ],
 )
 def test_right(expression: str) -> None:
-    """What may be true or false is taken."""
+    """An expression that may be a boolean is accepted."""
     assert _faults(expression) == []
 
 
@@ -255,7 +255,7 @@ def test_the_functions_of_the_engine_are_known() -> None:
 
 @pytest.mark.parametrize("document", [document for document, _ in TAGS.values()], ids=TAGS)
 def test_the_variable_tag_has_its_type(document: dict[str, Any]) -> None:
-    """What an expression reads as `tag` has the declared fields and no others, with their types."""
+    """The value of `tag` in an expression has the declared fields and no others, with their types."""
     (change,) = catalog.changes(decoded(document))
     assert isinstance(change, TagChange)
     assert conforms(as_variable(change), TAG)
@@ -330,7 +330,7 @@ def _result(expression: str) -> Any:
     ids=["brackets", "lists", "fields", "signs", "conditions"],
 )  # fmt: skip
 def test_nesting_is_bounded(expression: str) -> None:
-    """What is nested deeper than Python's own recursion allows is an error with a sentence."""
+    """Nesting beyond Python's recursion limit is an error with a message."""
     assert _faults(expression) == [f"expected an expression of at most {MOST_NESTED} nested levels"]
 
 
@@ -355,7 +355,7 @@ def test_a_node_has_its_place(expression: str) -> None:
 @examples(300)
 @given(st.text(alphabet="ab01.'\"\\/ \n()[]{}?:,!&|=<>+-*%rRxu", max_size=30))
 def test_what_the_engine_compiles_is_parsed(text: str) -> None:
-    """Whatever text the engine takes as an expression, we parse."""
+    """The parser accepts every expression that the engine accepts."""
     try:
         cel.compile(text)
     except ValueError:

@@ -43,7 +43,7 @@ def _shell(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_in_an_empty_directory(tmp_path: Path) -> None:
-    """What is written can be used at once: by the commands that are printed, and by the job."""
+    """The written files are usable at once: by the printed commands, and by the job."""
     done = _shell("istag-webhook init", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     files = [_GITHUB, "policy.test.yaml", "policy.yaml"]
@@ -79,7 +79,7 @@ def _check(directory: Path) -> None:
     ids=" ".join,
 )  # fmt: skip
 def test_answers(registries: list[str], namespaces: list[str], tmp_path: Path) -> None:
-    """Whatever the registries and namespaces: no warning, every case passes, and no entry is without a case."""
+    """For any registries and namespaces there is no warning, every case passes, and every entry has a case."""
     options = [f"--registry={each}" for each in registries] + [f"--namespace={each}" for each in namespaces]
     done = _run("init", tmp_path, "--ci", "none", *options)
     assert (done.exit_code, _files(tmp_path)) == (0, ["policy.test.yaml", "policy.yaml"]), done.output

@@ -1,4 +1,4 @@
-"""What an API server rejects for the moment is asked again, and what the command says where a cluster cannot be used."""
+"""Temporary errors of an API server are retried, and an unusable cluster is reported."""
 
 import json
 import ssl
@@ -57,7 +57,7 @@ def _answering(directory: Path, *statuses: int, asked: list[str] | None = None) 
             self.do_GET()
 
         def log_message(self, *_: Any) -> None:
-            """Nobody reads it."""
+            """Ignore the log."""
 
     ca = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -182,7 +182,7 @@ def _scan(*arguments: str | Path) -> Result:
     ids=["apply", "fix", "fix-format", "selector", "glob", "shard", "chunk", "format", "policy", "kubeconfig", "nowhere"],
 )  # fmt: skip
 def test_what_cannot_be_used(arguments: tuple[str, ...], sentence: str) -> None:
-    """Whatever is wrong is one sentence, and exit code 2."""
+    """Every error is one message, and exit code 2."""
     done = _scan(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert sentence in done.stderr

@@ -81,7 +81,7 @@ def _written(name: str, head: Header, *outcomes: Outcome) -> str:
 @examples(50)
 @given(st.lists(_outcomes(), max_size=4))
 def test_json_round_trip(outcomes: list[Outcome]) -> None:
-    """Whatever outcomes hold, the report is one JSON document, one outcome a line, and is read back as it was."""
+    """For any outcomes, the report is one JSON document, one outcome per line, and can be read back."""
     head = Header("check", "p", "sha256:0", "1", "2026-01-02T03:04:05Z")
     text = _written("json", head, *outcomes)
     assert [each["verdict"] for each in json.loads(text)["outcomes"]] == [each.verdict for each in outcomes]
@@ -321,7 +321,7 @@ def _known_to_gitlab(report: str) -> list[tuple[str | None, str | None]]:
     ids=["two-directories", "one-file", "two-types", "cluster", "one-namespace"],
 )
 def test_junit_has_a_name_for_each_case(head: Header, origins: tuple[str, ...]) -> None:
-    """GitLab ignores a second case with the same class and name: objects that are named alike are told apart."""
+    """GitLab ignores a second case with the same class and name, so objects with the same name differ."""
     found = [Outcome(Origin(each, 1), ALLOW, "imagestreams", namespace="prod", name="app") for each in origins]
     names = _known_to_gitlab(_written("junit", head, *found))
     assert len(set(names)) == len(names) == len(origins)
@@ -343,7 +343,7 @@ def _sarif(head: Header, *outcomes: Outcome) -> dict[str, Any]:
 
 
 def test_sarif(head: Header, outcomes: list[Outcome]) -> None:
-    """The log holds against the schema of SARIF 2.1.0, says the rules, and the place of each finding's field."""
+    """The log is valid by the schema of SARIF 2.1.0, and has the rules and the place of each finding's field."""
     run = _sarif(head, *outcomes)
     assert run["columnKind"] == "unicodeCodePoints"
     driver = run["tool"]["driver"]

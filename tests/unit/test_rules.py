@@ -735,7 +735,7 @@ def kind_of(row: Row) -> str:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_rule(name: str) -> None:
-    """The rule says of the tag exactly these sentences, each as a Status cause with its reason."""
+    """The rule reports exactly these messages, each as a Status cause with its reason."""
     row = ROWS[name]
     policy = policy_of(f"spec: {{rules: [{{name: the-rule, {row.kind}}}]}}\n")
     review = decoded(document_of(row))

@@ -47,7 +47,7 @@ def test_parts(arguments: list[str], index: str | None, said: str) -> None:
     ],
 )
 def test_no_parts(value: str, index: str | None, sentence: str) -> None:
-    """What is no part of N is denied, with what was expected."""
+    """A value that is not a part of N is denied, with what was expected."""
     done = CliRunner().invoke(_say, ["--shard", value], env={INDEX: index})
     assert sentence in done.output
     assert done.exit_code == 2
