@@ -151,7 +151,7 @@ def validated(policy: Policy, warnings: "Iterable[PolicyWarning]", *, failing: b
         warnings: the warnings about it.
         failing: whether an entry with a warning fails.
     """
-    by_entry: "dict[str, list[PolicyWarning]]" = {}
+    by_entry: dict[str, list[PolicyWarning]] = {}
     for warning in warnings:
         by_entry.setdefault(warning.entry, []).append(warning)
     for entry in located(policy):
