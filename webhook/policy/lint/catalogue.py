@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from webhook.schemas.parameters import Choice
 
 if TYPE_CHECKING:
-    from webhook.policy.lint.base import Lint
+    from webhook.policy.lint.warning import Lint
 
 
 _LINTS: Final[Mapping[str, str]] = MappingProxyType(
