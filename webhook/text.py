@@ -136,6 +136,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def address(host: str, port: int) -> str:
+    """Return a host and a port as in a URL: an IPv6 address is in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the word of `known` that is most like `word`, ignoring case; "" if none is similar."""
     folded = {each.casefold(): each for each in known}

@@ -206,6 +206,11 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         f"--port: cannot listen on 127.0.0.1:{port}: Address already in use; "
         "set another port with --port or ISTAG_WEBHOOK_PORT"
     )
+    if socket.has_ipv6:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+            port = taken.getsockname()[1]
+            said = _refused(tmp_path, "--dev", "--host", "::1", "--port", str(port), "--management-port", "0")
+        assert said[0].startswith(f"--port: cannot listen on [::1]:{port}: ")
     said = _refused(tmp_path, "--dev", *_ANY_PORT, "--host", "no.such.invalid")
     assert said[0].startswith("--host: cannot listen on no.such.invalid: ")
 

@@ -20,7 +20,7 @@ from webhook.files import SharedMutex
 from webhook.policy.lint.reported import log_warnings, warnings_of
 from webhook.policy.sources import PolicySource
 from webhook.settings import Settings, documented, flag, unknown, variable
-from webhook.text import nearest, printable
+from webhook.text import address, nearest, printable
 
 if TYPE_CHECKING:
     from webhook.service.metrics import Metrics
@@ -220,16 +220,17 @@ def _is_dual_stack() -> bool:
 
 def _unusable(settings: Settings) -> Iterator[Fault]:
     """Yield a fault for each address that is not available, because the server itself would retry forever."""
+    host = printable(settings.host)
     for name, port in (("port", settings.port), ("management_port", settings.management_port)):
         try:
-            family, kind, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
+            family, kind, _, _, where = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind) as listener:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind(address)
+                listener.bind(where)
         except OSError as error:
             if error.errno not in _ELSEWHERE:
-                yield Fault(flag("host"), "", f"cannot listen on {printable(settings.host)}: {error.strerror}")
+                yield Fault(flag("host"), "", f"cannot listen on {host}: {error.strerror}")
                 return
             hint = f"set another port with {flag(name)} or {variable(name)}"
-            sentence = f"cannot listen on {printable(settings.host)}:{port}: {error.strerror}; {hint}"
+            sentence = f"cannot listen on {address(host, port)}: {error.strerror}; {hint}"
             yield Fault(flag(name), "", sentence)
