@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from webhook.errors import Fault, SettingsError
-from webhook.text import printable
+from webhook.text import nearest, printable
 
 PREFIX: Final = "ISTAG_WEBHOOK_"
 RECORD_LEVELS: Final = ("metadata", "request")
 LOG_FORMATS: Final = ("auto", "text", "json")
+EVERY_ADDRESS: Final = "::"
+EVERY_IPV4_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - a pod listens on its only address
 _ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port may work
 _PORTS: Final = range(65_536)
 _WORKERS: Final = range(1, 65)
@@ -30,7 +32,7 @@ def setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
 class Settings:
     """The settings of the service."""
 
-    host: str = setting("0.0.0.0", "Address to listen on.")  # noqa: S104 - a pod listens on its only address
+    host: str = setting("::", "Address to listen on; :: stands for every address, IPv6 and IPv4.")
     port: int = setting(8443, "TLS port of the admission endpoints, 0 for any.")
     management_port: int = setting(8080, "Plain port of /livez, /readyz and /metrics, 0 for any.")
     policy: tuple[Path, ...] = setting((), "Policy file or directory; may be repeated. Default: the shipped policy.")
@@ -138,6 +140,21 @@ def unknown(environment: Mapping[str, str] = os.environ) -> list[str]:
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
+def meant(name: str) -> str:
+    """Return a hint at the environment variable that is most like `name`, empty if none is."""
+    near = nearest(name, (variable(each.name) for each in documented()))
+    return f"; did you mean {near}?" if near else ""
+
+
+def is_dual_stack() -> bool:
+    """Return whether a socket on `::` accepts IPv4 too: the machine has IPv6, and net.ipv6.bindv6only is 0."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            return not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return False
+
+
 def unavailable(settings: Settings) -> Iterator[Fault]:
     """Yield a fault for each address that is not available, because the server itself would retry forever."""
     for name, port in (("port", settings.port), ("management_port", settings.management_port)):
@@ -147,7 +164,9 @@ def unavailable(settings: Settings) -> Iterator[Fault]:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 listener.bind(address)
         except OSError as error:
-            elsewhere = error.errno in _ELSEWHERE
-            hint = f"; set another port with {flag(name)} or {variable(name)}" if elsewhere else ""
-            sentence = f"cannot listen on {printable(settings.host)}:{port}: {error.strerror}{hint}"
+            if error.errno not in _ELSEWHERE:
+                yield Fault(flag("host"), "", f"cannot listen on {printable(settings.host)}: {error.strerror}")
+                return
+            hint = f"set another port with {flag(name)} or {variable(name)}"
+            sentence = f"cannot listen on {printable(settings.host)}:{port}: {error.strerror}; {hint}"
             yield Fault(flag(name), "", sentence)

@@ -114,6 +114,8 @@ def joined(texts: Iterable[str], total: int, separator: str, size: int, *, unkno
         size: bytes; at least enough for the words of `more`.
         unknown: whether there are more than `total` texts.
     """
+    if total == 1 and not unknown:
+        return cut(next(iter(texts)), size)
     kept: list[str] = []
     left = size + len(separator)
     for text in texts:
@@ -121,7 +123,7 @@ def joined(texts: Iterable[str], total: int, separator: str, size: int, *, unkno
         kept.append(text)
         if left < 0:
             break
-    if not unknown and (left >= 0 or total == 1):
+    if not unknown and left >= 0:
         return cut(separator.join(kept), size)
     room = size - len(separator) - len(more(total, unknown=unknown))
     while len(kept) > 1 and len(separator.join(kept).encode()) > room:

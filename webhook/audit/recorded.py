@@ -55,11 +55,13 @@ def read(line: bytes) -> Recorded | None:
     except orjson.JSONDecodeError:
         raise MalformedRecord("expected a record, got a truncated line or one that is not JSON") from None
     try:
-        if value["format"] != FORMAT:
+        # The first versions wrote neither a format nor a kind, and only decisions.
+        if value.get("format", FORMAT) != FORMAT:
             raise MalformedRecord(f"expected a record of format {FORMAT}")
-        if value["kind"] in (POLICY, CHECKPOINT):
+        kind = value.get("kind", DECISION)
+        if kind in (POLICY, CHECKPOINT):
             return None
-        if value["kind"] != DECISION or value["webhook"] not in _WEBHOOKS or value["verdict"] not in _VERDICTS:
+        if kind != DECISION or value["webhook"] not in _WEBHOOKS or value["verdict"] not in _VERDICTS:
             raise MalformedRecord("expected a record of validate or mutate with its verdict")
         time, request = exactly(str, value["time"]), value.get("request")
         if not time.endswith("Z") or not datetime.fromisoformat(time):

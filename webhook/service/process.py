@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,7 @@ from webhook.files import SharedMutex
 from webhook.policy.lint.reported import log_warnings, warnings_of
 from webhook.policy.loading import Policy
 from webhook.policy.sources import PolicySource
-from webhook.settings import Settings, unavailable, unknown
+from webhook.settings import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Settings, is_dual_stack, meant, unavailable, unknown
 
 if TYPE_CHECKING:
     from webhook.service.metrics import Metrics
@@ -55,7 +55,9 @@ class Process:
         Raises:
             SettingsError: with every fault.
         """
-        faults = [*(Fault(name, "", "no such setting") for name in unknown()), *unavailable(settings)]
+        if settings.host == EVERY_ADDRESS and not is_dual_stack():
+            settings = replace(settings, host=EVERY_IPV4_ADDRESS)
+        faults = [*(Fault(name, "", f"no such setting{meant(name)}") for name in unknown()), *unavailable(settings)]
         policy = serving = signer = None
         mutex = SharedMutex.make()
         try:
