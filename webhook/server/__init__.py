@@ -19,8 +19,8 @@ The server uses only these parts of the libraries:
   `manage_workers`, which is overridden; `application` explains why).
 - asyncio: `run`, `get_running_loop`, `BufferedProtocol`, `Event`, `wait_for`, `gather`, `sleep`; of a loop
   `add_reader`, `remove_reader`, `add_signal_handler`, `call_soon`, `call_later`, `connect_accepted_socket`,
-  `create_task`, `run_in_executor`, `shutdown_default_executor`, `time`; of a transport `write`, `write_eof`, `close`, `abort`, `is_closing`,
-  `pause_reading`, `resume_reading`, `get_write_buffer_size`, `get_extra_info`.
+  `create_task`, `run_in_executor`, `shutdown_default_executor`, `time`; of a transport `write`, `write_eof`, `close`,
+  `abort`, `is_closing`, `pause_reading`, `resume_reading`, `get_write_buffer_size`, `get_extra_info`.
 - httptools: `HttpRequestParser` with its callbacks and errors.
 - ssl: `SSLContext.wrap_bio`, `MemoryBIO`, and of an `SSLObject` `do_handshake`, `read`, `write`, `pending`, `unwrap`.
 """
