@@ -15,6 +15,7 @@ import yaml
 from click.testing import CliRunner
 from tests.support.apiserver import ApiServer, Said, path_of
 from tests.support.installed import VALIDATING, calling, shipped
+from tests.support.sentences import OTHER_DENIED
 from tests.support.serving import Server, serving, until
 
 from webhook.cli.main import main
@@ -113,7 +114,7 @@ def test_the_webhook_is_down(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("fields", "code", "sentence"),
     [
-        ({}, 0, "another webhook denied the request: "),
+        ({}, 0, OTHER_DENIED),
         ({"clientConfig": {"url": "https://localhost:1/x"}}, 2, "another webhook failed: "),
     ],
     ids=["denies", "is-down"],

@@ -10,9 +10,10 @@ import pytest
 from tests.support.apiserver import ApiServer, Said, leave_out, path_of
 from tests.support.builders import DIGEST, docker, push_review
 from tests.support.installed import VALIDATING, calling, installed, shipped
+from tests.support.sentences import INSECURE_IMPORT
 from tests.support.serving import Server, serving, until
 
-_INSECURE = "an insecure import is not allowed; expected insecure: false (rule no-insecure-imports)"
+_INSECURE = f"{INSECURE_IMPORT} (rule no-insecure-imports)"
 _LATEST = '"nginx:latest" has the tag "latest"; denied: latest (rule no-latest)'
 _GRAMMAR = 'no registry can serve a tag named "+"; expected [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127} (rule servable-tag-names)'
 _PINNED = f"quay.io/acme/app@{DIGEST}"

@@ -16,6 +16,7 @@ from tests.support.builders import HEAD
 from tests.support.imageapi import ImageApi, serving_images
 from tests.support.installed import VALIDATING, calling, shipped
 from tests.support.paths import DATA
+from tests.support.sentences import OTHER_DENIED
 from tests.support.serving import Server, serving, until
 
 from webhook.admission import engine
@@ -148,7 +149,7 @@ def test_the_webhook_answers_an_error(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize(
     ("fields", "sentence"),
-    [({}, "another webhook denied the request: "), ({"url": _NOTHING}, "another webhook failed: ")],
+    [({}, OTHER_DENIED), ({"url": _NOTHING}, "another webhook failed: ")],
     ids=["denies", "is-down"],
 )
 @pytest.mark.parametrize("ours", [True, False], ids=["ours-is-asked", "ours-is-not"])

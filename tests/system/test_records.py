@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from tests.support.builders import HEAD, docker, review_of
+from tests.support.sentences import UNREADABLE
 from tests.support.serving import Server, serving, until
 
 from webhook.certs.signing import make
@@ -148,7 +149,7 @@ def test_keys(tmp_path: Path) -> None:
     (tmp_path / "records").write_text("a log line\n")
     for given, expected in (
         (["--key", tmp_path / "record.key", tmp_path / "records"], "expected an Ed25519 public key in PEM"),
-        (["--key", tmp_path / "none", tmp_path / "records"], "cannot be read: No such file or directory"),
+        (["--key", tmp_path / "none", tmp_path / "records"], UNREADABLE),
         ([tmp_path / "records"], "expected records, got none"),
     ):
         done = _run("records", "verify", *given)

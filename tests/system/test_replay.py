@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import HEAD, docker, policy_of, push_review, review_of
 from tests.support.recording import history, recorded
+from tests.support.sentences import UNREADABLE
 from tests.support.serving import PATIENCE
 
 from webhook.cli.main import main
@@ -203,7 +204,7 @@ def test_files(tmp_path: Path, strict: Path, form: str) -> None:
         (lambda data: gzip.compress(data)[:-9], "the compressed data is incomplete or invalid: Compressed file ended", True),
         (lambda data: gzip.compress(data)[:40] + b"\xff" * 40, "the compressed data is incomplete or invalid: Error -3", False),
         (lambda data: gzip.compress(data) + b"rubbish", "the compressed data is incomplete or invalid: Not a gzipped", True),
-        (None, "cannot be read: No such file or directory", False),
+        (None, UNREADABLE, False),
     ],
     ids=["cut-off", "broken", "followed-by-rubbish", "absent"],
 )  # fmt: skip
@@ -404,7 +405,7 @@ def test_a_report_on_standard_input(tmp_path: Path, halves: list[str]) -> None:
 def test_a_report_that_is_not_there(tmp_path: Path) -> None:
     """A file that cannot be read is said."""
     done = _merge(tmp_path / "absent.json")
-    assert (done.exit_code, done.stderr) == (2, f"{tmp_path}/absent.json: cannot be read: No such file or directory\n")
+    assert (done.exit_code, done.stderr) == (2, f"{tmp_path}/absent.json: {UNREADABLE}\n")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from tests.support.builders import HEAD, REVIEWS, docker, review_of
 from tests.support.recording import decisions
+from tests.support.sentences import UNREADABLE
 from tests.support.serving import Server, serving, until
 
 from webhook.certs.issuing import issue
@@ -227,8 +228,8 @@ def test_every_fault_before_any_worker(tmp_path: Path) -> None:
         "policy.yaml:1:1: kind: is required; expected ImageTagPolicy",
         "policy.yaml:1:1: metadata: is required; expected a map",
         "policy.yaml:2:1: spec: expected a map, got 3",
-        "certs/tls.crt: cannot be read: No such file or directory",
-        "certs/tls.key: cannot be read: No such file or directory",
+        f"certs/tls.crt: {UNREADABLE}",
+        f"certs/tls.key: {UNREADABLE}",
         "no/such: No such file or directory",
         "to try it on this machine, add --dev: it makes a certificate",
     ]

@@ -23,6 +23,7 @@ from tests.support.builders import (
 )
 from tests.support.examples import examples
 from tests.support.paths import DATA
+from tests.support.sentences import INSECURE_IMPORT
 
 from webhook.admission import engine
 from webhook.errors import RecordFailed
@@ -149,7 +150,7 @@ def test_enforce(client: Make) -> None:
         " {name: quiet, mode: warn, pin: {digest: true}}]}\n"
     )
     response = _answer(client(policy), review_of(_BAD, tag={"importPolicy": {"insecure": True}}))
-    insecure = "an insecure import is not allowed; expected insecure: false"
+    insecure = INSECURE_IMPORT
     assert response["allowed"] is False
     assert response["status"] == {
         "status": "Failure",

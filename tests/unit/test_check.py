@@ -27,6 +27,7 @@ from tests.support.builders import (
     tag_of,
     without_columns,
 )
+from tests.support.sentences import INSECURE_IMPORT, UNREADABLE
 
 from webhook.cli.main import main
 
@@ -98,10 +99,7 @@ def test_refuses(tmp_path: Path) -> None:
         "1: prod/app:live: allowed", "7: prod/app:live: denied", "18: prod/app:live: allowed",
         "3 evaluated: 2 allowed, 1 denied; findings: 1 enforce, 0 warn, 3 audit; skipped: 1 (Service of v1: 1)",
     ]  # fmt: skip
-    assert (
-        f"  enforce: {path}:12:18: tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
-        in done.output
-    )
+    assert f"  enforce: {path}:12:18: tag.importPolicy.insecure: {INSECURE_IMPORT}" in done.output
     assert done.exit_code == 1
 
 
@@ -324,7 +322,7 @@ def test_goes_on_after_what_cannot_be_read(tmp_path: Path, tag: Path) -> None:
     done = _run(tmp_path / "missing", tmp_path / "empty", tag)
     assert done.exit_code == 2
     assert done.stderr.splitlines() == [
-        f"{tmp_path}/missing: cannot be read: No such file or directory",
+        f"{tmp_path}/missing: {UNREADABLE}",
         f"{tmp_path}/empty: expected a file with one of .yaml, .yml, .json, got none",
     ]
     assert "prod/app:live: allowed" in done.stdout

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.support.builders import HEAD, REVIEWS, docker, istag_of, review_of, tag_of
 from tests.support.paths import DATA
+from tests.support.sentences import UNREADABLE
 
 from webhook.admission import engine
 from webhook.admission.codec import decode
@@ -196,8 +197,8 @@ def test_nothing_to_judge(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("shipped", "missing.yaml"), "missing.yaml: cannot be read: No such file or directory"),
-        (("shipped", "shipped", "--against", "missing.json"), "missing.json: cannot be read: No such file or directory"),
+        (("shipped", "missing.yaml"), f"missing.yaml: {UNREADABLE}"),
+        (("shipped", "shipped", "--against", "missing.json"), f"missing.json: {UNREADABLE}"),
     ],
     ids=["policy", "corpus"],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tests.support.builders import HEAD, decoded, docker, policy_of, review_of
+from tests.support.sentences import INSECURE_IMPORT
 
 from webhook.admission import engine
 from webhook.admission.codec import encode
@@ -12,7 +13,7 @@ from webhook.cli.main import main
 from webhook.policy.entries import KINDS
 from webhook.policy.explain import RuleMessage, read_message
 
-_INSECURE = "tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false"
+_INSECURE = f"tag.importPolicy.insecure: {INSECURE_IMPORT}"
 _DENIED = (
     'error: The request is invalid: admission webhook "validate.istag-webhook.io" denied the request: '
     f"{_INSECURE} (rule no-insecure-imports)"

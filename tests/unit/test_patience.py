@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trustme
 from click.testing import CliRunner, Result
+from tests.support.sentences import UNREADABLE
 from urllib3 import HTTPResponse
 from urllib3.exceptions import MaxRetryError
 
@@ -175,7 +176,7 @@ def _scan(*arguments: str | Path) -> Result:
         (("--shard", "5/4"), "--shard"),
         (("--chunk-size", "0"), "0 is not in the range x>=1"),
         (("--format", "xml"), "'xml' is not one of"),
-        (("--policy", "/nonexistent"), "/nonexistent: cannot be read: No such file or directory"),
+        (("--policy", "/nonexistent"), f"/nonexistent: {UNREADABLE}"),
         (("--kubeconfig", "/nonexistent"), "/nonexistent: "),
         ((), "no cluster configured: "),
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.builders import HEAD, decoded, docker, policy_of, review_of, without_columns
 from tests.support.examples import examples
 from tests.support.paths import DATA
+from tests.support.sentences import UNREADABLE
 
 from webhook.admission import engine
 from webhook.errors import PolicyError
@@ -231,7 +232,7 @@ def test_a_directory_is_one_policy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda path: None, "cannot be read: No such file or directory"),
+        (lambda path: None, UNREADABLE),
         (lambda path: path.mkdir(), "expected a file with one of .yaml, .yml, .json, got none"),
         (lambda path: path.write_bytes(b"\xff"), "expected UTF-8; byte 0 is invalid"),
         (lambda path: path.write_text(""), "expected an ImageTagPolicy document, got none"),

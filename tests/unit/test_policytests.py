@@ -11,6 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 from junitparser import Failure, JUnitXml
 from tests.support.builders import HEAD, docker, istag_of, review_of, tag_of, without_columns
+from tests.support.sentences import UNREADABLE
 
 from webhook.cli.main import main
 from webhook.evaluate.cases import schema
@@ -230,7 +231,7 @@ def test_another_policy(directory: Path) -> None:
     assert (done.exit_code, "(rule b)" in done.output) == (0, True)
     _cases(directory, *_NAMED, name="second.test.yaml")
     done = _run(path, directory / "second.test.yaml", "--policy", directory / "none.yaml")
-    assert (done.exit_code, done.stderr) == (2, f"{directory}/none.yaml: cannot be read: No such file or directory\n")
+    assert (done.exit_code, done.stderr) == (2, f"{directory}/none.yaml: {UNREADABLE}\n")
 
 
 @pytest.mark.parametrize(
@@ -414,14 +415,11 @@ def test_what_can_be_run_is_run(directory: Path) -> None:
         == f"{directory}/c.test.yaml:1: expected YAML: the [ that opens here is not closed; expected ], the text ends"
     )
     assert said[1].startswith(f'{directory}/d.test.yaml:2: kind: expected ImageTagPolicyTest, got "ImageTagPolicy"')
-    assert f"{directory}/missing: cannot be read: No such file or directory" in said
+    assert f"{directory}/missing: {UNREADABLE}" in said
     assert f"{directory}/empty: expected a document of kind ImageTagPolicyTest, got nothing" in said
-    assert f"{directory}/missing.yaml: cannot be read: No such file or directory" in said
-    assert f"{directory}/b.yaml: cannot be read: No such file or directory" in said
-    assert (
-        f"{directory}/policy.test.yaml:7: y: review: {directory}/missing.json: cannot be read: No such file or directory"
-        in said
-    )
+    assert f"{directory}/missing.yaml: {UNREADABLE}" in said
+    assert f"{directory}/b.yaml: {UNREADABLE}" in said
+    assert f"{directory}/policy.test.yaml:7: y: review: {directory}/missing.json: {UNREADABLE}" in said
     assert any(line.startswith(f"{directory}/policy.test.yaml:8: z: expected an AdmissionReview: ") for line in said)
     assert "1 case: 1 passed, 0 failed" in done.stdout
 

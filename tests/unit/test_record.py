@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.builders import decoded, docker, review_of
+from tests.support.sentences import INSECURE_IMPORT
 
 from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
@@ -56,7 +57,7 @@ def test_metadata(shipped: Policy) -> None:
         "rule": "no-insecure-imports",
         "mode": "enforce",
         "field": "tag.importPolicy.insecure",
-        "message": "an insecure import is not allowed; expected insecure: false",
+        "message": INSECURE_IMPORT,
         "existing": False,
     }
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import DIGEST
+from tests.support.sentences import LOWERCASE, TAG_FORM
 
 from webhook.errors import MalformedReference
 from webhook.reference import ImageReference, StreamReference
@@ -90,14 +91,14 @@ def test_parse(text: str, canonical: str, familiar: str, effective: str) -> None
         ("", "expected 1 to 4096 characters"),
         ("a" * 5_000, "expected 1 to 4096 characters"),
         ("docker://nginx:1", '"docker:" is not the host name of a registry'),
-        ("ACME/app", "repository name must be lowercase"),
+        ("ACME/app", LOWERCASE),
         ("https://quay.io/a", '"https:" is not the host name of a registry'),
         (" nginx", 'the segment " nginx" does not match'),
         ("nginx\n", 'the segment "nginx\\x0a" does not match'),
         ("nginx:1\n", 'the tag "1\\x0a" does not match'),
         ("ng\x00inx", 'the segment "ng\\x00inx" does not match'),
-        ("Nginx", "repository name must be lowercase"),
-        ("docker.io/Library/nginx:1", "repository name must be lowercase"),
+        ("Nginx", LOWERCASE),
+        ("docker.io/Library/nginx:1", LOWERCASE),
         ("quay.io//a", "a segment of the name is empty"),
         ("quay.io/", "a segment of the name is empty"),
         ("/a", "a segment of the name is empty"),
@@ -200,7 +201,7 @@ def test_stream_image(text: str, found: StreamReference) -> None:
     assert StreamReference.parse_image(text) == found
 
 
-_FORM = "must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"
+_FORM = TAG_FORM
 _NO_STREAM = " is not an image stream name, which matches [a-z0-9]+(?:[._-][a-z0-9]+)*"
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import decoded, docker, policy_of, review_of, reviewed, stream_of
 from tests.support.examples import examples
+from tests.support.sentences import LOWERCASE
 
 from webhook.admission import engine
 from webhook.errors import AmbiguousReference, MalformedReference
@@ -144,7 +145,7 @@ def test_the_distribution_project(text: str, fact: tuple[str, str, str] | None) 
 @pytest.mark.parametrize("text", _UPPER)
 def test_an_upper_case_first_segment(text: str) -> None:
     """If two parsers read different images, the reference is rejected."""
-    with pytest.raises(AmbiguousReference, match="repository name must be lowercase"):
+    with pytest.raises(AmbiguousReference, match=LOWERCASE):
         ImageReference.parse(text)
 
 

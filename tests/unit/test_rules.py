@@ -21,6 +21,7 @@ from tests.support.builders import (
     stream_tag,
     tag_of,
 )
+from tests.support.sentences import INSECURE_IMPORT, LOWERCASE
 
 from webhook.admission import engine
 from webhook.model.review import Place, Reason, TagField
@@ -142,7 +143,7 @@ ROWS: dict[str, Row] = {
         "registries: {allow: [quay.io]}", docker("quay.io/Acme"),
         (
             'tag.from.name: "quay.io/Acme" cannot be evaluated: '
-            '"quay.io/Acme" is not an image reference: repository name must be lowercase',
+            f'"quay.io/Acme" is not an image reference: {LOWERCASE}',
         ),
     ),
     # pin
@@ -183,7 +184,7 @@ ROWS: dict[str, Row] = {
         "pin: {digest: true}", docker("quay.io/Acme"),
         (
             'tag.from.name: "quay.io/Acme" cannot be evaluated: '
-            '"quay.io/Acme" is not an image reference: repository name must be lowercase',
+            f'"quay.io/Acme" is not an image reference: {LOWERCASE}',
         ),
     ),
     "pin-a-tag-after-two-colons": Row(
@@ -216,7 +217,7 @@ ROWS: dict[str, Row] = {
         "crossNamespace: {}", docker("quay.io/Acme"),
         (
             'tag.from.name: "quay.io/Acme" cannot be evaluated: '
-            '"quay.io/Acme" is not an image reference: repository name must be lowercase',
+            f'"quay.io/Acme" is not an image reference: {LOWERCASE}',
         ),
     ),
     "own-namespace-by-the-internal-registry": Row(
@@ -248,14 +249,14 @@ ROWS: dict[str, Row] = {
     "insecure-not": Row("importPolicy: {insecure: false}", _APP),
     "insecure": Row(
         "importPolicy: {insecure: false}", _APP,
-        ("tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false",),
+        (f"tag.importPolicy.insecure: {INSECURE_IMPORT}",),
         tag={"importPolicy": {"insecure": True}},
     ),
     "insecure-by-annotation": Row(
         "importPolicy: {insecure: false}", _APP,
         (
             'tag.annotations["openshift.io/image.insecureRepository"]: '
-            "an insecure import is not allowed; expected insecure: false",
+            f"{INSECURE_IMPORT}",
         ),
         tag={"annotations": {"openshift.io/image.insecureRepository": "true"}},
         old=docker("quay.io/acme/app:0"),
@@ -298,7 +299,7 @@ ROWS: dict[str, Row] = {
     ),
     "insecure-of-a-stream": Row(
         "importPolicy: {insecure: false}", stream_tag("base:1"),
-        ("tag.importPolicy.insecure: an insecure import is not allowed; expected insecure: false",),
+        (f"tag.importPolicy.insecure: {INSECURE_IMPORT}",),
         tag={"importPolicy": {"insecure": True}},
     ),
     "insecure-as-wanted": Row(
@@ -316,7 +317,7 @@ ROWS: dict[str, Row] = {
         "importPolicy: {scheduledFrom: [quay.io]}", docker("quay.io/Acme"),
         (
             'tag.from.name: "quay.io/Acme" cannot be evaluated: '
-            '"quay.io/Acme" is not an image reference: repository name must be lowercase',
+            f'"quay.io/Acme" is not an image reference: {LOWERCASE}',
         ),
     ),
     "scheduled-from-elsewhere-not-scheduled": Row("importPolicy: {scheduledFrom: [quay.io]}", docker("nginx:1")),

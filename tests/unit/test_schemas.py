@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.builders import DIGEST, REVIEWS, docker, istag_of, stream_tag, tag_of
 from tests.support.examples import examples
 from tests.support.paths import DATA
+from tests.support.sentences import TAG_FORM
 
 from webhook.resources import imagestreamtags
 from webhook.schemas import envelope, image, stream, tag
@@ -359,7 +360,7 @@ def test_what_is_no_object(kind: type[Document], value: Any) -> None:
     assert [fault.field for fault in kind().faults(value)] == [""]
 
 
-_NO_STREAM = "must be of the form <tag>, <repo>:<tag>, <id>, or <repo>@<id>"
+_NO_STREAM = TAG_FORM
 _STREAM_SOURCES = [
     pytest.param("ImageStreamTag", "app:1", "", None, id="stream-and-tag"),
     pytest.param("ImageStreamTag", "1", "", None, id="tag"),

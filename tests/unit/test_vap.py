@@ -34,6 +34,7 @@ from tests.support.builders import (
 )
 from tests.support.examples import examples
 from tests.support.paths import DATA
+from tests.support.sentences import INSECURE_IMPORT
 from tests.support.vap import Evaluator, Scope, agreed
 
 from webhook.admission import engine
@@ -329,7 +330,7 @@ def test_the_sentence() -> None:
     """The message is the webhook's, except that one tag of several is called by its name."""
     tags = [tag_of(docker("nginx"), name=name, importPolicy={"insecure": True}) for name in ("a", "b")]
     said = _exported("")[2].decide(decoded(stream_review(stream_of(*tags))).request)
-    text = "an insecure import is not allowed; expected insecure: false (rule no-insecure-imports)"
+    text = f"{INSECURE_IMPORT} (rule no-insecure-imports)"
     assert said["no-insecure-imports"] == {
         "Deny": f'spec.tags["a"].importPolicy.insecure: {text}; spec.tags["b"].importPolicy.insecure: {text}'
     }

@@ -38,6 +38,7 @@ from tests.support.changes import (
     stream_with,
     with_status,
 )
+from tests.support.sentences import INSECURE_IMPORT
 
 from webhook.admission import engine
 from webhook.admission.codec import encode, operation
@@ -229,7 +230,7 @@ def test_the_streams_annotation_makes_its_tags_insecure() -> None:
     tags = [tag_of(APP, name="a"), tag_of(APP, name="b"), tag_of(stream_tag("a"), name="c")]
     insecure = {"annotations": {INSECURE: "true"}}
     document = stream_review(stream_of(*tags, metadata=insecure), stream_of(*tags))
-    said = f'metadata.annotations["{INSECURE}"]: an insecure import is not allowed; expected insecure: false'
+    said = f'metadata.annotations["{INSECURE}"]: {INSECURE_IMPORT}'
     assert findings_of(evaluated(document, policy)) == [f"enforce {said}"]
     again = stream_review(stream_of(*tags, metadata=insecure), stream_of(*tags, metadata=insecure))
     assert findings_of(evaluated(again, policy)) == [f"audit {said}"]
