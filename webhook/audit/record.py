@@ -105,7 +105,8 @@ def record(
     if (lookup := _lookup(decision)) is not None:
         line["lookupPolicy"] = {"from": lookup[0], "to": lookup[1]}
     if decision.exemption is not None:
-        line["exemption"] = {"name": decision.exemption.name, "reason": _short(decision.exemption.reason)}
+        exemption = decision.exemption
+        line["exemption"] = {"name": exemption.name, "reason": _short(exemption.reason), "ticket": exemption.ticket}
     if context.level == "request":
         line["request"] = without_secrets(review.request)
     encoded = orjson.dumps(line)

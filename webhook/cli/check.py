@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from webhook.cli.options import GivenPath, empty_option, policy_option, sender_options
+from webhook.cli.options import GivenPath, at_option, empty_option, policy_option, sender_options
 from webhook.cli.output import Wanted, fail, report_options
 from webhook.errors import PolicyError
 from webhook.text import printable, quoted
@@ -49,6 +49,7 @@ def _parameters(context: click.Context, option: click.Parameter, given: tuple[st
     help="How FILES are written over --old: oc replace, oc apply or oc apply --server-side.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Unknown fields, and image streams that cannot be evaluated, are errors.")
+@at_option("When the changes would come, for exemptions and rules that end and for freeze windows.")
 @empty_option
 @sender_options
 @report_options
@@ -87,7 +88,7 @@ def check(
         fail(str(error))
     parameters = options["parameters"]
     before = Old(options["namespace"], parameters=parameters)
-    sender = Sender(User(options["user"], groups=options["groups"]), parameters, Write(options["write"]))
+    sender = Sender(User(options["user"], groups=options["groups"]), parameters, Write(options["write"]), options["at"])
     asked = checked(input_files(files, exclude=options["excluded"]), policy, sender, before, strict=strict)
     tally = emit(head("check", policy), noting(chain(before.read(input_files(old)), asked), files), wanted)
     if fail_on_empty and not tally.judged:

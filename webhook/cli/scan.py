@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from webhook.cli.fix import pace_options
-from webhook.cli.options import connection, namespaces_option, policy_option, selector_option, shard_option
+from webhook.cli.options import at_option, connection, namespaces_option, policy_option, selector_option, shard_option
 from webhook.cli.output import Wanted, fail, report_options, write
 from webhook.errors import ClusterError, MalformedGlob, PolicyError
 from webhook.report.shape import Shard
@@ -45,6 +46,7 @@ _PATIENCE: Final = 0.25  # seconds: every request of a scan may be repeated, for
 )  # fmt: skip
 @click.option("--fix", "fixing", is_flag=True, help="Show what the policy's defaults would set in tags that lack it.")
 @click.option("--apply", "really", is_flag=True, help="With --fix: set it, except what imports a tag.")
+@at_option("Evaluate exemptions and rules that end as of this time.")
 @pace_options
 def scan(  # noqa: PLR0913 - one for each option
     policies: tuple[Path, ...],
@@ -61,6 +63,7 @@ def scan(  # noqa: PLR0913 - one for each option
     selector: str,
     shard: Shard,
     chunk: int,
+    at: datetime,
 ) -> None:
     """Hold a live cluster against a policy.
 
@@ -104,7 +107,7 @@ def scan(  # noqa: PLR0913 - one for each option
         with _progress(wanted) as progress:
             if fixing:
                 sys.exit(fix(cluster, selection, policy, progress, wanted, really=really, pace=pace))
-            tally, faults = _scan(cluster, selection, policy, progress, wanted, images=images, reports=reports)
+            tally, faults = _scan(cluster, selection, policy, at, progress, wanted, images=images, reports=reports)
     except (PolicyError, MalformedGlob, ClusterError) as error:
         fail(str(error))
     for fault in faults:
@@ -117,10 +120,11 @@ def scan(  # noqa: PLR0913 - one for each option
         end(tally, wanted)
 
 
-def _scan(
+def _scan(  # noqa: PLR0913 - what, by what, when, and how
     cluster: "Cluster",
     selection: "Selection",
     policy: "Policy",
+    time: datetime,
     progress: "Progress",
     wanted: Wanted,
     *,
@@ -138,7 +142,7 @@ def _scan(
     if selection.shard.count > 1 and wanted.output is not None and wanted.output.is_file():
         wanted.output.unlink()  # a part that fails must not be there from the last time
     first, tally, faults = head("scan", policy, selection.shard), Tally(), list[str]()
-    found: Iterable[Outcome] = tally.counting(scanned(cluster, selection, policy, progress, images=images))
+    found: Iterable[Outcome] = tally.counting(scanned(cluster, selection, policy, time, progress, images=images))
     api = APIS[reports] if reports else None
     written = Reports(cluster, api) if api else None
     unasked = [entry.name for entry in policy.rules if TagField.IMAGE in entry.rule.reads and not images]

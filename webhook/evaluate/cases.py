@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -19,6 +20,7 @@ from webhook.resources.catalog import RESOURCES, TAG
 from webhook.schemas.containers import Items, Record, parse
 from webhook.schemas.parameters import Bool, Choice, Object, Parameter, Schema, Sentence, Text
 from webhook.schemas.patterns import TextMap
+from webhook.schemas.times import Instant
 
 SUFFIXES: Final = tuple(f"{mark}.{form}" for mark in (".test", "_test") for form in ("yaml", "yml", "json"))
 
@@ -35,6 +37,7 @@ class Case:
         review: the file of a recorded AdmissionReview, relative to the test's, "" where there is none.
         user: who sends the object.
         groups: that user's groups.
+        at: when the change comes, None for the time of the run.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Case:
     review: str = ""
     user: str = "developer"
     groups: tuple[str, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,7 @@ _CASE: Final = Record(
         "review": Text(),
         "user": Text(),
         "groups": Items(Text(), empty=True),
+        "at": Instant(),
         "expect": EXPECT,
     },
     _case,
@@ -185,6 +190,7 @@ _CASE: Final = Record(
         "review": "or the file of an AdmissionReview, relative to this one",
         "user": "who sends it; developer where absent",
         "groups": "the user's groups",
+        "at": "when the change comes; default: `--at`, or now",
         "expect": "what is to come of it",
     },
     one_of=("change", "object", "review"),

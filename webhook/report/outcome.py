@@ -152,7 +152,7 @@ class Outcome:
             "findingsBefore": [_as_json(finding, Mark(self.origin.line)) for finding in self.findings_before],
             "patch": [operation(op) for op in self.patch],
             "patchBefore": [operation(op) for op in self.patch_before],
-            "exemption": {"name": self.exemption.name, "reason": self.exemption.reason} if self.exemption else None,
+            "exemption": _exempt(self.exemption) if self.exemption else None,
             "message": self.message,
         }
 
@@ -206,8 +206,12 @@ def _finding(value: Any) -> Finding:
     return replace(recorded.finding(value), reason=Reason(value["reason"]))
 
 
+def _exempt(exemption: Exemption) -> dict[str, str]:
+    return {"name": exemption.name, "reason": exemption.reason, "ticket": exemption.ticket}
+
+
 def _exemption(value: Any) -> Exemption | None:
-    return None if value is None else Exemption(exactly(str, value["name"]), exactly(str, value["reason"]))
+    return None if value is None else Exemption(*(exactly(str, value[key]) for key in ("name", "reason", "ticket")))
 
 
 def outcome(

@@ -102,7 +102,7 @@ def create_app(service: Service) -> Flask:
 def _answer(service: Service, context: Context, decide: Decide) -> Response | RawResponse:
     """Decode, decide, encode, record. The record is written last and before the answer is sent, so they agree."""
     time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
-    review = decode(_body(), catalog.RESOURCES)
+    review = decode(_body(), catalog.RESOURCES, time)
     try:
         decision = decide(review, policy)
         changed = tags(decision, MOST)

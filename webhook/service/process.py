@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,7 +109,7 @@ class Process:
             "policy": policy.name,
             "digest": policy.digest,
             "rules": len(policy.rules),
-            "warnings": len(warnings_of(policy, _log)),
+            "warnings": len(warnings_of(policy, _log, datetime.now(UTC))),
         }
 
     def _beat(self) -> None:
@@ -159,7 +160,8 @@ class _Watched:
     def take(self) -> None:
         """Count the current policy and its warnings."""
         self.metrics.policy_loaded(self.policy.current, time.time())
-        self.metrics.policy_warned(each.name for each in log_warnings(self.policy.current, _log))
+        warnings = log_warnings(self.policy.current, _log, datetime.now(UTC))
+        self.metrics.policy_warned(each.name for each in warnings)
 
     def tick(self, under_way: int = 0) -> None:
         """Reload changed files, and write the metrics; called about once a second."""
