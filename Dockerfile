@@ -1,18 +1,17 @@
 # syntax=docker/dockerfile:1
-# A tag that is pinned still moves: who wants the same image twice builds with --build-arg BASE=…/python-312-minimal@sha256:….
+# A pinned tag still moves. To build the same image twice, set --build-arg BASE=…/python-312-minimal@sha256:….
 ARG BASE=registry.access.redhat.com/ubi9/python-312-minimal:9.8
 
 FROM ${BASE} AS build
 # hadolint ignore=DL3002
 USER 0
-# The base turns pip's cache off; this stage is thrown away, and the cache below is no part of it.
-ENV PIP_NO_CACHE_DIR= PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
 # Wheels whose hashes are written down: nothing is compiled, and nothing is taken that was not looked at. What is
-# installed has no pip of its own, and can install nothing more.
-RUN --mount=type=cache,target=/var/cache/pip \
-    python3 -m venv /opt/build && \
+# installed has no pip of its own, and can install nothing more. No cache is mounted: OpenShift's builds fail with one
+# ("bind mounts cannot have any filesystem-specific options applied", openshift/machine-config-operator pull 5645).
+RUN python3 -m venv /opt/build && \
     python3 -m venv --without-pip /opt/istag-webhook && \
     /opt/build/bin/pip install --only-binary=:all: --require-hashes --requirement requirements-build.lock && \
     /opt/build/bin/pip --python /opt/istag-webhook/bin/python install \
@@ -42,7 +41,8 @@ LABEL name="istag-webhook" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.vendor="istag-webhook" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/istag-webhook/istag-webhook"
 COPY --from=build /opt/istag-webhook /opt/istag-webhook
 COPY LICENSE /licenses/LICENSE
 ENV PATH=/opt/istag-webhook/bin:$PATH PYTHONUNBUFFERED=1

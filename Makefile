@@ -11,15 +11,17 @@ VERSION ?=
 # The checkout that it counts.
 TREE ?= .
 AUDIT_ARGS ?=
+# `--image PULLSPEC` to name another image, or the same one by its digest.
+RELEASE_ARGS ?=
 SUPPLY := .supply/tools/bin
 # What the two parts become together is validated, by tools/sbom.py.
 CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences clean
+.PHONY: help run test test-unit docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-optimisations bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences release pythons clean
 
-help:  ## say what there is
+help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 run: .venv/run  ## serve over TLS on this machine, with the shipped policy
@@ -32,12 +34,13 @@ test: .venv/dev lint  ## check and test everything
 test-unit: .venv/dev  ## run the unit tests alone, in less than a minute: fewer examples, no coverage, nothing that is slow
 	$(BIN)/pytest tests/unit $(PARALLEL) -m 'not slow' $(PYTEST_ARGS)
 
-lint: .venv/dev  ## check format, lint rules, types, layers and wording
+lint: .venv/dev  ## check format, lint rules, types, layers, wording and workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tools.voice
+	$(BIN)/zizmor --offline --quiet .github
 
 docs: .venv/dev  ## build the documentation into site/; fail for a link or an anchor that leads nowhere
 	$(BIN)/zensical build --clean --strict
@@ -51,7 +54,7 @@ valgrind:  ## install Debian's Valgrind, as root, for make scaling
 scaling: .venv/dev valgrind  ## count the instructions of each sort of input at a size and at twice that: at most 2.3 times as many
 	$(BIN)/python -m tools.scaling
 
-bench: .venv/dev bench-cluster bench-instructions  ## measure a review beside a null endpoint, large policies and streams, a replay, a scan, and what follows
+bench: .venv/dev bench-cluster bench-instructions  ## measure a review next to a null endpoint, large policies and streams, a replay, a scan, and what follows
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tools.bench measure
 	$(BIN)/python -m tools.bench policies
@@ -70,7 +73,7 @@ bench-instructions: .venv/dev valgrind  ## count the instructions of a review; V
 bench-load: .venv/dev  ## measure what callers feel under load, into tests/FAULTS.md, which takes some four minutes
 	$(BIN)/python -m tools.bench_load measure --write
 
-bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## measure docs/performance.md and the loads of FAULTS.md anew, on a machine that does nothing else; some nine minutes
+bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## measure docs/performance.md and the loads of FAULTS.md, on a machine that does nothing else; some nine minutes
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tools.bench_go --seconds 1.5 --write
 	$(BIN)/python -m tools.bench_loops --seconds 1.5 --write
@@ -78,6 +81,9 @@ bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## meas
 	$(BIN)/python -m tools.bench_load measure --seconds 10 --write
 	$(BIN)/python -m tools.bench_instructions --version current
 	$(BIN)/python -m tests.support.budget --version current
+
+bench-optimisations: .venv/dev  ## measure what each optimisation on the path of a review saves, into docs/performance.md
+	$(BIN)/python -m tools.bench_optimisations --write
 
 bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
 	$(BIN)/python -m tools.bench memory
@@ -97,20 +103,20 @@ fuzz: .venv/fuzz  ## run ten thousand sequences of requests; fuzz each target of
 mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and write to tests/MUTANTS.md what no test notices
 	$(BIN)/python -m tools.mutants
 
-golden: .venv/dev  ## write the golden answers, the dashboards and the generated parts of the documentation anew; read the diff
+golden: .venv/dev  ## rewrite the golden answers, the dashboards and the generated parts of the documentation; read the diff
 	$(BIN)/pytest tests/unit/test_golden.py tests/unit/test_docs.py tests/system/test_dashboards.py --regenerate -q
 
 budget: .venv/dev  ## count what a review costs, by stage, and make that its budget; read the diff
 	$(BIN)/python -m tests.support.budget --write
 
-lock: .venv/dev  ## take up newer releases in the image, each with its hashes
+lock: .venv/dev  ## update the libraries of the image, each with its hashes
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --group build --output-file requirements-build.lock
 
 audit: .supply/tools/done  ## ask for known vulnerabilities of all that is locked; what cannot be looked up fails too
 	@$(SUPPLY)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT_ARGS) \
 	  --requirement requirements.lock --requirement requirements-build.lock \
-	  || { echo 'audit: not clean: a library has a known vulnerability or could not be looked up, as said above' >&2; exit 1; }
+	  || { echo 'audit: not clean: a library has a known vulnerability or could not be looked up; see above' >&2; exit 1; }
 
 sbom: .supply/image/done  ## write what the image holds to dist/istag-webhook.cdx.json, by CycloneDX's schema
 	$(SUPPLY)/cyclonedx-py environment $(CYCLONEDX) --pyproject pyproject.toml --mc-type application \
@@ -118,11 +124,24 @@ sbom: .supply/image/done  ## write what the image holds to dist/istag-webhook.cd
 	$(SUPPLY)/cyclonedx-py requirements $(CYCLONEDX) --output-file .supply/locked.json requirements.lock
 	$(SUPPLY)/python tools/sbom.py join .supply/installed.json .supply/locked.json dist/istag-webhook.cdx.json
 
-licences: sbom  ## write LICENSES.md anew, from the SBOM
+licences: sbom  ## rewrite LICENSES.md from the SBOM
 	$(SUPPLY)/python tools/sbom.py licences dist/istag-webhook.cdx.json LICENSES.md
 
+release: .supply/build/done  ## write one-file manifests, wheel, source, SBOM and checksums to dist/
+	rm -rf dist
+	$(MAKE) sbom
+	.supply/build/bin/python -m tools.release dist $(RELEASE_ARGS)
+
+pythons: .venv/dev  ## run the tests with each newer Python that is installed
+	@for version in 3.12 3.13 3.14; do \
+	  python$$version --version 2>/dev/null || { echo "Python $$version: not installed"; continue; }; \
+	  python$$version -m venv .pythons/$$version && bin=.pythons/$$version/bin && \
+	  $$bin/pip install --quiet --upgrade 'pip>=25.1' && $$bin/pip install --quiet --editable . --group dev && \
+	  $$bin/pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS) || exit 1; \
+	done
+
 clean:  ## remove what was made
-	rm -rf .venv .peers .supply build dist site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
+	rm -rf .venv .pythons .peers .supply build dist site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .fuzz mutants .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:
@@ -145,7 +164,7 @@ clean:  ## remove what was made
 	$(BIN)/pip install --quiet --editable . --group mutants
 	@touch $@
 
-# kopf in an environment of its own; Pepr's module bundled as its own command does, with what it needs beside it.
+# kopf in an environment of its own; Pepr's module bundled as its own command does, with its dependencies next to it.
 .peers/done: tools/peers/requirements.txt $(wildcard tools/peers/pepr/*)
 	rm -rf .peers/kopf .peers/pepr && mkdir -p .peers && cp -r tools/peers/pepr .peers/pepr
 	$(PYTHON) -m venv .peers/kopf && .peers/kopf/bin/pip install --quiet --requirement tools/peers/requirements.txt
@@ -163,11 +182,18 @@ clean:  ## remove what was made
 	cd tools/peers/go && GOEXPERIMENT=nojsonv2 $(GO) build -o $(CURDIR)/$@-jsonv1 .
 	cd tools/peers/go && $(GO) build -o $(CURDIR)/$@ .
 
-# The tools of the supply chain in an environment of their own, and beside it what the image gets, as the Dockerfile does it.
+# The tools of the supply chain in an environment of their own, apart from what the image gets.
 .supply/tools/done: pyproject.toml
 	rm -rf .supply/tools && $(PYTHON) -m venv .supply/tools
 	$(SUPPLY)/pip install --quiet --upgrade 'pip>=25.1'
 	$(SUPPLY)/pip install --quiet --group supply
+	@touch $@
+
+# What builds the package, by its lock.
+.supply/build/done: requirements-build.lock .supply/tools/done
+	rm -rf .supply/build && $(PYTHON) -m venv --without-pip .supply/build
+	$(SUPPLY)/pip --python .supply/build/bin/python install --quiet \
+	  --only-binary=:all: --require-hashes --requirement requirements-build.lock
 	@touch $@
 
 .supply/image/done: requirements.lock .supply/tools/done

@@ -97,7 +97,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
         "Rules",
         (
             Panel(
-                "Findings by rule and mode", "What the rules said, whatever came of it.", "lines", 6,
+                "Findings by rule and mode", "Violations that the rules reported, whether or not they denied.", "lines", 6,
                 ((_rate("istag_webhook_findings_total", "rule, mode"), "{{rule}} ({{mode}})"),), unit="reqps",
             ),
             Panel(
@@ -110,7 +110,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 labels=(("rule", "Rule"), ("mode", "Mode")),
             ),
             Panel(
-                "Completed", "Operations of JSON Patches that complete what nobody writes by hand.", "lines", 6,
+                "Completed", "Operations of JSON Patches that fill in fields of tags.", "lines", 6,
                 (("sum(rate(istag_webhook_patch_operations_total[$__rate_interval]))", "operations"),), unit="reqps",
             ),
         ),
@@ -143,7 +143,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 ),
             ),
             Panel(
-                "Policies in force", "More than one while a change is taken up, or where pods do not agree.", "table", 4,
+                "Policies in force", "More than one while pods load a change, or if pods differ.", "table", 4,
                 (("sum by (policy, digest) (istag_webhook_policy_info)", "Pods"),),
                 labels=(("policy", "Policy"), ("digest", "Digest")),
             ),

@@ -26,7 +26,7 @@ def setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
 class Settings:
     """The settings of the service."""
 
-    host: str = setting("0.0.0.0", "Address to listen on.")  # noqa: S104 - a pod listens on its only address
+    host: str = setting("::", "Address to listen on; :: stands for every address, IPv6 and IPv4.")
     port: int = setting(8443, "TLS port of the admission endpoints, 0 for any.")
     management_port: int = setting(8080, "Plain port of /livez, /readyz and /metrics, 0 for any.")
     policy: tuple[Path, ...] = setting((), "Policy file or directory; may be repeated. Default: the shipped policy.")

@@ -114,6 +114,8 @@ def joined(texts: Iterable[str], total: int, separator: str, size: int, *, unkno
         size: bytes; at least enough for the words of `more`.
         unknown: whether there are more than `total` texts.
     """
+    if total == 1 and not unknown:
+        return cut(next(iter(texts)), size)
     kept: list[str] = []
     left = size + len(separator)
     for text in texts:
@@ -121,7 +123,7 @@ def joined(texts: Iterable[str], total: int, separator: str, size: int, *, unkno
         kept.append(text)
         if left < 0:
             break
-    if not unknown and (left >= 0 or total == 1):
+    if not unknown and left >= 0:
         return cut(separator.join(kept), size)
     room = size - len(separator) - len(more(total, unknown=unknown))
     while len(kept) > 1 and len(separator.join(kept).encode()) > room:
@@ -132,6 +134,11 @@ def joined(texts: Iterable[str], total: int, separator: str, size: int, *, unkno
 def counted(number: int, noun: str) -> str:
     """Return `number` and `noun`, with a plural `s` unless `number` is 1."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def address(host: str, port: int) -> str:
+    """Return a host and a port as in a URL: an IPv6 address is in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

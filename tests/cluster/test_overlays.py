@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from tests.support.apiserver import ApiServer, path_of
 from tests.support.installed import CALLS, Document
-from tests.support.overlays import applied, as_served
+from tests.support.overlays import all_as_served, applied
 from tests.support.rendered import CERTIFICATES, MANIFESTS, OPTIONAL, OVERLAYS, Kustomize, Render, overlay
 from tests.support.serving import until
 
@@ -31,7 +31,7 @@ def _is_taken(api: ApiServer, documents: list[Document]) -> None:
     with applied(api, documents) as said:
         assert (said.code, said.error) == (0, "")
         assert [each for each in said.warnings if "last-applied-configuration" not in each] == []  # an earlier test's
-        again = api.kubectl("apply", "--filename=-", stdin=[as_served(api, document) for document in documents])
+        again = api.kubectl("apply", "--filename=-", stdin=all_as_served(api, documents))
         assert (again.code, again.err) == (0, "")
         assert [line for line in again.out.splitlines() if not line.endswith(" unchanged")] == []
 
@@ -121,7 +121,7 @@ def test_the_job_has_the_rights_that_it_needs(api: ApiServer, self_signed: list[
             found = api.kubectl("get", f"{kind}webhookconfiguration/istag-webhook", "--output=json").document
             assert found["webhooks"][0]["clientConfig"]["caBundle"] == secret["data"]["ca.crt"]
         assert b64decode(secret["data"]["tls.crt"]).startswith(b"-----BEGIN CERTIFICATE-----")
-        again = api.kubectl("apply", "--filename=-", stdin=[as_served(api, document) for document in self_signed])
+        again = api.kubectl("apply", "--filename=-", stdin=all_as_served(api, self_signed))
         assert again.code == 0, again.err
         for kind in ("validating", "mutating"):
             found = api.kubectl("get", f"{kind}webhookconfiguration/istag-webhook", "--output=json").document

@@ -15,10 +15,16 @@ _OLDER: Final[Mapping[str, Mapping[str, str]]] = {
     "autoscaling/v2": {"HorizontalPodAutoscaler": "autoscaling/v2beta2"},
     "batch/v1": {"CronJob": "batch/v1beta1"},
 }
+# Kinds of Kubernetes itself that older servers do not have, and the first version that has them (1.30 for VAP's v1).
+_LACKED: Final[Mapping[str, tuple[int, int]]] = {
+    "ValidatingAdmissionPolicy": (1, 30),
+    "ValidatingAdmissionPolicyBinding": (1, 30),
+}
 _ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 MATCH_CONDITIONS: Final = (1, 27)  # the first version that has them, as alpha; on from 1.28
 # Fields of a kind's spec that older servers deny or drop, and the first version that has them switched on.
 _NEWER: Final[Mapping[str, tuple[str, tuple[int, int]]]] = {
+    "Service": ("ipFamilyPolicy", (1, 21)),
     "PodDisruptionBudget": ("unhealthyPodEvictionPolicy", (1, 27)),
     "Job": ("ttlSecondsAfterFinished", (1, 21)),
 }
@@ -38,6 +44,12 @@ def as_served(api: ApiServer, document: Document) -> Document:
     return given
 
 
+def all_as_served(api: ApiServer, documents: Sequence[Document]) -> list[Document]:
+    """Return the documents whose kinds this API server can have, as it can take them, namespaces first."""
+    taken = (each for each in documents if api.version >= _LACKED.get(each["kind"], (0, 0)))
+    return sorted((as_served(api, each) for each in taken), key=lambda each: each["kind"] != "Namespace")
+
+
 @contextmanager
 def applied(api: ApiServer, documents: Sequence[Document]) -> Iterator[Said]:
     """Apply documents as `kubectl apply` does, until the end of the block: it denies fields that a kind does not have.
@@ -45,7 +57,7 @@ def applied(api: ApiServer, documents: Sequence[Document]) -> Iterator[Said]:
     Kinds that no API server has by itself (ServiceMonitor, Certificate) get a CRD that takes everything. Namespaces
     stay: there is no controller that would empty them.
     """
-    given = sorted((as_served(api, document) for document in documents), key=lambda each: each["kind"] != "Namespace")
+    given = all_as_served(api, documents)
     for document in given:
         if document["kind"] not in _served(api, document["apiVersion"]):
             _stand_in(api, document)

@@ -1,6 +1,7 @@
 """The alerts: Prometheus's own tool says when they fire, and every name in them is one that exists."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ _ROOT = Path(__file__).parents[2]
 _MONITORING = _ROOT / "manifests" / "components" / "monitoring"
 _SPEC: dict[str, Any] = yaml.safe_load((_MONITORING / "prometheusrule.yaml").read_text())["spec"]
 _RULES: dict[str, dict[str, Any]] = {rule["alert"]: rule for group in _SPEC["groups"] for rule in group["rules"]}
-# What a build replaces by the address of its own repository or site, and the page below it.
-_BASE = "https://github.com/OWNER/istag-webhook/blob/main/"
+# The address of the repository, which pyproject.toml holds, and the page below it.
+_URL: str = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+_BASE = f"{_URL}/blob/main/"
 _RUNBOOK = "docs/runbook.md"
 _CASES: list[dict[str, Any]] = yaml.safe_load((DATA / "alerts.yaml").read_text())
 

@@ -206,8 +206,13 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         f"--port: cannot listen on 127.0.0.1:{port}: Address already in use; "
         "set another port with --port or ISTAG_WEBHOOK_PORT"
     )
+    if socket.has_ipv6:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+            port = taken.getsockname()[1]
+            said = _refused(tmp_path, "--dev", "--host", "::1", "--port", str(port), "--management-port", "0")
+        assert said[0].startswith(f"--port: cannot listen on [::1]:{port}: ")
     said = _refused(tmp_path, "--dev", *_ANY_PORT, "--host", "no.such.invalid")
-    assert said[0].startswith("--port: cannot listen on no.such.invalid:0: ")
+    assert said[0].startswith("--host: cannot listen on no.such.invalid: ")
 
 
 def test_every_fault_before_any_worker(tmp_path: Path) -> None:
@@ -215,7 +220,7 @@ def test_every_fault_before_any_worker(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text("a: 1\nspec: 3\n")
     said = _refused(tmp_path, *_ANY_PORT, "--policy", "policy.yaml", "--record", "no/such", ISTAG_WEBHOOK_POLCY="x")
     assert said == [
-        "ISTAG_WEBHOOK_POLCY: no such setting",
+        "ISTAG_WEBHOOK_POLCY: no such setting; did you mean ISTAG_WEBHOOK_POLICY?",
         "policy.yaml:1:1: a: unknown key; expected one of apiVersion, kind, metadata, spec",
         "policy.yaml:1:1: apiVersion: is required; expected istag-webhook/v1",
         "policy.yaml:1:1: kind: is required; expected ImageTagPolicy",
@@ -224,6 +229,7 @@ def test_every_fault_before_any_worker(tmp_path: Path) -> None:
         "certs/tls.crt: cannot be read: No such file or directory",
         "certs/tls.key: cannot be read: No such file or directory",
         "no/such: No such file or directory",
+        "to try it on this machine, add --dev: it makes a certificate",
     ]
 
 

@@ -29,7 +29,7 @@ from webhook.settings import variable
 
 _CONFIGURATIONS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 # Kinds that others define: their schemas are not Kubernetes'.
-_OTHERS = {"ServiceMonitor", "PrometheusRule", "Issuer", "Certificate", "ImageStream"}
+_OTHERS = {"ServiceMonitor", "PrometheusRule", "Issuer", "Certificate", "ImageStream", "BuildConfig"}
 _SERVICE_CA = "service.beta.openshift.io"
 
 

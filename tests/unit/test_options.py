@@ -106,6 +106,7 @@ def test_every_path_refuses_nothing(path: tuple[str, ...]) -> None:
         ("chekc", "No such command 'chekc'. Did you mean 'check'?"),
         ("polcy validate", "No such command 'polcy'. Did you mean 'policy'?"),
         ("policy explan", "No such command 'explan'. Did you mean 'explain'?"),
+        ("explain", "No such command 'explain'. Did you mean 'policy explain'?"),
         ("xyzzy", "No such command 'xyzzy'.\n"),
         ("\x1b[31m", r"No such command '\x1b[31m'."),
         ("check --formt json -", "No such option '--formt'. Did you mean '--format'?"),

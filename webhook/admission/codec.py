@@ -15,7 +15,7 @@ from webhook.errors import MalformedReview
 from webhook.model.decision import Decision, Finding, Mode, PatchOp
 from webhook.model.review import Reason, Review, User
 from webhook.resources.objects import GROUP, VERSION
-from webhook.schemas.envelope import AdmissionReview, too_large, too_many
+from webhook.schemas.envelope import MOST_TAGS, AdmissionReview, too_large, too_many
 from webhook.text import cut, joined, more, printable
 
 LONGEST_WARNING: Final = 256  # bytes; k8s.io/apiserver truncates longer warnings, and drops one with a newline
@@ -41,16 +41,17 @@ def decode(body: bytes, resources: Collection[str], time: datetime) -> Review:
     """
     if why := too_large(body):
         raise MalformedReview(why, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    return of_document(parse(body), resources, time)
+    return of_document(parse(body), resources, time, small=len(body) <= MOST_TAGS)
 
 
-def of_document(document: Any, resources: Collection[str], time: datetime) -> Review:
+def of_document(document: Any, resources: Collection[str], time: datetime, *, small: bool = False) -> Review:
     """Return the Review in `document`.
 
     Args:
         document: an AdmissionReview as JSON values.
         resources: as in `decode`.
         time: as in `decode`.
+        small: whether the document has fewer bytes than a list may have elements.
 
     Raises:
         MalformedReview: as `decode` does.
@@ -59,7 +60,7 @@ def of_document(document: Any, resources: Collection[str], time: datetime) -> Re
         wrong = "; ".join(f"{fault.field or 'body'}: {fault.message}" for fault in _REVIEW.faults(document)[:8])
         raise MalformedReview(f"expected an AdmissionReview: {wrong}", uid=_uid(document))
     request: Mapping[str, Any] = document["request"]
-    if why := too_many(request):
+    if not small and (why := too_many(request)):
         raise MalformedReview(why, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _uid(document))
     return Review(
         version=document["apiVersion"],

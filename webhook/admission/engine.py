@@ -98,6 +98,7 @@ def evaluate(change: Change, context: EvaluationContext, policy: Policy) -> tupl
 
 def _evaluate(change: Change, index: int, context: EvaluationContext, policy: Policy, findings: Findings) -> None:
     """Add the findings in the change at `index` of the review."""
+    was: Change | None = None
     for entry in policy.index.selected(change, context.review.user):
         if entry.period is not None and not entry.period.holds(context.review.time):
             continue
@@ -105,15 +106,15 @@ def _evaluate(change: Change, index: int, context: EvaluationContext, policy: Po
             findings.cut = True
             continue
         before: frozenset[Violation] | None = None
-        position = policy.index.position[entry.name]
         for violation in entry.rule.check(change, context):
             if before is None and not _unchanged(entry, change):
-                before = _before(entry, change, context)
+                was = was or change.as_it_was()
+                before = _before(entry, change, was, context)
             existing = before is None or violation in before
             mode = entry.existing if existing else entry.mode
             if mode is not Mode.IGNORE:
                 finding = Finding(entry.name, mode, violation.message, violation.field, existing, violation.reason)
-                findings.add(finding, index, position)
+                findings.add(finding, index, policy.index.position[entry.name])
             if findings.settled:
                 findings.cut = True
                 break
@@ -130,11 +131,11 @@ def _unchanged(entry: RuleEntry, change: Change) -> bool:
     return isinstance(change, TagChange) and not change.touched and not entry.rule.reads_review
 
 
-def _before(entry: RuleEntry, change: Change, context: EvaluationContext) -> frozenset[Violation]:
+def _before(entry: RuleEntry, change: Change, was: Change, context: EvaluationContext) -> frozenset[Violation]:
     """Return the violations in the old object, none for a tag with a new source, which counts as new."""
     if change.old is None or (isinstance(change, TagChange) and change.moved):
         return frozenset()
-    return frozenset(entry.rule.check(change.as_it_was(), context.as_it_was()))
+    return frozenset(entry.rule.check(was, context.as_it_was()))
 
 
 def exempt(changes: tuple[Change, ...], review: Review, policy: Policy) -> Exemption | None:

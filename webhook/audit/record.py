@@ -19,6 +19,7 @@ from webhook.text import cut, escaped, joined, printable
 
 MOST: Final = 100  # tags, findings, patch operations and groups in a record, each
 _LONGEST: Final = 1_024  # bytes of an audit annotation, and of a text that a user sent
+_PLAIN: Final = 256  # characters; a shorter ASCII text is recorded as it is
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
@@ -87,8 +88,8 @@ def record(
         "operation": review.operation,
         "namespace": _short(review.namespace),
         "name": _short(review.name),
-        "user": cut(escaped(review.user.name[:_LONGEST]), _LONGEST),
-        "groups": [cut(escaped(group[:_LONGEST]), _LONGEST) for group in review.user.groups[:MOST]],
+        "user": _whole(review.user.name),
+        "groups": [_whole(group) for group in review.user.groups[:MOST]],
         "dryRun": review.dry_run,
         "verdict": decision.verdict,
         "allowed": decision.allowed,
@@ -118,7 +119,7 @@ def annotations(decision: Decision, changed: Tags, policy: Policy) -> dict[str, 
     """Return the annotations for the API server's audit log: the changed tags, their sources, and the findings."""
     found = {"policy": str(policy)}
     if changed:
-        total = len(decision.tags)
+        total = len(changed) if len(changed) < MOST else len(decision.tags)
         for key in ("tag", "from", "to"):
             found[key] = joined((tag[key] or "" for tag in changed), total, ", ", _LONGEST)
     if (lookup := _lookup(decision)) is not None:
@@ -136,18 +137,30 @@ def annotations(decision: Decision, changed: Tags, policy: Policy) -> dict[str, 
 def _left_out(review: Review, decision: Decision) -> dict[str, Any]:
     """Return the number of omitted items for each truncated list."""
     lists = {
-        "tags": len(decision.tags),
-        "findings": len(decision.findings),
-        "patch": len(decision.patch),
-        "groups": len(review.user.groups),
+        "tags": decision.changes,
+        "findings": decision.findings,
+        "patch": decision.patch,
+        "groups": review.user.groups,
     }
-    left = {name: size - MOST for name, size in lists.items() if size > MOST}
-    return {**left, "unevaluated": True} if decision.cut else left
+    left = {name: len(found) - MOST for name, found in lists.items() if len(found) > MOST}
+    if "tags" in left:
+        left["tags"] = len(decision.tags) - MOST
+    kept = {name: number for name, number in left.items() if number > 0}
+    return {**kept, "unevaluated": True} if decision.cut else kept
 
 
 def _short(value: str) -> str:
     """Return `value` printable and bounded."""
+    if len(value) <= _PLAIN and "@" not in value and value.isascii() and value.isprintable():
+        return value
     return cut(printable(value[: 8 * _LONGEST]), _LONGEST)
+
+
+def _whole(value: str) -> str:
+    """Return the name of a user or a group printable and bounded; exemptions are decided by it."""
+    if len(value) <= _PLAIN and value.isascii() and value.isprintable():
+        return value
+    return cut(escaped(value[:_LONGEST]), _LONGEST)
 
 
 def _lookup(decision: Decision) -> tuple[bool, bool] | None:

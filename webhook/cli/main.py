@@ -20,6 +20,7 @@ from webhook.settings import Settings, documented, flag, resolve, variable
 from webhook.text import nearest, printable
 
 _DEVELOPMENT: Final = ("localhost", "127.0.0.1", "::1")
+_NO_CERTIFICATE: Final = "to try it on this machine, add --dev: it makes a certificate"
 _TYPES: Final[dict[Any, Any]] = {
     int: click.INT,
     float: click.FLOAT,
@@ -72,7 +73,8 @@ def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
         logs.configure(settings.log_level, form=settings.log_format)
         process = Process.of(_development(ctx, settings) if dev else settings)
     except SettingsError as error:
-        fail(str(error))
+        missing = not given["cert"].exists() and str(given["cert"]) in {each.where for each in error.faults}
+        fail(f"{error}\n{_NO_CERTIFICATE}" if missing else str(error))
     process.run()
 
 
@@ -154,10 +156,16 @@ class Commands(click.Group):
         """
         name = args[0]
         if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
-            meant = nearest(name, self.list_commands(ctx))
+            meant = self._nested(ctx, name) or nearest(name, self.list_commands(ctx))
             hint = f" Did you mean '{meant}'?" if meant else ""
             ctx.fail(f"No such command '{printable(name)}'.{hint}")
         return super().resolve_command(ctx, args)
+
+    def _nested(self, ctx: click.Context, name: str) -> str:
+        """Return the command of that name in a group of this one, with the group; empty if there is none."""
+        groups = ((each, self.get_command(ctx, each)) for each in self.list_commands(ctx))
+        found = (each for each, group in groups if isinstance(group, Commands) and name in group.lazy)
+        return next((f"{each} {name}" for each in found), "")
 
 
 class _Main(Commands):

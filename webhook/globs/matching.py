@@ -84,8 +84,10 @@ class Glob:
 
     def matches(self, text: str) -> bool:
         """Whether the glob matches the whole of `text`."""
-        if len(self.segments) == 1 and self.segments[0]:
-            return _segment_matches(self.segments[0], text) and (not self.separator or self.separator not in text)
+        if len(self.segments) == 1 and (parts := self.segments[0]):
+            if len(parts) == 1:
+                return text == parts[0]
+            return _segment_matches(parts, text) and (not self.separator or self.separator not in text)
         return _matches(self.segments, text.split(self.separator))
 
     @property

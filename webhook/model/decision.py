@@ -136,10 +136,11 @@ class Findings:
 
     Attributes:
         denied: whether a finding denies the review.
+        full: whether the limit is reached.
         cut: whether there may be more findings than were kept.
     """
 
-    __slots__ = ("_kept", "_most", "cut", "denied")
+    __slots__ = ("_kept", "_most", "cut", "denied", "full")
 
     def __init__(self, most: int | None = None) -> None:
         """Create an empty collection.
@@ -149,11 +150,7 @@ class Findings:
         """
         self._most, self._kept = most, dict[Finding, tuple[int, int]]()
         self.denied = self.cut = False
-
-    @property
-    def full(self) -> bool:
-        """Whether the limit is reached."""
-        return self._most is not None and len(self._kept) >= self._most
+        self.full = most == 0
 
     @property
     def settled(self) -> bool:
@@ -176,6 +173,7 @@ class Findings:
             return
         self.denied = self.denied or decides
         self._kept[finding] = change, rule
+        self.full = self._most is not None and len(self._kept) >= self._most
 
     def sorted(self) -> tuple[Finding, ...]:
         """Return the findings in the order of their changes and rules."""

@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from webhook.documents.document import Mark
 from webhook.errors import Fault
 from webhook.model.decision import Finding, Mode
 from webhook.policy.lint.catalogue import lints
-from webhook.policy.lint.reported import PolicyWarning
 from webhook.policy.loading import Policy
 from webhook.policy.sources import located
 from webhook.report.outcome import ALLOW, DENY, ERROR, Origin, Outcome
 from webhook.report.shape import Shard
 from webhook.values import exactly
+
+if TYPE_CHECKING:
+    from webhook.policy.lint.reported import PolicyWarning
 
 VALIDATE: Final = "policy validate"
 INVALID: Final = "invalid-policy"  # the rule that stands for every error in a policy that is validated
@@ -141,7 +143,7 @@ def validation_header(policy: Policy | None, version: str, time: str) -> Header:
     return Header(VALIDATE, name, digest, version, time, (_INVALID, *warnings))
 
 
-def validated(policy: Policy, warnings: Iterable[PolicyWarning], *, failing: bool) -> Iterator[Outcome]:
+def validated(policy: Policy, warnings: "Iterable[PolicyWarning]", *, failing: bool) -> Iterator[Outcome]:
     """Yield an outcome for each entry of `policy`.
 
     Args:

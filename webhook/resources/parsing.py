@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from webhook.errors import MalformedReference
 from webhook.model.review import SchemaFault, TagField
 from webhook.model.tag import NOTHING, Condition, Source, SourceKind, TagReference
 from webhook.reference import ImageReference
-from webhook.schemas.tag import MEMORABLE, parse_source
+from webhook.schemas.tag import parse_source
 
 INSECURE_REPOSITORY: Final = "openshift.io/image.insecureRepository"
 CHECKED: Final = "openshift.io/image.dockerRepositoryCheck"  # when the repository that a stream follows was imported
@@ -48,12 +47,7 @@ def source(value: Any) -> Source | None:
     """Read a tag's `from`, None where there is none."""
     if not isinstance(value, dict) or not value:
         return None
-    get = value.get
-    said = text(get("kind")), text(get("name")), text(get("namespace"))
-    return _remembered(*said) if len(said[0]) + len(said[1]) + len(said[2]) <= MEMORABLE else _source(*said)
-
-
-def _source(kind: str, name: str, namespace: str) -> Source:
+    kind, name, namespace = text(value.get("kind")), text(value.get("name")), text(value.get("namespace"))
     if kind not in _KINDS:
         return Source(kind, name, namespace)
     try:
@@ -61,9 +55,6 @@ def _source(kind: str, name: str, namespace: str) -> Source:
     except MalformedReference as error:
         return Source(kind, name, namespace, fault=str(error))
     return Source(kind, name, namespace, parsed if isinstance(parsed, ImageReference) else None)
-
-
-_remembered: Final = lru_cache(1_024)(_source)  # of a tag as it is and as it was, and of all tags of a stream
 
 
 def tag_reference(

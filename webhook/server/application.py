@@ -14,6 +14,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from webhook.server.worker import Served, Terms, Worker
+from webhook.text import address
 
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - heartbeats must not wait for a disk or need a writable root
 _STUCK_SECONDS: Final = 30
@@ -93,9 +94,8 @@ class _Application(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set all options; gunicorn's own command line, environment and file are not read."""
         listen = self._listen
-        host = f"[{listen.host}]" if ":" in listen.host else listen.host
         options = {
-            "bind": [f"{host}:{listen.port}", f"{host}:{listen.management_port}"],
+            "bind": [address(listen.host, port) for port in (listen.port, listen.management_port)],
             "workers": listen.workers,
             "worker_class": Worker,
             "logger_class": _Logs,
@@ -123,7 +123,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
         """Log the addresses before the first worker is forked."""
         if not self._logged:
             self._logged = True
-            admission, management = (_address(each.sock.getsockname()) for each in worker.sockets)
+            admission, management = (address(*each.sock.getsockname()[:2]) for each in worker.sockets)
             logging.getLogger("webhook.server").info(
                 "listening",
                 extra={"admission": f"https://{admission}", "management": f"http://{management}", **self._listen.about},
@@ -151,11 +151,6 @@ class _Application(BaseApplication):  # type: ignore[misc]
 
     def _ended(self, _arbiter: Arbiter, worker: Any) -> None:
         self._worker_ended(worker.pid)
-
-
-def _address(name: tuple[Any, ...]) -> str:
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def run(

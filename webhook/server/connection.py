@@ -76,7 +76,8 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         """Register the connection; the timeouts of its handshake and of its first request begin now."""
         self._transport = transport
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if peer else ""  # None if the client has already disconnected
+        # A dual-stack socket shows an IPv4 client by its mapped address (RFC 4291). None: the client has disconnected.
+        self._peer = peer[0].removeprefix("::ffff:") if peer else ""
         self._port.kept.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

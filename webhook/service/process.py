@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -20,13 +20,15 @@ from webhook.errors import CertificateError, Fault, InputError, PolicyError, Rec
 from webhook.files import SharedMutex
 from webhook.policy.lint.reported import log_warnings, warnings_of
 from webhook.policy.sources import PolicySource
-from webhook.settings import Settings, flag, unknown, variable
-from webhook.text import printable
+from webhook.settings import Settings, documented, flag, unknown, variable
+from webhook.text import address, nearest, printable
 
 if TYPE_CHECKING:
     from webhook.service.metrics import Metrics
 
 DISTRIBUTION: Final = "istag-webhook"
+_EVERY_ADDRESS: Final = "::"
+_EVERY_IPV4_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - a pod listens on its only address
 _ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port may work
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 _log: Final = logging.getLogger("webhook.serve")
@@ -55,7 +57,9 @@ class Process:
         Raises:
             SettingsError: with every fault.
         """
-        faults = [*(Fault(name, "", "no such setting") for name in unknown()), *_unusable(settings)]
+        if settings.host == _EVERY_ADDRESS and not _is_dual_stack():
+            settings = replace(settings, host=_EVERY_IPV4_ADDRESS)
+        faults = [*(Fault(name, "", f"no such setting{_meant(name)}") for name in unknown()), *_unusable(settings)]
         policy = serving = None
         mutex = SharedMutex.make()
         try:
@@ -201,16 +205,34 @@ def _log_rejected(sentence: str, error: InputError) -> None:
     _log.error(sentence, extra={"faults": [str(fault) for fault in error.faults]})
 
 
+def _meant(name: str) -> str:
+    """Return a hint at the environment variable that is most like `name`, empty if none is."""
+    near = nearest(name, (variable(each.name) for each in documented()))
+    return f"; did you mean {near}?" if near else ""
+
+
+def _is_dual_stack() -> bool:
+    """Return whether a socket on `::` accepts IPv4 too: the machine has IPv6, and net.ipv6.bindv6only is 0."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            return not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return False
+
+
 def _unusable(settings: Settings) -> Iterator[Fault]:
     """Yield a fault for each address that is not available, because the server itself would retry forever."""
+    host = printable(settings.host)
     for name, port in (("port", settings.port), ("management_port", settings.management_port)):
         try:
-            family, kind, _, _, address = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
+            family, kind, _, _, where = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind) as listener:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind(address)
+                listener.bind(where)
         except OSError as error:
-            elsewhere = error.errno in _ELSEWHERE
-            hint = f"; set another port with {flag(name)} or {variable(name)}" if elsewhere else ""
-            sentence = f"cannot listen on {printable(settings.host)}:{port}: {error.strerror}{hint}"
+            if error.errno not in _ELSEWHERE:
+                yield Fault(flag("host"), "", f"cannot listen on {host}: {error.strerror}")
+                return
+            hint = f"set another port with {flag(name)} or {variable(name)}"
+            sentence = f"cannot listen on {address(host, port)}: {error.strerror}; {hint}"
             yield Fault(flag(name), "", sentence)

@@ -3,7 +3,6 @@
 import gc
 import tracemalloc
 
-import pytest
 from tests.support.builders import (
     decoded,
     docker,
@@ -17,7 +16,6 @@ from tests.support.changes import (
 from webhook.admission import engine
 from webhook.model.review import TagChange
 from webhook.resources import catalog, parsing
-from webhook.schemas.tag import MEMORABLE
 
 
 def test_a_source_that_is_not_remembered() -> None:
@@ -30,13 +28,14 @@ def test_a_source_that_is_not_remembered() -> None:
         assert "255" in change.new.source.fault
 
 
-@pytest.mark.parametrize("length", [MEMORABLE, MEMORABLE + 1], ids=["short", "long"])
-def test_which_sources_are_remembered(length: int) -> None:
-    """A source that is read twice is one value where kind, name and namespace together are short, and read anew where not."""
-    said = {"kind": "ImageStreamTag", "name": "app:1", "namespace": "n" * (length - len("ImageStreamTag" + "app:1"))}
-    first, second = parsing.source(said), parsing.source(said)
+def test_sources_are_parsed_once() -> None:
+    """A name that is read twice is parsed once, whether the schema or the resource reads it."""
+    said = {"kind": "DockerImage", "name": "quay.io/acme/app:1"}
+    first, second = parsing.source(said), parsing.source(dict(said))
     assert first == second
-    assert (first is second) is (length <= MEMORABLE)
+    assert first is not None
+    assert second is not None
+    assert first.reference is second.reference
 
 
 def test_sources_that_are_remembered() -> None:

@@ -1,0 +1,158 @@
+"""Measure what each optimisation on the path of a review saves, into docs/performance.md: `make bench-optimisations`.
+
+Each process leaves one optimisation out and calls the app in memory. The processes take turns, and a ratio is the median
+of the rounds' ratios, so a busy machine slows both sides alike. An optimisation that saves less than 3 % is removed.
+"""
+
+import io
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import click
+from tests.support.bodies import layers, plain, stream
+from tests.support.paths import DATA
+from tools import figures
+
+_TWENTY: Final = DATA / "policies" / "twenty.yaml"
+
+
+def _without_quick_values() -> None:
+    from webhook import values  # noqa: PLC0415 - before anything else is imported
+
+    values.quick = lambda cls: cls
+
+
+def _without_fast_acceptance() -> None:
+    from webhook.schemas.schema import Document  # noqa: PLC0415 - as above
+
+    Document.accepts = lambda self, value: not Document.validate(self, value)  # type: ignore[method-assign]
+
+
+def _without_canonical_json() -> None:
+    from webhook.admission import codec  # noqa: PLC0415 - as above
+
+    setattr(codec, "_canonical", lambda _: None)  # noqa: B010 - of another signature
+
+
+def _without_cached_sources() -> None:
+    from webhook.schemas import tag  # noqa: PLC0415 - as above
+
+    setattr(tag, "_remembered", tag._parsed)  # noqa: B010, SLF001 - our own
+
+
+def _without_lean_flask() -> None:
+    from flask import Flask, Response  # noqa: PLC0415 - as above
+
+    from webhook.service import app, lean  # noqa: PLC0415 - as above
+
+    class Stock(Flask):
+        def make_response(self, rv: Any) -> Response:
+            body = rv._body if isinstance(rv, lean.RawResponse) else rv  # noqa: SLF001 - our own
+            return super().make_response(Response(body, content_type="application/json"))
+
+    setattr(app, "Lean", lambda name: Stock(name, static_folder=None))  # noqa: B010 - in the place of a class
+
+
+def _without_shared_matches() -> None:
+    from webhook.policy.match import Selector  # noqa: PLC0415 - as above
+
+    selects = Selector._selects_stream  # noqa: SLF001 - our own
+
+    def anew(self: Selector, namespace: str, stream: str, user: Any) -> bool:
+        user.known.clear()
+        return selects(self, namespace, stream, user)
+
+    Selector._selects_stream = anew  # type: ignore[method-assign] # noqa: SLF001 - our own
+
+
+# What it is called in the table, and what leaves it out. It is imported first.
+_OPTIMISATIONS: Final[dict[str, Callable[[], None]]] = {
+    "values made without a call for each field (`values.quick`)": _without_quick_values,
+    "schemas that accept without marshmallow (`Document.accepts`)": _without_fast_acceptance,
+    "JSON that is canonical is read by orjson alone": _without_canonical_json,
+    "parsed sources are cached": _without_cached_sources,
+    "Flask without sessions, hooks and a URL map (`service.lean`)": _without_lean_flask,
+    "a match is evaluated once for all tags of a stream": _without_shared_matches,
+}
+
+
+def _app() -> Any:
+    """Return the app with twenty rules, whose records go nowhere."""
+    from webhook.policy.loading import load  # noqa: PLC0415 - as above
+    from webhook.service.app import Service, create_app  # noqa: PLC0415 - as above
+    from webhook.service.metrics import Metrics  # noqa: PLC0415 - as above
+
+    class Nowhere:
+        def write(self, line: bytes) -> None:
+            """Drop the line."""
+
+    policy, metrics = load(_TWENTY), Metrics()
+    return create_app(Service(lambda: policy, Nowhere(), metrics, "bench")), metrics
+
+
+def _spent(bodies: Iterable[tuple[str, bytes, int]]) -> list[float]:
+    """Return the microseconds of CPU that the app takes for each body."""
+    app, metrics = _app()
+    common = {
+        "SCRIPT_NAME": "", "SERVER_NAME": "localhost", "SERVER_PORT": "1", "wsgi.version": (1, 0), "wsgi.url_scheme": "https",
+        "wsgi.errors": sys.stderr, "wsgi.multithread": False, "wsgi.multiprocess": True, "wsgi.run_once": False,
+        "REQUEST_METHOD": "POST", "QUERY_STRING": "", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": "application/json",
+    }  # fmt: skip
+    found = []
+    for path, body, reviews in bodies:
+        given = {**common, "PATH_INFO": path, "CONTENT_LENGTH": str(len(body))}
+        for _ in range(2):
+            started = time.process_time()
+            for _ in range(reviews):
+                b"".join(app({**given, "wsgi.input": io.BytesIO(body)}, lambda *_: None))
+            taken = time.process_time() - started
+            metrics.flush()
+        found.append(taken / reviews * 1e6)
+    return found
+
+
+_BODIES: Final = (
+    ("/validate", plain(), 4_000),
+    ("/validate", layers(50), 3_000),
+    ("/validate", stream(100, 100), 200),
+)
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--without", default="", help="Measure in this process, without the optimisation of this number.")
+@click.option("--write", is_flag=True, help="Write the table to docs/performance.md.")
+def main(rounds: int, without: str, *, write: bool) -> None:
+    """Print how much more a review costs without each optimisation."""
+    if without:
+        if without != "none":
+            list(_OPTIMISATIONS.values())[int(without)]()
+        click.echo(json.dumps(_spent(_BODIES)))
+        return
+    names = ["none", *map(str, range(len(_OPTIMISATIONS)))]
+    measured: dict[str, list[list[float]]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            command = [sys.executable, "-m", "tools.bench_optimisations", "--without", name]
+            measured[name].append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+    lines = [
+        "| optimisation | `oc tag`: saves | PUT, 50 layers: saves | edit of 100 tags: saves |",
+        "|---|--:|--:|--:|",
+    ]
+    for number, title in enumerate(_OPTIMISATIONS):
+        pairs = zip(measured[str(number)], measured["none"], strict=True)
+        ratios = [[one / base for one, base in zip(*pair, strict=True)] for pair in pairs]
+        saved = [1 - 1 / statistics.median(column) for column in zip(*ratios, strict=True)]
+        lines.append(f"| {title} | " + " | ".join(f"{each:.0%}" for each in saved) + " |")
+    click.echo("\n".join(lines))
+    if write:
+        figures.put(figures.PERFORMANCE, "optimisations", lines)
+
+
+if __name__ == "__main__":
+    main()
