@@ -1,4 +1,4 @@
-"""What the tests share: recorded reviews, policies, the app."""
+"""Fixtures of the tests: recorded reviews, policies, the app."""
 
 import functools
 import json
@@ -32,7 +32,7 @@ _KINDS: Final = ("unit", "system", "cluster")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the flag that writes the golden answers anew."""
+    """Add the flag that regenerates the golden answers."""
     parser.addoption("--regenerate", action="store_true", help="write the expected answers of the golden reviews anew")
     parser.addoption("--measure", action="store_true", help="write what the tests of faults counted into FAULTS.md")
 
@@ -104,7 +104,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 @pytest.fixture(scope="session")
 def scannable(api: ApiServer) -> ApiServer:
-    """The API server, with the definitions of the reports and images that `scan` knows beside the five resources."""
+    """The API server, with the definitions of reports and images for `scan` in addition to the five resources."""
     definitions = DATA / "scan"
     for said in (
         api.kubectl("create", "-f", definitions),
@@ -160,7 +160,7 @@ def render(kustomize: Kustomize) -> Callable[[str], list[Document]]:
 
 @pytest.fixture(params=OVERLAYS)
 def documents(request: pytest.FixtureRequest, render: Callable[[str], list[Document]]) -> list[Document]:
-    """What each of our overlays makes."""
+    """The objects of each overlay."""
     return render(request.param)
 
 

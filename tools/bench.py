@@ -1,6 +1,6 @@
-"""What a review costs beside a null Flask endpoint on the same server, in the same run: `make bench`.
+"""The cost of a review compared with a null Flask endpoint on the same server, in the same run: `make bench`.
 
-One worker on one core, its callers on another; TLS 1.3, keep-alive, real review bodies. The rounds of all servers take
+One worker on one core, its clients on another; TLS 1.3, keep-alive, real review bodies. The rounds of all servers take
 turns, and a ratio is the median of the rounds' ratios, so that a noisy neighbour hits both sides.
 """
 
@@ -140,7 +140,7 @@ def serve(worker: str, which: str, port: int, directory: Path) -> None:
 
 @dataclass
 class Measured:
-    """What one server showed, a value a round: requests a second, CPU seconds per 1,000 requests; latencies in ms."""
+    """The figures of one server, one value per round: requests per second, CPU seconds per 1,000 requests; latencies in ms."""
 
     rates: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -155,7 +155,7 @@ class Measured:
 @contextmanager
 def _server(worker: str, which: str, port: int, directory: Path) -> Iterator[int]:
     """Run a server; yields the pid of its worker."""
-    # Records go where a container's go: into a pipe that somebody empties.
+    # Records go to a pipe with a reader, like those of a container.
     reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.bench", "serve", worker, which, str(port), str(directory)],
@@ -184,7 +184,7 @@ def _answers(port: int, directory: Path) -> bool:
 
 
 def ask(port: int, directory: Path, body: bytes, path: str) -> Any:
-    """Post `body` once and return the answer's document, None where there is no such answer."""
+    """Post `body` once and return the answer's document, None for another status."""
     context = ssl.create_default_context(cafile=directory / "ca.crt")
     connection = HTTPSConnection("localhost", port, context=context, timeout=5)
     try:
@@ -305,7 +305,7 @@ def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
 
 
 def _free() -> int:
-    """Return a port that nobody listens on now."""
+    """Return a port that is currently unused."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
@@ -465,7 +465,7 @@ def replay(rounds: int) -> None:
                 tally, started = Tally(), time.process_time()
                 list(evaluate_again([path], Evaluation(policy), tally, Remarks()))
                 taken.append(time.process_time() - started)
-                assert tally.judged == len(lines)
+                assert tally.evaluated == len(lines)
             rate = len(lines) / statistics.median(taken)
             click.echo(f"| {form} | {size / len(lines):,.0f} | {rate:,.0f} | {rate * size / len(lines) / 1e6:,.0f} |")
 

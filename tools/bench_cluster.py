@@ -1,7 +1,7 @@
-"""What the cluster feels: a dry-run PUT through a real API server, without a webhook, with a null one and with ours.
+"""Latency in a cluster: a dry-run PUT through a real API server, without a webhook, with a null one and with ours.
 
 Three namespaces, each with its own webhooks for both calls, so that the rounds can take turns, request by request. The
-null webhook is written in Go and looks for nothing but the uid. Into docs/performance.md: `make bench-cluster`.
+null webhook is written in Go and reads only the uid. Into docs/performance.md: `make bench-cluster`.
 """
 
 import copy

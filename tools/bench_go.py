@@ -1,8 +1,9 @@
-"""Ours beside a webhook that is written by hand in Go, in the same run, into docs/performance.md: `make bench-peers`.
+"""This webhook compared with one written by hand in Go, in the same run, into docs/performance.md: `make bench-peers`.
 
 Go has the four rules of `bench_peers` and its default, and writes neither records nor metrics; ours has twenty rules, its
-record and its metrics. Since Go 1.27 `encoding/json` stands on a new engine (json/v2), which reads a large object three
-times as fast; a second build has the engine of the time before. Both have one core and one process that answers; their callers have the other core. The rounds
+record and its metrics. Since Go 1.27, `encoding/json` uses a new engine (json/v2), which reads a large object three
+times as fast; a second build has the former engine. Both have one core and one process that answers; their clients have the
+other core. The rounds
 take turns, and a ratio is the median of the rounds' ratios.
 """
 
@@ -52,7 +53,7 @@ class Asked:
 
 @dataclass
 class Row:
-    """What the servers showed, a value a round; of Go with its former JSON nothing where JSON is not what counts."""
+    """The figures of the servers, one value per round; none of Go with its former JSON if JSON does not matter."""
 
     most: float
     go: list[float] = field(default_factory=list)
@@ -175,7 +176,7 @@ def _started(peer: Peer, port: int, directory: Path) -> float:
 
 @dataclass
 class Found:
-    """What the servers showed.
+    """The figures of the servers.
 
     Attributes:
         rate: reviews a second at which `p99` was measured.

@@ -1,8 +1,8 @@
 """Count the instructions of a review over the versions, from the socket to the record, into docs/performance.md.
 
-Valgrind's callgrind counts what one worker of the real command does in user mode. A worker that answers no review but a
-few is taken off one that answers many more, so neither the start nor a busy machine changes the result. No review is like
-another. Any version of the repository can be counted: `--tree` names a checkout of it.
+Valgrind's callgrind counts what one worker of the real command does in user mode. The count of a worker with a few
+reviews is subtracted from that of one with many. So neither the start nor a busy machine changes the result. Every review
+is different. Any version of the repository can be counted: `--tree` names a checkout of it.
 """
 
 import os

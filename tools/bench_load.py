@@ -1,4 +1,4 @@
-"""What callers feel under load, into FAULTS.md: `make bench-load`.
+"""Latency for clients under load, written to FAULTS.md: `make bench-load`.
 
 `measure PART` prints a part, and writes it with `--write`; without a part it measures all of them. Requests of an open load come at a
 constant rate, whether or not others are answered, so that waiting is counted.
@@ -158,10 +158,10 @@ async def _connected(server: Server, context: ssl.SSLContext) -> tuple[asyncio.S
 
 
 def idle(length: float) -> Lines:
-    """Show what active callers feel beside two thousand connections that have asked once and are kept."""
+    """Measure active clients next to two thousand kept connections that have sent one request."""
     yield (
-        f"Three workers, which keep a thousand connections each; {_ACTIVE} connections that ask once a second, evenly spread, "
-        f"for {length:g} s; then beside {_IDLE:,} more that have asked once:"
+        f"Three workers, which keep a thousand connections each; {_ACTIVE} connections with one request per second, evenly spread, "
+        f"for {length:g} s; then with {_IDLE:,} more that have sent one request:"
     )
     yield ""
     yield "| idle connections | reviews | not 200, lost | ms: p50 p99 p99.9 | idle ones closed | MiB of the workers |"

@@ -1,4 +1,4 @@
-"""Whether uvloop is worth a dependency: asyncio beside it, in the same run, into docs/performance.md: `make bench-report`.
+"""Whether uvloop is worth a dependency: compared with asyncio in the same run, into docs/performance.md: `make bench-report`.
 
 uvloop would have to save 5 % of the CPU of a review or of a new connection. The server needs no change for it: the loop
 comes from a policy that is set before the command begins.

@@ -70,7 +70,7 @@ def _without_shared_matches() -> None:
     Selector._selects_stream = anew  # type: ignore[method-assign] # noqa: SLF001 - our own
 
 
-# What it is called in the table, and what leaves it out. It is imported first.
+# The name of each in the table, and a function that disables it, called before other imports.
 _OPTIMISATIONS: Final[dict[str, Callable[[], None]]] = {
     "values made without a call for each field (`values.quick`)": _without_quick_values,
     "schemas that accept without marshmallow (`Document.accepts`)": _without_fast_acceptance,

@@ -182,7 +182,7 @@ def run(peer: Peer, port: int, directory: Path, expected: dict[str, bytes]) -> I
         expected: the reviews `allowed` and `denied`, which it is asked first.
     """
     began = time.perf_counter()
-    # Records and logs go where a container's go: into a pipe that somebody empties.
+    # Records and logs go to a pipe with a reader, like those of a container.
     reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     log = directory / f"{port}.log"
     with log.open("wb") as errors:

@@ -1,4 +1,4 @@
-"""What was measured, put into a page between `<!-- NAME -->` and `<!-- end -->`."""
+"""Writes figures to a page, between `<!-- NAME -->` and `<!-- end -->`."""
 
 import os
 import platform

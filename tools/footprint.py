@@ -1,4 +1,4 @@
-"""What a pod needs: memory and CPU of a server's processes after some thousands of reviews: `python -m tools.footprint`.
+"""The resources of a pod: memory and CPU of a server's processes after some thousands of reviews: `python -m tools.footprint`.
 
 The figures in manifests/base/deployment.yaml come from here.
 """

@@ -1,7 +1,7 @@
 """Fuzz for a while: `make fuzz`, or `python -m tools.fuzzing SECONDS [TARGET...]`.
 
-What reaches code that nothing before it reached is kept in .fuzz/ for the next run; an input that fails is written to
-tests/data/corpus/, where `make test` runs it from then on. `--keep` puts the fewest short inputs that reach everything there too.
+Inputs that reach new code are kept in .fuzz/ for the next run; an input that fails is written to tests/data/corpus/,
+where `make test` runs it from then on. `--keep` also puts the fewest short inputs that reach all code there.
 """
 
 import argparse

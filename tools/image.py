@@ -1,8 +1,8 @@
-"""What the Dockerfile does, done without a container engine: each stage on an overlay of this machine's root.
+"""Runs the Dockerfile without a container engine: each stage on an overlay of this machine's root.
 
 `unshare --mount python image.py build DIRECTORY` runs the stages; `unshare --mount python image.py run DIRECTORY ETC`
 starts the command of the last one, as a cluster does: any user, group 0, no capability, a root that is read only, a /tmp that
-is not, and ETC mounted at /etc/istag-webhook. This machine's root stands in for the base image, less the project itself.
+is not, and ETC mounted at /etc/istag-webhook. This machine's root replaces the base image, without the project itself.
 """
 
 import fnmatch
@@ -32,7 +32,7 @@ _LOCKED: Final = re.compile(r"^([a-z0-9-]+)==([^ ;\\]+)(?: ; (.*?))? \\$", re.MU
 
 @dataclass
 class Stage:
-    """What a stage has come to.
+    """The result of a stage.
 
     Attributes:
         name: the name after AS, else its number.
@@ -203,12 +203,12 @@ def ignored() -> list[str]:
 
 
 def locked(name: str) -> dict[str, tuple[str, str]]:
-    """Return each library of a lock with its version and its marker, which is "" where it is for every machine."""
+    """Return each library of a lock with its version and its marker, "" for every machine."""
     return {library: (version, marker) for library, version, marker in _LOCKED.findall((ROOT / name).read_text())}
 
 
 def _patterns(options: list[str]) -> list[str]:
-    """Return the names that a directory of the context is copied without."""
+    """Return the names that are not copied from a directory of the context."""
     return [] if options else [line.removeprefix("**/") for line in ignored() if fnmatch.fnmatch(line, "[*][*]/*")]
 
 

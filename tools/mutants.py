@@ -3,7 +3,7 @@
 Or `python -m tools.mutants NAME...`: only those mutants (`webhook.rules.*`) are tried again, and the others stay as the last
 run found them. `[tool.mutmut]` in pyproject.toml says what is changed, and which tests are run.
 
-MUTANTS.md is written anew: its figures, and the mutants that no test noticed, under the reasons that stand there already.
+MUTANTS.md is rewritten: its figures, and the mutants that no test noticed, with the reasons that it already has.
 """
 
 import argparse
@@ -35,12 +35,12 @@ _GONE: Final = "(nothing)"
 
 
 class Change(NamedTuple):
-    """What a mutant changes, told without its number, which any edit of the function shifts.
+    """The change of a mutant, without its number, which any edit of the function shifts.
 
     Attributes:
         function: the function with its module, below `webhook`.
         before: the lines that it changes, as one.
-        after: what stands there instead; where another mutant is told alike, with its number.
+        after: the new text; with the number of the mutant if another one is the same.
     """
 
     function: str
@@ -142,7 +142,7 @@ def main() -> int:
             return 2
     results = _results()
     if not results or "not checked" in results.values():
-        sys.stderr.write("mutants: the run did not end; begin it anew by `make mutants`\n")
+        sys.stderr.write("mutants: the run did not end; restart it: make mutants\n")
         return 2
     known, figures = _DOCUMENT.read_text(), list(_figures(results))
     reasons = _reasons(known)

@@ -16,7 +16,7 @@ _LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length: (\d+)")
 
 @dataclass
 class Found:
-    """What a load showed.
+    """The figures of a load.
 
     Attributes:
         outcomes: how many requests ended how: a status, or `timeout` or `error`.
@@ -38,7 +38,7 @@ class Found:
         self.latencies.setdefault(outcome, []).append((time.perf_counter() - due) * 1_000)
 
     def percentile(self, outcome: str, share: float) -> float:
-        """Return a percentile of the latencies of an outcome, 0 where there are none."""
+        """Return a percentile of the latencies of an outcome, 0 without any."""
         ordered = sorted(self.latencies.get(outcome, [0.0]))
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 

@@ -6,7 +6,7 @@ A generated part of a page begins with one of these comments and ends with `<!--
 - `<!-- file PATH -->`: the text of a file of the repository
 - `<!-- reference NAME -->`: what the function NAME of this module returns
 
-`python tools/reference.py` writes all pages anew; `tests/test_docs.py` fails if one is out of date.
+`python tools/reference.py` updates all pages; `tests/test_docs.py` fails if one is out of date.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ _SHARED: Final = {"match", "exclude"}
 
 
 def rendered(text: str) -> str:
-    """Return a page with its generated parts written anew."""
+    """Return a page with its generated parts updated."""
     return _PART.sub(
         lambda part: f"{part[0].partition(chr(10))[0]}\n\n{_part(**part.groupdict())}\n\n<!-- end -->", text
     )
@@ -73,7 +73,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return plain text as Markdown of one line; what stands in backticks stays as it is."""
+    """Return plain text as Markdown of one line; text in backticks is unchanged."""
     plain = re.split(r"(`[^`]*`)", " ".join(text.split()))
     return "".join(
         each if each.startswith("`") else re.sub(r"([*_\[\]|])", r"\\\1", each).replace("<", "&lt;") for each in plain

@@ -1,4 +1,4 @@
-"""What the image holds: its SBOM, and the page of its licences.
+"""The contents of the image: its SBOM, and the page of its licences.
 
 `make sbom` and `make licences` run this, in the environment of CycloneDX's tools.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-# What a licence of the image may be, and why, by its SPDX identifier.
+# The allowed licences in the image, each with a reason, by SPDX identifier.
 ALLOWED: Final = {
     "Apache-2.0": "permissive, and the project's own",
     "BSD-2-Clause": "permissive",
@@ -79,7 +79,7 @@ def joined(installed: dict[str, Any], locked: dict[str, Any]) -> dict[str, Any]:
 
 
 def licences(component: dict[str, Any]) -> list[str]:
-    """Return what a component of an SBOM says its licence is: SPDX expressions, or names that are none."""
+    """Return the licences of a component in an SBOM: SPDX expressions, or other names."""
     said = []
     for each in component.get("licenses", ()):
         declared = each.get("expression") or each["license"].get("id") or each["license"]["name"]

@@ -38,7 +38,7 @@ from webhook.resources import catalog
 COUNTED: Final = "PyRun_StringFlags"
 TIMES: Final = 2.3  # times the instructions, for twice the size
 _TOTAL: Final = re.compile(rb"^(?:totals|summary): (\d+)", re.MULTILINE)
-# Where each shape is measured first: so large that what does not grow with it does not hide what does.
+# The first size of each shape, large enough that constant costs do not hide the others.
 _SIZES: Final = {
     "tags": 150, "bare": 300, "changed": 100, "kept": 300, "findings": 60, "keys": 500, "unknown": 400, "depth": 110,
     "name": 100_000, "credentials": 20_000, "escapes": 6_000, "history": 120, "histories": 120, "images": 100,

@@ -98,7 +98,7 @@ USER_HABITS: Final = (
     Habit(r"\b(?:is|are) there already\b", ("already",), "already exists"),
     Habit(r"\b(?:is|are|was|were) not there\b", ("not there",), "is missing"),
     Habit(
-        r"(?<![\d.,])1 (?:findings|faults|errors|warnings|tags|streams|records|files|lines|signatures|reviews|rules)\b",
+        r"(?<![\d.,])1 (?:findings(?!, 2)|faults|errors|warnings|tags|streams|records|files|lines|signatures|reviews|rules)\b",
         ("1 ",),
         "the plural follows the number",
     ),

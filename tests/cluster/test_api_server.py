@@ -23,7 +23,7 @@ def test_users(api: ApiServer) -> None:
 
 
 def test_the_audit_log(api: ApiServer) -> None:
-    """What is asked in a namespace stands in the audit log when the answer is there."""
+    """A request in a namespace is in the audit log when its answer arrives."""
     namespace = api.namespace()
     stream = {"apiVersion": "image.openshift.io/v1", "kind": "ImageStream", "metadata": {"name": "app"}}
     assert api.request("POST", path_of("imagestreams", namespace), stream, Impersonate_User="alice").status == 201

@@ -39,7 +39,7 @@ def _named(number: int) -> dict[str, object]:
 
 
 def test_verbs(api: ApiServer) -> None:
-    """What is sent is stored, and comes back as plain JSON; a dry run stores nothing; the API server hears who asks."""
+    """Objects are stored and returned as plain JSON; a dry run stores nothing; the API server sees the user."""
     cluster, namespace = connect(api.kubeconfig), api.namespace()
     assert cluster.server == api.url
     assert cluster.create(_MAPS, _named(0), namespace, dry_run=True)["data"] == {"number": "0"}

@@ -56,7 +56,7 @@ def test_what_is_built_is_what_runs(built: list[Document]) -> None:
 
 
 def test_a_new_version_is_built(built: list[Document]) -> None:
-    """A BuildConfig is made anew for each version: OpenShift starts a build by itself only then."""
+    """A BuildConfig is recreated for each version: only then does OpenShift start a build by itself."""
     (config,) = of_kind(built, "BuildConfig")
     assert config["metadata"]["name"].endswith(_VERSION)
     assert config["spec"]["source"]["git"]["ref"] == f"v{_VERSION}"
@@ -136,7 +136,7 @@ def test_a_build_can_push_while_nobody_answers(unanswered: ApiServer) -> None:
 def test_who_calls_on_a_hosted_control_plane(
     kustomize: Kustomize, tmp_path: Path, namespace: str, labels: dict[str, str], pod: dict[str, str], may: bool
 ) -> None:
-    """The tunnel's agents may call the admission port, and nobody else."""
+    """Only the tunnel's agents may call the admission port."""
     documents = kustomize(overlay(tmp_path, MANIFESTS / "overlays" / "openshift", "hosted-control-plane"))
     admission, _ = the(documents, "NetworkPolicy")["spec"]["ingress"]
     given = {"kubernetes.io/metadata.name": namespace, **labels}

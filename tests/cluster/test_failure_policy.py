@@ -1,4 +1,4 @@
-"""What the API server does when our webhook is down, slow or answers nonsense."""
+"""Behaviour of the API server when the webhook is down, slow or returns invalid answers."""
 
 import copy
 import re
@@ -20,7 +20,7 @@ _STREAM: Document = {
         "tags": [{"name": "live", "from": {"kind": "DockerImage", "name": "quay.io/acme/app:1"}, "importPolicy": {}}],
     },
 }
-# What the API server says of each fault, in the words of 1.20 and of later versions.
+# The API server's message for each fault, in the words of 1.20 and of later versions.
 _FAULTS = {
     "down": "connect: connection refused",
     "slow": "context deadline exceeded|Client.Timeout exceeded|timed out",
@@ -82,7 +82,7 @@ def table(api: ApiServer, failing: Faulty) -> Iterator[None]:
     ("kind", "fault", "said"), _TABLE, ids=[f"{kind[:-20].lower()}-{fault}" for kind, fault, _ in _TABLE]
 )
 def test_failure_policy(api: ApiServer, kind: str, fault: str, said: str, policy: str) -> None:
-    """A webhook that cannot answer denies where its failurePolicy is Fail, and lets through where it is Ignore."""
+    """A webhook that cannot answer denies with failurePolicy Fail, and allows with Ignore."""
     namespace = api.namespace(**{_label(kind): f"{fault}-{policy}".lower()})
     if policy == "Ignore":
         assert api.create(namespace, _STREAM)["spec"] == _STREAM["spec"]
@@ -98,7 +98,7 @@ def test_failure_policy(api: ApiServer, kind: str, fault: str, said: str, policy
 
 
 def test_both_down(api: ApiServer, failing: Faulty) -> None:
-    """While nobody answers, no tag is changed; deleting, everything else and the platform's namespaces go on."""
+    """While the webhook is down, no tag changes; deletions, other objects and the platform's namespaces are unaffected."""
     namespace = api.namespace()
     api.create(namespace, _STREAM)
     with installed(api, *(calling(document, failing.down, failing.ca) for document in shipped().values())):
@@ -118,7 +118,7 @@ def test_both_down(api: ApiServer, failing: Faulty) -> None:
 
 
 def test_the_mutating_one_fails_open(api: ApiServer, failing: Faulty, tmp_path: Path) -> None:
-    """Where only the mutating webhook is down, nothing is completed, and the validating one still evaluates what is stored."""
+    """If only the mutating webhook is down, nothing is completed, and the validating one evaluates the stored object."""
     with serving(tmp_path) as server:
         validating = calling(shipped()[VALIDATING], f"https://localhost:{server.port}", server.ca)
         with installed(api, validating, calling(shipped()[MUTATING], failing.down, failing.ca)):

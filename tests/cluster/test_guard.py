@@ -16,13 +16,13 @@ _SERVICE_CA = "system:serviceaccount:openshift-service-ca:service-ca"
 _CERTS = "system:serviceaccount:istag-webhook:istag-webhook-certs"
 _COLLECTOR = "system:serviceaccount:kube-system:namespace-controller"
 _ADMINS = "istag-webhook-admins"
-# What an expression may name (admissionregistration.k8s.io/v1, Variable).
+# The names that an expression may use (admissionregistration.k8s.io/v1, Variable).
 _NAMES = {"object", "oldObject", "request", "variables", "group", "label", "prefix"}
 
 
 @pytest.fixture(scope="module")
 def guard(kustomize: Kustomize, tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
-    """What the component adds to an overlay."""
+    """The additions of the component to an overlay."""
     directory = tmp_path_factory.mktemp("guard")
     return kustomize(overlay(directory, MANIFESTS / "overlays" / "openshift", "guard"))
 

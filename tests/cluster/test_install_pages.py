@@ -52,7 +52,7 @@ def released(tmp_path_factory: pytest.TempPathFactory, kustomize: Kustomize) -> 
 
 @pytest.fixture
 def workspace(tmp_path: Path, released: Path) -> Path:
-    """Where a user types the commands: a checkout, an overlay of their own, and what they downloaded."""
+    """The directories of the commands: a checkout, an overlay of the user, and downloads."""
     (tmp_path / "istag-webhook").symlink_to(_ROOT)
     (tmp_path / "cluster").mkdir()
     shutil.copy(MANIFESTS / "base" / "policy.yaml", tmp_path / "cluster")

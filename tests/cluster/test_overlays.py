@@ -96,7 +96,7 @@ def _created(api: ApiServer, namespace: str) -> int:
 def test_who_waits_for_us(
     api: ApiServer, in_force: str, name: str, labels: dict[str, str], stopped_by: set[str]
 ) -> None:
-    """While nobody answers, whom we evaluate is stopped, with fail-open nobody; neither we ourselves nor the platform ever."""
+    """While the webhook is down, only evaluated requests are denied, with fail-open none; never our own or the platform's."""
     namespace = api.namespace(name, **labels)
     assert _created(api, namespace) == (500 if in_force in stopped_by else 201)
 
@@ -160,7 +160,7 @@ def test_the_job_has_no_other_rights(api: ApiServer, arguments: list[str], allow
 
 @pytest.mark.usefixtures("self_signed")
 def test_the_server_has_no_rights(api: ApiServer) -> None:
-    """The server's service account may do what any service account may that nobody gave a role."""
+    """The server's service account has the permissions of any service account without a role."""
     listed = (
         api.kubectl("auth", "can-i", "--list", _MINE, f"--as={_ACCOUNT}:{name}").out.splitlines()
         for name in ("istag-webhook", "nobody")

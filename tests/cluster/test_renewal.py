@@ -59,7 +59,7 @@ class Place:
 
     @property
     def host(self) -> str:
-        """What the API server calls."""
+        """The webhook that the API server calls."""
         return f"istag-webhook.{self.namespace}.svc"
 
     def run(self, *arguments: str) -> Said:
@@ -78,14 +78,14 @@ class Place:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Where Secret and configurations are listed."""
+        """The paths that list Secrets and configurations."""
         return (
             f"/api/v1/namespaces/{self.namespace}/secrets",
             *(f"{_ADMISSION}/{kind}webhookconfigurations" for kind in _KINDS),
         )
 
     def now(self) -> "Moment":
-        """Return what stands in the cluster now."""
+        """Return the current objects of the cluster."""
         documents = [
             self.api.request("GET", f"{path}/{name}").document
             for path, name in zip(self.paths, self.names, strict=True)
@@ -290,7 +290,7 @@ def test_several_renew_at_once(place: Place, tmp_path: Path, number: int) -> Non
 
 
 def test_after_a_leak(place: Place, tmp_path: Path) -> None:
-    """`--renew` does not wait for the end of the certificate, and `--forget` trusts the old one no more."""
+    """`--renew` renews before the certificate expires, and `--forget` stops trusting the old one."""
     assert place.run().code == 0
     before, version = place.now(), place.version()
     assert place.run("--renew").code == 0
@@ -329,7 +329,7 @@ def _broken_off(document: dict[str, Any]) -> None:
     ids=["no certificate", "no key", "no CA", "rubbish is staged", "broken off"],
 )
 def test_what_is_found_is_mended(place: Place, tmp_path: Path, spoil: Callable[[Any], None], *, renewed: bool) -> None:
-    """Whatever a Secret was left with, the next run ends with a pair that is verified; an old one goes on being so."""
+    """Whatever the state of a Secret, the next run ends with a verified pair, and an old pair stays verified."""
     assert place.run().code == 0
     before = place.now()
     _secret(place, lambda document: spoil(document | {"hosts": [place.host, f"{place.host}.cluster.local"]}))
@@ -408,7 +408,7 @@ def test_terms_that_make_no_sense(place: Place) -> None:
     said = place.run("--days", "30", "--renew-before", "30")
     assert (said.code, said.err) == (
         2,
-        "--renew-before: expected less than the 30 days that a certificate is valid, got 30\n",
+        "--renew-before: expected fewer than the 30 days of validity, got 30\n",
     )
 
 

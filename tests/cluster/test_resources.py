@@ -53,7 +53,7 @@ def _push(tag: Document) -> Document:
 
 @dataclass(frozen=True)
 class _Resource:
-    """A resource, and where the tag stands in its object, "" where nothing can be completed."""
+    """A resource, and the path of the tag in its object, "" if nothing can be completed."""
 
     resource: str
     write: Callable[[Document], Document]
@@ -102,7 +102,7 @@ def namespace(request: pytest.FixtureRequest, api: ApiServer, server: Server) ->
 
 
 def _stored(api: ApiServer, namespace: str, resource: _Resource) -> Document | None:
-    """Return the object that is stored, None where there is none."""
+    """Return the stored object, None if it does not exist."""
     answer = api.request("GET", path_of(resource.resource, namespace, resource.name))
     return answer.document if answer.status == 200 else None
 
@@ -127,7 +127,7 @@ def _refusal(resource: _Resource, *sentences: str) -> str:
 @_dry_or_not
 @_at_each
 def test_a_refused_create(api: ApiServer, namespace: str, resource: _Resource, flags: Sequence[str]) -> None:
-    """What is denied is said in one line that names the field and the rule, and is not there afterwards."""
+    """A denial is one line that names the field and the rule, and nothing is stored."""
     bad, where = ({**_tag(), "name": "+"}, "tag") if resource is _PUSHES else (_tag(insecure=True), resource.path)
     said = _send(api, namespace, resource.write(bad), "create", "--as=alice", *flags)
     sentence = f"{where}: {_GRAMMAR}" if resource is _PUSHES else f"{where}.importPolicy.insecure: {_INSECURE}"
@@ -138,7 +138,7 @@ def test_a_refused_create(api: ApiServer, namespace: str, resource: _Resource, f
 @_dry_or_not
 @_at_each
 def test_an_allowed_create(api: ApiServer, namespace: str, resource: _Resource, flags: Sequence[str]) -> None:
-    """What is allowed is completed by the JSON Patch, and stored so; a dry run shows it and stores nothing."""
+    """An allowed object is completed by the JSON Patch and stored; a dry run shows the result and stores nothing."""
     document = resource.write(_tag())
     said = _send(api, namespace, document, "create", "--as=alice", "--output=json", *flags)
     assert (said.code, said.err) == (0, "")
@@ -207,7 +207,7 @@ def test_a_refused_change(
 @pytest.mark.parametrize("flags", [(), ("--server-side",)], ids=["client-side", "server-side"])
 @_at_tags
 def test_an_apply_again(api: ApiServer, namespace: str, resource: _Resource, flags: Sequence[str]) -> None:
-    """What is applied again stays as it was completed: a pipeline that applies for ever changes nothing."""
+    """Applying an object again does not change it: a pipeline that applies forever changes nothing."""
     document = resource.write(_tag())
     assert _send(api, namespace, document, "apply", *flags).code == 0
     first = _stored(api, namespace, resource)
@@ -218,7 +218,7 @@ def test_an_apply_again(api: ApiServer, namespace: str, resource: _Resource, fla
 
 
 def test_a_refused_status(api: ApiServer, namespace: str) -> None:
-    """A write of a stream's status is evaluated too, and changes nothing where it is denied."""
+    """A write of a stream's status is evaluated too, and a denied one changes nothing."""
     resource = _TAGS[2]
     before = api.create(namespace, resource.write(_tag()))
     status = {"dockerImageRepository": "", "tags": [{"tag": "live", "items": [{"created": "2026-01-01T00:00:00Z"}]}]}
@@ -231,7 +231,7 @@ def test_a_refused_status(api: ApiServer, namespace: str) -> None:
 
 @_at_each
 def test_a_delete(api: ApiServer, namespace: str, resource: _Resource) -> None:
-    """A delete is not ours: it happens, and nobody asks us."""
+    """A delete is not sent to the webhook, and succeeds."""
     api.create(namespace, resource.write(_tag()))
     said = api.kubectl("delete", resource.resource, resource.name, f"--namespace={namespace}", "--as=alice")
     assert said.code == 0, said.err

@@ -1,4 +1,4 @@
-"""What the documentation says of an installation is tried: overlays, commands and policies."""
+"""The documentation of the installation works: overlays, commands and policies."""
 
 import copy
 import json
@@ -33,7 +33,7 @@ def _commands(name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory `cluster` beside a checkout, with the policy that the commands of the installation make."""
+    """The directory `cluster` next to a checkout, with the policy from the installation's commands."""
     directory = tmp_path_factory.mktemp("runbook")
     (directory / "istag-webhook").symlink_to(MANIFESTS.parent)
     (directory / "cluster").mkdir()

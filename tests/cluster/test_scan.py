@@ -44,7 +44,7 @@ def test_ten_thousand_tags(scan: Scan) -> None:
     done = scan("--selector", "test=scan", "--format", "json")
     assert (done.code, done.err) == (1, "")
     outcomes, tally = report_of(done.out)
-    assert tally.judged == _COUNT * _TAGS
+    assert tally.evaluated == _COUNT * _TAGS
     assert (tally.verdicts["allow"], tally.verdicts["deny"]) == (9_500, 500)
     assert tally.modes == {"enforce": 500, "warn": 500, "audit": 10_000}
     assert outcomes[7].title == "team-000/app-0:v7"
@@ -63,7 +63,7 @@ def test_four_shards_are_the_whole(scan: Scan, tmp_path: Path) -> None:
     for number, file in enumerate(files, 1):
         part = scan(*chosen, "--shard", f"{number}/4", "--format", "json", "--output", file)
         assert (part.code, part.out, part.err) == (0, "", "")
-        assert 0 < report_of(file.read_text())[1].judged < 2_000
+        assert 0 < report_of(file.read_text())[1].evaluated < 2_000
     merged = subprocess.run(
         [sys.executable, "-m", "webhook.cli", "merge", "--format", "json", *files],
         capture_output=True,
@@ -97,7 +97,7 @@ def test_the_order_is_the_same_however_it_is_read(scannable: ApiServer, scan: Sc
 
 @pytest.mark.parametrize("token", [True, False], ids=["with-a-token", "from-the-start"])
 def test_a_list_that_expires(filled: ApiServer, token: bool) -> None:
-    """After a 410 each stream is seen once all the same, wherever the API server lets the list go on."""
+    """After a 410 each stream is seen once, wherever the API server lets the list continue."""
     cluster = Cluster(_Expiring(connect(filled.kubeconfig).sender, token=token))
     seen: list[str] = []
     for number, chunk in enumerate(chunks(cluster, "", selector="test=scan", size=90)):
@@ -186,7 +186,7 @@ def test_a_person_who_waits_sees_how_far_it_is(filled: ApiServer, tmp_path: Path
     os.close(reader)
     assert process.wait() == 1
     assert (b"image streams" in shown, b"50/50" in shown) == (True, True)
-    assert report_of(report.read_text())[1].judged == 1_000
+    assert report_of(report.read_text())[1].evaluated == 1_000
 
 
 @pytest.mark.parametrize("fixing", [(), ("--fix",)], ids=["scan", "fix"])
@@ -195,8 +195,8 @@ def test_a_person_who_waits_sees_how_far_it_is(filled: ApiServer, tmp_path: Path
     [
         (("-n", "taem-a"), 2, 'namespaces "taem-a" not found'),
         (("-n", "team-*", "-n", "taem-a"), 2, 'namespaces "taem-a" not found'),
-        (("-n", "taem-*"), 0, "there are no tags in what was asked for"),
-        (("-n", "default", "--selector", "app=none"), 0, "there are no tags in what was asked for"),
+        (("-n", "taem-*"), 0, "there are no tags in the selected image streams"),
+        (("-n", "default", "--selector", "app=none"), 0, "there are no tags in the selected image streams"),
     ],
     ids=["name", "name-and-glob", "glob", "selector"],
 )

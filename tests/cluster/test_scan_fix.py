@@ -62,15 +62,15 @@ def test_what_imports_is_left(scannable: ApiServer, scan: Scan, fresh: Callable[
     _write(cluster, namespace, [streams.tag(0), kept, streams.tag(2), alias], v0=_DIGEST, v1=_DIGEST)
     before = cluster.get(STREAMS, "app-0", namespace)
     lines = [
-        f"{namespace}/app-0:v0: {{}} {_MODE}; imports the tag at once; present image: {_DIGEST}, followed by live",
-        f"{namespace}/app-0:v2: {{}} {_MODE}; imports the tag at once; present image: none",
+        f"{namespace}/app-0:v0: {{}} {_MODE}; imports the tag at once; current image: {_DIGEST}, followed by live",
+        f"{namespace}/app-0:v2: {{}} {_MODE}; imports the tag at once; current image: none",
     ]
     done = scan("-n", namespace, "--fix")
     assert (done.code, done.out.splitlines()) == (1, [line.format("sets") for line in lines])
     assert done.err.splitlines() == [
-        "1 image stream lacks 2 settings that the defaults make",
-        "OpenShift imports 2 tags if all of it is set",
-        "nothing was changed; --apply sets what imports no tag, --apply --import sets all of it",
+        "1 image stream lacks 2 settings of the defaults",
+        "OpenShift imports 2 tags if all are applied",
+        "no changes made; --apply makes the changes that import no tag, --apply --import makes all changes",
     ]
     assert cluster.get(STREAMS, "app-0", namespace) == before
 
@@ -78,7 +78,7 @@ def test_what_imports_is_left(scannable: ApiServer, scan: Scan, fresh: Callable[
     assert (done.code, done.out.splitlines()) == (1, [line.format(word) for word in ("sets", "left") for line in lines])
     assert done.err.splitlines()[-2:] == [
         "0 of 1 image stream is complete",
-        "2 tags left: setting the rest imports them; --apply --import sets it",
+        "2 tags left: the remaining changes import them; --apply --import makes these changes",
     ]
     assert cluster.get(STREAMS, "app-0", namespace) == before
 
@@ -89,7 +89,7 @@ def test_what_imports_is_left(scannable: ApiServer, scan: Scan, fresh: Callable[
         "PreserveOriginal", "Legacy", "PreserveOriginal", None,
     ]  # fmt: skip
     done = scan("-n", namespace, *_IMPORT)
-    assert (done.code, done.out) == (0, "every tag has what the defaults set\n")
+    assert (done.code, done.out) == (0, "every tag has the settings of the defaults\n")
     assert cluster.get(STREAMS, "app-0", namespace) == after
 
 
@@ -125,7 +125,7 @@ def test_each_setting_by_itself(
     assert third == {**fixed, **common, "importPolicy": {"insecure": True, "importMode": "PreserveOriginal"}}
     left = [line for line in done.out.splitlines() if ": left " in line]
     assert left == [
-        f"{namespace}/app-0:{name}: left {field}; imports the tag {how}; present image: {image}"
+        f"{namespace}/app-0:{name}: left {field}; imports the tag {how}; current image: {image}"
         for name, image in (("bare", "none"), ("v0", _DIGEST))
         for field, how in (("importPolicy.scheduled to true", "on a schedule"), (_MODE, "at once"))
     ]
@@ -133,7 +133,7 @@ def test_each_setting_by_itself(
     tags = cluster.get(STREAMS, "app-0", namespace)["spec"]["tags"]
     everything = {"insecure": True, "importMode": "PreserveOriginal"}
     assert [tag["importPolicy"] for tag in tags] == [{**everything, "scheduled": True}] * 2 + [everything]
-    assert scan(*arguments, "--fix").out == "every tag has what the defaults set\n"
+    assert scan(*arguments, "--fix").out == "every tag has the settings of the defaults\n"
 
 
 @pytest.mark.parametrize("generation", [0, None])
@@ -149,7 +149,7 @@ def test_a_tag_without_a_generation(
                   content_type="application/json-patch+json")  # fmt: skip
     before = cluster.get(STREAMS, "app-0", namespace)
     done = scan("-n", namespace, "--policy", str(tmp_path / "policy.yaml"), *_APPLY)
-    line = f'{namespace}/app-0:v1: {{}} annotations.a to "b"; imports v0 at once; present image: none'
+    line = f'{namespace}/app-0:v1: {{}} annotations.a to "b"; imports v0 at once; current image: none'
     assert (done.code, done.out.splitlines()) == (1, [line.format(word) for word in ("sets", "left")])
     assert cluster.get(STREAMS, "app-0", namespace) == before
     assert scan("-n", namespace, "--policy", str(tmp_path / "policy.yaml"), *_IMPORT).code == 0
@@ -199,7 +199,7 @@ def _running(scannable: ApiServer, *arguments: str) -> Iterator[tuple[subprocess
 
 
 def test_batches(scannable: ApiServer, scan: Scan, fresh: Callable[..., list[str]]) -> None:
-    """Between two batches it waits; SIGINT ends the wait, nothing more is set, and the same command continues."""
+    """Between two batches it waits; SIGINT ends the wait, nothing more is set, and run the same command to continue."""
     (namespace,) = fresh(2, 3)
     cluster = connect(scannable.kubeconfig)
     arguments = ("-n", namespace, *_APPLY, "--import", "--batch", "4")
@@ -211,7 +211,7 @@ def test_batches(scannable: ApiServer, scan: Scan, fresh: Callable[..., list[str
     assert bytes(said).splitlines()[-3:] == [
         b"1 of 2 image streams are complete",
         b"2 tags left: run the command again",
-        b"interrupted; the same command continues",
+        b"interrupted; run the same command to continue",
     ]
     assert [_modes(cluster, namespace, name).count("Legacy") for name in ("app-0", "app-1")] == [0, 2]
     done = scan(*arguments, "--pause", "0s")
@@ -240,7 +240,7 @@ def test_fix_is_interrupted_and_repeated(scannable: ApiServer, scan: Scan, fresh
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     done = int(said.split(b" of 200 image streams are complete")[0].split()[-1])
-    assert said.endswith(b"interrupted; the same command continues\n")
+    assert said.endswith(b"interrupted; run the same command to continue\n")
     items = connect(scannable.kubeconfig).sender.send("GET", STREAMS.path(namespace))["items"]
     modes = [{tag["importPolicy"]["importMode"] for tag in item["spec"]["tags"]} for item in items]
     assert 0 < done < 200
@@ -252,7 +252,7 @@ def test_fix_is_interrupted_and_repeated(scannable: ApiServer, scan: Scan, fresh
 
 
 class _Meddling:
-    """A sender before which somebody else writes, as often as is said."""
+    """A sender that lets another client write first, a given number of times."""
 
     def __init__(self, sender: Any, times: int, write: Callable[[], Any]) -> None:
         self._sender, self._times, self._write, self.server = sender, times, write, sender.server
@@ -285,7 +285,7 @@ def _set(applied: Applied | None) -> list[str] | None:
 def test_who_was_faster_wins(
     scannable: ApiServer, fresh: Callable[..., list[str]], patch: dict[str, Any], times: int, expected: list[str]
 ) -> None:
-    """A fix is planned anew if the stream changed meanwhile: it undoes nothing, and imports only what was planned."""
+    """A fix is planned again if the stream changed meanwhile: it undoes nothing, and imports only planned tags."""
     (namespace,) = fresh(1, 3)
     mine = connect(scannable.kubeconfig)
     count = iter(range(9))
@@ -342,12 +342,12 @@ def test_a_stream_that_is_gone_or_never_still(scannable: ApiServer, fresh: Calla
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--apply"], "--apply: expected --fix with it"),
-        (["--fix", "--import"], "--import: expected --fix --apply with it"),
-        (["--import"], "--import: expected --fix --apply with it"),
-        ([*_APPLY, "--limit", "1"], "--limit: expected --import with it"),
-        ([*_APPLY, "--batch", "1"], "--batch: expected --import with it"),
-        ([*_APPLY, "--pause", "0s"], "--pause: expected --import with it"),
+        (["--apply"], "--apply: only valid with --fix"),
+        (["--fix", "--import"], "--import: only valid with --fix --apply"),
+        (["--import"], "--import: only valid with --fix --apply"),
+        ([*_APPLY, "--limit", "1"], "--limit: only valid with --import"),
+        ([*_APPLY, "--batch", "1"], "--batch: only valid with --import"),
+        ([*_APPLY, "--pause", "0s"], "--pause: only valid with --import"),
         ([*_APPLY, "--import", "--pause", "a while"], 'expected a duration such as 30s, 5m or 1h, got "a while"'),
         ([*_APPLY, "--import", "--pause", "-1"], 'expected a duration such as 30s, 5m or 1h, got "-1"'),
         ([*_APPLY, "--import", "--limit", "0"], "0 is not in the range x>=1"),

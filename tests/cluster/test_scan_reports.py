@@ -1,4 +1,4 @@
-"""What a scan writes back, what it fetches beside, and the rights that it needs for it."""
+"""The reports that a scan writes, the images that it fetches, and the permissions that it needs."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_reports_are_written_back(
 
 
 def test_a_report_follows_what_is_found(scannable: ApiServer, scan: Scan, fresh: Callable[..., list[str]]) -> None:
-    """What is found no more leaves the report, what was found before keeps its time, and a stale report is removed."""
+    """A fixed finding leaves the report, an earlier one keeps its time, and a stale report is removed."""
     here, gone, beside = fresh(3, 20, each=1)
     cluster, write = connect(scannable.kubeconfig), ("--write-reports", "openreports")
     assert scan("-n", here, "-n", gone, "-n", beside, *write).code == 1
@@ -84,7 +84,7 @@ def test_a_report_follows_what_is_found(scannable: ApiServer, scan: Scan, fresh:
     cluster.patch(STREAMS, "app-0", {"spec": {"tags": [streams.tag(8), streams.tag(28)]}}, here)
     streams.empty(scannable.kubeconfig, [gone, beside])
     done = scan("-n", here, "-n", gone, *write)
-    assert (done.code, done.err) == (0, f"removed the report of {gone}: it has no image streams any more\n")
+    assert (done.code, done.err) == (0, f"removed the report of {gone}: the namespace no longer has image streams\n")
     new = _report(scannable, here)
     assert new["summary"] == {"pass": 0, "fail": 0, "warn": 2, "error": 0, "skip": 0}
     assert new["metadata"]["labels"]["team"] == "payments"
@@ -109,8 +109,8 @@ def test_a_report_of_somebody_else_is_left(scannable: ApiServer, scan: Scan, fre
     done = scan("-n", theirs, "-n", ours, "--write-reports", "openreports")
     assert (done.code, done.err) == (
         2,
-        f"the report of {theirs} is not written: reports.openreports.io {theirs}/istag-webhook is not ours: "
-        "it has not the label app.kubernetes.io/managed-by=istag-webhook; it is left as it is\n",
+        f"the report of {theirs} was not written: reports.openreports.io {theirs}/istag-webhook was not written by istag-webhook: "
+        "it lacks the label app.kubernetes.io/managed-by=istag-webhook; it is not changed\n",
     )
     assert _report(scannable, theirs) == stored
     cluster.delete(_REPORTS, "istag-webhook", theirs)
@@ -141,16 +141,16 @@ def test_images(scannable: ApiServer, scan: Scan, fresh: Callable[..., list[str]
     done = scan("-n", namespace, "--policy", policy, "--images", "--format", "json")
     assert done.code == 1
     assert [(each.title.partition("/")[2], [str(finding) for finding in each.findings]) for each in report_of(done.out)[0]] == [
-        ("app-0:v0", ['spec.tags[0]: the image is not there for linux/arm64; it is there for "linux/amd64" (rule arm)']),
-        ("app-0:pushed", ['status.tags[3]: the image is not there for linux/arm64; it is there for "linux/amd64" (rule arm)']),
+        ("app-0:v0", ['spec.tags[0]: the image does not support linux/arm64; it supports "linux/amd64" (rule arm)']),
+        ("app-0:pushed", ['status.tags[3]: the image does not support linux/arm64; it supports "linux/amd64" (rule arm)']),
     ]  # fmt: skip
 
 
 def test_a_cluster_without_such_reports(scannable: ApiServer) -> None:
-    """Where the definition is missing it is said once, before anything is evaluated."""
+    """A missing definition is reported once, before anything is evaluated."""
     reports = Reports(connect(scannable.kubeconfig), Api("openreports.io", "v2", "Report", "reports", configured=True))
     with pytest.raises(
-        ClusterError, match=r"^the cluster does not know reports\.openreports\.io; expected its definition$"
+        ClusterError, match=r"^the cluster does not serve reports\.openreports\.io; install its definition$"
     ):
         reports.check()
 
@@ -170,7 +170,7 @@ class _Repeating:
 
 
 def test_an_answer_that_is_lost(scannable: ApiServer, fresh: Callable[..., list[str]]) -> None:
-    """What was written though its answer never came is not written twice, and not taken for another's."""
+    """A report whose answer was lost is not written twice, and is recognised as ours."""
     (namespace,) = fresh(1, 1)
     repeating = _Repeating(connect(scannable.kubeconfig).sender, "POST", "PUT", "DELETE")
     cluster = Cluster(repeating)
@@ -188,7 +188,7 @@ def test_an_answer_that_is_lost(scannable: ApiServer, fresh: Callable[..., list[
 
 @pytest.fixture
 def bare(scannable: ApiServer) -> Iterator[ApiServer]:
-    """The API server, on which nobody has rights to image streams but who is given them."""
+    """The API server, on which only users with a given role may access image streams."""
     name = "clusterrolebinding/test-images"
     binding = scannable.kubectl("get", name, "-o", "json").document
     assert scannable.kubectl("delete", name).code == 0
@@ -217,7 +217,7 @@ def test_the_rights_of_the_component(
     tmp_path: Path,
     component: str,
 ) -> None:
-    """What the component's job runs needs exactly the rights that the component gives: none is missing, none is left."""
+    """The component's job needs exactly the permissions that the component grants."""
     documents = _component(kustomize, tmp_path, component)
     role, user = documents["ClusterRole", "istag-webhook-scan"], f"{component}-user"
     role = {**role, "metadata": {"name": user}}
@@ -243,7 +243,7 @@ def test_the_rights_of_the_component(
         env={**os.environ, "JOB_COMPLETION_INDEX": "0"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert f"removed the report of {stale}: it has no image streams any more\n" in done.stderr
+    assert f"removed the report of {stale}: the namespace no longer has image streams\n" in done.stderr
     assert _report(bare, changed)["summary"]["warn"] == 1
     assert _asked(bare, user) == {
         (group, resource, verb)

@@ -40,7 +40,7 @@ def enforced(api: ApiServer) -> Iterator[tuple[str, Evaluator]]:
 
 
 def _created(api: ApiServer, namespace: str, document: dict[str, Any], user: str) -> tuple[bool, str]:
-    """Return whether the creation of `document` is denied, and what is said of it."""
+    """Return whether the creation of `document` is denied, and the message."""
     metadata = {**document["metadata"], "namespace": namespace}
     stripped = {key: metadata[key] for key in ("name", "generateName", "namespace", "annotations") if metadata.get(key)}
     done = api.kubectl(
@@ -50,7 +50,7 @@ def _created(api: ApiServer, namespace: str, document: dict[str, Any], user: str
 
 
 def test_the_types_are_right(api: ApiServer, enforced: tuple[str, Evaluator]) -> None:
-    """The API server's type checker has nothing to say of any expression."""
+    """The API server's type checker has no warning about any expression."""
     del enforced
 
     def checked() -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def test_the_types_are_right(api: ApiServer, enforced: tuple[str, Evaluator]) ->
 
 
 def test_recorded_creations(api: ApiServer, enforced: tuple[str, Evaluator]) -> None:
-    """What was recorded as created is denied, warned of or let through as the evaluator of the other tests says."""
+    """A recorded creation is denied, warned about or allowed as by the evaluator of the other tests."""
     namespace, evaluator = enforced
     judged = 0
     for path in sorted(REVIEWS.glob("*-validate.json")):

@@ -19,7 +19,7 @@ _OTHERS: Final = ("monitoring.coreos.com", "cert-manager.io", "image.openshift.i
 
 @pytest.fixture(scope="module")
 def everything(kustomize: Kustomize, tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
-    """What all overlays make, and each certificate with all components at once."""
+    """The objects of all overlays, and each certificate with all components at once."""
     overlays = sorted(path.parent for path in (MANIFESTS / "overlays").glob("*/kustomization.yaml"))
     chosen = [
         overlay(tmp_path_factory.mktemp(name), MANIFESTS / "base", name, *OPTIONAL, "release") for name in CERTIFICATES

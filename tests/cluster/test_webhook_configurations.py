@@ -19,7 +19,7 @@ from webhook.policy.loading import Policy
 from webhook.resources import catalog
 
 _KINDS = pytest.mark.parametrize("kind", [VALIDATING, MUTATING])
-# What a condition may speak of (admissionregistration.k8s.io/v1, MatchCondition).
+# The names that a condition may use (admissionregistration.k8s.io/v1, MatchCondition).
 _VARIABLES = {"object", "oldObject", "request", "authorizer"}
 _REVIEWS = sorted(path for path in REVIEWS.glob("*.json") if not path.name.endswith(".expected.json"))
 
@@ -70,7 +70,7 @@ def test_the_configuration_is_taken(api: ApiServer, kind: str) -> None:
     ids=["cut-off", "half", "unknown", "unknown-beside-bound"],
 )
 def test_a_bad_condition_is_noticed(expression: str, said: str) -> None:
-    """What the API server would deny is denied here."""
+    """The validation here denies everything that the API server would deny."""
     with pytest.raises(ValueError, match=said):
         _compiled(expression)
 
@@ -86,7 +86,7 @@ def test_conditions_are_cel(kind: str) -> None:
 
 @pytest.mark.parametrize("path", _REVIEWS, ids=lambda path: path.stem)
 def test_a_condition_spares_no_tag(path: Path, strict: Policy) -> None:
-    """A real review that a condition keeps from us is one that we would have had nothing to say of."""
+    """A real review that a condition skips would have had no finding."""
     document = json.loads(path.read_text())
     kind, decide = (VALIDATING, engine.validate) if "validate" in path.stem else (MUTATING, engine.mutate)
     request = {"oldObject": None, **document["request"]}
@@ -128,7 +128,7 @@ spec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, n
 def test_an_overlay_with_a_component(
     api: ApiServer, kustomize: Callable[[Path], list[Document]], tmp_path: Path
 ) -> None:
-    """What kustomize makes of an overlay is applied: kinds that are newer than the server, or not its own, too."""
+    """The objects of an overlay are applied, including kinds that the server does not have."""
     (tmp_path / "monitoring").mkdir()
     for name, text in (
         ("kustomization.yaml", _KUSTOMIZATION), ("objects.yaml", _OBJECTS),

@@ -1,4 +1,4 @@
-"""What the API server asks webhooks, and webhooks that only listen."""
+"""Calls of the API server to webhooks, and webhooks that only listen."""
 
 from __future__ import annotations
 

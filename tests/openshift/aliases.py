@@ -1,4 +1,4 @@
-"""What a written spec tag does to the history: aliases are resolved, references are noted, followers follow.
+"""The effect of a written spec tag on the history: aliases are resolved, references noted, followers follow.
 
 Source: `tagsChanged`, `updateChangedTrackingTags` and `UpdateTrackingTags` of openshift-apiserver. The server walks its
 tags in no fixed order, and the outcome may depend on it. So these functions return every stream that can come out.

@@ -1,4 +1,4 @@
-"""Where the server may take either way, the model takes both."""
+"""If the server may behave in two ways, the model has both."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from .objects import Document, Stream
 from .server import Cluster, Outcome
 from .wire import encode_stream
 
-# What is left out of every comparison, and why. Nothing else is.
+# The differences that no comparison counts, each with a reason.
 UNCOMPARED = {
     "uid, resourceVersion, creationTimestamp": "the server makes them up; whether resourceVersion moves is compared",
     "the content of metadata.managedFields": "the recordings leave it out; whether there are any is compared",
@@ -29,7 +29,7 @@ _META = ("uid", "resourceVersion", "creationTimestamp", "managedFields")
 
 @dataclass(frozen=True)
 class Difference:
-    """A step whose recorded outcome is none of the model's.
+    """A step whose recorded outcome is not one of the model's.
 
     Args:
         trace: The number of the sequence.

@@ -1,4 +1,4 @@
-"""What the model stores: image streams with their tags and history, as openshift-apiserver holds them in memory."""
+"""The objects of the model: image streams with tags and history, as openshift-apiserver holds them in memory."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def applied(owners: Owners, configuration: Document) -> Owners:
 
 
 def given_up(document: Document, owners: Owners, configuration: Document) -> dict[str, Any]:
-    """Remove what was applied before and is no longer in the configuration, unless somebody else owns it.
+    """Remove fields that were applied before and are no longer in the configuration, unless another manager owns them.
 
     Args:
         document: The object with the configuration merged into it.

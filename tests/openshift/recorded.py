@@ -18,7 +18,7 @@ from .server import Cluster, Request, Rights
 from .wire import decode_stream
 
 PACKED = Path(__file__).parent.parent / "data" / "traces.jsonl.xz"
-# Who sent a request, as the server knows them.
+# The users of requests, as the server knows them.
 USERS = {
     "admin": "kube:admin",
     "registry": "system:serviceaccount:openshift-image-registry:registry",

@@ -1,4 +1,4 @@
-"""What an import finds: registries described by their content, none of them asked."""
+"""The content of registries for imports; no registry is contacted."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Codec = tuple[Callable[[T], Document], Callable[[Document], T]]
 
 @dataclass(frozen=True)
 class Rights:
-    """What users may do beside writing the image resources of their own namespaces.
+    """Additional rights of users besides writing image resources in their own namespaces.
 
     Args:
         status_writers: Who may write `imagestreams/status`.
@@ -109,7 +109,7 @@ class Call:
         return None if after == new else after
 
     def mutated(self, operation: str, thing: T, codec: Codec[T], old: Document | None = None) -> T:
-        """Ask the mutating webhook about an object in memory, and read it anew if it was patched."""
+        """Call the mutating webhook with an object in memory, and read it again if it was patched."""
         encode, decode = codec
         document = encode(thing)
         name = self.request.name or document["metadata"].get("name", "")

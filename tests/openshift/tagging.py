@@ -1,4 +1,4 @@
-"""What imagestreamtags and imagetags have in common: names, the stream behind a tag, deletion."""
+"""Shared by imagestreamtags and imagetags: names, the stream behind a tag, deletion."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the tests share: builders of reviews, running servers and clusters, loads, tables and properties."""
+"""Shared by the tests: builders of reviews, running servers and clusters, loads, tables and properties."""

@@ -39,7 +39,7 @@ class Denied(Exception):
 
 @dataclass(frozen=True)
 class Attributes:
-    """What is asked: the attributes of an admission request."""
+    """The attributes of an admission request."""
 
     resource: str
     namespace: str

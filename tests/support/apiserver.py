@@ -1,4 +1,4 @@
-"""A real kube-apiserver with its etcd, in processes of its own, and kubectl beside it."""
+"""A real kube-apiserver with its etcd, in separate processes, and kubectl."""
 
 import base64
 import http.client
@@ -56,7 +56,7 @@ LEFT_OUT: Final = "left out: "  # what a test is skipped with, and what is said 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API server answered: the HTTP status and the JSON document."""
+    """An answer of the API server: the HTTP status and the JSON document."""
 
     status: int
     document: dict[str, Any]
@@ -64,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Said:
-    """What a command ended with."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -77,7 +77,7 @@ class Said:
 
     @property
     def error(self) -> str:
-        """What kubectl showed on standard error beside warnings."""
+        """The standard error of kubectl without warnings."""
         return "\n".join(line for line in self.err.splitlines() if not line.startswith("Warning: "))
 
     @property
@@ -112,7 +112,7 @@ class ApiServer:
 
     @property
     def url(self) -> str:
-        """Where it is called."""
+        """The URL of the webhook."""
         return f"https://127.0.0.1:{self.port}"
 
     @property
@@ -126,7 +126,7 @@ class ApiServer:
         return self.directory / "ca.crt"
 
     def kubeconfig_of(self, user: str, group: str = "") -> Path:
-        """Write the kubeconfig of a user with a certificate of their own, and with a group where one is given."""
+        """Write the kubeconfig of a user with its own certificate, and optionally a group."""
         path = self.directory / f"kubeconfig-{next(self._numbers)}"
         path.write_text(_kubeconfig(self.ca, self.url, user, group))
         return path
@@ -166,7 +166,7 @@ class ApiServer:
         return Said(done.returncode, done.stdout, done.stderr)
 
     def namespace(self, name: str = "", **labels: str) -> str:
-        """Make a namespace, one that nobody else uses where no name is given, and return its name.
+        """Make a namespace, with a unique name unless one is given, and return its name.
 
         It has the label that servers since 1.21 set; one that is there already gets it.
         """
@@ -218,7 +218,7 @@ def running(directory: Path) -> Iterator[ApiServer]:
     ca.issue_cert("accounts.test").private_key_pem.write_to_path(directory / "accounts.key")
     _pair(ca, "admin", _MASTERS).private_key_and_cert_chain_pem.write_to_path(directory / "admin.pem")
     (directory / "audit-policy.yaml").write_text(_AUDIT_POLICY)
-    # A socket in its directory: nobody else can reach it, and no port can be taken by another.
+    # A socket in its directory: no other process can reach it, and no port can be in use.
     client, peer = "unix://client:0", "unix://peer:0"
     etcd: list[str | Path] = [
         programs / "etcd", "--data-dir=data", "--log-level=error", "--logger=zap", f"--listen-client-urls={client}",

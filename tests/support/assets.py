@@ -1,4 +1,4 @@
-"""Where etcd, kube-apiserver, kubectl and Prometheus come from; `make test` runs this before the tests, so that they find them.
+"""Finds etcd, kube-apiserver, kubectl and Prometheus; `make test` runs this first, so that the tests find them.
 
 `KUBEBUILDER_ASSETS` is the directory that envtest's setup-envtest fills; where it is not set, `kube-assets` beside the
 project builds an API server that takes any name, into the user's cache. kubectl is one that knows kustomize's
@@ -64,7 +64,7 @@ def servers() -> Path:
 
 
 def kubectl(*, kustomize: bool = True) -> Path:
-    """Return a kubectl: `KUBECTL`, the pinned one, the one on the PATH, or the one beside the API server.
+    """Return a kubectl: `KUBECTL`, the pinned one, the one on the PATH, or the one of the API server.
 
     Args:
         kustomize: whether it must know kustomize's Components.

@@ -1,4 +1,4 @@
-"""What a review may cost, counted and not timed: calls and memory of each stage, against tests/data/budgets/.
+"""The cost of a review, counted and not timed: calls and memory of each stage, compared with tests/data/budgets/.
 
 `python -m tests.support.budget` prints what was counted; `--write` makes it the budget of this minor version of Python, and
 `--version NAME` the row of that name in docs/performance.md. A call
@@ -141,7 +141,7 @@ async def _counted(directory: Path) -> Figures:
 
 
 async def _kind(caller: Caller, kind: Kind) -> dict[str, dict[str, int]]:
-    """Count a kind of review: of some, what cost least, for a few do what is done once a second."""
+    """Count a kind of review: the minimum of several, without work that is done once a second."""
     for version in range(_WARM):
         await _answered(caller, kind, version, lambda feed: feed())
     found: dict[str, dict[str, int]] = {stage: {} for stage in (*STAGES, LAST)}

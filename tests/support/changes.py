@@ -1,4 +1,4 @@
-"""What the tests of the resources share: sources, reviews, and changes and findings in words."""
+"""Shared by the tests of the resources: sources, reviews, and changes and findings as text."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def findings_of(decision: Decision) -> list[str]:
 
 
 def described(change: Change) -> str:
-    """Return a change in words: of what it is, where it stands, and what it was and is to be."""
+    """Return a change as text: its subject, its place, and the old and the new value."""
     head = f"{change.resource} {change}"
     if not isinstance(change, TagChange):
         return head

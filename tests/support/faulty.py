@@ -1,4 +1,4 @@
-"""Webhooks that fail: a real TLS server whose path says what it does wrong, and ports where nobody answers."""
+"""Webhooks that fail: a real TLS server whose path selects the fault, and ports without a listener."""
 
 import http.server
 import json
@@ -19,7 +19,7 @@ _V1BETA1: Final = "admission.k8s.io/v1beta1"
 
 @dataclass(frozen=True)
 class Faulty:
-    """Where the webhooks that fail are.
+    """The URLs of the webhooks that fail.
 
     Attributes:
         ca: the certificate that the answering server's comes from.

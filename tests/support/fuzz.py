@@ -1,4 +1,4 @@
-"""What must hold for any bytes, one function for each thing that reads them; a bug is an exception.
+"""Properties for any bytes, one function for each reader; a bug is an exception.
 
 tests/unit/test_fuzz.py gives them examples and the kept corpus, tools/fuzzing.py whatever finds a new path through the code.
 """
@@ -96,7 +96,7 @@ def alike(ours: Any, theirs: Any) -> bool:
 
 
 def reading(data: bytes) -> None:
-    """What the codec takes as JSON the standard library reads equally, to the type, and can write as UTF-8."""
+    """JSON that the codec accepts is equal in the standard library, including types, and can be written as UTF-8."""
     try:
         ours = parse(data)
     except MalformedReview:
@@ -123,7 +123,7 @@ def documents(data: bytes) -> None:
         assert alike(again.value, document.value), (again.value, document.value)
 
 
-# Where the other parser says something else, and why ours is what it is.
+# Differences from the other parser, each with a reason.
 DIFFERENCES: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
     "line-feed": (lambda text: text.endswith("\n"), "its `$` lets a line feed at the end pass"),
     "identifier": (
@@ -175,7 +175,7 @@ def reference(data: bytes) -> None:
 
 
 def other_parser(text: str) -> ImageReference | None:
-    """Return what docker-image-py makes of a reference, None where it denies it."""
+    """Return the result of docker-image-py for a reference, None if it rejects it."""
     try:
         found = Reference.parse_normalized_named(text)
     except (InvalidReference, InvalidDigest):
@@ -200,7 +200,7 @@ def _meant(segments: list[str], separator: str, text: str) -> bool:
 
 
 def _onward(places: set[int], text: str, stop: str) -> set[int]:
-    """Return all places that can be come to from `places` without passing over `stop`."""
+    """Return all places reachable from `places` without crossing `stop`."""
     found: set[int] = set()
     for at in sorted(places):
         if at not in found:
@@ -258,7 +258,7 @@ def _reference_glob(pattern: str, text: str) -> None:
 
 
 def policy(data: bytes) -> None:
-    """A file is a policy that evaluates, with the same digest each time and warnings with a place, or is denied with printable faults that say where."""
+    """A file is a valid policy with a stable digest and located warnings, or has printable, located errors."""
     with tempfile.NamedTemporaryFile(suffix=".yaml", dir=_fast()) as file:
         file.write(data)
         file.flush()
@@ -283,12 +283,12 @@ def policy(data: bytes) -> None:
 
 
 def _fast() -> str | None:
-    """Return a directory in memory, where there is one."""
+    """Return a directory in memory if there is one."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the name in it is a random one
 
 
 def patch(data: bytes) -> None:
-    """What completes a review applies as RFC 6902 says, leaves the question as it was, and is complete at once."""
+    """The patch of a review applies as in RFC 6902, leaves the review unchanged, and is complete at once."""
     try:
         review = decode(data, catalog.RESOURCES, NOW)
     except MalformedReview:

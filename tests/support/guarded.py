@@ -132,7 +132,7 @@ def is_test(pull_spec: str) -> bool:
     return reference is not None and reference.repository == ("quay.io", "acme/test")
 
 
-# What is wrong in a state: a sort, the stream, the tag, the value.
+# A violation in a state: its sort, the stream, the tag, the value.
 Fact = tuple[str, str, str, str]
 
 
@@ -197,7 +197,7 @@ def _is_of(event: Event, source: Source) -> bool:
     return named is not None and pulled is not None and named.repository == pulled.repository
 
 
-# What the policy language cannot promise, and why; `policy validate` warns of each.
+# Promises that the policy language cannot make, and why; `policy validate` warns of each.
 NOT_PROMISED: Mapping[str, str] = {
     "alias": "a rule that is matched by tag does not see what the target of an alias means; match the source's rule to all tags",
     "awaited": "a tag that is set while its stream's repository awaits its import: the review of a tag does not show the stream",

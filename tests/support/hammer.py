@@ -1,4 +1,4 @@
-"""A bounded load of which every request is counted, and every answer held against its record."""
+"""A bounded load of which every request is counted, and every answer compared with its record."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ TRUSTED, OTHER = "quay.io/acme/app:1", "registry.example/app:1"
 
 
 class Hammer:
-    """Callers that post one numbered review after the other, every second one of an image that the policy denies.
+    """Clients that post one numbered review after the other, every second one with a denied image.
 
     Attributes:
         answers: uids with their status and whether they were allowed (None where that is not said).

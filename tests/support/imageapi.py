@@ -1,4 +1,4 @@
-"""A stand-in for openshift-apiserver: it answers what `istag-webhook probe` sends as OpenShift 4.22 was seen to answer.
+"""A stand-in for openshift-apiserver: it answers the requests of `istag-webhook probe` as OpenShift 4.22 does.
 
 What is denied before the webhooks are called, what after them, with which status and which `details.kind`, and what is
 stored, dry run or not: each was observed on a running openshift-apiserver. It calls the registered webhooks over TLS.
@@ -32,7 +32,7 @@ _BEGAN: Final = "2000-01-01T00:00:00Z"
 
 @dataclass
 class ImageApi:
-    """The state of the stand-in, and what a test can do to it.
+    """The state of the stand-in, and the ways in which a test can change it.
 
     Attributes:
         namespaces: the labels of each namespace.

@@ -57,7 +57,7 @@ class Caller:
         self._client = context.wrap_bio(self._incoming, self._outgoing, server_hostname="localhost")
 
     async def connect(self) -> None:
-        """Shake hands."""
+        """Complete the TLS handshake."""
         while True:
             try:
                 self._client.do_handshake()

@@ -53,7 +53,7 @@ def main(path: Path, most: float) -> None:
     for _ in range(2):  # another process may disturb one of them
         if times >= most:
             times = min(times, max(taken("/validate"), taken("/mutate")))
-    # What getrusage says begins with the memory of the process that started this one (proc(5), VmHWM).
+    # The value of getrusage includes the memory of the parent process (proc(5), VmHWM).
     status = Path("/proc/self/status").read_text()
     memory = int(status.partition("VmHWM:")[2].split()[0]) // 2**10
     print(json.dumps({"statuses": sorted(statuses), "times": times, "memory": memory}))  # noqa: T201 - its answer

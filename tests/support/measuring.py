@@ -1,4 +1,4 @@
-"""What the tests of faults counted, put into the table of FAULTS.md: `make faults`."""
+"""Counts of the fault tests, written to the table of FAULTS.md: `make faults`."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""What `kubectl kustomize` makes of manifests/, applied to a real API server."""
+"""The output of `kubectl kustomize` for manifests/, applied to a real API server."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence

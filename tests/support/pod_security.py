@@ -37,7 +37,7 @@ def containers(pod: Pod) -> list[Mapping[str, Any]]:
 
 
 def at(value: Any, *path: str) -> Any:
-    """Return what stands at a path of keys, None where nothing does."""
+    """Return the value at a path of keys, None without one."""
     for key in path:
         value = (value or {}).get(key)
     return value

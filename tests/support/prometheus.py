@@ -18,7 +18,7 @@ from tests.support.serving import ports, until
 
 
 def tool(name: str) -> str:
-    """Return the path of `prometheus` or `promtool`; where it cannot be had the test is skipped, and says so."""
+    """Return the path of `prometheus` or `promtool`; skip the test if it is not available."""
     try:
         return str(assets.prometheus() / name)
     except assets.NotFound as error:

@@ -1,4 +1,4 @@
-"""What kustomize makes of manifests/, and how an API server would read it."""
+"""The output of kustomize for manifests/, and how an API server reads it."""
 
 import os
 from collections.abc import Callable, Iterator

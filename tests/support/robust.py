@@ -1,4 +1,4 @@
-"""What must hold for whatever is sent to an endpoint or given to a command: an answer, or an error that says why."""
+"""Properties for any input of an endpoint or a command: an answer, or an error with its reason."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from tests.support.builders import REVIEWS, Lines, policy_of
 from tests.support.paths import DATA
 from tests.support.recording import recorded
 
-from webhook.documents.files import InputFile
+from webhook.documents.inputs import InputFile
 from webhook.documents.reading import read
 from webhook.errors import ReportError
 from webhook.evaluate.check import Old, Sender, check
@@ -113,7 +113,7 @@ def records(data: bytes) -> None:
     for policy in _policies():
         judged = Evaluation(policy)(Part("x", 1, data + b"\n" + _line(), len(data)))
         assert judged.remarks.faults == []
-        assert judged.tally.judged >= 1
+        assert judged.tally.evaluated >= 1
         for outcome in judged.outcomes:
             for name in ("table", "json"):
                 "".join(
@@ -122,7 +122,7 @@ def records(data: bytes) -> None:
 
 
 def reports(data: bytes) -> None:
-    """A file that is given to `merge` is a report that every format can write, or an error that says where it is not."""
+    """A file for `merge` is a report that every format can write, or an error with its place."""
     lines = list(_laid_out(data))
     for name in FORMATS:
         tally = Tally()
@@ -134,7 +134,7 @@ def reports(data: bytes) -> None:
 
 
 def _laid_out(data: bytes) -> Iterator[bytes]:
-    """Yield the lines of a report as `json` lays them out, whatever is in it; of what is none its own."""
+    """Yield the lines of a report in the layout of `json`, whatever its content; other text in its own lines."""
     try:
         document = json.loads(data)
         outcomes, summary = document.pop("outcomes"), document.pop("summary")

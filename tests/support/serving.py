@@ -104,7 +104,7 @@ class Server:
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
     def logged(self, message: str) -> dict[str, Any] | None:
-        """Return the first log line with `message`, None where there is none yet."""
+        """Return the first log line with `message`, None without one."""
         return next((line for line in tuple(self.logs) if message in line["message"]), None)
 
     def records(self) -> list[dict[str, Any]]:
@@ -174,7 +174,7 @@ def running(
         until(lambda: server.get("/readyz")[0] == 200, "the server to be ready")
         yield server
     except BaseException:
-        # pytest shows it below the failure: without it nobody can tell why a server did not do as it should.
+        # pytest shows it below the failure: without it the reason for a server's failure is unknown.
         lines = [f"the server (pid {process.pid}, exit code {process.poll()}) said last:", *server.logs[-_SHOWN:]]
         sys.stderr.write("\n".join(map(str, lines)) + "\n")
         raise
@@ -228,7 +228,7 @@ class Load:
             try:
                 status, _ = self.server.post(self.body, connection=connection)
             except (OSError, http.client.HTTPException) as error:
-                # As Go's client: a kept connection that was closed while idle is opened anew, a new one must not fail.
+                # Like Go's client: a kept connection that was closed while idle is reopened, a new one must not fail.
                 if fresh and not self._stop.is_set():
                     self.failed.append(repr(error))
                 self.lost += 1

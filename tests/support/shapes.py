@@ -64,7 +64,7 @@ def keys(size: int) -> dict[str, Any]:
 
 
 def unknown(size: int) -> dict[str, Any]:
-    """An object with many fields that nobody knows."""
+    """An object with many unknown fields."""
     document = review_of(_APP)
     document["request"]["object"]["x"] = {f"k{n}": {"env": [f"A={n}"]} for n in range(size)}
     return document

@@ -54,7 +54,7 @@ class Scope:
         return _compiled(text).execute(self._context)
 
     def compose(self, variables: Iterable[Mapping[str, str]]) -> None:
-        """Make `variables` anew, each from those before it; what other policies made of the same is taken over."""
+        """Compute `variables`, each from those before it; values shared with other policies are reused."""
         composed: dict[str, Any] = {}
         made: tuple[str, ...] = ()
         for each in variables:
@@ -84,7 +84,7 @@ class Evaluator:
         return request["operation"] in ("CREATE", "UPDATE") and not request.get("subResource")
 
     def decide(self, request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-        """Return the message by action, by rule: of those rules that have something to say of `request`."""
+        """Return the messages by action and rule, of the rules that report something about `request`."""
         found: dict[str, dict[str, str]] = defaultdict(dict)
         scope = Scope(
             object=request.get("object"),
@@ -100,7 +100,7 @@ class Evaluator:
 
 
 def _message(spec: Mapping[str, Any], request: Mapping[str, Any], scope: Scope) -> str | None:
-    """Return what one policy says of `request`, None where it is content or speaks of something else."""
+    """Return the message of one policy for `request`, None if it passes or does not match."""
     if not any(_concerns(rule, request) for rule in spec["matchConstraints"]["resourceRules"]):
         return None
     if not all(scope.evaluated(condition["expression"]) is True for condition in spec.get("matchConditions", ())):

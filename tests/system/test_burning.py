@@ -12,7 +12,7 @@ from tests.support.serving import serving, until
 
 _TURNS = 100_000  # elements of a list, so that each against each is more than anybody waits for
 _LONG = 100_000  # characters of a tag's name
-_TOO_MUCH = "it costs too much on this review"
+_TOO_MUCH = "its evaluation exceeds the cost budget of a review"
 _EXPRESSIONS = {
     "nested": "object['many'].all(x, object['many'].exists(y, x > y)) || true",
     "map": "object['many'].map(x, x + 1).size() >= 0 || true",

@@ -1,4 +1,4 @@
-"""What one caller, hostile or broken, can do to the others: nothing. Each with a real server of one worker."""
+"""One client, hostile or broken, does not affect the others. Each test has a real server with one worker."""
 
 import contextlib
 import json
@@ -105,7 +105,7 @@ def test_the_largest_body_in_small_pieces(server: Server) -> None:
 @pytest.mark.parametrize("size", [LARGEST + 1, 3 * LARGEST], ids=["a-byte", "thrice"])
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunks"])
 def test_all_of_a_body_that_is_too_large(server: Server, size: int, chunked: bool) -> None:
-    """Who sends all of a body that is too large reads the answer, and is not reset before."""
+    """A client that sends a complete body that is too large reads the answer before the connection is closed."""
     for _ in range(3):
         over = server.connect()
         body: Any = iter([b" " * 2**18] * (size // 2**18 + 1)) if chunked else b" " * size
@@ -116,7 +116,7 @@ def test_all_of_a_body_that_is_too_large(server: Server, size: int, chunked: boo
 
 @pytest.mark.parametrize("port", [_tls, _plain], ids=["admission", "management"])
 def test_answers_that_nobody_reads(server: Server, port: Any) -> None:
-    """Who asks on and on and reads no answer is closed."""
+    """A client that keeps sending requests and reads no answer is disconnected."""
     request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500
     with port(server, 4_096) as connection:
         connection.settimeout(0.2)
@@ -135,7 +135,7 @@ def test_answers_that_nobody_reads(server: Server, port: Any) -> None:
 
 
 def test_an_end_while_the_queue_is_full(server: Server) -> None:
-    """Who sends more than it may, and ends while its request waits, leaves no connection behind."""
+    """A client that sends more than allowed, and disconnects while its request waits, leaves no connection behind."""
     with contextlib.ExitStack() as stack:
         # A handshake would wait for the worker, and may take longer than it allows.
         callers = [stack.enter_context(_tls(server)) for _ in range(10)]
@@ -162,7 +162,7 @@ def test_a_thousand_half_requests(server: Server) -> None:
 
 
 def test_bodies_that_are_only_announced(server: Server) -> None:
-    """What is announced and does not come takes no place: others are evaluated, large ones too."""
+    """Announced data that does not arrive occupies no place: other requests are evaluated, including large ones."""
     padded = _BODY + b" " * (2**20)
     with contextlib.ExitStack() as stack:
         for length in (*[LARGEST] * 4, *[2**20] * 4):

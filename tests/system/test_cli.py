@@ -33,7 +33,7 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("arguments", _LONG, ids=" ".join)
 def test_a_full_disk(arguments: list[str]) -> None:
-    """What cannot be written ends with 2 and a sentence: never a traceback, nor the 1 of a finding."""
+    """Output that cannot be written ends with 2 and a message: never a traceback, nor the 1 of a finding."""
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([_PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "standard output: cannot be written: No space left on device\n")
@@ -41,7 +41,7 @@ def test_a_full_disk(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("arguments", _LONG, ids=" ".join)
 def test_a_reader_that_has_gone(arguments: list[str]) -> None:
-    """What nobody reads on (`| head`) ends as in a shell, in silence, and not with the 1 of a finding."""
+    """A closed pipe (`| head`) ends the command as in a shell, silently, and not with the 1 of a finding."""
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run([_PROGRAM, *arguments], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)

@@ -72,7 +72,7 @@ def test_a_clock_that_jumps_while_it_drains(tmp_path: Path, clock: Clock, jump: 
 
 
 def test_a_certificate_and_a_clock_that_was_wrong(tmp_path: Path, clock: Clock) -> None:
-    """A renewed pair that is not valid yet, or has ended, by a wrong clock is taken up as soon as the clock is right."""
+    """A renewed pair that is not valid yet, or has expired, by a wrong clock is used as soon as the clock is right."""
     with serving(tmp_path, **clock.environment) as server:
 
         def refusals() -> int:

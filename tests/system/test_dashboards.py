@@ -29,7 +29,7 @@ _PANELS = [panel for _, row in ROWS for panel in row]
 
 @pytest.mark.parametrize(("path", "made"), [(CONSOLE, console), (GRAFANA, grafana)], ids=["console", "grafana"])
 def test_the_files(path: Path, made: Any, pytestconfig: pytest.Config) -> None:
-    """Each file is what the table makes; `make golden` writes it anew."""
+    """Each file is the output of the table; `make golden` regenerates it."""
     if pytestconfig.getoption("--regenerate"):
         path.write_text(written(made()))
     assert path.read_text() == written(made())
@@ -93,7 +93,7 @@ def test_the_components(tmp_path: Path) -> None:
 
 
 def _load(server: Server) -> None:
-    """Send a review of each sort, and something that is none."""
+    """Send a review of each sort, and an invalid one."""
     bodies = {
         "/validate": [
             review_of(docker("docker.io/acme/app:latest")),

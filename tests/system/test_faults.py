@@ -51,7 +51,7 @@ def test_the_table_names_tests() -> None:
 
 
 def test_figures_go_to_their_rows() -> None:
-    """What a test counted stands in each row that names it, and nothing else of the table changes."""
+    """A test's count is written to each row that names it, and nothing else in the table changes."""
     table = measuring.TABLE.read_text()
     test = "system/test_faults.py::test_files_replaced_under_load"
     anew = measuring.written(table, {test: measuring.sentence(1_234, 0, 5, recovery=0.125)})
@@ -159,7 +159,7 @@ def test_a_record_directory_gone_under_load(tmp_path: Path, measured: Measured) 
 
 
 def test_a_reader_that_stalls_under_load(tmp_path: Path, measured: Measured) -> None:
-    """A pipe that nobody empties is 500 or 503 and no allow, not a hanging service; then all is answered again."""
+    """A full pipe causes 500 or 503 and never an allow or a hanging service; afterwards all is answered again."""
     fifo, gate = tmp_path / "fifo", tmp_path / "read.jsonl"
     os.mkfifo(fifo)
     with gate.open("wb") as sink:
@@ -186,7 +186,7 @@ def test_a_reader_that_stalls_under_load(tmp_path: Path, measured: Measured) -> 
 
 
 class _Reader:
-    """Somebody who reads a pipe until told to go away."""
+    """A reader of a pipe, until it is stopped."""
 
     def __init__(self, descriptor: int, into: bytearray) -> None:
         self._descriptor, self._into, self._going = descriptor, into, threading.Event()
@@ -208,7 +208,7 @@ class _Reader:
 
 
 def test_a_reader_that_goes_away_under_load(tmp_path: Path, measured: Measured) -> None:
-    """Where nobody has the other end of standard output any more, every answer is 500 and none is allowed; it ends as it should."""
+    """If standard output has lost its reader, every answer is 500 and none an allow; the server stops normally."""
     read, (end, output) = bytearray(), os.pipe()
     reader = _Reader(end, read)
     try:
@@ -235,7 +235,7 @@ def test_a_reader_that_goes_away_under_load(tmp_path: Path, measured: Measured) 
 
 
 def test_a_reader_that_comes_back_under_load(tmp_path: Path, measured: Measured) -> None:
-    """A named pipe, as containerd gives it, may be opened again: 500 while nobody has it open, then every answer has its record."""
+    """A named pipe, as used by containerd, may be reopened: 500 while it has no reader, then every answer has its record."""
     read, fifo = bytearray(), tmp_path / "fifo"
     os.mkfifo(fifo)
     reader = _Reader(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), read)
@@ -337,7 +337,7 @@ def test_a_burst_is_shed(tmp_path: Path, measured: Measured) -> None:
 
 
 def test_connections_that_do_nothing(tmp_path: Path, measured: Measured) -> None:
-    """Two thousand connections that stay silent, shake hands by half or send their head byte by byte harm no other."""
+    """Two thousand connections that are silent, stop within the handshake or send slowly do not affect others."""
     records = tmp_path / "records.jsonl"
     with _served(tmp_path, "--record", str(records)) as server, contextlib.ExitStack() as stack, Hammer(server) as load:
         for number in range(2_000):
@@ -405,7 +405,7 @@ def _raw(server: Server, head: str, body: bytes) -> bytes:
 
 
 def test_hostile_bodies(tmp_path: Path, measured: Measured) -> None:
-    """What is no review, or no honest request, is a client error or a closed connection; it is recorded nowhere."""
+    """An invalid review or request is a client error or a closed connection, and is not recorded."""
     records = tmp_path / "records.jsonl"
     bomb = subprocess.run(["gzip", "-c"], input=b"\0" * 2**24, stdout=subprocess.PIPE, check=True).stdout
     with _served(tmp_path, "--record", str(records)) as server, Hammer(server, 2) as load:

@@ -63,7 +63,7 @@ def test_the_last_stage() -> None:
 
 
 def test_the_locks() -> None:
-    """What the package asks for is locked, in a version that it takes, with hashes, and from nowhere in particular."""
+    """Each dependency of the package is locked, in an allowed version, with hashes, and independent of an index."""
     project = _PROJECT["project"]
     extras = [each for extra in project.get("optional-dependencies", {}).values() for each in extra]
     assert _PROJECT["dependency-groups"]["build"] == _PROJECT["build-system"]["requires"]

@@ -88,7 +88,7 @@ os.kill(child, signal.SIGCONT)
 Journal(sys.argv[1], mutex, patience=30).write(b"late")
 os.waitpid(child, 0)
 """
-# Standard output has no reader, or is closed; standard error says what came of it.
+# Standard output has no reader, or is closed; standard error reports the result.
 _OUTPUT = """
 import sys
 from webhook.audit.journal import Journal
@@ -250,7 +250,7 @@ def _repeat(journal: Journal, line: bytes) -> None:
 
 
 def test_a_line_that_never_began_leaves_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    """Where a pipe is full of whole lines and takes nothing more, there is no empty line afterwards."""
+    """If a pipe is full of whole lines and accepts nothing more, there is no empty line afterwards."""
     with capfd.disabled(), _pipe_as_output() as reader:
         journal = Journal("-", SharedMutex.make(), patience=0.2)
         line = b"x" * (4_096 - 1)
@@ -283,7 +283,7 @@ def test_a_slow_reader_gets_all(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_standard_output_stays_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
-    """What others share with us is not made non-blocking, nor closed."""
+    """A file shared with other processes is neither made non-blocking nor closed."""
     with capfd.disabled(), _pipe_as_output() as reader:
         journal = Journal("-", SharedMutex.make())
         assert os.get_blocking(1)
@@ -306,7 +306,7 @@ def test_a_reader_that_is_gone(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_standard_output_that_is_closed() -> None:
-    """Where it is closed from the start, no other file is taken for it, though that may have its number."""
+    """If it is closed from the start, no other file is used instead, even one with its number."""
     command = ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, _OUTPUT]
     done = subprocess.run(command, stderr=subprocess.PIPE, check=True, timeout=30)
     assert done.stderr == b"standard output: Bad file descriptor\n"
@@ -342,7 +342,7 @@ def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 def test_a_turn_that_another_process_keeps(tmp_path: Path) -> None:
-    """Who cannot have the mutex within the patience gets RecordFailed, and has it when it is given back."""
+    """A process that cannot get the mutex in time gets RecordFailed, and gets it after its release."""
     path = tmp_path / "records.jsonl"
     done = subprocess.run(
         [sys.executable, "-c", _STOPPED, str(path)], stdout=subprocess.PIPE, text=True, check=True, timeout=60
@@ -379,7 +379,7 @@ def test_a_device_without_space() -> None:
 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    """What fits of a line is torn; when there is space again, the next line begins on its own."""
+    """A part of a line that fits is torn; when there is space again, the next line begins on its own."""
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], capture_output=True, check=False
     )
@@ -435,7 +435,7 @@ def test_a_line_torn_in_an_earlier_life(tmp_path: Path) -> None:
     ids=["killed-after-its-line", "killed-in-its-line", "killed-before-and-rotated"],
 )
 def test_a_flag_that_stayed(tmp_path: Path, before: bytes, expected: bytes) -> None:
-    """Where a writer of a file was killed, the file itself says whether its line is torn: there is no empty line."""
+    """If a writer of a file was killed, the file itself shows whether its line is torn: there is no empty line."""
     path = tmp_path / "records.jsonl"
     path.write_bytes(before)
     mutex = SharedMutex.make()

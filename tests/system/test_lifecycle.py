@@ -24,7 +24,7 @@ _WARM = 3_000  # until pools, buffers and the tables of the allocator have the s
 
 
 def test_nothing_listens_until_policy_and_certificate_are_loaded(tmp_path: Path) -> None:
-    """While the policy is still read nobody is told to be ready: there is no port yet. Then the first answer is ready, and is true."""
+    """There is no port while the policy is loading. The first answer is ready, and is correct."""
     policy, whole = tmp_path / "policy.yaml", tmp_path / "whole.yaml"
     whole.write_text(HEAD + "spec: {rules: [{name: trusted, registries: {allow: [registry.example]}}]}\n")
     issue(tmp_path / "certs", ["localhost"])

@@ -59,7 +59,7 @@ log.info("last")
 
 @contextmanager
 def _configured(level: str = "info", form: str = "json") -> Iterator[io.StringIO]:
-    """Send what is logged to a stream in memory, and to nobody else."""
+    """Send the log to a stream in memory only."""
     root = logging.getLogger()
     handlers, before = root.handlers[:], root.level
     stream = io.StringIO()
@@ -171,7 +171,7 @@ def test_a_long_trace_keeps_its_end() -> None:
     ],
 )
 def test_levels(level: str, shown: list[str]) -> None:
-    """What is below the level is not logged."""
+    """Records below the level are not logged."""
     with _configured(level) as stream:
         for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
             logging.getLogger("x").log(number, "heard")
@@ -179,7 +179,7 @@ def test_levels(level: str, shown: list[str]) -> None:
 
 
 def test_a_level_that_is_none() -> None:
-    """A level that is none is denied."""
+    """An invalid level is rejected."""
     with pytest.raises(ValueError, match="LOUD"), _configured("loud"):
         pass
 
@@ -321,7 +321,7 @@ def test_names_of_extra_fields() -> None:
 
 
 def test_many_extra_fields() -> None:
-    """Where there are too many extra fields the uid is there, and the line says that it is cut."""
+    """If there are too many extra fields, the uid remains, and the line is marked as cut."""
     with _configured() as stream:
         logging.getLogger("x").info("m", extra={f"f{n}": "v" * 90 for n in range(100)} | {"uid": "u-1"})
     found = _one(stream)
@@ -379,7 +379,7 @@ def test_lines_of_many_processes() -> None:
 
 
 def test_a_reader_that_sleeps() -> None:
-    """Where nobody reads standard error lines are dropped, not waited for; when it is read again, it says how many."""
+    """If standard error has no reader, lines are dropped; when it is read again, their number is logged."""
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", _TALKATIVE], stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdin is not None
@@ -403,14 +403,14 @@ def test_a_reader_that_sleeps() -> None:
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2>/dev/null"], ids=["closed", "full", "none"])
 def test_standard_error_that_takes_nothing(redirection: str) -> None:
-    """Who logs does not notice that standard error is closed, or on a full disk."""
+    """Logging does not fail if standard error is closed, or on a full disk."""
     command = ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, _TALKATIVE]
     done = subprocess.run(command, input=b"\n", stdout=subprocess.PIPE, check=True, timeout=60)
     assert done.stdout == b"done\n"
 
 
 def test_a_reader_that_is_gone() -> None:
-    """Nor that nobody reads it any more."""
+    """Logging does not fail if standard error has lost its reader."""
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", _TALKATIVE], stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdin is not None

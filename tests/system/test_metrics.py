@@ -1,4 +1,4 @@
-"""The metrics of a real server, read by Prometheus's own parser: right whoever of the workers answered, and bounded."""
+"""The metrics of a real server, read by Prometheus's own parser: correct from any worker, and bounded."""
 
 import contextlib
 import json
@@ -130,7 +130,7 @@ def test_what_is_answered_is_counted(server: Server) -> None:
 
 
 def test_every_family(server: Server) -> None:
-    """What is exposed is what is written down here: name, type and labels, and each has a sentence."""
+    """The metrics are those listed here: name, type and labels, and each has a description."""
     test_what_is_answered_is_counted(server)
     server.post(b"nonsense")
     until(lambda: _value(server, "istag_webhook_malformed_reviews_total"), "the malformed review")
@@ -153,7 +153,7 @@ def test_the_table() -> None:
 
 
 def test_a_caller_makes_no_label(server: Server) -> None:
-    """Whatever a caller says, each label has only values that are known beforehand or stand in the policy."""
+    """Each label only has known values or those in the policy, whatever a client sends."""
     for number in range(20):
         odd = f"made-up-{number}"
         resource = {"group": "image.openshift.io", "version": "v1", "resource": odd}
@@ -207,7 +207,7 @@ def _half(server: Server, body: bytes) -> Iterator[ssl.SSLSocket]:
 
 
 def test_in_flight(server: Server) -> None:
-    """Requests in the hands of any worker are seen, and no longer once they are answered; an idle connection is none."""
+    """Requests in any worker are counted until they are answered; an idle connection is not."""
     body = json.dumps(_ALLOWED).encode()
     with contextlib.ExitStack() as stack:
         halves = [stack.enter_context(_half(server, body)) for _ in range(7)]
@@ -219,7 +219,7 @@ def test_in_flight(server: Server) -> None:
 
 
 def test_a_worker_that_dies(tmp_path: Path) -> None:
-    """What a killed worker counted stays counted, what it held is let go, and what is in force is still said."""
+    """Counts of a killed worker are kept, its gauges released, and the active policy still exposed."""
     body = json.dumps(_ALLOWED).encode()
     with serving(tmp_path) as server, contextlib.ExitStack() as stack:
         for _ in range(10):
@@ -304,7 +304,7 @@ def _kill(server: Server) -> None:
 
 
 def test_records_that_fail(tmp_path: Path) -> None:
-    """A record that cannot be written is counted, whether it costs the answer or not; a fault only where it does."""
+    """A record that cannot be written is counted, even if the answer is sent; it is an error only if it is not."""
     body = (REVIEWS / "A07-oc-tag-digest.2-validate.json").read_bytes()
     with serving(tmp_path, "--record", "/dev/full", "--audit", "best-effort") as server:
         assert _value(server, "istag_webhook_records_total", result="failed") == 0
@@ -318,6 +318,6 @@ def test_records_that_fail(tmp_path: Path) -> None:
 
 
 def test_promtool_finds_nothing(server: Server) -> None:
-    """Prometheus's own linter has nothing to say of names, types and help."""
+    """Prometheus's own linter accepts names, types and help."""
     done = promtool("check", "metrics", given=server.get("/metrics")[1])
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

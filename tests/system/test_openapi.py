@@ -61,7 +61,7 @@ def _where(server: Server, path: str) -> str:
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 @pytest.mark.parametrize("path", ["/validate", "/mutate"])
 def test_reviews(server: Server, session: requests.Session, path: str, mode: GenerationMode) -> None:
-    """Whatever the description calls a review is answered, whatever it does not is denied, in the words of the description."""
+    """Every review of the description is answered, and anything else is denied, in the words of the description."""
 
     @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(case=_operation(path).as_strategy(generation_mode=mode))

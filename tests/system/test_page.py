@@ -75,8 +75,8 @@ def _header(command: str) -> Header:
     return Header(command, "platform", "sha256:" + "a" * 64, "1.2.3", "2026-02-03T04:05:06Z", rules)
 
 
-def _written(outcomes: list[Outcome], command: str = "replay", unjudged: dict[str, int] | None = None) -> str:
-    tally = Tally(unjudged=Counter(unjudged or {}))
+def _written(outcomes: list[Outcome], command: str = "replay", not_evaluated: dict[str, int] | None = None) -> str:
+    tally = Tally(not_evaluated=Counter(not_evaluated or {}))
     return "".join(writer("html")(_header(command), tally.counting(outcomes), tally))
 
 
@@ -96,7 +96,7 @@ Show = Callable[..., Page]
 
 @pytest.fixture
 def said() -> list[str]:
-    """What a page complained of, and what it asked the network for."""
+    """The errors of a page, and its network requests."""
     return []
 
 
@@ -143,7 +143,7 @@ def _is_eventually(locator: Locator, text: str) -> None:
 
 
 def test_without_a_script(show: Show, many: str) -> None:
-    """Who runs no scripts reads the summary: how many, when, where, who, and by which rules."""
+    """The summary can be read without scripts: how many, when, where, who, and by which rules."""
     page = show(many, java_script_enabled=False)
     assert page.locator("h1").inner_text() == "134 more would be denied and 83 more would be allowed"
     assert [text.split("\n") for text in page.locator(".figure").all_inner_texts()] == [
@@ -352,13 +352,13 @@ def test_denied_first(show: Show) -> None:
 
 @pytest.mark.parametrize("hostile", _HOSTILE)
 def test_hostile_names(show: Show, hostile: str) -> None:
-    """Whatever a user called a tag, a namespace or herself is shown as it is, and none of it runs."""
+    """The names of tags, namespaces and users are shown as they are, and never run."""
     outcome = _outcome(
         0, name=hostile, namespace=hostile, user=hostile, origin=Origin(hostile, 1), message=hostile,
         findings=(Finding(hostile, Mode.ENFORCE, hostile, hostile),), patch=(PatchOp("add", hostile, hostile),),
         tags=({"path": hostile, "tag": hostile, "from": hostile, "to": hostile},),
     )  # fmt: skip
-    page = show(_written([outcome], unjudged={hostile: 1}))
+    page = show(_written([outcome], not_evaluated={hostile: 1}))
     page.locator(".open-row").click()
     page.locator("[name=rule]").select_option(index=1)
     assert page.locator(".open-row").text_content() == hostile
@@ -370,7 +370,7 @@ def test_hostile_names(show: Show, hostile: str) -> None:
 
 
 def test_only_its_own_script_runs(show: Show, said: list[str], many: str) -> None:
-    """The page's policy lets no other script run, whoever puts it there."""
+    """The page's policy lets no other script run, even if one is inserted."""
     page = show(many.replace("</body>", "<script>other = 1</script></body>"))
     assert page.locator("script").count() == 3
     assert page.evaluate("typeof other") == "undefined"
@@ -551,7 +551,7 @@ def test_long_paths_wrap(show: Show, command: str, width: int) -> None:
         message=_LONG, findings=(Finding(_LONG, Mode.ENFORCE, _LONG, _LONG),), patch=(PatchOp("add", _LONG, _LONG),),
         exemption=Exemption(_LONG, _LONG), tags=({"path": "tag", "tag": _LONG, "from": None, "to": _LONG},),
     )  # fmt: skip
-    page = show(_written([outcome], command, unjudged={_LONG: 1}))
+    page = show(_written([outcome], command, not_evaluated={_LONG: 1}))
     page.set_viewport_size({"width": width, "height": 900})
     page.locator("tr.row").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -600,9 +600,9 @@ def test_commands(
 
 def test_nothing_at_all(show: Show) -> None:
     """A report of nothing is a page too."""
-    page = show(_written([], unjudged={"other lines": 3}))
+    page = show(_written([], not_evaluated={"other lines": 3}))
     assert page.locator("h1").inner_text() == "Nothing was evaluated"
-    assert "Not evaluated: 3 other lines." in page.locator(".lead").inner_text()
+    assert "Not evaluated: other lines: 3." in page.locator(".lead").inner_text()
     assert page.locator("#table tbody").inner_text() == "There is nothing to list."
 
 
@@ -619,7 +619,7 @@ def test_timeline(last: str, unit: str, spans: int) -> None:
     chart = timeline(hours, [("a", "of a", "deny"), ("b", "of b", "allow")])
     assert chart is not None
     assert (chart.unit, len(chart.spans)) == (unit, spans)
-    assert sum(int(found) for span in chart.spans for found in re.findall(r"(\d+) of a", span.said)) == (
+    assert sum(int(found) for span in chart.spans for found in re.findall(r"(\d+) of a", span.label)) == (
         5 if spans > 1 else 2
     )
     assert all(piece.height > 0 and 0 <= piece.y <= 156 for span in chart.spans for piece in span.pieces)
@@ -629,5 +629,5 @@ def test_timeline(last: str, unit: str, spans: int) -> None:
 
 
 def test_no_timeline() -> None:
-    """Where no time is known there is no chart over time."""
+    """Without times there is no chart over time."""
     assert timeline({"yesterday": {"a": 1}}, [("a", "of a", "deny")]) is None

@@ -245,7 +245,7 @@ def test_action_report(runner: _Runner, repository: Path, inputs: dict[str, str]
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"paths": " \n"}, "paths: expected files or directories with manifests, one a line"),
+        ({"paths": " \n"}, "paths: expected files or directories with manifests, one per line"),
         ({"fail-on-warn": "yes"}, 'fail-on-warn: expected true or false, found "yes"'),
         ({"strict": "True"}, 'strict: expected true or false, found "True"'),
         ({"paths": "manifests/other.yaml", "fail-on-empty": "true"}, "no object was evaluated"),

@@ -71,7 +71,7 @@ class Cluster:
         self.api.configurations = {"istag-webhook": document}
 
     def add(self, **fields: Any) -> None:
-        """Install a webhook of somebody else for all resources."""
+        """Install a webhook of another owner for all resources."""
         before = self.api.configurations
         self.configure(*_ALL, name=_THEIRS, **fields)
         self.api.configurations = {**before, "theirs": self.api.configurations["istag-webhook"]}
@@ -130,7 +130,7 @@ def test_no_configuration(cluster: Cluster, allowed: tuple[str, ...] | None) -> 
     """Without a webhook configuration every resource is open, whatever registries may be imported from."""
     cluster.api.configurations, cluster.api.allowed = {}, allowed
     assert cluster.verdicts() == (1, dict.fromkeys(_ALL, "open"))
-    assert cluster.run().out.count("there is no webhook configuration istag-webhook: ") == len(_ALL)
+    assert cluster.run().out.count("webhook configuration istag-webhook: ") == len(_ALL)
 
 
 @pytest.mark.parametrize(("policy", "code", "verdict"), [("Fail", 2, "down"), ("Ignore", 1, "open")])
@@ -163,7 +163,7 @@ def test_another_webhook(cluster: Cluster, fields: dict[str, Any], sentence: str
 
 @pytest.mark.parametrize("resource", ["imagestreamtags", "imagestreamimports", "imagestreams/status"])
 def test_the_api_server_denies_it(cluster: Cluster, resource: str) -> None:
-    """What RBAC denies is unknown, not closed."""
+    """A request that RBAC denies is unknown, not closed."""
     cluster.api.denied = frozenset({resource})
     assert cluster.verdicts() == (2, {**_CLOSED, resource: "unknown"})
 
@@ -183,7 +183,7 @@ _EVERYBODY = 'exemptions: [{name: all, users: ["*"], groups: ["*"]}]'
     ids=["denies-nothing", "schema-only-audited", "exempts-everybody", "denies-much", "of-other-namespaces"],
 )
 def test_any_policy(cluster: Cluster, tmp_path: Path, spec: str) -> None:
-    """A probe is denied under every policy, and whoever sends it."""
+    """A probe is denied under every policy, and for every user."""
     path = tmp_path / "policy.yaml"
     path.write_text(HEAD + f"spec: {{{spec}}}\n")
     with serving(tmp_path, "--policy", str(path)) as server:
@@ -205,7 +205,7 @@ def test_a_policy_that_cannot_be_used(cluster: Cluster, tmp_path: Path) -> None:
 
 
 def test_something_is_left_behind(cluster: Cluster) -> None:
-    """What an API server stores all the same is reported, by name, and the exit code is not 0."""
+    """An object that an API server stores despite the probe is reported by name, and the exit code is not 0."""
     cluster.configure(*(each for each in _ALL if each != "imagestreamimports"))
     cluster.api.heeds_versions = False
     said = cluster.run("--format", "json")
@@ -227,7 +227,7 @@ def test_it_cannot_be_told_what_is_left_behind(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize(("moves", "verdict"), [(3, "closed"), (99, "unknown")], ids=["moves-a-little", "never-still"])
 def test_the_stream_moves(cluster: Cluster, moves: int, verdict: str) -> None:
-    """If somebody else writes the stream meanwhile, its status is tried again, a few times."""
+    """If another client writes the stream meanwhile, its status is tried again, a few times."""
     cluster.api.moves = moves
     said = cluster.run("--format", "json")
     found = {each["resource"]: each["verdict"] for each in json.loads(said.out)["resources"]}
@@ -260,12 +260,12 @@ def test_a_namespace_that_is_left_out(cluster: Cluster) -> None:
     cluster.configure(*_ALL, namespaceSelector={"matchLabels": {"evaluated": "yes"}})
     said = cluster.run()
     assert (said.code, said.out, said.err) == (
-        2, "", f"namespace {PROBE_STREAM} is left out by the namespaceSelector of istag-webhook; expected one that is not\n",
+        2, "", f"namespace {PROBE_STREAM}: not selected by the namespaceSelector of istag-webhook\n",
     )  # fmt: skip
     missing = cluster.run("--namespace", "missing")
     assert (missing.code, missing.err) == (
         2,
-        'namespaces "missing" not found: a probe needs one: oc create namespace missing\n',
+        'namespaces "missing" not found; create the namespace for probes: oc create namespace missing\n',
     )
     assert cluster.api.asked == []
 
@@ -334,7 +334,7 @@ def _findings(sent: dict[str, Any]) -> tuple[Finding, ...]:
     ],
 )
 def test_what_marks_a_status(old: list[str], new: list[str], *, denied: bool) -> None:
-    """A status is marked by a tag that is new in it: one that stands there hinders nobody."""
+    """A new tag in a status marks a probe; an existing one has no effect."""
     sent = _review("imagestreams/status")
     del sent["object"]["metadata"]["annotations"]
     for document, names in ((sent["oldObject"], old), (sent["object"], new)):
@@ -345,14 +345,14 @@ def test_what_marks_a_status(old: list[str], new: list[str], *, denied: bool) ->
 
 @pytest.mark.parametrize("metadata", [None, [], "x", {"annotations": None}, {"annotations": ["istag-webhook/probe"]}])
 def test_what_marks_nothing(metadata: Any) -> None:
-    """Whatever has not the form of metadata marks nothing, and ends nothing."""
+    """Invalid metadata marks nothing, and causes no error."""
     sent = _review("imagestreamimports")
     sent["object"] = {**sent["object"], "metadata": metadata}
     assert PROBE_RULE not in [each.rule for each in _findings(sent)]
 
 
 def test_the_denial_is_explained(cluster: Cluster) -> None:
-    """What a user who sends the mark reads can be pasted into `policy explain`."""
+    """The message for a user who sends the mark can be pasted into `policy explain`."""
     line = cluster.run().out.splitlines()[0]
     for words in (line, PROBE_RULE, line[:-6] + "..."):
         done = CliRunner().invoke(main, ["policy", "explain", words])
@@ -360,7 +360,7 @@ def test_the_denial_is_explained(cluster: Cluster) -> None:
 
 
 def test_what_is_sent_cannot_be_stored() -> None:
-    """The names of imagestreamtags and imagetags are none that a stream can have: real answers to such a name."""
+    """No stream can have the names of the imagestreamtags and imagetags: real answers to such a name."""
     verdicts = json.loads((DATA / "api-server-verdicts.json").read_text())
     (seen,) = [each for each in verdicts if each["label"] == "stream bad double dash dot"]
     assert (seen["code"], seen["reviews"]) == (422, "M,V")  # both webhooks were called first
@@ -378,7 +378,7 @@ _FORBIDDEN = [{"reason": "FieldValueForbidden"}]
 @pytest.mark.parametrize(
     ("resource", "status", "details", "verdict"),
     [
-        # What was seen on openshift-apiserver 4.22 and 4.20, in each spelling.
+        # Observed on openshift-apiserver 4.22 and 4.20, in each spelling.
         ("imagestreamtags", 422, {"kind": "ImageStream"}, "open"),
         ("imagestreamtags", 422, {"kind": "imagestreams"}, "open"),
         ("imagestreamtags", 422, {"kind": "ImageStreamTag"}, "unknown"),

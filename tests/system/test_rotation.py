@@ -42,7 +42,7 @@ def _overwrite(directory: Path, entries: dict[str, bytes]) -> None:
 
 
 def _serial(server: Server) -> str:
-    """Shake hands, and return the serial number of the certificate that was served."""
+    """Complete the handshake, and return the serial number of the served certificate."""
     connection = server.connect()
     try:
         connection.connect()
@@ -56,7 +56,7 @@ def _serial(server: Server) -> str:
 
 @dataclass
 class Load:
-    """What callers have been answered."""
+    """The answers to clients."""
 
     server: Server
     answers: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -146,7 +146,7 @@ def _caller(directory: Path, ca: trustme.CA, name: str = "system:openshift-apise
 
 
 def _posted(server: Server, pair: Path | None, version: ssl.TLSVersion) -> str:
-    """Post a review as a caller with a certificate, or without, and return the status; "" where there is no answer."""
+    """Post a review as a client with or without a certificate, and return the status; "" without an answer."""
     context = ssl.create_default_context(cafile=server.ca)
     context.minimum_version = context.maximum_version = version
     if pair is not None:
@@ -162,7 +162,7 @@ def _posted(server: Server, pair: Path | None, version: ssl.TLSVersion) -> str:
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
 def test_callers_need_a_certificate(tmp_path: Path, version: ssl.TLSVersion) -> None:
-    """Who has none, or another CA's, is denied by the handshake and not evaluated; a renewed client CA is taken up.
+    """A client without a certificate, or with one of another CA, fails in the handshake; a renewed client CA is used.
 
     In TLS 1.3 a client is done before the server has seen its certificate: its first answer is the end of the
     connection.
@@ -348,7 +348,7 @@ def test_secrets_of_the_service_ca(tmp_path: Path) -> None:
 
 
 def _verified(serving: Serving, root: bytes) -> None:
-    """Shake hands as the API server does, by name and trusting a root alone."""
+    """Complete the handshake as the API server does, by name and trusting only a root."""
     client = ssl.create_default_context(cadata=root.decode())
     sides = [(ssl.MemoryBIO(), ssl.MemoryBIO())]
     ((to_server, to_client),) = sides

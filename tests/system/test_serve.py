@@ -60,7 +60,7 @@ def test_each_port_has_its_endpoints(server: Server) -> None:
 
 
 def test_malformed_reviews_are_logged_with_their_uid(server: Server) -> None:
-    """What is no review is answered with 400, logged and counted."""
+    """An invalid review is answered with 400, logged and counted."""
     document = review_of(docker("nginx"))
     document["request"]["uid"], document["request"]["operation"] = "no-review", "PATCH"
     status, answer = server.post(json.dumps(document).encode())
@@ -177,7 +177,7 @@ def test_sighup_reopens(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_a_500_and_no_lost_record(tmp_path: Path) -> None:
-    """Where the record cannot be written, the API server's failurePolicy decides."""
+    """If the record cannot be written, the API server's failurePolicy decides."""
     with serving(tmp_path, "--record", "/dev/full") as server:
         status, answer = server.post(_ALLOWED)
         assert (status, answer["code"]) == (500, 500)
@@ -198,7 +198,7 @@ _ANY_PORT = ("--port", "0", "--management-port", "0")
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    """A port that somebody else listens on, and a host that is none, are said at once, by their option."""
+    """A port in use and an invalid host are reported at once, with their option."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = _refused(tmp_path, "--dev", "--port", str(port), "--management-port", "0")
@@ -302,7 +302,7 @@ def test_a_setting_from_the_environment(tmp_path: Path) -> None:
 
 
 def test_warnings_of_the_policy(tmp_path: Path) -> None:
-    """A server logs and counts the warnings about the policy that it takes up, at the start and after each reload."""
+    """A server logs and counts the warnings about a policy that it loads, at the start and after each reload."""
     policy = tmp_path / "policy.yaml"
     _policy(policy, "quay.io")
     with serving(tmp_path, "--policy", str(policy), "--workers", "1") as server:

@@ -156,7 +156,7 @@ def test_pipelined_requests(server: Server) -> None:
     ],
 )
 def test_wrong_http(server: Server, sent: bytes, status: bytes) -> None:
-    """What is no proper request gets a client error, and no traceback is logged."""
+    """An invalid request gets a client error, and no traceback is logged."""
     with _raw(server) as connection:
         connection.sendall(sent)
         answer = _read(connection)
@@ -313,7 +313,7 @@ def test_connections_are_shared(tmp_path: Path) -> None:
             return counts
 
         until(lambda: shares()[0] > 0, "both workers to serve")
-        # What else runs on this machine may keep one of the workers from it now and then.
+        # Other processes of this machine may occasionally delay one of the workers.
         assert sum(shares()[0] >= 5 for _ in range(5)) >= 3
 
 

@@ -1,4 +1,4 @@
-"""A rolling upgrade from the previous commit to this one, under load: nobody is turned away, and both read all records."""
+"""A rolling upgrade from the previous commit, under load: no request is denied, and both versions read all records."""
 
 import json
 import os

@@ -16,14 +16,14 @@ from webhook.policy.loading import load, schema, shipped
 
 _POLICIES = DATA / "policies"
 _BAD = 300
-# What a JSON Schema cannot say, by the class of the mistake.
+# Mistakes that a JSON Schema cannot express, by class.
 _BEYOND = {
     "a name that is taken": re.compile(r'the name ".*" is already used by '),
     "an entry that can never match": re.compile(r"excludes everything that is matched|it can never match"),
     "syntax of an expression": re.compile(r"expected a CEL expression: |nested \d+ deep at most"),
     "types of an expression": re.compile(
-        r"expected an expression that is true or false|unknown (name|field|function) |cannot take |are never equal; |"
-        r"is no pattern of matches: |^\".*\": expected "
+        r"expected a boolean expression|unknown (name|field|function) |cannot take |are never equal; |"
+        r"is not a valid pattern for matches: |^\".*\": expected "
     ),
     "text that is not printable": re.compile(r"expected a line of printable text"),
 }
@@ -31,7 +31,7 @@ _BEYOND = {
 
 @pytest.mark.slow
 def test_bad_policies(tmp_path: Path) -> None:
-    """What the schema denies the loader denies; what only the loader denies is of a class that no schema can express."""
+    """The loader denies what the schema denies; other mistakes are of a class that no schema can express."""
     good = [yaml.safe_load(shipped()), *(yaml.safe_load(path.read_text()) for path in sorted(_POLICIES.glob("*.yaml")))]
     validator, path = jsonschema.Draft202012Validator(schema()), tmp_path / "policy.yaml"
     bad, beyond = 0, dict.fromkeys(_BEYOND, 0)

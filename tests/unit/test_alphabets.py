@@ -203,7 +203,7 @@ def test_the_schema_agrees(name: str, pattern: str) -> None:
 
 
 def test_an_address_is_one() -> None:
-    """What is in brackets is an IPv6 address of its own."""
+    """The text in brackets is an IPv6 address of its own."""
     for pattern in ("[:::]", "[1::2::3]:5000/x", "[::ffff:102:304]"):
         with pytest.raises(MalformedGlob, match="is not an IPv6 address"):
             ReferenceGlob.compile(pattern)

@@ -186,14 +186,14 @@ def test_the_operation_decides_nothing(client: Make, operation: str, old: dict[s
     [("enforce", False, "enforce"), ("warn", True, "warn"), ("audit", True, "audit"), ("ignore", True, None)],
 )
 def test_existing(client: Make, existing: str, allowed: bool, said: str | None) -> None:
-    """What a change leaves as it was is evaluated in the mode `existing`."""
+    """An unchanged violation is evaluated in the mode `existing`."""
     response = _answer(client(_policy(existing=existing)), review_of(_BAD, old=_BAD, tag={"generation": 7}))
     assert response["allowed"] is allowed
     assert {"enforce", "warn", "audit"} & response["auditAnnotations"].keys() == ({said} if said else set())
 
 
 def test_what_a_change_makes_worse_is_not_existing(client: Make) -> None:
-    """A tag that points where it did, but is made insecure, is evaluated anew for that."""
+    """A tag with an unchanged source that becomes insecure is evaluated as new for that."""
     policy = "spec: {rules: [{name: secure, existing: ignore, importPolicy: {insecure: false}}]}\n"
     document = review_of(_BAD, old=_BAD, tag={"importPolicy": {"insecure": True}})
     assert _answer(client(policy), document)["allowed"] is False
@@ -253,14 +253,14 @@ def test_an_exemption_says_what_the_rules_would_have_said() -> None:
 
 
 def test_an_exemption_of_what_changes_nothing_is_not_used() -> None:
-    """Where no tag changes there is nothing to be exempt from."""
+    """If no tag changes, no exemption applies."""
     review = decoded(review_of(None, operation="DELETE", object=None))
     assert engine.validate(review, _exempting("users: [alice]")).exemption is None
 
 
 @pytest.mark.parametrize(("match", "exempt"), [("{users: [alice]}", True), ("{users: [bob]}", False)])
 def test_an_exemption_matches_the_user(match: str, exempt: bool) -> None:
-    """What an exemption matches includes who asks."""
+    """An exemption also matches the user."""
     decision = engine.validate(decoded(review_of(_BAD)), _exempting(f"groups: ['*'], match: {match}"))
     assert (decision.exemption is not None) is exempt
 
@@ -289,7 +289,7 @@ def test_findings_stand_in_the_order_of_the_policy() -> None:
 
 
 def test_a_cluster_completes_first_and_then_judges() -> None:
-    """What the defaults complete is what the rules see, and both come out; without defaults nothing is completed."""
+    """The rules see the completed object, and the patch is in the answer; without defaults there is no patch."""
     rules = "rules: [{name: m, importPolicy: {importMode: [PreserveOriginal]}}]"
     defaults = "defaults: [{name: d, set: {importPolicy: {importMode: PreserveOriginal}}}]"
     review = decoded(review_of(docker("quay.io/acme/app:1")))
@@ -301,7 +301,7 @@ def test_a_cluster_completes_first_and_then_judges() -> None:
 
 
 def test_an_exemption_of_others_helps_nobody(client: Make) -> None:
-    """Who is in no exempt group is evaluated, whatever the annotation says."""
+    """A user in no exempt group is evaluated, whatever the annotation is."""
     document = _by_sre("please")
     document["request"]["userInfo"] = {"username": "mallory", "groups": ["sre-friends"]}
     assert _answer(client(_policy(more=_BREAK_GLASS)), document)["allowed"] is False
@@ -341,7 +341,7 @@ def test_a_lost_record_is_a_fault_of_ours(client: Make, caplog: pytest.LogCaptur
 
 
 def test_best_effort(client: Make, caplog: pytest.LogCaptureFixture) -> None:
-    """Where the settings say so, an answer goes out without its record, and the log says that it is lost."""
+    """If the settings allow it, an answer is sent without its record, and the log reports the loss."""
     response = _answer(client(_policy(), journal=_Broken(), best_effort=True), review_of(_BAD))
     assert response["allowed"] is False
     assert "record lost" in caplog.text
@@ -354,7 +354,7 @@ _HOSTILE = "a\nb\x1b[31m\u2028\u202e\x7f"
 def test_control_characters_never_come_out(
     client: Make, lines: Lines, caplog: pytest.LogCaptureFixture, field: str
 ) -> None:
-    """What users send reaches no message, warning, annotation, record or log raw."""
+    """Input of users is escaped in messages, warnings, annotations, records and the log."""
     policy = (
         "spec: {rules: ["
         f"{{name: trusted, {_RULE}}}, {{name: names, mode: warn, tagName: {{grammar: true}}}},"

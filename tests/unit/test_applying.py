@@ -85,7 +85,7 @@ _NAMES = st.lists(st.sampled_from("abcdef"), unique=True, max_size=6)
 
 @given(_NAMES, _NAMES, _NAMES)
 def test_apply_of_tags(new: list[str], stored: list[str], applied: list[str]) -> None:
-    """What stays is what the manifest has, and of the stored tags those that were not applied."""
+    """The result has the fields of the manifest, and the stored tags that were not applied."""
     made = _names(
         Write.APPLY,
         _stream(*map(_tag, new)),

@@ -1,4 +1,4 @@
-"""What a review costs, in calls and memory, stays within the budget; `make budget` writes it anew."""
+"""The cost of a review, in calls and memory, is within the budget; `make budget` updates it."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from tests.support.bodies import KINDS
 
 @pytest.fixture(scope="module")
 def found(pytestconfig: pytest.Config) -> budget.Figures:
-    """What was counted."""
+    """The counts."""
     if budget.budget() is None and not pytestconfig.getoption("--regenerate"):
         pytest.skip(f"tests/data/budgets/ has no budget for Python {budget.MINOR}: `make budget` writes one")
     counted = budget.count()
@@ -40,7 +40,7 @@ def test_every_stage_is_counted(found: budget.Figures) -> None:
     ],
 )
 def test_a_difference_names_its_stage(what: str, change: Callable[[int], int], said: str) -> None:
-    """What differs is said with the kind of review and its stage."""
+    """A difference is reported with the kind of review and its stage."""
     allowed = {"plain": {"rules": {what: 100}, "parse": {what: 100}}}
     found = {"plain": {"rules": {what: change(100)}, "parse": {what: 100}}}
     assert budget.differences(found, allowed) == [said]

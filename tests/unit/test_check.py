@@ -193,7 +193,7 @@ def test_what_kustomize_prints(tmp_path: Path) -> None:
 
 
 def test_updates(tmp_path: Path) -> None:
-    """What stands in --old is replaced: what a change leaves as it was is ignored, what it adds is evaluated."""
+    """Objects in --old are replaced: existing violations are ignored, new ones are evaluated."""
     old, new = tmp_path / "old", tmp_path / "new.yaml"
     old.mkdir()
     (old / "streams.yaml").write_text(f"{_OTHER}---\n{_STREAM}")
@@ -226,7 +226,7 @@ def test_old_of_every_kind(tmp_path: Path) -> None:
 
 
 def test_directories(tmp_path: Path) -> None:
-    """A directory is searched to its depth, in the order of names; .git is not, and what is none of ours is skipped."""
+    """A directory is searched recursively, by name; .git is not, and other objects are skipped."""
     for name, text in {
         "b/deep/tag.yml": _INSECURE, "a.yaml": _MANIFEST, "c.json": json.dumps(review_of(docker("nginx:1"))),
         "values.yaml": "replicas: 3\n", "empty.yaml": "", "notes.txt": "not: [yaml", ".git/x.yaml": "not: [yaml",
@@ -239,7 +239,7 @@ def test_directories(tmp_path: Path) -> None:
         f"{tmp_path}/a.yaml:1: prod/app:live: allowed",
         f"{tmp_path}/c.json:1: app/app:live: allowed",
         f"{tmp_path}/b/deep/tag.yml:1: prod/app:live: denied",
-        "3 evaluated: 2 allowed, 1 denied; findings: 1 enforce, 0 warn, 3 audit; skipped: 3 (no Kubernetes object: 2; it holds no object: 1)",
+        "3 evaluated: 2 allowed, 1 denied; findings: 1 enforce, 0 warn, 3 audit; skipped: 3 (not a Kubernetes object: 2; contains no object: 1)",
     ]
     assert done.exit_code == 1
 
@@ -249,8 +249,8 @@ def test_directories(tmp_path: Path) -> None:
     [
         (_OTHER, "Service of v1"),
         (HEAD + "spec: {rules: []}", "ImageTagPolicy of istag-webhook/v1"),
-        ("apiVersion: v1\nkind: List\nitems: []\n", "it holds no object"),
-        ("# only a comment\n", "it holds no object"),
+        ("apiVersion: v1\nkind: List\nitems: []\n", "contains no object"),
+        ("# only a comment\n", "contains no object"),
         ("apiVersion: template.openshift.io/v1\nkind: Template\nobjects: []\n", "Template of template.openshift.io/v1"),
     ],
     ids=["service", "policy", "empty-list", "comment", "template"],
@@ -275,7 +275,7 @@ def test_a_file_with_nothing_for_us(tmp_path: Path, text: str, said: str) -> Non
         (b"a: \xff\xfe", ": expected UTF-8; byte 3 is invalid"),
         (
             "kind: ImageStream\napiVersion: v1\n",
-            ':2: apiVersion: expected image.openshift.io/v1 of an ImageStream, got "v1"',
+            ':2: apiVersion: expected image.openshift.io/v1 for kind ImageStream, got "v1"',
         ),
         (
             json.dumps(review_of(None, operation="PATCH"), indent=1),
@@ -306,12 +306,12 @@ def test_unusable(tmp_path: Path, tag: Path, text: str | bytes, sentence: str) -
     [
         ("", ": expected a review or a manifest, got nothing"),
         ("a: [", ":1: expected YAML: the [ that opens here is not closed; expected ], the text ends"),
-        (f"{_MANIFEST}---\n{_MANIFEST}", ":7: ImageStreamTag/prod/app:live stands twice in what was before"),
+        (f"{_MANIFEST}---\n{_MANIFEST}", ":7: ImageStreamTag/prod/app:live: duplicate object in --old"),
     ],
     ids=["empty", "yaml", "twice"],
 )
 def test_unusable_before(tmp_path: Path, tag: Path, text: str, sentence: str) -> None:
-    """What was before must be usable too: a judgement on half of it would be another."""
+    """The old objects must be valid too: without them the verdict could differ."""
     path = tmp_path / "old"
     path.write_text(text)
     done = _run(tag, "--old", path)
@@ -359,7 +359,7 @@ def test_fail_on_warn(tmp_path: Path) -> None:
 
 
 def test_a_job_that_only_reports(tmp_path: Path) -> None:
-    """With --exit-zero what is denied is reported and no failure; what cannot be used is one all the same."""
+    """With --exit-zero a denial is reported without failing; an invalid input still fails."""
     path = tmp_path / "tag.yaml"
     path.write_text(_INSECURE)
     assert _run(path).exit_code == 1
@@ -428,7 +428,7 @@ def test_output(tmp_path: Path, tag: Path) -> None:
 
 
 def test_output_to_a_device(tag: Path) -> None:
-    """What is no plain file is written to and not replaced; a device that is full is said."""
+    """An output that is not a regular file is written to and not replaced; a full device is reported."""
     before = Path("/dev/null").stat().st_rdev
     assert _run(tag, "--output", "/dev/null").exit_code == 0
     assert Path("/dev/null").stat().st_rdev == before
@@ -442,7 +442,7 @@ def test_a_report_that_breaks_off_leaves_the_old_one(tmp_path: Path, tag: Path) 
     report.write_text("the last one")
     limited = f"ulimit -f 1; exec {Path(sys.executable).with_name('istag-webhook')} check {' '.join([str(tag)] * 50)}"
     command = ["bash", "-c", f"trap '' XFSZ; {limited} --output {report} --format yaml"]
-    # What measures the tests' coverage writes files too.
+    # The coverage measurement writes files too.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stderr) == (2, f"{report}: cannot be written: File too large\n")

@@ -11,7 +11,7 @@ from tests.support.builders import without_columns
 from tests.support.paths import DATA
 
 from webhook.cli.main import main
-from webhook.evaluate.objects import TYPES as KINDS
+from webhook.evaluate.pieces import TYPES as KINDS
 from webhook.schemas.schema import Document
 
 _API = json.loads((DATA / "api-fields.json").read_text())["types"]
@@ -109,7 +109,7 @@ def test_parameters_without_a_value(tmp_path: Path, parameter: str, places: list
     lines = [without_columns(line).removeprefix(f"{path}:") for line in done.stderr.splitlines()]
     assert done.exit_code == 2
     assert [line[: len(place)] for line, place in zip(lines, places, strict=True)] == places
-    assert all(line.endswith("give it a value with --param TAG=VALUE") for line in lines)
+    assert all(line.endswith("set it with --param TAG=VALUE") for line in lines)
     assert _run(path, "--param", "TAG=1").exit_code == 1
 
 
@@ -118,7 +118,7 @@ def test_parameters_without_a_value(tmp_path: Path, parameter: str, places: list
     [
         (["--param", "TGA=1"], "--param TGA: no template declares this parameter\n"),
         (["--param", "TAG"], 'expected NAME=VALUE, got "TAG"'),
-        (["--param", "TAG=1", "--param", "TAG=2"], "expected one value of TAG, got two"),
+        (["--param", "TAG=1", "--param", "TAG=2"], "TAG: expected one value, got two"),
     ],
     ids=["unknown", "no-value", "twice"],
 )
@@ -193,7 +193,7 @@ def test_hidden_directories(tmp_path: Path) -> None:
     ],
 )
 def test_exclude(tmp_path: Path, globs: list[str], left: list[str]) -> None:
-    """What is excluded is not read, and is counted."""
+    """An excluded file is not read, and is counted."""
     for name in ("a.yaml", "b/a.yaml", "b/chart/c.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(_STREAM)
@@ -239,7 +239,7 @@ def test_helm_templates(tmp_path: Path, text: str) -> None:
     ids=["comment", "annotation"],
 )
 def test_an_action_does_not_hide_a_manifest(tmp_path: Path, action: str) -> None:
-    """What can be read and applied as it is, is evaluated."""
+    """A readable and complete object is evaluated."""
     path = tmp_path / "a.yaml"
     path.write_text(_STREAM.replace("metadata: {name: app}\n", "metadata:\n  name: app\n" + action))
     assert _run(path).exit_code == 1

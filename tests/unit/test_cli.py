@@ -50,9 +50,9 @@ def test_policy_explain() -> None:
     done = _run("policy", "explain", "labels")
     assert done.output.splitlines() == [
         "labels",
-        "  Which labels an image must have, and which it may not have; a manifest list has none, and so is denied.",
-        "  require: a non-empty map of names to globs - labels that must be there, and what they must match",
-        "  deny: a list with at least one glob - labels that may not be there",
+        "  Labels that an image must have, and labels that it must not have; a manifest list has none, and is denied.",
+        "  require: a non-empty map of names to globs - required labels, and the globs for their values",
+        "  deny: a list with at least one glob - denied labels",
         "  evaluates: imagestreammappings",
     ]
     assert len(_run("policy", "explain").output.split("\n\n")) == 19
@@ -89,7 +89,7 @@ def test_wrong_arguments(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("group", ["", "policy", "certs"])
 def test_a_group_sums_up_its_commands(group: str) -> None:
-    """What a command does is said whole, and not cut off."""
+    """The description of a command is complete, and not cut."""
     done = _run(*group.split(), "--help")
     assert done.exit_code == 0
     assert "..." not in done.output.partition("Commands:")[2]

@@ -1,4 +1,4 @@
-"""The room of the Kubernetes API: where a cluster is found, and what is said where it cannot be asked."""
+"""The room of the Kubernetes API: how a cluster is found, and the errors if it cannot be reached."""
 
 import json
 import subprocess
@@ -74,7 +74,7 @@ def test_kubeconfigs_that_are_refused(tmp_path: Path, cluster: dict[str, object]
 
 @pytest.mark.parametrize("text", ["", "[", "a", "[]", "{}", "kind: Config\ncontexts: 1\ncurrent-context: a"])
 def test_no_kubeconfig_at_all(tmp_path: Path, text: str) -> None:
-    """Whatever else a file holds is one sentence with its path."""
+    """Any other content of a file is one message with its path."""
     path = tmp_path / "kubeconfig"
     path.write_text(text)
     with pytest.raises(ClusterError, match=rf"^{path}: the kubeconfig cannot be used: "):

@@ -33,7 +33,7 @@ def test_a_shipped_policy_is_never_edited(path: Path) -> None:
 
 
 def test_the_policy_of_today_is_among_them() -> None:
-    """Whoever changes the shipped policy adds it to those that were shipped."""
+    """A change of the shipped policy adds it to the shipped policies."""
     today = ROOT / "manifests" / "base" / "policy.yaml"
     assert today.read_bytes() in [path.read_bytes() for path in _SHIPPED], (
         "copy it to tests/data/shipped-policies, named by date and SHA-256"

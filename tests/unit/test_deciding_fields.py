@@ -263,13 +263,13 @@ _MADE = {"annotations": {_INSECURE: "true"}}
 )
 @pytest.mark.parametrize("match", ["", "match: {tags: [live]}, "], ids=["every-tag", "one-tag"])
 def test_an_insecure_stream_without_tags(document: dict[str, Any], denied: bool, match: str) -> None:
-    """The annotation is evaluated on the stream: a tag that is added later is imported by it, and asks nobody."""
+    """The annotation is evaluated on the stream: it affects tags that are added later without a review."""
     policy = _rules(f"secure, {match}importPolicy: {{insecure: false}}")
     assert _denied(document, policy) == ([f"secure {_FIELD}"] if denied else [])
 
 
 def test_a_scan_reads_the_annotation_of_an_empty_stream() -> None:
-    """What a stream has been annotated with is found though no tag shows it."""
+    """An annotation of a stream is found even if no tag shows it."""
     (outcome,) = evaluated(
         stream_of(metadata={"name": "app", "namespace": "app", **_MADE}), _SECURE.for_stored_streams(), {}, NOW
     )

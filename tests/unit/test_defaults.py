@@ -39,7 +39,7 @@ def _patch(document: dict[str, Any], policy: Policy) -> list[tuple[str, str, Any
 
 
 def _again(**old: Any) -> dict[str, Any]:
-    """Return the review of a tag that points where it did, as `oc tag` and an apply send it again: without `old`."""
+    """Return the review of a tag with an unchanged source, as `oc tag` and an apply send it: without `old`."""
     document = review_of(_APP, old=_APP)
     before = document["request"]["oldObject"]
     kept = old.get("annotations", {})
@@ -140,7 +140,7 @@ def test_annotations_that_the_object_has_are_written_to_the_tag_too() -> None:
 
 
 def test_the_first_default_wins_a_field() -> None:
-    """Of two defaults for one field the first is taken; fields of others are completed beside it."""
+    """The first of two defaults for one field is used; other fields of both are completed."""
     assert _patch(review_of(_APP), _policy("{annotations: {owner: a}}", "{annotations: {owner: b, team: c}}")) == [
         ("add", "/metadata/annotations", {"owner": "a", "team": "c"}),
         ("add", "/tag/annotations", {"owner": "a", "team": "c"}),

@@ -1,4 +1,4 @@
-"""What two policies say differently: of themselves, and of changes."""
+"""Differences between two policies: of their entries, and of changes."""
 
 import gzip
 import json
@@ -46,7 +46,7 @@ def _run(*arguments: object) -> Result:
 
 
 def test_the_same(policies: tuple[Path, Path]) -> None:
-    """What is written in another way, in another order or in several documents, is the same."""
+    """The same entries in another notation, another order or in several documents are equal."""
     one, two = policies
     two.write_text(
         HEAD + "spec:\n  rules:\n    # first\n    - {pin: {digest: true}, name: pinned, mode: warn, existing: audit}\n"
@@ -58,7 +58,7 @@ def test_the_same(policies: tuple[Path, Path]) -> None:
         })
     )  # fmt: skip
     done = _run(one, two)
-    assert (done.exit_code, done.stdout.splitlines()[2:]) == (0, ["the entries are the same"])
+    assert (done.exit_code, done.stdout.splitlines()[2:]) == (0, ["the entries are identical"])
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_changes(policies: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_what_the_defaults_set(policies: tuple[Path, Path], tmp_path: Path) -> None:
-    """A change that is completed in another way is shown with what is set no more, and what is set now."""
+    """A different patch is shown with the settings that are removed and added."""
     one, two = policies
     two.write_text(two.read_text().replace("importMode: PreserveOriginal", "insecure: true"))
     (tmp_path / "tag.json").write_text(json.dumps(istag_of(tag_of(docker(f"quay.io/a:1@sha256:{'a' * 64}")))))
@@ -165,7 +165,7 @@ def test_another_text_that_comes_to_the_same(policies: tuple[Path, Path]) -> Non
     one, two = policies
     two.write_text(two.read_text().replace("name: trusted,", "name: trusted, description: x,"))
     done = _run(one, two, "--against", REVIEWS)
-    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "144 evaluated: all come to the same")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "144 evaluated: no differences")
     assert _run(one, two).exit_code == 1
 
 
@@ -187,7 +187,7 @@ def test_json(policies: tuple[Path, Path]) -> None:
 
 
 def test_nothing_to_judge(tmp_path: Path) -> None:
-    """What holds no change of a tag ends with 2, and says so: nobody takes it for the same."""
+    """An input without a change of a tag exits with 2 and a message, so it is not taken for equality."""
     (tmp_path / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\n")
     done = _run("shipped", "shipped", "--against", tmp_path)
     assert (done.exit_code, done.stderr) == (2, f"nothing to evaluate in {tmp_path}\n")
@@ -202,10 +202,10 @@ def test_nothing_to_judge(tmp_path: Path) -> None:
     ids=["policy", "corpus"],
 )  # fmt: skip
 def test_unusable(arguments: tuple[str, ...], sentence: str) -> None:
-    """What cannot be used ends with 2, and the sentence says which file and why."""
+    """An invalid input exits with 2 and a message with the file and the reason."""
     done = _run(*arguments)
     assert (done.exit_code, done.stderr.strip()) == (2, sentence)
-    assert "all come to the same" not in done.stdout
+    assert "no differences" not in done.stdout
 
 
 def _started(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -238,7 +238,7 @@ def test_records(tmp_path: Path, form: str) -> None:
     done = _started("shipped", other, "--against", against, "--format", "json", given=text if form == "stdin" else b"")
     found = json.loads(done.stdout)
     assert done.stderr.decode().splitlines() == [
-        "not evaluated: 1 records of level metadata", "not evaluated: 1 other lines",
+        "not evaluated: records of level metadata: 1", "not evaluated: other lines: 1",
     ]  # fmt: skip
     assert (done.returncode, found["summary"]["evaluated"]) == (1, len(lines))
     files = [f"--against={each}" for each in sorted(REVIEWS.glob("*-validate.json"))]
@@ -255,7 +255,7 @@ def test_a_broken_record_file(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"\n".join(_records(load())))[:-20])
     done = _run("shipped", "shipped", "--against", path)
     assert done.exit_code == 2
-    assert f"{path}: the compressed data cannot be read to its end" in done.stderr
+    assert f"{path}: the compressed data is incomplete or invalid" in done.stderr
 
 
 def test_nothing_on_standard_input() -> None:

@@ -103,7 +103,7 @@ def test_named_files(page: Path) -> None:
 
 
 def test_the_readme_is_short() -> None:
-    """The README has 150 lines at most."""
+    """The README has at most 150 lines."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
 
@@ -262,7 +262,7 @@ def test_the_tutorial(tmp_path: Path) -> None:
     ids=["gitops", "test-policies"],
 )
 def test_commands(page: str, files: str, few: int, tmp_path: Path) -> None:
-    """The commands of a page whose output it shows, and those that they need, print that beside its files."""
+    """The commands of a page with shown output, and those that they need, print it next to the page's files."""
     directory = tmp_path / files
     shutil.copytree(DOCS / "policies" / files, directory)
     steps = [step for step in _steps((DOCS / page).read_text()) if step[1] or step[0].startswith("sed ")]

@@ -77,7 +77,7 @@ def test_lines_of_yaml(path: str, line: int) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 @pytest.mark.parametrize("other", ["\u0085", "\u2028", "\u2029"], ids=["NEL", "LS", "PS"])
 def test_lines_are_an_editor_s(end: str, other: str) -> None:
-    """What ends a line for YAML and for no editor does not count, in YAML and in JSON."""
+    """A line end for YAML that is not one for editors does not count, in YAML and in JSON."""
     (found,), faults = read("a.yaml", f'a: "x{other} y"{end}b: 1{end}c: {{d: 2}}{end}'.encode())
     assert (faults, [found.line(path) for path in ("a", "b", "c.d")]) == ([], [1, 2, 3])
     (found,), faults = read("a.json", f'{{"a": "x{other}y",{end}"b": 1,{end}"c": {{"d": 2}}}}'.encode())
@@ -184,7 +184,7 @@ def test_both_readers_agree(value: dict[str, Any], indent: int | None) -> None:
          "surrogate", "json-deep"],
 )  # fmt: skip
 def test_what_cannot_be_read(body: bytes, fault: str) -> None:
-    """What two readers could read differently, or none at all, is said with its line."""
+    """Text that readers could parse differently, or not at all, is reported with its line."""
     _, faults = read("x", body)
     assert [without_columns(str(each)) for each in faults] == [fault]
 
@@ -245,7 +245,7 @@ def test_faults_end() -> None:
 
 
 def test_the_first_merge_wins() -> None:
-    """A merged map shows its keys where they are written; its own win, and then the first that is merged."""
+    """A merged map shows its keys at their place; its own keys have precedence, then the first merged map."""
     text = "a: &a {w: 1, x: 1}\nb: &b {x: 2, z: 2}\nc:\n  <<: [*a, *b]\n  w: 3\n"
     (document,), faults = read("x", text.encode())
     assert (faults, document.value["c"]) == ([], {"w": 3, "x": 1, "z": 2})
@@ -253,7 +253,7 @@ def test_the_first_merge_wins() -> None:
 
 
 def test_large_yaml_is_refused_before_it_is_read() -> None:
-    """YAML costs memory by the node: what is larger than the limit is to be given as JSON."""
+    """YAML costs memory per node: above the limit, JSON is required."""
     _, faults = read("x", b"a: 1\n" + b"#" * (32 * 2**20))
     assert [str(fault) for fault in faults] == [
         "x: expected 33554432 characters of YAML at most; convert larger files to JSON"

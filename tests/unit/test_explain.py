@@ -71,7 +71,7 @@ def test_messages(text: str, said: list[RuleMessage]) -> None:
 
 
 def test_a_message_as_it_is_answered() -> None:
-    """What the webhook answers is read back into the rules that said it."""
+    """The webhook's answer is parsed back into the rules of its messages."""
     policy = policy_of("spec: {rules: [{name: a, pin: {digest: true}}, {name: b, registries: {allow: [quay.io]}}]}")
     review = decoded(review_of(docker("docker.io/acme/app:1")))
     answer = encode(review, engine.validate(review, policy), {}).decode()
@@ -95,7 +95,7 @@ def test_a_message() -> None:
 
 
 def test_a_rule_of_a_policy(tmp_path: Path) -> None:
-    """A rule is shown as it stands in its file, without what stands around it, and with its description."""
+    """A rule is shown as in its file, without the surrounding text, and with its description."""
     path = tmp_path / "policy.yaml"
     path.write_text(_POLICY)
     done = _run("trusted", "--policy", str(path))
@@ -107,14 +107,14 @@ def test_a_rule_of_a_policy(tmp_path: Path) -> None:
         "  - name: trusted\n    description: >-\n      Other registries are not scanned; ask\n"
         "      platform@example.com for a mirror.\n    registries:\n      allow: [quay.io]\n\n  registries\n"
     )
-    assert "  - Take the image from quay.io: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`.\n" in done.output
+    assert "  - Use an image from quay.io: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`.\n" in done.output
 
 
 def test_a_cut_name(tmp_path: Path) -> None:
-    """Where a warning was cut in the rule's name, every rule that it may be is explained."""
+    """If a warning was cut within the rule's name, every possible rule is explained."""
     (tmp_path / "policy.yaml").write_text(_POLICY)
     done = _run("-", "--policy", str(tmp_path), given="Warning: tag.x: y (rule trust…\n")
-    assert done.stderr == "rule trust…: the message was cut; it is one of trusted, trusted-names\n"
+    assert done.stderr == "rule trust…: the message was cut; the rule is one of trusted, trusted-names\n"
     assert [line.partition(":")[0] for line in done.stdout.splitlines() if ": rule of" in line] == [
         "trusted",
         "trusted-names",
@@ -143,12 +143,12 @@ def test_json(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("what is this?", "expected a message with `(rule NAME)` in it (a warning may have been cut before it), a rule"),
-        ("x (rule other-cluster)", "rule other-cluster: no such rule in shipped@sha256:"),
+        ("x (rule other-cluster)", "rule other-cluster: not in shipped@sha256:"),
     ],
     ids=["nothing", "another policy"],
 )  # fmt: skip
 def test_nothing_known(text: str, sentence: str) -> None:
-    """What no rule said ends with 2 and a sentence that says what was expected."""
+    """Text without a rule exits with 2 and a message with what was expected."""
     done = _run(text)
     assert (done.exit_code, done.stdout) == (2, "")
     assert sentence in done.stderr
@@ -164,7 +164,7 @@ def test_a_bad_policy(tmp_path: Path) -> None:
 
 _COMPLY: dict[str, tuple[str, ...]] = {
     "schema: {}": (
-        "Mend the field that the message names: `oc explain imagestream.spec.tags` says what a tag may hold.",
+        "Correct the field in the message: `oc explain imagestream.spec.tags` describes the fields of a tag.",
     ),
     "sourceKinds: {allow: [DockerImage]}": (
         "Point the tag at a source of kind DockerImage: `oc tag` takes --source=docker.",
@@ -173,39 +173,39 @@ _COMPLY: dict[str, tuple[str, ...]] = {
         "Point the tag at a source of kind ImageStreamTag or ImageStreamImage: `oc tag` takes --source=imagestreamtag or --source=imagestreamimage.",
     ),
     "registries: {allow: [quay.io, ghcr.io]}": (
-        "Take the image from quay.io, ghcr.io: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`.",
-        "Copy one that stands elsewhere first: `oc image mirror SOURCE DESTINATION`.",
+        "Use an image from quay.io, ghcr.io: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`.",
+        "Copy an image from elsewhere first: `oc image mirror SOURCE DESTINATION`.",
     ),
     "registries: {deny: [docker.io]}": (
-        "Take no image from docker.io.",
-        "Copy one that stands elsewhere first: `oc image mirror SOURCE DESTINATION`.",
+        "Do not use an image from docker.io.",
+        "Copy an image from elsewhere first: `oc image mirror SOURCE DESTINATION`.",
     ),
     "pin: {digest: true}": (
-        "Name the image by its digest: `oc tag REGISTRY/REPOSITORY@sha256:… STREAM:TAG`; `oc image info REGISTRY/REPOSITORY:TAG` says which it is.",
+        "Name the image by its digest: `oc tag REGISTRY/REPOSITORY@sha256:… STREAM:TAG`; `oc image info REGISTRY/REPOSITORY:TAG` prints the digest.",
         "Or point at an image of the cluster: `oc tag --source=isimage STREAM@sha256:… STREAM:TAG`.",
     ),
     "pin: {denyTags: [latest, edge]}": (
-        "Name the source by a tag other than latest, edge, or by its digest; no tag is latest.",
+        "Name the source by a tag other than latest, edge, or by digest; the default is latest.",
     ),
     "crossNamespace: {}": (
         "Point the tag at a source of its own namespace: `oc tag STREAM:TAG STREAM:TAG`.",
-        "Import what another namespace has from the registry that it came from, where that is allowed.",
+        "Import an image of another namespace from its original registry, if that is allowed.",
     ),
     "crossNamespace: {allow: [openshift, shared]}": (
         "Point the tag at a source of its own namespace or of openshift, shared: `oc tag STREAM:TAG STREAM:TAG`.",
-        "Import what another namespace has from the registry that it came from, where that is allowed.",
+        "Import an image of another namespace from its original registry, if that is allowed.",
     ),
     "importPolicy: {insecure: false, scheduled: false}": (
         "Leave out `--insecure` (`importPolicy.insecure: false`), and the stream's annotation too: `oc annotate is/STREAM openshift.io/image.insecureRepository-`.",
         "Have the cluster trust the registry's CA instead: `additionalTrustedCA` of `image.config/cluster`.",
-        "Leave out `--scheduled` (`importPolicy.scheduled: false`), and `oc import-image STREAM:TAG` by hand.",
+        "Leave out `--scheduled` (`importPolicy.scheduled: false`), and run `oc import-image STREAM:TAG`.",
     ),
     "importPolicy: {insecure: true, scheduled: true}": (
         "Import with `oc tag --insecure` (`importPolicy.insecure: true`).",
         "Import with `oc tag --scheduled` (`importPolicy.scheduled: true`), or name the image by its digest.",
     ),
     "importPolicy: {scheduledFrom: [quay.io]}": (
-        "Schedule imports from quay.io only; for others leave out `--scheduled`.",
+        "Schedule imports only from quay.io; otherwise leave out `--scheduled`.",
     ),
     "importPolicy: {importMode: [Legacy, PreserveOriginal]}": (
         "Import with `--import-mode=Legacy` or `--import-mode=PreserveOriginal` (`importPolicy.importMode`).",
@@ -216,7 +216,9 @@ _COMPLY: dict[str, tuple[str, ...]] = {
     ),
     "lookupPolicy: {local: true}": ("Set its `lookupPolicy.local`: `oc set image-lookup STREAM --enabled=true`.",),
     "lookupPolicy: {local: false}": ("Set its `lookupPolicy.local`: `oc set image-lookup STREAM --enabled=false`.",),
-    "tagName: {grammar: true}": ("Use letters, digits, `_`, `.` and `-`, 128 at most, with no `.` or `-` first.",),
+    "tagName: {grammar: true}": (
+        "Use letters, digits, `_`, `.` and `-`, at most 128 characters, without `.` or `-` at the beginning.",
+    ),
     'tagName: {allow: ["v*", stable]}': (
         "Choose a name such as v*, stable.",
         "Import the tags of a repository one by one: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`.",
@@ -225,12 +227,12 @@ _COMPLY: dict[str, tuple[str, ...]] = {
         "Choose a name other than edge.",
         "Import the tags of a repository one by one: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`.",
     ),
-    "tagLimit: {max: 5}": ("Delete tags until 5 are left (`oc tag -d STREAM:TAG`), or begin another stream.",),
+    "tagLimit: {max: 5}": ("Delete tags until 5 are left (`oc tag -d STREAM:TAG`), or create another stream.",),
     "immutable: {}": (
-        "Leave the tag as it is, and make a new one: `oc tag SOURCE STREAM:NEWTAG`.",
-        "A push and an import do not say what the tag was: set it by `oc tag` instead.",
+        "Keep the tag, and create a new one: `oc tag SOURCE STREAM:NEWTAG`.",
+        "A push and an import do not contain the old tag: set it by `oc tag` instead.",
     ),
-    "immutable: {unknown: allow}": ("Leave the tag as it is, and make a new one: `oc tag SOURCE STREAM:NEWTAG`.",),
+    "immutable: {unknown: allow}": ("Keep the tag, and create a new one: `oc tag SOURCE STREAM:NEWTAG`.",),
     "schedule: {deny: [{name: freeze, from: 2026-12-20, until: 2027-01-07}]}": (
         "Wait until the time that the message names; `istag-webhook policy explain RULE` lists the next windows.",
         "In an emergency, change it under an exemption, if the policy has one for you.",
@@ -241,34 +243,34 @@ _COMPLY: dict[str, tuple[str, ...]] = {
     "annotations: {deny: [a, b]}": ("Remove annotations such as a, b: `oc annotate istag/STREAM:TAG NAME-`.",),
     'labels: {require: {owner: "team-*"}}': (
         "Build the image with a label owner that matches team-*: `podman build --label owner=VALUE`.",
-        "Push an image and no manifest list, which has no labels of its own.",
+        "Push an image instead of a manifest list, which has no labels of its own.",
     ),
     "labels: {deny: [a, b]}": (
         "Build it without labels such as a, b.",
-        "Push an image and no manifest list, which has no labels of its own.",
+        "Push an image instead of a manifest list, which has no labels of its own.",
     ),
     "platforms: {require: [linux/amd64, linux/arm64]}": (
         "Build and push it for linux/amd64, linux/arm64: `podman build --platform PLATFORM,… --manifest NAME`.",
     ),
     "imageSize: {max: 1Ki}": (
-        "Build an image of 1024 bytes at most: a smaller base, and a last stage without what built it.",
-        "Push an image and no manifest list, which does not say its size.",
+        "Build an image of at most 1024 bytes: a smaller base, a final stage without build tools.",
+        "Push an image instead of a manifest list, which does not state its size.",
     ),
     "imageSize: {maxLayers: 5}": (
-        "Build it with 5 layers at most: `podman build --squash`.",
-        "Push an image and no manifest list, which does not say its size.",
+        "Build it with at most 5 layers: `podman build --squash`.",
+        "Push an image instead of a manifest list, which does not state its size.",
     ),
     "signatures: {}": ("Push the image with its signature: `skopeo copy --sign-by KEY SOURCE DESTINATION`.",),
     "signatures: {trusted: true}": (
-        "Push the image with its signature, one that verifies (`oc adm verify-image-signature --save`): `skopeo copy --sign-by KEY SOURCE DESTINATION`.",
+        "Push the image with its signature, verified by (`oc adm verify-image-signature --save`): `skopeo copy --sign-by KEY SOURCE DESTINATION`.",
     ),
     "conditions: {deny: [ImportSuccess]}": (
-        "Mend what the condition says, then import again: `oc import-image STREAM:TAG`.",
-        "Or point the tag elsewhere: what another source's import said no longer counts.",
+        "Fix the problem in the condition, then import again: `oc import-image STREAM:TAG`.",
+        "Or point the tag at another source: the conditions of the old source no longer count.",
     ),
     "expression: {validations: [{expression: tag.scheduled, message: on a schedule}, {expression: tag.insecure}]}": (
-        "Make this true: `tag.scheduled` (else: on a schedule).",
-        "Make this true: `tag.insecure` (else: failed expression: tag.insecure).",
+        "Make this expression true: `tag.scheduled` (else: on a schedule).",
+        "Make this expression true: `tag.insecure` (else: failed expression: tag.insecure).",
     ),
 }
 

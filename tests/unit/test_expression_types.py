@@ -24,15 +24,15 @@ from webhook.errors import MalformedExpression, PolicyError
 from webhook.expressions.checking import Checked, check
 from webhook.expressions.declarations import TAG, declarations, described
 from webhook.expressions.functions import ADDED, LANGUAGE, NAMES
-from webhook.expressions.parsing import MOST_NESTED, parse
+from webhook.expressions.parser import MOST_NESTED, parse
 from webhook.expressions.syntax import walk
 from webhook.expressions.types import Type
 from webhook.model.review import TagChange
 from webhook.policy.loading import schema
 from webhook.resources import catalog
 from webhook.resources.catalog import RESOURCES
-from webhook.rules.engine import compiled, fault_of_pattern
 from webhook.rules.expression import as_variable
+from webhook.rules.program import compiled, fault_of_pattern
 
 
 @cache
@@ -52,9 +52,9 @@ def _faults(expression: str) -> list[str]:
 
 _WRONG: dict[str, tuple[str, ...]] = {
     # the result
-    "tag.name": ("expected an expression that is true or false, got string",),
-    "size(tag.name)": ("expected an expression that is true or false, got int",),
-    "tag.image": ("expected an expression that is true or false, got image",),
+    "tag.name": ("expected a boolean expression, got string",),
+    "size(tag.name)": ("expected a boolean expression, got int",),
+    "tag.image": ("expected a boolean expression, got image",),
     # fields
     "tag.schedule": ("unknown field tag.schedule; did you mean tag.scheduled?",),
     "tag['schedule']": ("unknown field tag.schedule; did you mean tag.scheduled?",),
@@ -63,26 +63,26 @@ _WRONG: dict[str, tuple[str, ...]] = {
     "has(tag.schedule)": ("unknown field tag.schedule; did you mean tag.scheduled?",),
     "tag.image.signatures.all(s, s.trustd)": ("unknown field s.trustd; did you mean s.trusted?",),
     "object.metdata.name == 'a'": (
-        'unknown field object.metdata; did you mean object.metadata?; read a field that the webhook does not know as object["metdata"]',
+        'unknown field object.metdata; did you mean object.metadata?; to read it anyway, write object["metdata"]',
     ),
     "request.user == 'a'": (
-        'unknown field request.user; did you mean request.userInfo?; read a field that the webhook does not know as request["user"]',
+        'unknown field request.user; did you mean request.userInfo?; to read it anyway, write request["user"]',
     ),
     "tag.name.first": ('"tag.name.first": string has no fields',),
     # operators
     "1 + 'a'": ('"1 + \'a\'": + cannot take int and string',),
     "1 + 1.0 == 2.0": ('"1 + 1.0": + cannot take int and double',),
-    "tag.name == 1": ('"tag.name == 1": string and int are never equal; compare values of one type',),
-    "tag.scheduled != 'true'": ('"tag.scheduled != \'true\'": bool and string are never equal; compare values of one type',),
-    "tag.name == null": ('"tag.name == null": string and null are never equal; compare values of one type',),
-    "object.metadata.generation == 'a'": ('"object.metadata.generation == \'a\'": int and string are never equal; compare values of one type',),
+    "tag.name == 1": ('"tag.name == 1": string and int are never equal; compare values of the same type',),
+    "tag.scheduled != 'true'": ('"tag.scheduled != \'true\'": bool and string are never equal; compare values of the same type',),
+    "tag.name == null": ('"tag.name == null": string and null are never equal; compare values of the same type',),
+    "object.metadata.generation == 'a'": ('"object.metadata.generation == \'a\'": int and string are never equal; compare values of the same type',),
     "tag.image.size > '1'": ('"tag.image.size > \'1\'": > cannot take int and string',),
     "'a' in tag.name": ('"\'a\' in tag.name": expected a list of string values or a map with such keys after in, got string',),
     "1 in tag.image.platforms": ('"1 in tag.image.platforms": expected a list of int values or a map with such keys after in, got list(string)',),
     "!tag.name": ('"!tag.name": ! cannot take string',),
     "tag.name || tag.scheduled": ('"tag.name || tag.scheduled": || cannot take string and bool',),
     "(tag.scheduled ? 1 : 'a') == 1": ('"(tag.scheduled ? 1 : \'a\')": expected values of one type on both sides of :, got int and string',),
-    "tag.name ? true : false": ('"tag.name": expected true or false before ?, got string',),
+    "tag.name ? true : false": ('"tag.name": expected a boolean before ?, got string',),
     "tag.image.platforms['a'] == 'a'": ('"tag.image.platforms[\'a\']": list(string) has no index of type string',),
     # functions and macros
     "tag.name.startswith('a')": ("unknown function startswith; did you mean startsWith?",),
@@ -91,13 +91,13 @@ _WRONG: dict[str, tuple[str, ...]] = {
     "tag.name.contains(1)": ('"tag.name.contains(1)": expected string.contains(string), got string.contains(int)',),
     "size(1) == 1": ('"size(1)": expected string.size() or bytes.size() or list(dyn).size() or map(dyn, dyn).size(), got size(int)',),
     "tag.name.all(x, true)": ('"tag.name.all(x, true)": expected a list or a map before .all, got string',),
-    "[1].all(x, x)": ('"[1].all(x, x)": all tests for true or false, got int',),
-    "[1].all(x)": ("all takes a variable and an expression: LIST.all(x, EXPRESSION)",),
+    "[1].all(x, x)": ('"[1].all(x, x)": expected a boolean in all, got int',),
+    "[1].all(x)": ("all expects a variable and an expression: LIST.all(x, EXPRESSION)",),
     "[1].all(x, y)": ("unknown name y; expected object, oldObject, request, tag",),
     "objekt == null": ("unknown name objekt; did you mean object?",),
-    "tag.name.matches('(')": ('"\'(\'" is no pattern of matches: unclosed group',),
+    "tag.name.matches('(')": ('"\'(\'" is not a valid pattern for matches: unclosed group',),
     "tag.name.matches(r'a(?=b)')": (
-        '"r\'a(?=b)\'" is no pattern of matches: look-around, including look-ahead and look-behind, is not supported',
+        '"r\'a(?=b)\'" is not a valid pattern for matches: look-around, including look-ahead and look-behind, is not supported',
     ),
     "x{a: 1} == tag": ('messages of protocol buffers are not supported, got "x" before {',),
     # every mistake at once
@@ -110,7 +110,7 @@ _WRONG: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize(("expression", "sentences"), _WRONG.items(), ids=_WRONG)
 def test_wrong(expression: str, sentences: tuple[str, ...]) -> None:
-    """What can only fail or mislead is an error, with a sentence that names the part and what was expected."""
+    """An expression that can only fail or mislead is an error that names the part and what was expected."""
     assert _faults(expression) == list(sentences)
 
 
@@ -144,7 +144,7 @@ def test_wrong(expression: str, sentences: tuple[str, ...]) -> None:
     ],
 )
 def test_right(expression: str) -> None:
-    """What may be true or false is taken."""
+    """An expression that may be a boolean is accepted."""
     assert _faults(expression) == []
 
 
@@ -214,7 +214,7 @@ def _engine_takes(expression: str) -> bool:
 
 def _checked(expression: str, variables: dict[str, Type] | None = None) -> Checked:
     found = check(expression, parse(expression), variables or {}, fault_of_pattern)
-    faults = tuple(each for each in found.faults if not each.startswith("expected an expression that is"))
+    faults = tuple(each for each in found.faults if not each.startswith("expected a boolean expression"))
     return Checked(found.type, found.variables, found.functions, found.added, faults)
 
 
@@ -255,7 +255,7 @@ def test_the_functions_of_the_engine_are_known() -> None:
 
 @pytest.mark.parametrize("document", [document for document, _ in TAGS.values()], ids=TAGS)
 def test_the_variable_tag_has_its_type(document: dict[str, Any]) -> None:
-    """What an expression reads as `tag` has the declared fields and no others, with their types."""
+    """The value of `tag` in an expression has the declared fields and no others, with their types."""
     (change,) = catalog.changes(decoded(document))
     assert isinstance(change, TagChange)
     assert conforms(as_variable(change), TAG)
@@ -330,8 +330,8 @@ def _result(expression: str) -> Any:
     ids=["brackets", "lists", "fields", "signs", "conditions"],
 )  # fmt: skip
 def test_nesting_is_bounded(expression: str) -> None:
-    """What is nested deeper than Python's own recursion allows is an error with a sentence."""
-    assert _faults(expression) == [f"expected an expression nested {MOST_NESTED} deep at most"]
+    """Nesting beyond Python's recursion limit is an error with a message."""
+    assert _faults(expression) == [f"expected an expression of at most {MOST_NESTED} nested levels"]
 
 
 def test_long_chains_are_checked() -> None:
@@ -355,7 +355,7 @@ def test_a_node_has_its_place(expression: str) -> None:
 @examples(300)
 @given(st.text(alphabet="ab01.'\"\\/ \n()[]{}?:,!&|=<>+-*%rRxu", max_size=30))
 def test_what_the_engine_compiles_is_parsed(text: str) -> None:
-    """Whatever text the engine takes as an expression, we parse."""
+    """The parser accepts every expression that the engine accepts."""
     try:
         cel.compile(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a CEL expression may cost: bounded when it is loaded and when it is evaluated, and never a wrong allow."""
+"""The cost of a CEL expression is bounded when it is loaded and evaluated, and never causes a wrong allow."""
 
 import json
 import time
@@ -26,15 +26,15 @@ from tests.support.builders import (
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.errors import PolicyError
-from webhook.expressions.parsing import COUNT, counted, parse
+from webhook.expressions.parser import COUNT, counted, parse
 from webhook.model.review import TagChange
 from webhook.resources import catalog
 from webhook.rules.base import CostBudget, EvaluationContext
-from webhook.rules.engine import compiled
 from webhook.rules.expression import as_variable
+from webhook.rules.program import compiled
 from webhook.schemas.envelope import MOST_VALUES
 
-_TOO_MUCH = "could not be evaluated: it costs too much on this review"
+_TOO_MUCH = "could not be evaluated: its evaluation exceeds the cost budget of a review"
 _LARGEST = 7 * 2**20
 
 
@@ -160,7 +160,7 @@ TAGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("document", "fields"), TAGS.values(), ids=TAGS)
 def test_the_variable_tag(document: dict[str, Any], fields: dict[str, Any]) -> None:
-    """What an expression reads of `tag`, whichever resource carried it."""
+    """The value of `tag` in an expression, for every resource."""
     (change,) = catalog.changes(decoded(document))
     assert isinstance(change, TagChange)
     assert as_variable(change) == {**_BASE, **fields}
@@ -222,7 +222,7 @@ def test_nesting_is_bounded() -> None:
             "          - expression: 'request.userInfo.groups.all(x, request.userInfo.groups.all(y, request.userInfo.groups.all(z, x != y)))'\n"
         )
     (fault,) = caught.value.faults
-    assert str(fault).endswith("expected macros nested 2 deep at most, got .all in two others")
+    assert str(fault).endswith("expected at most 2 nested macros, got .all in 2 others")
     assert fault.line == HEAD.count("\n") + 6
 
 
@@ -289,7 +289,7 @@ _EACH_AGAINST_ALL = "object.spec.tags.all(t, t.name != tag.name || t.name == tag
     ids=["tag", "everything", "stream", "bound", "added"],
 )
 def test_a_thousand_tags(expression: str) -> None:
-    """What is asked of each of a thousand tags is answered: what they share costs the review once."""
+    """An expression on each of a thousand tags is evaluated: shared data costs the review once."""
     assert engine.validate(decode(_stream(1_000), catalog.RESOURCES, NOW), _policy(expression)).allowed
 
 
@@ -312,7 +312,7 @@ def test_what_is_found_once_is_of_its_own_expression() -> None:
 
 
 def test_a_review_has_one_budget() -> None:
-    """What a few tags may cost a thousand may not: from where nothing is left, every tag is denied."""
+    """The cost of a few tags can be too much for a thousand: after the budget, every tag is denied."""
     policy = _policy(_EACH_AGAINST_ALL)
     assert engine.validate(decode(_stream(20), catalog.RESOURCES, NOW), policy).allowed
     decision = engine.validate(decode(_stream(1_000), catalog.RESOURCES, NOW), policy)
@@ -323,7 +323,7 @@ def test_a_review_has_one_budget() -> None:
 
 
 def test_rules_share_the_budget() -> None:
-    """Where one rule has spent what there is, another of the same review is denied too, and the next review has its own."""
+    """If one rule has spent the budget, another of the same review is denied too; the next review has its own."""
     costly = {"validations": [{"expression": _EACH_AGAINST_ALL}]}
     cheap = {"validations": [{"expression": "true"}, {"expression": "tag.name != ''"}]}
     rules = [{"name": "costly", "mode": "audit", "expression": costly}, {"name": "cheap", "expression": cheap}]
@@ -335,7 +335,7 @@ def test_rules_share_the_budget() -> None:
 
 
 def test_what_cannot_be_afforded_is_news() -> None:
-    """Where the budget is spent nobody knows what was wrong before, so nothing passes as what was there already."""
+    """If the budget is spent, the old violations are unknown, so no finding counts as existing."""
     review = decode(_stream(1_000, moved=False, scheduled=True), catalog.RESOURCES, NOW)
     policy = _policy(f"{_EACH_AGAINST_ALL} && !tag.scheduled")
     decision = engine.validate(review, policy)
@@ -346,7 +346,7 @@ def test_what_cannot_be_afforded_is_news() -> None:
 
 
 def test_what_is_known_of_what_was_costs_nothing() -> None:
-    """Where the budget is spent, what an expression of the object alone said of what was is known: it is no news."""
+    """If the budget is spent, the result for the old object alone is known: it is not new."""
     costly, known = f"{_EACH_AGAINST_ALL} && !tag.scheduled", "object.spec.tags.size() < 1000"
     validations = [{"expression": costly, "message": "costly"}, {"expression": known, "message": "known"}]
     policy = policy_of(
@@ -376,16 +376,16 @@ def test_turns_are_taken_of_what_is_left() -> None:
     assert steps.spend(lambda: all(steps.take(10) for _ in range(2_500)))
     assert steps.spend(lambda: all(steps.take(1) for _ in range(25_000)))
     taken: list[bool] = []
-    with pytest.raises(TimeoutError, match="costs too much"):
+    with pytest.raises(TimeoutError, match="exceeds the cost budget"):
         steps.spend(lambda: taken.append(steps.take(1)))
     assert taken == [False]
-    with pytest.raises(TimeoutError, match="costs too much"):
+    with pytest.raises(TimeoutError, match="exceeds the cost budget"):
         steps.spend(lambda: taken.append(True))
     assert taken == [False]
 
 
 def test_time_is_taken_of_what_is_left() -> None:
-    """What evaluations took of half a second is not there for others; one that takes turns ends when it is over."""
+    """CPU time of evaluations is taken from half a second; one that counts iterations ends after it."""
     steps, other = CostBudget(), CostBudget()
 
     def busy() -> None:
@@ -394,19 +394,19 @@ def test_time_is_taken_of_what_is_left() -> None:
             pass
 
     steps.spend(busy)
-    with pytest.raises(TimeoutError, match="costs too much"):
+    with pytest.raises(TimeoutError, match="exceeds the cost budget"):
         steps.spend(lambda: True)
 
     def long() -> bool:
         busy()
         return other.take(1)
 
-    with pytest.raises(TimeoutError, match="costs too much"):
+    with pytest.raises(TimeoutError, match="exceeds the cost budget"):
         other.spend(long)
 
 
 def test_the_past_has_the_same_budget() -> None:
-    """What a review was before is evaluated by what is left for it."""
+    """The old object of a review is evaluated with the remaining budget."""
     context = EvaluationContext(decoded(review_of(docker("quay.io/acme/app:1"), old=docker("quay.io/acme/app:0"))))
     assert context.as_it_was().budget is context.budget
     assert EvaluationContext(context.review).budget is not context.budget

@@ -1,4 +1,4 @@
-"""What was measured goes to its part of a page, and nowhere else."""
+"""A measurement is written to its part of a page, and nowhere else."""
 
 from pathlib import Path
 

@@ -67,7 +67,7 @@ def test_the_same_file_twice(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_broken_off(tmp_path: Path) -> None:
-    """What fails while it is written leaves what was there, and nothing beside it."""
+    """A failed write leaves the old file, and no other file."""
     (tmp_path / "report").write_text("old")
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""What a stream's repository will set at its next import, and what makes an import insecure, in the webhook and exported."""
+"""The tags set by the next import of a followed repository, and the reasons of insecure imports, here and exported."""
 
 from typing import Any
 

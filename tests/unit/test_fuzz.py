@@ -1,4 +1,4 @@
-"""What must hold for any bytes (tests/support/fuzz.py), on the kept corpus and on as many examples as a few seconds allow."""
+"""Properties for any bytes (tests/support/fuzz.py), on the kept corpus and on a few seconds of examples."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -149,7 +149,7 @@ _EXAMPLES: Final[Mapping[str, tuple[st.SearchStrategy[bytes], int]]] = {
 @pytest.mark.no_cover
 @pytest.mark.parametrize("target", fuzz.TARGETS)
 def test_any_bytes(target: str) -> None:
-    """What must hold holds for examples of what the target reads, and for bytes that are nothing."""
+    """The properties hold for valid examples of a target, and for random bytes."""
     strategy, most = _EXAMPLES[target]
 
     @examples(most)
@@ -183,7 +183,7 @@ def _numbers(value: Any) -> Iterator[int | float]:
 @examples(300)
 @given(_JSON)
 def test_nothing_is_lost_to_strictness(data: bytes) -> None:
-    """What the standard library reads, and no parser could read otherwise, is taken; all else is denied."""
+    """JSON that the standard library reads, and that is unambiguous, is accepted; all else is denied."""
     try:
         found = _unambiguous(data.decode())
     except (ValueError, AssertionError):

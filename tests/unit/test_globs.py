@@ -169,7 +169,7 @@ def test_what_is_literal_matches_as_its_segments_do(host: str, path: str, name: 
     st.text("ab", max_size=5),
 )
 def test_the_index_misses_nothing(patterns: list[list[str]], text: str) -> None:
-    """Whatever a glob of a value matches, the value is among the candidates; one that begins otherwise is not."""
+    """The candidates for a value include every glob that matches it; globs with another beginning are excluded."""
     values = [tuple(Glob.compile(pattern, TEXT) for pattern in some) for some in patterns]
     candidates = Index((globs, number) for number, globs in enumerate(values)).candidates(text)
     assert {at for at, globs in enumerate(values) if any(glob.matches(text) for glob in globs)} <= set(candidates)

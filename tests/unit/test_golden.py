@@ -1,4 +1,4 @@
-"""Recorded reviews and their answers; `pytest --regenerate` writes the answers anew, to be read in the diff."""
+"""Recorded reviews and their answers; `pytest --regenerate` updates the answers, to be reviewed in the diff."""
 
 import json
 from base64 import b64decode
@@ -33,7 +33,7 @@ def _answer(path: Path, policy: Policy) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.stem)
 def test_answer(path: Path, shipped: Policy, strict: Policy, pytestconfig: pytest.Config) -> None:
-    """A recorded review gets the answers that stand beside it, under the shipped policy and under a strict one."""
+    """A recorded review gets the answers next to it, under the shipped policy and under a strict one."""
     answers = {"shipped": _answer(path, shipped), "strict": _answer(path, strict)}
     expected = path.with_suffix(".expected.json")
     if pytestconfig.getoption("--regenerate"):
@@ -42,6 +42,6 @@ def test_answer(path: Path, shipped: Policy, strict: Policy, pytestconfig: pytes
 
 
 def test_there_are_enough() -> None:
-    """At least forty reviews are golden, and no answer stands alone."""
+    """At least forty reviews are golden, and each answer has its review."""
     assert len(_FILES) >= 40
     assert {path.with_suffix(".expected.json") for path in _FILES} == set(REVIEWS.glob("*.expected.json"))

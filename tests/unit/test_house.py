@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tokenize
+from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
 
@@ -54,6 +55,56 @@ def test_importing_does_nothing() -> None:
         cwd="/", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+_PACKAGE = _ROOT / "webhook"
+_MODULES = sorted(path for path in _PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
+_LONGEST, _SHORTEST = 250, 30  # lines
+_MOST_MODULES = 137  # in rooms
+_SHORT: dict[str, str] = {}  # modules under 30 lines, and why
+# Modules that share a name, and the thing of which they are two sides.
+_TWO_SIDES = {
+    "check": "a command, and what it evaluates",
+    "diff": "a command, and what it evaluates",
+    "fix": "a command, and what it evaluates",
+    "replay": "a command, and what it evaluates",
+    "scan": "a command, and what it evaluates",
+    "tag": "a tag as a value, and as the API writes it",
+    "test": "a command, and what it evaluates",
+}
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def test_modules_are_small() -> None:
+    """No module has more than 250 lines, and one with fewer than 30 has a reason."""
+    lines = {str(path.relative_to(_PACKAGE)): _lines(path) for path in _MODULES}
+    assert {name: count for name, count in lines.items() if count > _LONGEST} == {}
+    assert {name for name, count in lines.items() if count < _SHORTEST} == set(_SHORT)
+
+
+def test_an_init_is_a_docstring() -> None:
+    """Importing one module of a room imports none of its neighbours."""
+    bodies = {path: ast.parse(path.read_text()).body for path in _PACKAGE.rglob("__init__.py")}
+    assert [path for path, body in bodies.items() if len(body) != 1 or not isinstance(body[0], ast.Expr)] == []
+
+
+def test_a_name_is_one_module() -> None:
+    """Two modules share a name only if they are two sides of one thing."""
+    places = defaultdict(list)
+    for path in _MODULES:
+        places[path.stem].append(path)
+    shared = {name: paths for name, paths in places.items() if len(paths) > 1}
+    assert shared.keys() == _TWO_SIDES.keys()
+    assert {len(paths) for paths in shared.values()} == {2}
+
+
+def test_the_rooms_are_few() -> None:
+    """Leaf modules and `globs`, a library of its own, are not counted."""
+    rooms = [path for path in _MODULES if path.parent not in (_PACKAGE, _PACKAGE / "globs")]
+    assert len(rooms) <= _MOST_MODULES
 
 
 def test_no_key_is_tracked() -> None:

@@ -264,7 +264,7 @@ def test_cuts_do_not_matter(requests: list[tuple[bytes, bytes]], cuts: list[int]
 
 @given(st.binary(max_size=300))
 def test_any_bytes(garbage: bytes) -> None:
-    """Whatever comes after a head is a request, a denial, or not complete; memory is given back."""
+    """The data after a head is a request, an error, or incomplete; memory is released."""
     for start in (b"", _POST, _POST + b"Transfer-Encoding: chunked\r\n\r\n"):
         memory = Memory()
         reader = Reader(_LARGEST, memory)

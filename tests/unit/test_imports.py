@@ -1,4 +1,4 @@
-"""What each command imports: the libraries that take time to import are imported only by commands that use them."""
+"""The imports of each command: slow libraries are imported only by commands that use them."""
 
 import subprocess
 import sys
@@ -77,7 +77,7 @@ def test_help_imports_no_heavy_library(command: tuple[str, ...], tmp_path: Path)
     ids=["commands", "commands of a group", "options", "values"],
 )
 def test_completion_imports_no_heavy_library(words: str, completion: str, tmp_path: Path) -> None:
-    """The shell's completion knows the commands, their options and their values, and imports no more."""
+    """The shell's completion knows the commands, their options and their values, without further imports."""
     environment = {
         "_ISTAG_WEBHOOK_COMPLETE": "bash_complete",
         "COMP_WORDS": words,

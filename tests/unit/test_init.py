@@ -43,7 +43,7 @@ def _shell(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_in_an_empty_directory(tmp_path: Path) -> None:
-    """What is written can be used at once: by the commands that are printed, and by the job."""
+    """The written files are usable at once: by the printed commands, and by the job."""
     done = _shell("istag-webhook init", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     files = [_GITHUB, "policy.test.yaml", "policy.yaml"]
@@ -79,7 +79,7 @@ def _check(directory: Path) -> None:
     ids=" ".join,
 )  # fmt: skip
 def test_answers(registries: list[str], namespaces: list[str], tmp_path: Path) -> None:
-    """Whatever the registries and namespaces: no warning, every case passes, and no entry is without a case."""
+    """For any registries and namespaces there is no warning, every case passes, and every entry has a case."""
     options = [f"--registry={each}" for each in registries] + [f"--namespace={each}" for each in namespaces]
     done = _run("init", tmp_path, "--ci", "none", *options)
     assert (done.exit_code, _files(tmp_path)) == (0, ["policy.test.yaml", "policy.yaml"]), done.output
@@ -122,7 +122,11 @@ def test_never_overwrites(tmp_path: Path) -> None:
     path = tmp_path / "policy.test.yaml"
     path.write_text("mine")
     done = _run("init", tmp_path)
-    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"{path}: exists; --force overwrites it\n")
+    assert (done.exit_code, done.stdout, done.stderr) == (
+        2,
+        "",
+        f"{path}: already exists; use --force to overwrite it\n",
+    )
     assert (_files(tmp_path), path.read_text()) == (["policy.test.yaml"], "mine")
     assert _run("init", tmp_path, "--force").exit_code == 0
     assert _files(tmp_path) == [_GITHUB, "policy.test.yaml", "policy.yaml"]
@@ -135,7 +139,10 @@ def test_a_link_is_a_file_that_exists(tmp_path: Path) -> None:
     """A symbolic link, even one that leads nowhere, is not overwritten either."""
     (tmp_path / "policy.yaml").symlink_to(tmp_path / "nowhere")
     done = _run("init", tmp_path)
-    assert (done.exit_code, done.stderr) == (2, f"{tmp_path}/policy.yaml: exists; --force overwrites it\n")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        f"{tmp_path}/policy.yaml: already exists; use --force to overwrite it\n",
+    )
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -166,7 +173,7 @@ def test_all_or_nothing(
     paths = sorted(tmp_path.rglob("*"))
     done = _run("init", directory, "--force")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == f"{named}: cannot be written: {reason}; nothing is written\n"
+    assert done.stderr == f"{named}: cannot be written: {reason}; no files were written\n"
     assert sorted(tmp_path.rglob("*")) == paths
     if (tmp_path / "policy.yaml").is_file():
         assert (tmp_path / "policy.yaml").read_text() == "mine"
@@ -192,7 +199,7 @@ def test_all_or_nothing(
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )  # fmt: skip
 def test_wrong_arguments(arguments: list[str], said: str, tmp_path: Path) -> None:
-    """Wrong arguments end with 2, a usage and what was expected, and nothing is written."""
+    """Wrong arguments end with 2, a usage and what was expected, and no files were written."""
     done = _run("init", tmp_path, *arguments)
     assert (done.exit_code, _files(tmp_path)) == (2, [])
     assert said in re.sub(r"\s+", " ", done.stderr)

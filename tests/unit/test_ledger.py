@@ -40,7 +40,7 @@ _ROOTS: Final = {
     "imagestreamimports": "ImageStreamImport",
     "imagestreammappings": "ImageStreamMapping",
 }
-# What Kubernetes' own types have (core/v1 and meta/v1).
+# The fields of Kubernetes' own types (core/v1 and meta/v1).
 _CORE: Final = {
     "ObjectMeta": [
         "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp",

@@ -1,4 +1,4 @@
-"""What the server relies on of the libraries below it is public."""
+"""The server only uses public parts of its libraries."""
 
 import ast
 import asyncio

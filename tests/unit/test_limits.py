@@ -24,7 +24,7 @@ from webhook.service.app import LARGEST
 _TIMES: Final = 12.5
 _MEMORY: Final = 256  # MiB
 _BOUNDS: Final = (LARGEST, MOST_CONTAINERS, MOST_VALUES)
-# Where a shape's size is a number of tags, images or items of history, and how deep an accepted document may be.
+# The shapes whose size is a number of tags, images or history items, and the depth of an accepted document.
 _SIZES: Final = {
     **dict.fromkeys(("tags", "bare", "changed", "kept", "findings", "history", "histories", "images"), MOST_TAGS),
     "depth": 248,

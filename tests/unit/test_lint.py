@@ -31,9 +31,9 @@ from webhook.cli.main import main
 from webhook.globs.alphabets import TAG
 from webhook.globs.matching import Glob
 from webhook.model.review import TagChange, User
-from webhook.policy.lint.base import covers, overlap
 from webhook.policy.lint.catalogue import lints, names
 from webhook.policy.lint.reported import PolicyWarning, lint
+from webhook.policy.lint.warning import covers, overlap
 from webhook.policy.loading import load, schema
 from webhook.policy.match import Match, Selector
 from webhook.resources import imagestreamtags
@@ -192,7 +192,7 @@ _ALIASES = [stream_tag("tmp"), stream_tag("other:tmp"), {"kind": "ImageStreamIma
     ids=["evaded", "every-tag", "no-aliases", "pinned"],
 )
 def test_the_alias_bypass_is_real(rules: str, allowed: list[bool] | None) -> None:
-    """What docs/explanation/aliases.md says about aliases is what the engine does: a denied image goes to `tmp`, and `live` names `tmp`."""
+    """docs/explanation/aliases.md matches the engine: a denied image goes to `tmp`, and `live` names `tmp`."""
     policy = policy_of(f"spec: {{rules: [{rules}]}}\n")
     denied = docker("docker.io/evil/app:1")
     other = review_of(denied, name="app:tmp", object=istag_of(tag_of(denied), name="app:tmp"))

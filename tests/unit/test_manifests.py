@@ -109,7 +109,7 @@ def test_settings(documents: list[Document]) -> None:
 
 
 def test_termination(documents: list[Document]) -> None:
-    """The kubelet waits until the server has drained and answered; nobody is denied while pods are replaced."""
+    """The kubelet waits until the server has drained; no request is denied while pods are replaced."""
     deployment = the(documents, "Deployment")["spec"]
     patience = Settings().drain + Settings().grace + _ARBITER_SECONDS
     assert deployment["template"]["spec"]["terminationGracePeriodSeconds"] > patience
@@ -131,7 +131,7 @@ def test_availability(name: str, render: Render) -> None:
 
 
 def test_selectors(documents: list[Document]) -> None:
-    """Whatever selects the server's pods selects them all, and no pod of a Job."""
+    """Every selector of the server's pods selects all of them, and no pod of a Job."""
     selectors = [{"matchLabels": the(documents, "Service")["spec"]["selector"]}]
     selectors += [each["spec"]["selector"] for each in of_kind(documents, "PodDisruptionBudget")]
     selectors.append(the(documents, "NetworkPolicy")["spec"]["podSelector"])
@@ -158,9 +158,9 @@ def test_labels(documents: list[Document]) -> None:
 
 
 def test_network(documents: list[Document]) -> None:
-    """OpenShift's API server reaches the TLS port, monitoring the metrics, and the server nobody."""
+    """OpenShift's API server reaches the TLS port, monitoring reaches the metrics, and the server calls nothing."""
     spec = the(documents, "NetworkPolicy")["spec"]
-    # No `egress: []`: the API server drops an empty list, and whoever compares would find a difference for ever.
+    # No `egress: []`: the API server drops an empty list, so a comparison would always differ.
     assert (spec["policyTypes"], "egress" in spec) == (["Ingress", "Egress"], False)
     admission, management = spec["ingress"]
     assert (admission["ports"], management["ports"]) == tuple(

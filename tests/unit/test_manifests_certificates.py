@@ -1,4 +1,4 @@
-"""Where a certificate comes from, and what else a component changes."""
+"""The source of a certificate, and the other changes of a component."""
 
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def test_mutual_tls(kustomize: Kustomize, tmp_path: Path) -> None:
 
 
 def test_fail_open(kustomize: Kustomize, tmp_path: Path) -> None:
-    """With the component nobody is stopped while no replica is ready."""
+    """With the component, no request is denied while no replica is ready."""
     found = webhooks(kustomize(overlay(tmp_path, MANIFESTS / "overlays" / "openshift", "fail-open")))
     assert {webhook["failurePolicy"] for webhook in found.values()} == {"Ignore"}
 

@@ -46,7 +46,7 @@ def _asks(program: cel.Program) -> Callable[[dict[str, Any]], bool]:
 
 
 def _istag(new: dict[str, Any] | None, old: dict[str, Any] | None, **request: Any) -> dict[str, Any]:
-    """Return a review of a tag whose `tag` is new, and was old; it is a new one where there is no old."""
+    """Return a review of a tag with the new `tag` and the old one; it is created without an old one."""
     before = None if old is None else istag_of(old or None)
     return reviewed("imagestreamtags", "ImageStreamTag", "app:live", istag_of(new or None), before, **request)
 
@@ -89,7 +89,7 @@ _LOOK = import_review(imported("quay.io/acme/app:1"), wanted=False)
     ],
 )  # fmt: skip
 def test_what_is_spared(conditions: Conditions, document: dict[str, Any], sparing: str | None) -> None:
-    """What a condition spares, and that it is spared by no other."""
+    """The requests that a condition skips, and that no other condition does."""
     assert [name for name, asks in conditions.items() if not asks(document)] == ([sparing] if sparing else [])
 
 

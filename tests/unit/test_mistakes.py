@@ -1,4 +1,4 @@
-"""What is wrong in a file is said in words that people use, with the place and the nearest known word."""
+"""An error in a file is reported in plain words, with its place and the nearest known word."""
 
 from pathlib import Path
 

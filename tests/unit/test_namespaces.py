@@ -123,7 +123,7 @@ def test_the_shipped_policy_decides_alike(namespace: str) -> None:
     ],
 )
 def test_the_texts(text: str) -> None:
-    """What is written about them names each, and no wider pattern."""
+    """The documentation of these lists each, and no wider pattern."""
     words = set(re.findall(r"[a-z]+(?:-\*?|\*)?", text))
     assert words >= set(RESERVED_NAMES)
     assert {prefix.removesuffix("*") for prefix in words if "-" in prefix} >= set(RESERVED_PREFIXES)

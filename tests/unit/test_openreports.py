@@ -35,7 +35,7 @@ def _outcome(namespace: str, tag: str, *modes: Mode) -> Outcome:
 def _reports(
     outcomes: Iterable[Outcome], form: str = "openreports", *, listed: bool = True
 ) -> dict[str, dict[str, Any]]:
-    """Return the reports by namespace; clean outcomes are counted, and handed to the format where they are listed."""
+    """Return the reports by namespace; outcomes without findings are counted, and passed to a format that lists them."""
     tally = Tally()
     counted = (each for each in tally.counting(outcomes) if listed or each.findings)
     document = json.loads("".join(writer(form)(_HEAD, counted, tally)))
@@ -48,7 +48,7 @@ def _reports(
     [(Mode.ENFORCE, "fail", "high", True), (Mode.WARN, "warn", "medium", False), (Mode.AUDIT, "warn", "info", False)],
 )
 def test_a_finding(mode: Mode, result: str, severity: str, scored: bool) -> None:
-    """What is enforced fails and is scored, everything else warns."""
+    """Enforced findings fail and are scored, all others warn."""
     assert _reports([_outcome("app", "live", mode)])["app"]["results"] == [
         {
             "source": "istag-webhook",
@@ -83,7 +83,7 @@ def test_what_is_counted(listed: bool) -> None:
 
 
 def test_what_cannot_be_judged() -> None:
-    """An input that cannot be read is an error of no namespace, one that is none of ours is skipped."""
+    """An input that cannot be read is an error without a namespace; other objects are skipped."""
     outcomes = [Outcome(Origin("a.yaml", 3), ERROR, message="expected a name"), Outcome(Origin("b.yaml", 1), SKIP)]
     report = _reports(outcomes)[""]
     assert report["summary"] == {"pass": 0, "fail": 0, "warn": 0, "error": 1, "skip": 1}
@@ -93,7 +93,7 @@ def test_what_cannot_be_judged() -> None:
 
 
 def test_a_stream_as_a_whole() -> None:
-    """What is found of a stream is a result of the stream."""
+    """A finding about a stream is a result of the stream."""
     (result,) = _reports([_outcome("app", "", Mode.WARN)])["app"]["results"]
     assert (result["resources"][0]["kind"], result["resources"][0]["name"]) == ("ImageStream", "app")
 

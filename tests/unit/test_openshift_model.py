@@ -102,7 +102,7 @@ def stream_of(step: Document) -> Any:
 
 @pytest.mark.parametrize("what", TAMPERED)
 def test_a_recording_that_is_not_so_is_noticed(what: str) -> None:
-    """Whatever is compared is compared: a recorded step that is changed in one place differs."""
+    """The comparison is complete: a recorded step that is changed in one place differs."""
     kind, tamper = TAMPERED[what]
     for original in traces().values():
         for place, step in enumerate(original["steps"]):

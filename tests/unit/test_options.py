@@ -53,7 +53,7 @@ def test_short_options(path: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("path", _ALL, ids=" ".join)
 def test_closed_sets(path: tuple[str, ...]) -> None:
-    """What takes one of a few words says which in its help."""
+    """An option with a few values lists them in its help."""
     for option in _ALL[path].params:
         said = (option.help or "") if isinstance(option, click.Option) else ""
         if option.name in {"format_", "log_level", "log_format", "record_level", "audit", "reports", "failure_policy"}:
@@ -149,7 +149,7 @@ def test_a_time_is_read_as_rfc_3339_says(time: datetime) -> None:
               "0001-01-01T00:00:00+01:00", "2026-01-01T00:00:00+99:00", "\u0661h"],
 )  # fmt: skip
 def test_what_is_no_time(value: str) -> None:
-    """What is neither a duration nor a time says what was expected."""
+    """A value that is neither a duration nor a time is an error with what was expected."""
     with pytest.raises(click.BadParameter, match="expected a duration such as 1h, or a time such as"):
         Moment().convert(value, None, None)
 
@@ -163,7 +163,7 @@ def test_diff_takes_records_of_a_period(tmp_path: Path) -> None:
     arguments = ["policy", "diff", tmp_path / "open.yaml", tmp_path / "strict.yaml", "--against", tmp_path / "a.log"]
     assert "3 evaluated: 3 denied" in _run(*arguments).stdout
     done = _run(*arguments, "--since", "2026-01-02T04:04:05Z", "-o", tmp_path / "report")
-    assert (done.exit_code, done.stdout, "1 left out by the options" in done.stderr) == (1, "", True)
+    assert (done.exit_code, done.stdout, "1 skipped by the options" in done.stderr) == (1, "", True)
     assert "2 evaluated: 2 denied" in (tmp_path / "report").read_text()
     done = _run(*arguments, "--since", "1h")
     assert (done.exit_code, "nothing to evaluate in" in done.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""What an API server rejects for the moment is asked again, and what the command says where a cluster cannot be used."""
+"""Temporary errors of an API server are retried, and an unusable cluster is reported."""
 
 import json
 import ssl
@@ -57,7 +57,7 @@ def _answering(directory: Path, *statuses: int, asked: list[str] | None = None) 
             self.do_GET()
 
         def log_message(self, *_: Any) -> None:
-            """Nobody reads it."""
+            """Ignore the log."""
 
     ca = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -167,12 +167,12 @@ def _scan(*arguments: str | Path) -> Result:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--apply",), "--apply: expected --fix with it"),
-        (("--fix", "--write-reports", "openreports"), "--fix: it makes no report; expected no --images"),
-        (("--fix", "--format", "json"), "--fix: it makes no report"),
-        (("--write-reports", "openreports", "-l", "a=b"), "--write-reports: a report is of a namespace; expected no --selector"),
+        (("--apply",), "--apply: only valid with --fix"),
+        (("--fix", "--write-reports", "openreports"), "--fix: makes no report; not valid with --images"),
+        (("--fix", "--format", "json"), "--fix: makes no report"),
+        (("--write-reports", "openreports", "-l", "a=b"), "--write-reports: not valid with --selector, because a report covers a whole namespace"),
         (("--namespace", "a**b"), '"a**b" matches no namespace: '),
-        (("--shard", "5/4"), "expected a part from 1/4 to 4/4, got 5/4"),
+        (("--shard", "5/4"), "--shard"),
         (("--chunk-size", "0"), "0 is not in the range x>=1"),
         (("--format", "xml"), "'xml' is not one of"),
         (("--policy", "/nonexistent"), "/nonexistent: cannot be read: No such file or directory"),
@@ -182,7 +182,7 @@ def _scan(*arguments: str | Path) -> Result:
     ids=["apply", "fix", "fix-format", "selector", "glob", "shard", "chunk", "format", "policy", "kubeconfig", "nowhere"],
 )  # fmt: skip
 def test_what_cannot_be_used(arguments: tuple[str, ...], sentence: str) -> None:
-    """Whatever is wrong is one sentence, and exit code 2."""
+    """Every error is one message, and exit code 2."""
     done = _scan(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert sentence in done.stderr
@@ -200,4 +200,4 @@ def test_nothing_to_judge(tmp_path: Path) -> None:
     """A scan that finds no tag says so: a name may be misspelt."""
     with _answering(tmp_path, 200) as kubeconfig:
         done = _scan("--kubeconfig", kubeconfig, "--namespace", "taem-a")
-    assert (done.exit_code, done.stderr) == (0, "there are no tags in what was asked for\n")
+    assert (done.exit_code, done.stderr) == (0, "there are no tags in the selected image streams\n")

@@ -42,7 +42,7 @@ def test_control(control: str, pods: list[tuple[str, Document]]) -> None:
 
 
 def test_beyond_the_standard(pods: list[tuple[str, Document]]) -> None:
-    """Any user may be given, nothing is written to the image, and what is needed is said."""
+    """Any user may be given, no files were written to the image, and what is needed is said."""
     for name, pod in pods:
         for owner in (pod, *containers(pod)):
             fixed = {"runAsUser", "runAsGroup", "fsGroup", "supplementalGroups", "seLinuxOptions"}

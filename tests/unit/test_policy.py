@@ -179,7 +179,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
         ),
         pytest.param(
             HEAD + f"spec: {{rules: [{{name: a, expression: {{validations: [{{expression: 'true{' ' * 4_997}'}}]}}}}]}}",
-            ["4: spec.rules[0].expression.validations[0].expression: expected 5000 characters of CEL at most, got 5001"],
+            ["4: spec.rules[0].expression.validations[0].expression: expected at most 5000 characters of CEL, got 5001"],
             id="cel-of-many-characters",
         ),
         pytest.param(
@@ -249,7 +249,7 @@ def test_unreadable(tmp_path: Path, make: object, sentence: str) -> None:
 
 
 def test_unreadable_in_a_directory(tmp_path: Path) -> None:
-    """A file of a directory that cannot be read is named, and the others are read all the same."""
+    """A file of a directory that cannot be read is named, and the others are read."""
     (tmp_path / "a.yaml").write_bytes(b"\xff")
     (tmp_path / "b.yaml").mkdir()
     (tmp_path / "c.yaml").write_text(HEAD + "spec: {rules: [{name: A, immutable: {}}]}")
@@ -272,7 +272,7 @@ def test_the_shipped_policy() -> None:
 
 
 def test_the_schema_rule_is_always_there() -> None:
-    """A policy without a schema rule has one all the same; an entry changes its mode."""
+    """A policy without a schema rule still has one; an entry changes its mode."""
     assert next((entry.name, entry.mode) for entry in policy_of(f"spec: {{rules: [{_RULE}]}}").rules) == (
         "schema",
         Mode.ENFORCE,
@@ -300,7 +300,7 @@ def test_the_published_schema_holds_the_policies() -> None:
 
 @pytest.mark.parametrize("expression", ["true", f"{' ' * 4_996}true"], ids=["shortest", "longest"])
 def test_the_length_of_an_expression(tmp_path: Path, expression: str) -> None:
-    """What is just short or long enough is already used by the loader and by the JSON Schema alike."""
+    """The loader and the JSON Schema have the same limits of length."""
     path = tmp_path / "policy.yaml"
     path.write_text(
         HEAD + f"spec: {{rules: [{{name: a, expression: {{validations: [{{expression: '{expression}'}}]}}}}]}}"
@@ -320,7 +320,7 @@ def test_the_length_of_an_expression(tmp_path: Path, expression: str) -> None:
     ],
 )  # fmt: skip
 def test_the_published_schema_refuses_what_we_refuse(tmp_path: Path, spec: str) -> None:
-    """What the loader denies for its shape, an editor underlines too."""
+    """The loader's errors of shape are also shown in an editor."""
     text = HEAD + f"spec: {spec}"
     assert _faults(tmp_path, text)
     with pytest.raises(jsonschema.ValidationError):

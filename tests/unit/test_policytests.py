@@ -1,4 +1,4 @@
-"""`test`: policies held against the cases beside them, both sides of a case that fails, and what no case meets."""
+"""`test`: policy tests, the comparison for a failed case, and coverage."""
 
 import json
 from pathlib import Path
@@ -61,7 +61,7 @@ _DIGEST = "docker.io/a/b@sha256:" + "a" * 64
 
 
 def test_a_failing_case_shows_both_sides(directory: Path) -> None:
-    """A case that fails shows what each rule reported beside what was expected, and ends with 1."""
+    """A failed case shows the expected and the reported findings, and exits with 1."""
     path = _cases(
         directory,
         "{name: one, change: {from: quay.io/a/b}, expect: {verdict: allow, findings: [{rule: by-digest, mode: enforce}]}}",
@@ -177,7 +177,7 @@ def test_selected(directory: Path, options: list[str], names: list[str], code: i
 
 
 def test_a_policy_without_a_selected_case_is_not_loaded(directory: Path) -> None:
-    """What is not selected needs no policy; a document that cannot be read is an error all the same."""
+    """A deselected case needs no policy; a document that cannot be read is still an error."""
     _cases(directory, *_NAMED)
     _cases(
         directory,
@@ -251,7 +251,7 @@ def test_wrong_arguments(options: list[str], said: str) -> None:
 
 
 def test_colours_on_a_terminal(directory: Path) -> None:
-    """On a terminal what differs has a colour, and the columns are aligned all the same; elsewhere there is none."""
+    """On a terminal differences are coloured and columns aligned; elsewhere there are no colours."""
     path = _cases(directory, "{name: one, change: {from: quay.io/a/b}, expect: {verdict: allow}}")
     coloured = CliRunner().invoke(main, ["test", str(path)], color=True).output
     assert "\x1b[31m~\x1b[0m verdict       \x1b[32mallow\x1b[0m           \x1b[31mdeny\x1b[0m\n" in coloured
@@ -374,11 +374,11 @@ def test_finds_tests_beside_policies(directory: Path) -> None:
          ["6: spec.cases[0].change: expected at least one of from, old, got none",
           "6: spec.cases[0].expect: expected at least one of verdict, findings, patch, exemption, got none"]),
         (["{name: x, change: {resource: imagestreamimports, from: a, old: {from: b}}, expect: {verdict: allow}}"],
-         ["6: spec.cases[0].change.old: a review of imagestreamimports does not say what was before"]),
+         ["6: spec.cases[0].change.old: a review of imagestreamimports has no old object"]),
         (["{name: x, review: r.json, oldObject: {}, expect: {verdict: allow}}"],
-         ["6: spec.cases[0].oldObject: expected it beside object only"]),
+         ["6: spec.cases[0].oldObject: only valid with object"]),
         (["{name: x, change: {from: a}, expect: {verdict: allow}}"] * 2,
-         ["7: spec.cases[1].name: the name is taken by the case on line 6"]),
+         ["7: spec.cases[1].name: duplicate name, first used on line 6"]),
         (["{name: x, change: {from: a}, expect: {findings: [{}], nonsense: 1}}"],
          ["6: spec.cases[0].expect.findings[0].rule: is required; expected a line of printable text",
           "6: spec.cases[0].expect.nonsense: unknown key; expected one of verdict, findings, patch, exemption"]),

@@ -1,4 +1,4 @@
-"""What `istag-webhook probe` sends, in the model of openshift-apiserver that recorded sequences hold to the real one."""
+"""The requests of `istag-webhook probe`, in the model of openshift-apiserver that recorded sequences verify."""
 
 import json
 from typing import Any

@@ -8,7 +8,7 @@ import pytest
 from tests.support.builders import NOW, REVIEWS
 from tests.support.recording import recorded
 
-from webhook.documents.files import input_files
+from webhook.documents.inputs import input_files
 from webhook.evaluate.cases import Case
 from webhook.evaluate.check import Old, Sender, questions
 from webhook.evaluate.diff import compare
@@ -41,7 +41,7 @@ def _of_record(path: Path, policy: Policy) -> Question:
 
 
 def _said(outcome: Outcome) -> Outcome:
-    """Return what an outcome says of the review, and not of where it was read or what it is compared with."""
+    """Return an outcome without its origin and the comparison."""
     bare = replace(outcome, origin=Origin(), marks=(), time="", before="", findings_before=(), patch_before=())
     return replace(bare, patch=())  # which a record of validate leaves to mutate
 
@@ -73,7 +73,7 @@ def _fails(review: Review, policy: Policy) -> Decision:
 
 
 def test_a_question_that_fails(shipped: Policy) -> None:
-    """A fault of ours is the outcome of its question, and the others are answered all the same."""
+    """An internal error is the outcome of its question, and the others are answered."""
     good = _of_file(_VALIDATED[0])
     failed, other = answers([replace(good, decide=_fails), good], shipped)
     assert failed.verdict == ERROR
@@ -81,14 +81,14 @@ def test_a_question_that_fails(shipped: Policy) -> None:
     assert failed.origin == good.origin
     assert other == answer(good, shipped)
     (pair,) = compare([replace(good, decide=_fails)], shipped, shipped)
-    assert not pair.judged
+    assert not pair.evaluated
 
 
 def test_the_workers_ask_the_same(shipped: Policy, strict: Policy) -> None:
-    """What `replay` reports of a part is what each of its questions is answered."""
+    """`replay` reports for a part the answers to its questions."""
     lines = b"\n".join(recorded(json.loads(path.read_bytes()), shipped) for path in _VALIDATED)
     part = Part("log", 1, lines, len(lines))
     found = Evaluation(strict)(part)
     expected = [*answers(recorded_questions(part, Selection(), Remarks()), strict)]
     assert found.outcomes == [each for each in expected if each.change]
-    assert found.tally.judged == len(expected) == len(_VALIDATED)
+    assert found.tally.evaluated == len(expected) == len(_VALIDATED)

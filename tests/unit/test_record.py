@@ -1,4 +1,4 @@
-"""The record: what stands in it, and what never does."""
+"""The record: its content, and what it never contains."""
 
 import json
 from datetime import UTC, datetime

@@ -131,7 +131,7 @@ def test_parse(text: str, canonical: str, familiar: str, effective: str) -> None
     ids=lambda value: ascii(value)[:24],
 )
 def test_malformed(text: str, why: str) -> None:
-    """What is no reference is denied with the sentence that says what is wrong where."""
+    """An invalid reference is denied with a message about the error and its place."""
     with pytest.raises(MalformedReference, match="is not an image reference: ") as refused:
         ImageReference.parse(text)
     assert why in str(refused.value)

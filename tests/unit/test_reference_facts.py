@@ -1,4 +1,4 @@
-"""What other parsers make of references, as facts: the distribution project's, and OpenShift's."""
+"""The results of other parsers for references, as facts: the distribution project's, and OpenShift's."""
 
 import re
 from functools import cache
@@ -119,7 +119,7 @@ _FACTS: Final[dict[str, tuple[str, str, str] | None]] = {
     "gcr.io/library/busybox": ("gcr.io/library/busybox", "", ""),
     "dbcc1": ("docker.io/library/dbcc1", "", ""),
 }
-# What it takes and we do not: it has the first segment for a registry, and OpenShift for a namespace of Docker Hub.
+# References that it accepts and this parser does not: it reads the first segment as a registry, OpenShift as a namespace.
 _UPPER: Final = [
     "Docker/docker",
     "DOCKER/docker",
@@ -143,7 +143,7 @@ def test_the_distribution_project(text: str, fact: tuple[str, str, str] | None) 
 
 @pytest.mark.parametrize("text", _UPPER)
 def test_an_upper_case_first_segment(text: str) -> None:
-    """Where two parsers read two images, we read none."""
+    """If two parsers read different images, the reference is rejected."""
     with pytest.raises(AmbiguousReference, match="repository name must be lowercase"):
         ImageReference.parse(text)
 
@@ -202,7 +202,7 @@ def _unread() -> Policy:
 @examples(300)
 @given(_NAMES)
 def test_what_openshift_takes_the_schema_takes(name: str) -> None:
-    """What the API server takes is never denied for its form alone: what cannot be read is for the rules that read it."""
+    """A reference that the API server accepts is never denied for its form alone; rules that read it deny it."""
     findings = engine.validate(decoded(review_of(docker(name))), _unread()).findings
     if _openshift_takes(name):
         assert [str(finding) for finding in findings] == []

@@ -13,7 +13,7 @@ from webhook.policy.loading import Policy
 from webhook.reference import INTERNAL_REGISTRIES, ImageReference, is_internal
 from webhook.vap.export import export
 
-# What an image may be called, and what is another image though it looks alike.
+# The names of an image, and similar names of other images.
 _HUB: Final = [
     "busybox", "library/busybox", "docker.io/busybox", "docker.io/library/busybox", "Docker.IO/library/busybox",
     "docker.io:443/busybox", "docker.io:0443/library/busybox", "docker.io./busybox", "docker.io.:443/busybox",

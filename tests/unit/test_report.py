@@ -81,7 +81,7 @@ def _written(name: str, head: Header, *outcomes: Outcome) -> str:
 @examples(50)
 @given(st.lists(_outcomes(), max_size=4))
 def test_json_round_trip(outcomes: list[Outcome]) -> None:
-    """Whatever outcomes hold, the report is one JSON document, one outcome a line, and is read back as it was."""
+    """For any outcomes, the report is one JSON document, one outcome per line, and can be read back."""
     head = Header("check", "p", "sha256:0", "1", "2026-01-02T03:04:05Z")
     text = _written("json", head, *outcomes)
     assert [each["verdict"] for each in json.loads(text)["outcomes"]] == [each.verdict for each in outcomes]
@@ -139,13 +139,13 @@ def _cut(text: str, **changes: str) -> list[bytes]:
 @pytest.mark.parametrize(
     ("lines", "line", "sentence"),
     [
-        (lambda _: [], 1, "expected a report as --format json writes it"),
-        (lambda _: [b"{}\n"], 1, "expected a report as --format json writes it"),
-        (lambda text: _cut(text, Report="Other"), 1, "expected a report as --format json writes it"),
-        (lambda text: _cut(text, allow="allow", origin="x")[:-1], 3, "it was cut off"),
-        (lambda text: [*_cut(text)[:2], b'{"verdict":"al'], 3, "expected a report as --format json writes it"),
-        (lambda text: _cut(text, FieldValueInvalid="Nonsense"), 2, "expected a report as --format json writes it"),
-        (lambda text: [*_cut(text)[:-1], b'],"summ'], 4, "expected a report as --format json writes it"),
+        (lambda _: [], 1, "expected the output of --format json"),
+        (lambda _: [b"{}\n"], 1, "expected the output of --format json"),
+        (lambda text: _cut(text, Report="Other"), 1, "expected the output of --format json"),
+        (lambda text: _cut(text, allow="allow", origin="x")[:-1], 3, "the report is incomplete"),
+        (lambda text: [*_cut(text)[:2], b'{"verdict":"al'], 3, "expected the output of --format json"),
+        (lambda text: _cut(text, FieldValueInvalid="Nonsense"), 2, "expected the output of --format json"),
+        (lambda text: [*_cut(text)[:-1], b'],"summ'], 4, "expected the output of --format json"),
     ],
     ids=["empty", "other", "kind", "no-summary", "half-a-line", "reason", "half-a-summary"],
 )
@@ -321,7 +321,7 @@ def _known_to_gitlab(report: str) -> list[tuple[str | None, str | None]]:
     ids=["two-directories", "one-file", "two-types", "cluster", "one-namespace"],
 )
 def test_junit_has_a_name_for_each_case(head: Header, origins: tuple[str, ...]) -> None:
-    """GitLab ignores a second case with the same class and name: objects that are named alike are told apart."""
+    """GitLab ignores a second case with the same class and name, so objects with the same name differ."""
     found = [Outcome(Origin(each, 1), ALLOW, "imagestreams", namespace="prod", name="app") for each in origins]
     names = _known_to_gitlab(_written("junit", head, *found))
     assert len(set(names)) == len(names) == len(origins)
@@ -343,7 +343,7 @@ def _sarif(head: Header, *outcomes: Outcome) -> dict[str, Any]:
 
 
 def test_sarif(head: Header, outcomes: list[Outcome]) -> None:
-    """The log holds against the schema of SARIF 2.1.0, says the rules, and the place of each finding's field."""
+    """The log is valid by the schema of SARIF 2.1.0, and has the rules and the place of each finding's field."""
     run = _sarif(head, *outcomes)
     assert run["columnKind"] == "unicodeCodePoints"
     driver = run["tool"]["driver"]
@@ -426,7 +426,7 @@ def test_sarif_leaves_room_for_errors(head: Header) -> None:
     levels = Counter(each["level"] for each in run["results"])
     assert levels == {"note": 13_000, "warning": 7_000, "error": 5_000}
     (notification,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert notification["message"]["text"].startswith("6,001 results left out: code scanning accepts 25,000 results")
+    assert notification["message"]["text"].startswith("6,001 results omitted: code scanning accepts 25,000 results")
 
 
 def test_sarif_names_a_finding_alike_wherever_it_stands(head: Header, outcomes: list[Outcome]) -> None:

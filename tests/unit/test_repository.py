@@ -15,7 +15,7 @@ _URL: Final[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project
 _PATH: Final = _URL.removeprefix("https://github.com/")
 _NAME: Final = _PATH.rpartition("/")[2]
 _BINARY: Final = {".xz", ".png", ".ico"}
-# Where a text names the repository or its image: a URL, a pull spec, an action or a command's option.
+# The places that name the repository or its image: a URL, a pull spec, an action or a command's option.
 _MENTIONS: Final = (
     re.compile(rf"\b(?:github\.com[/:]|ghcr\.io/)([\w.-]+/{_NAME})(?![\w-])"),
     re.compile(rf"(?:uses: |--repo )([\w.-]+/{_NAME})(?![\w-])"),
@@ -81,6 +81,6 @@ def test_another_spelling_is_noticed(text: str) -> None:
 
 
 def test_one_version() -> None:
-    """Where a version follows the address, it is the package's."""
+    """A version after the address is the package's."""
     said = {found for path, text in _texts() if path != Path(__file__) for found in _VERSIONED.findall(text)}
     assert said == {version("istag-webhook")}

@@ -119,7 +119,7 @@ _PLAIN = json.dumps(review_of(docker("docker.io/acme/app:1"))).encode()
     ],
 )  # fmt: skip
 def test_malformed(body: bytes, sentence: str) -> None:
-    """What is no review of a known resource is denied with the sentence that says what was expected."""
+    """A document that is not a review of a known resource is denied with what was expected."""
     with pytest.raises(MalformedReview) as refused:
         decode(body, catalog.RESOURCES, NOW)
     assert str(refused.value) == sentence
@@ -175,7 +175,7 @@ def test_version_and_uid_are_echoed(version: str) -> None:
 
 
 def test_the_uid_of_a_malformed_review_is_known() -> None:
-    """What can be read of a bad review's uid is kept for the log."""
+    """The readable part of an invalid review's uid is kept for the log."""
     with pytest.raises(MalformedReview) as refused:
         decode(b'{"request":{"uid":"abc\\u0007"}}', catalog.RESOURCES, NOW)
     assert refused.value.uid == "abc\\x07"

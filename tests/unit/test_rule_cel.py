@@ -50,7 +50,7 @@ _WRONG: dict[str, Any] = {
 _STORED = stream_of(tag_of(_HUB, **_WRONG), tag_of(_OLD, name="v1"), tag_of(None, name="v2"))
 _SRE: dict[str, Any] = {"userInfo": {"username": "eve", "groups": ["sre"]}}
 _REASON = {"annotations": {"istag-webhook/reason": "incident 7"}}
-# Reviews of every resource, beside those of the rows: with tags that exist, in which little or nothing changes.
+# Reviews of every resource, in addition to those of the rows: with existing tags and few changes.
 _REVIEWS: Mapping[str, dict[str, Any]] = {
     "istag-unchanged": review_of(_HUB, old=_HUB, tag=_WRONG),
     "istag-moved": review_of(_HUB, old=_APP, tag=_WRONG),
@@ -201,7 +201,7 @@ def test_a_kind_that_is_not_exported_says_why(kind: type[Rule], tmp_path: Path) 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
 def test_both_sides_have_the_same_denials(kind: type[Rule]) -> None:
-    """A rule declares as many denials of what was as of what is to be, about the same subjects."""
+    """A rule declares equal denials for the old and the new side, about the same subjects."""
     for entry in _policy(kind).rules:
         now, before = entry.rule.cel(TO_BE), entry.rule.cel(AS_IT_WAS)
         if isinstance(now, Inexpressible) or isinstance(before, Inexpressible):

@@ -88,7 +88,9 @@ _SIGNED = push_review(
         ]
     }
 )
-_NOT_THERE = """tag: "object["nothing"] == 1" could not be evaluated: "nothing" is not there; test for it with has() or in first"""
+_NOT_THERE = (
+    """tag: "object["nothing"] == 1" could not be evaluated: "nothing" is missing; test for it with has() or in first"""
+)
 _FAILED = (Condition("ImportSuccess", "False", "NotFound", "no\nsuch", "conditions[0]"),)
 
 ROWS: dict[str, Row] = {
@@ -397,12 +399,12 @@ ROWS: dict[str, Row] = {
     ),
     "name-in-a-repository": Row(
         "tagName: {deny: [live]}", None,
-        ("spec.repository.from.name: a whole repository is meant, whatever its tags are named",),
+        ("spec.repository.from.name: the change sets every tag of the repository, whose names are unknown",),
         review=import_review(repository=imported("quay.io/acme/app", None)),
     ),
     "name-allowed-in-a-repository": Row(
         "tagName: {allow: [live]}", None,
-        ("spec.repository.from.name: a whole repository is meant, whatever its tags are named",),
+        ("spec.repository.from.name: the change sets every tag of the repository, whose names are unknown",),
         review=import_review(repository=imported("quay.io/acme/app", None)),
     ),
     "name-in-a-repository-is-served": Row(
@@ -441,11 +443,11 @@ ROWS: dict[str, Row] = {
     ),
     "immutable-pushed": Row(
         "immutable: {}", None,
-        ('tag: "live" may point elsewhere already, and this request does not say; set it as a tag',), review=_BARE,
+        ('tag: "live" may already have another source, which this request does not contain; set the tag directly',), review=_BARE,
     ),
     "immutable-imported": Row(
         "immutable: {unknown: deny}", None,
-        ('spec.images[0].to.name: "live" may point elsewhere already, and this request does not say; set it as a tag',),
+        ('spec.images[0].to.name: "live" may already have another source, which this request does not contain; set the tag directly',),
         review=import_review(imported("quay.io/acme/app:1")),
     ),
     "immutable-import-allowed": Row(
@@ -577,7 +579,7 @@ ROWS: dict[str, Row] = {
         "labels: {deny: [tmp]}", None,
         (
             "image.dockerImageMetadata.Config.Labels: the image's labels cannot be evaluated: "
-            "its configuration is not there",
+            "its configuration is missing",
         ),
         review=_BARE,
     ),
@@ -624,21 +626,21 @@ ROWS: dict[str, Row] = {
     "platform": Row("platforms: {require: [linux/amd64]}", None, review=_AMD),
     "platform-missing": Row(
         "platforms: {require: [linux/amd64, linux/arm64]}", None,
-        ('image: the image is not there for linux/arm64; it is there for "linux/amd64"',),
+        ('image: the image does not support linux/arm64; it supports "linux/amd64"',),
         review=_AMD,
     ),
     "platform-variant": Row("platforms: {require: [linux/arm/v7]}", None, review=_LIST),
     "platform-unknown": Row(
         'platforms: {require: ["linux/*"]}', None,
-        ("image: the image is not there for linux/*; it is there for none",), review=_BARE,
+        ("image: the image does not support linux/*; it supports none",), review=_BARE,
     ),
     # imageSize
     "size": Row("imageSize: {max: 3Mi, maxLayers: 3}", None, review=_AMD),
     "size-unknown": Row(
         "imageSize: {max: 1Ki, maxLayers: 1}", None,
         (
-            "image: the image does not say its size; allowed: 1024",
-            "image.dockerImageLayers: the image does not say its layers; allowed: 1",
+            "image: the image does not state its size; allowed: 1024",
+            "image.dockerImageLayers: the image does not state its layers; allowed: 1",
         ),
         review=_BARE,
     ),
@@ -734,22 +736,22 @@ ROWS: dict[str, Row] = {
         """expression: {validations: [{expression: 'object["nothing"] == 1', message: never}]}""", _APP, (_NOT_THERE,),
     ),
     "expression-of-no-boolean": Row(
-        "expression: {validations: [{expression: dyn(tag.name)}]}", _APP, ('tag: "dyn(tag.name)": expected true or false, got "live"',)
+        "expression: {validations: [{expression: dyn(tag.name)}]}", _APP, ('tag: "dyn(tag.name)": expected a boolean, got "live"',)
     ),
     **{
         f"expression-fails-{name}": Row(
             f"expression: {{validations: [{{expression: '{expression}'}}]}}", _APP, (f'tag: "{expression}" could not be evaluated: {said}'.replace('""', '"'),)
         )
         for name, expression, said in (
-            ("null", "object.metadata.annotations.size() == 0", '"annotations" is not there; test for it with has() or in first'),
+            ("null", "object.metadata.annotations.size() == 0", '"annotations" is missing; test for it with has() or in first'),
             ("null-image", "tag.image.size > 1", "a value is null or has another type than the expression expects"),
-            ("null-of-a-method", "object.tag.annotations.size() > 1", "size was given a value that is null or has another type than it takes"),
+            ("null-of-a-method", "object.tag.annotations.size() > 1", "size was called with null or a value of the wrong type"),
             ("index", "request.userInfo.groups[9] == tag.name", "an index is outside of its list"),
-            ("division", "1 / size(tag.from.digest) == 1", "it divides by zero"),
+            ("division", "1 / size(tag.from.digest) == 1", "division by zero"),
             ("overflow", "9223372036854775807 + size(tag.name) == 1", "a number does not fit into 64 bits"),
-            ("conversion", "int(tag.name) == 1", "int cannot take the value that it was given"),
-            ("pattern", 'tag.name.matches(tag.name + string(b"("))', "matches cannot take the value that it was given"),
-            ("added", "tag.name.charAt(99) == tag.name", "charAt cannot take the value that it was given"),
+            ("conversion", "int(tag.name) == 1", "int was called with an invalid value"),
+            ("pattern", 'tag.name.matches(tag.name + string(b"("))', "matches was called with an invalid value"),
+            ("added", "tag.name.charAt(99) == tag.name", "charAt was called with an invalid value"),
         )
     },
 }  # fmt: skip
@@ -845,7 +847,7 @@ def kind_of(row: Row) -> str:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_rule(name: str) -> None:
-    """The rule says of the tag exactly these sentences, each as a Status cause with its reason."""
+    """The rule reports exactly these messages, each as a Status cause with its reason."""
     row = ROWS[name]
     policy = policy_of(f"spec: {{rules: [{{name: the-rule, {row.kind}}}]}}\n")
     review = decoded(document_of(row))

@@ -64,7 +64,7 @@ def test_letters_in_policies(text: str) -> None:
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=1, max_size=12))
 def test_a_quoted_scalar_is_a_string(text: str) -> None:
-    """Whatever a value would be read as, in quotes it is a string."""
+    """Any value in quotes is a string."""
     (document,), faults = read("x", f"a: {json.dumps(text)}".encode())
     assert (faults, document.value) == ([], {"a": text})
 

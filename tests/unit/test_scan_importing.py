@@ -99,7 +99,7 @@ def test_what_is_set_imports_what_is_said(
     }  # fmt: skip
     assert raised | scheduled == set(done.importing)
     assert set(done.importing) <= allowed
-    # What was left is found again, and nothing else.
+    # Only remaining settings are found again.
     assert Fix.of(after, policy).divided(())[1].importing == rest.importing
     assert Fix.of(after, policy).divided(_NAMES)[0].patch()[1:] == rest.patch()[1:]
 
@@ -130,7 +130,7 @@ _TAG = {"from": {"kind": "DockerImage", "name": "quay.io/acme/app:1"}, "generati
     ids=json.dumps,
 )
 def test_what_imports_a_tag(change: dict[str, Any], how: str) -> None:
-    """What the API server counts as a change of the reference imports, and so does a schedule that begins."""
+    """A change of the reference, as the API server defines it, imports, and so does a new schedule."""
     assert why_imported(_TAG, {**_TAG, **change}) == how
 
 

@@ -31,7 +31,7 @@ from tests.support.recording import recorded
 
 from webhook.admission import engine
 from webhook.cli.main import main
-from webhook.documents.files import input_files
+from webhook.documents.inputs import input_files
 from webhook.evaluate.check import Old, Sender, check
 from webhook.evaluate.question import answer
 from webhook.evaluate.records import Part, Remarks, Selection, questions
@@ -185,7 +185,7 @@ def test_the_last_windows_of_the_calendar() -> None:
         pytest.param("from: '16:00', until: 'Fri 17:00'", "until: expected a time of the same form as from", id="forms"),
         pytest.param("from: 2026-12-20, until: 2026-12-20", "until: expected a time after from", id="empty"),
         pytest.param("from: 2026-12-20, until: 2026-12-21T00:00:00Z", "until: expected an offset in both from and until, or in neither", id="offsets"),
-        pytest.param("days: [Mon], from: 2026-12-20, until: 2026-12-21", 'days: expected it only beside times of day such as "16:00"', id="days"),
+        pytest.param("days: [Mon], from: 2026-12-20, until: 2026-12-21", 'days: expected it only with times of day such as "16:00"', id="days"),
         pytest.param("from: '24:00', until: '01:00'", 'from: expected a time of day such as "16:00", a time of the week such as "Fri 16:00", or a date such as 2026-12-24, got "24:00"', id="24-hours"),
         pytest.param("from: 2026-02-30, until: 2026-03-01", 'from: expected a time of day such as "16:00", a time of the week such as "Fri 16:00", or a date such as 2026-12-24, got "2026-02-30"', id="no-day"),
         pytest.param("days: [Mo], from: '16:00', until: '17:00'", 'days[0]: expected one of Mon, Tue, Wed, Thu, Fri, Sat, Sun, got "Mo"; did you mean Mon?', id="no-weekday"),

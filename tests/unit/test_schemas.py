@@ -66,13 +66,13 @@ def test_recorded_reviews_pass(path: Path) -> None:
         assert schema.faults(request["oldObject"]) == ()
 
 
-# Requests that the API server rejects for what stands elsewhere in the cluster: no schema can know it.
+# Requests that the API server rejects for the state of the cluster, which a schema cannot know.
 _ELSEWHERE = {
     "isimage ref nonexisting": "the image is not in the cluster",
     "istag cross-ns forbidden": "the user may not pull from that namespace",
     "istag cross-ns nonexisting ns": "that namespace is not there",
 }
-# Where the API server's field belongs to the stream that it writes inside, ours is the one that the user sent.
+# If the API server's field belongs to the stream that it writes internally, ours is the one that the user sent.
 _FIELDS = {"spec.tags[ne3].from.name": "tag.from.name"}
 
 
@@ -81,7 +81,7 @@ _PATH = re.compile(r"(?:spec\.|tag\.|metadata\.)[\w.\[\]]+(?=: )")
 
 @pytest.mark.parametrize("verdict", [pytest.param(each, id=each["label"]) for each in _VERDICTS if each["code"] == 422])
 def test_what_the_api_server_refuses(verdict: dict[str, Any]) -> None:
-    """What the API server rejected with 422 for something in the tag is a fault at the same field."""
+    """The API server's 422 for a part of the tag is a fault at the same field."""
     faults = _NEW.faults(imagestreamtags.RESOURCE.defaulted(verdict["body"]))
     if verdict["label"] in _ELSEWHERE:
         assert faults == ()
@@ -100,7 +100,7 @@ def test_the_exceptions_are_real() -> None:
     "verdict", [pytest.param(each, id=each["label"]) for each in _VERDICTS if 200 <= each["code"] < 300]
 )
 def test_what_the_api_server_accepts(verdict: dict[str, Any]) -> None:
-    """What the API server accepted passes, once what its decoder fills in is filled in."""
+    """Objects that the API server accepted pass, with the values that its decoder fills in."""
     body = {"kind": "ImageStreamTag", "metadata": {"name": "v:x"}, **verdict["body"]}
     schema = _SCHEMA if verdict["method"] in ("PUT", "PATCH") else _NEW
     assert schema.faults(imagestreamtags.RESOURCE.defaulted(body)) == ()
@@ -129,7 +129,7 @@ def test_what_the_api_server_accepts(verdict: dict[str, Any]) -> None:
     ],
 )
 def test_what_a_strict_check_would_wrongly_refuse(change: dict[str, Any]) -> None:
-    """What real objects hold passes: a required key may hold null or nothing, and new fields are taken."""
+    """Real objects pass: a required key may be null or missing, and new fields are accepted."""
     assert _SCHEMA.faults({**_full(), **change}) == ()
 
 
@@ -275,7 +275,7 @@ _ANYTHING: st.SearchStrategy[Any] = st.sampled_from(
 _ANNOTATIONS = st.dictionaries(st.sampled_from("ab"), st.none() | st.sampled_from(["", "x"]), max_size=2)
 
 
-# What contradicts nothing, by the keys of texts.
+# Values without a contradiction, by the keys of texts.
 _LIKELY = {
     "kind": st.sampled_from(["DockerImage", "DockerImage", "ImageStreamTag", "AdmissionReview", "AdmissionReview"]),
     "name": st.sampled_from(["app", "app:1", "quay.io/acme/app"]),

@@ -128,7 +128,7 @@ _JUDGING = policy_of(
     ids=["mapping", "import", "applied", "pull-spec"],
 )
 def test_the_same_is_decided_again(make: Callable[[], dict[str, Any]], shipped: Policy) -> None:
-    """What is left of a request is decided as the request was: by labels, platforms and references."""
+    """The remaining request is decided like the complete one: by labels, platforms and references."""
     document = make()
     for policy in (shipped, _JUDGING):
         recorded = _recorded(document, policy)
@@ -178,7 +178,7 @@ def test_spellings(text: str) -> None:
     ids=["annotations", "values", "digest", "json"],
 )
 def test_all_else_stays(value: Any) -> None:
-    """What holds no secret is recorded as it was sent."""
+    """A request without a secret is recorded unchanged."""
     assert redacted(value) == value
 
 

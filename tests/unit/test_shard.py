@@ -41,13 +41,13 @@ def test_parts(arguments: list[str], index: str | None, said: str) -> None:
         ("0/0", None, "expected I/N such as 2/4, or /4 in an Indexed Job, got '0/0'"),
         ("2", None, "expected I/N such as 2/4, or /4 in an Indexed Job, got '2'"),
         ("²/4", None, "expected I/N such as 2/4, or /4 in an Indexed Job, got '²/4'"),
-        ("/4", None, "/4 takes the part from JOB_COMPLETION_INDEX, expected a number there, got ''"),
-        ("/4", "x", "/4 takes the part from JOB_COMPLETION_INDEX, expected a number there, got 'x'"),
+        ("/4", None, "/4 takes the part from JOB_COMPLETION_INDEX, expected a number in it, got ''"),
+        ("/4", "x", "/4 takes the part from JOB_COMPLETION_INDEX, expected a number in it, got 'x'"),
         ("/4", "4", "expected a part from 1/4 to 4/4, got 5/4"),
     ],
 )
 def test_no_parts(value: str, index: str | None, sentence: str) -> None:
-    """What is no part of N is denied, with what was expected."""
+    """A value that is not a part of N is denied, with what was expected."""
     done = CliRunner().invoke(_say, ["--shard", value], env={INDEX: index})
     assert sentence in done.output
     assert done.exit_code == 2

@@ -14,7 +14,7 @@ from webhook.cli.main import main
 _ROOT: Final = Path(__file__).parents[2]
 _KIND: Final = re.compile(r'^"?kind"?: *"?ImageTagPolicy"?,?$|"kind": *"ImageTagPolicy"', re.MULTILINE)
 _FENCED: Final = re.compile(r"^```(?:yaml|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# What a fuzzer has changed, and what is no file of the project.
+# Inputs that a fuzzer has changed, and files outside of the project.
 _LEFT_OUT: Final = ("tests/data/corpus", "build", "dist", "site")
 
 

@@ -45,7 +45,7 @@ def test_the_time_of_a_request_includes_its_handshake_and_its_body() -> None:
 
 
 def test_only_waiting_has_no_end() -> None:
-    """What a client can prolong ends in time: only our own evaluation does not, and IDLE is given the keep-alive."""
+    """Waits that a client can prolong are bounded; only evaluation is not, and IDLE has the keep-alive."""
     endless = {after for follows in NEXT.values() for after, seconds in follows.items() if seconds == inf}
     assert endless == {State.EVALUATING, State.IDLE}
 

@@ -102,7 +102,7 @@ def imported(names: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]
     )
 
 
-# What is imported together: anything, or images of one registry, so that how they are fetched decides.
+# The images that are imported together: any, or of one registry, so that the transport matters.
 IMPORTED = st.lists(imported(PULL_SPECS | ODD), max_size=3) | st.lists(
     imported(st.sampled_from([f"{PLAIN}/lib/z:1", f"{PLAIN}/lib/z:v1", f"{PLAIN}/lib/w:1"])), min_size=2, max_size=2
 )
@@ -314,7 +314,7 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(data=st.data(), user=USERS, stream=STREAMS)
     def forget_check(self, data: Any, user: str, stream: str) -> None:
-        """Remove the annotation that says that a stream was imported, so that it is imported anew."""
+        """Remove the annotation that marks a stream as imported, so that it is imported again."""
         body = {"metadata": {"annotations": {CHECKED: None}}}
         kind = "application/merge-patch+json"
         self.send(data, user, "PATCH", "imagestreams", stream, body, content_type=kind)
@@ -329,7 +329,7 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(repository=st.sampled_from(["acme/app", "acme/test"]), tag=TAGS, image=st.sampled_from(IMAGES))
     def upstream_moves(self, repository: str, tag: str, image: str) -> None:
-        """Let somebody else push to a registry."""
+        """Let another client push to a registry."""
         hosts = dict(self.cluster.registries.hosts)
         registry = hosts["quay.io"]
         tags = {**registry.tags, repository: {**registry.tags[repository], tag: image}}

@@ -13,7 +13,7 @@ from webhook.resources.history import read_image
 
 
 def _findings(stream: dict[str, Any], rules: str, images: dict[str, dict[str, Any]] | None = None) -> list[str]:
-    """Return what the rules say of each part of a stream, as `what mode sentence`."""
+    """Return the findings about each part of a stream, as `subject mode message`."""
     policy = policy_of(f"spec:\n  rules:\n{rules}").for_stored_streams()
     known = {digest: read_image({"metadata": {"name": digest}, **image}) for digest, image in (images or {}).items()}
     return [
@@ -84,7 +84,7 @@ _STREAM = stream_of(
         pytest.param(
             stream_of(dockerImageRepository="docker.io/acme/app"),
             "    - {name: names, tagName: {allow: ['v*']}}",
-            ["app/app:* enforce spec.dockerImageRepository: a whole repository is meant, whatever its tags are named (rule names)"],
+            ["app/app:* enforce spec.dockerImageRepository: the change sets every tag of the repository, whose names are unknown (rule names)"],
             id="all-tags-of-a-repository-that-is-followed",
         ),
         pytest.param(
@@ -121,7 +121,7 @@ _STREAM = stream_of(
     ],
 )  # fmt: skip
 def test_as_it_stands(stream: dict[str, Any], rules: str, expected: list[str]) -> None:
-    """What stands is evaluated in each rule's own mode."""
+    """A stored tag is evaluated in each rule's own mode."""
     assert _findings(stream, rules) == expected
 
 
@@ -133,7 +133,7 @@ def test_every_finding_is_of_something_that_exists() -> None:
 
 
 def test_the_images_rules_judge_images_that_are_known() -> None:
-    """The image of a tag is evaluated where it was fetched, whether the tag was imported or pushed."""
+    """The image of a tag is evaluated if it was fetched, whether the tag was imported or pushed."""
     other = "sha256:" + "b" * 64
     stream = _with_status(
         stream_of(tag_of(docker("quay.io/acme/app:1")), tag_of(stream_tag("app:live"), name="alias")),
@@ -144,13 +144,13 @@ def test_the_images_rules_judge_images_that_are_known() -> None:
     image = {"dockerImageMetadata": {"kind": "DockerImage", "Architecture": "amd64"}}
     assert _findings(stream, rules) == []
     assert _findings(stream, rules, {DIGEST: image, other: image}) == [
-        'app/app:live warn spec.tags[0]: the image is not there for linux/arm64; it is there for "linux/amd64" (rule arm)',
-        'app/app:pushed warn status.tags[1]: the image is not there for linux/arm64; it is there for "linux/amd64" (rule arm)',
+        'app/app:live warn spec.tags[0]: the image does not support linux/arm64; it supports "linux/amd64" (rule arm)',
+        'app/app:pushed warn status.tags[1]: the image does not support linux/arm64; it supports "linux/amd64" (rule arm)',
     ]
 
 
 def test_no_exemption_holds() -> None:
-    """What was set under an exemption is found all the same."""
+    """A tag that was set under an exemption is still reported."""
     policy = policy_of(
         "spec:\n  exemptions:\n    - {name: all, users: ['*']}\n"
         "  rules:\n    - {name: known, registries: {allow: [gcr.io]}}\n"

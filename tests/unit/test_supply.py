@@ -58,7 +58,7 @@ def test_the_page_says_what_may_be_there() -> None:
     ],
 )  # fmt: skip
 def test_which_licences_are_refused(said: list[str], wrong: list[str]) -> None:
-    """What is not on the list is denied, and so is a library that says nothing."""
+    """A licence that is not listed is denied, and so is a library without one."""
     assert sbom.refused(said) == wrong
 
 
@@ -88,7 +88,7 @@ def _component(name: str, *licenses: dict[str, Any], version: str = "1.0", **fie
     ],
 )  # fmt: skip
 def test_what_a_library_says(licenses: list[dict[str, Any]], said: list[str]) -> None:
-    """Expressions, identifiers and classifiers become SPDX's words; what is none stays as it is."""
+    """Expressions, identifiers and classifiers become SPDX identifiers; other text is unchanged."""
     assert sbom.licences(_component("a", *licenses)) == said
 
 
@@ -131,7 +131,7 @@ def test_an_sbom_has_the_hashes_of_the_lock() -> None:
     ],
 )  # fmt: skip
 def test_an_sbom_that_would_not_be_whole(metadata: dict[str, Any], locked: list[dict[str, Any]], message: str) -> None:
-    """What is installed without a hash in the lock is not skipped."""
+    """A library without a hash in the lock is not skipped."""
     with pytest.raises(sbom.Unsound, match=message):
         sbom.joined({"metadata": metadata, "components": [_component("a")]}, {"components": locked})
 

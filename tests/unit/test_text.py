@@ -1,4 +1,4 @@
-"""What users sent is shown so that nothing in it hides, moves the cursor or gives a password away."""
+"""Input of users is shown so that it cannot hide, move the cursor or reveal a password."""
 
 import re
 import sys
@@ -39,7 +39,7 @@ def test_every_code_point() -> None:
     ids=lambda character: f"U+{ord(character):04X}",
 )  # fmt: skip
 def test_what_hides(character: str) -> None:
-    """What draws nothing, reorders text, or breaks a line is shown by its number."""
+    """A character that is invisible, reorders text, or breaks a line is shown by its number."""
     assert character not in printable(f"a{character}b")
 
 
@@ -91,7 +91,7 @@ def test_any_password(password: str, scheme: str, host: str) -> None:
 
 @given(st.text())
 def test_any_text(text: str) -> None:
-    """Whatever is shown is printable, and what is printable ASCII stays."""
+    """Shown text is always printable, and printable ASCII is unchanged."""
     assert printable(text).isprintable()
     assert quoted(text).isprintable()
     assert escaped(escaped(text)) == escaped(text)

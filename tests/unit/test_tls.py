@@ -63,7 +63,7 @@ def _client(ca: Path, pair: tuple[Path, Path] | None = None) -> ssl.SSLContext:
 
 
 def _serial(port: int, context: ssl.SSLContext, name: str = "localhost") -> str:
-    """Shake hands, exchange a byte, and return the serial number of the certificate that was served."""
+    """Complete the handshake, exchange a byte, and return the serial number of the served certificate."""
     with (
         socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
         context.wrap_socket(plain, server_hostname=name) as connection,
@@ -106,7 +106,7 @@ def _trustme(directory: Path, *names: str, authority: trustme.CA | None = None) 
 
 
 def test_an_independent_issuer(tmp_path: Path) -> None:
-    """A pair that somebody else issued is served, and evaluated by its own names."""
+    """A pair from another issuer is served, and checked by its own names."""
     ca, cert, key = _trustme(tmp_path / "t", "localhost")
     with _listening(Serving(cert, key)) as port:
         assert _serial(port, _client(ca))
@@ -236,7 +236,7 @@ def test_keys_are_private_and_nothing_is_left(tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
-    """Each file that is there is named, and nothing is written; `force` overwrites."""
+    """Each file that is there is named, and no files were written; `force` overwrites."""
     first = issue(tmp_path, ["localhost"]).cert.read_bytes()
     (tmp_path / "ca.crt").unlink()
     with pytest.raises(CertificateError) as refused:

@@ -183,9 +183,9 @@ _REVIEWS = st.one_of(
 @examples(60)
 @given(_REVIEWS)
 def test_generated_reviews(document: dict[str, Any]) -> None:
-    """Whatever is sent through whichever resource, by whomever, every exported rule does what it does in the webhook, and says it."""
+    """For every resource, user and request, an exported rule has the same effect and message as in the webhook."""
     review = decoded(document)
-    # What is malformed the API server rejects before it asks anybody.
+    # The API server rejects malformed objects before it calls webhooks.
     assume(not any(change.faults for change in catalog.changes(review)))
     agreed(review, *_exported("wide"))
 
@@ -231,7 +231,7 @@ def _references() -> st.SearchStrategy[str]:
 @examples(300)
 @given(_references())
 def test_references_are_parsed_alike(name: str) -> None:
-    """A reference is taken apart in CEL as it is by the webhook, and one that cannot be is told from one that can."""
+    """CEL parses a reference as the webhook does, and rejects the same references."""
     assume(not name.startswith("[") or name.startswith(("[::1]", "[2001:db8::1]")))  # which no API server takes
     read = variables(["imagestreamtags"], ())["images"]
     tags = [{"name": "live", "every": False, "from": docker(name)}]
@@ -308,13 +308,13 @@ def test_what_the_api_server_takes(name: str) -> None:
             assert words <= _KNOWN, words - _KNOWN
             assert len(expression) < 100_000  # cel-go, parser.defaultExpressionSizeCodePointLimit
             assert set(re.findall(r"variables\.(\w+)", expression)) <= declared
-            # HomogeneousAggregateLiterals: values of one type only, which all are that nobody looks at.
+            # HomogeneousAggregateLiterals: values of one type only.
             assert re.findall(r'^\s*"\w+": (?!dyn\()', expression, re.MULTILINE) == []
             declared |= {variables[expression]} if expression in variables else set()
 
 
 def test_each_policy_has_a_binding() -> None:
-    """A rule has one policy for what is new and, where that is evaluated in another mode, one for what was so before."""
+    """A rule has one policy for new violations and, if their mode differs, one for existing ones."""
     _, exported, evaluator = _exported("wide")
     assert evaluator.actions["secure.istag-webhook.io"] == ["Deny"]
     assert evaluator.actions["secure.existing.istag-webhook.io"] == ["Warn"]
@@ -327,7 +327,7 @@ def test_each_policy_has_a_binding() -> None:
 
 
 def test_the_sentence() -> None:
-    """What a user reads is what the webhook says, but that a tag of several is called by its name."""
+    """The message is the webhook's, except that one tag of several is called by its name."""
     tags = [tag_of(docker("nginx"), name=name, importPolicy={"insecure": True}) for name in ("a", "b")]
     said = _exported("")[2].decide(decoded(stream_review(stream_of(*tags))).request)
     text = "an insecure import is not allowed; expected insecure: false (rule no-insecure-imports)"
@@ -345,10 +345,10 @@ def test_the_sentence() -> None:
         ("labels: {deny: [x]}", "the registry sends the image's configuration and manifest as JSON in a string, which CEL"),
         ("imageSize: {max: 1Gi}", "the registry sends the image's configuration"),
         ("platforms: {require: [linux/arm64]}", "the registry sends the image's configuration"),
-        ("conditions: {deny: [ImportSuccess]}", "it says what earlier imports came to"),
-        ("schema: {}", "the API server holds it itself"),
-        ("expression: {validations: [{expression: tag.scheduled}]}", "it reads `tag`, which only the webhook makes"),
-        ("expression: {validations: [{expression: 'request.uid != \"\"'}]}", "it reads what the API server's `request` has not"),
+        ("conditions: {deny: [ImportSuccess]}", "it evaluates the result of earlier imports"),
+        ("schema: {}", "the API server itself validates it"),
+        ("expression: {validations: [{expression: tag.scheduled}]}", "it reads `tag`, which only the webhook provides"),
+        ("expression: {validations: [{expression: 'request.uid != \"\"'}]}", "it reads a part of `request` that the API server does not provide"),
         ("expression: {validations: [{expression: 'math.abs(1) == 1'}]}", "it calls math.abs"),
     ],
 )  # fmt: skip
@@ -368,9 +368,9 @@ def test_the_command(tmp_path: Path) -> None:
     done = _run("--format", "vap", "--failure-policy", "Ignore")
     assert done.exit_code == 0
     assert done.stderr.splitlines()[1:] == [
-        "  defaults/keep-every-architecture: a ValidatingAdmissionPolicy completes nothing",
-        "  rules/schema: the API server holds it itself",
-        "  imagestreams/status: a write of a stream's status is evaluated by the webhook only",
+        "  defaults/keep-every-architecture: a ValidatingAdmissionPolicy cannot mutate objects",
+        "  rules/schema: the API server itself validates it",
+        "  imagestreams/status: only the webhook evaluates a write of a stream's status",
     ]
     head = [line for line in done.stdout.splitlines() if line.startswith("#")]
     assert [line.removeprefix("# - ") for line in head[2:]] == [line.strip() for line in done.stderr.splitlines()[1:]]

@@ -1,4 +1,4 @@
-"""What GitHub reads: workflows, forms and templates are valid by its schemas, and nothing in them is an open door."""
+"""Files that GitHub reads: workflows, forms and templates are valid by its schemas, and no workflow is exploitable."""
 
 import re
 import subprocess

@@ -60,7 +60,7 @@ def issue(
         now: the beginning of the validity.
 
     Raises:
-        CertificateError: with every fault; nothing is written.
+        CertificateError: with every fault; no files were written.
     """
     issued = Issued(*(directory / name for name in ("ca.crt", "ca.key", "tls.crt", "tls.key")))
     paths = (issued.ca, issued.ca_key, issued.cert, issued.key)

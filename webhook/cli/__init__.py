@@ -1,1 +1,1 @@
-"""The command: click, what is printed, exit codes. A module here imports click and leaf modules; a command the rest."""
+"""The command line: click commands, their output, exit codes. Commands import the rest of the package when called."""

@@ -16,7 +16,7 @@ _WRITES: Final = ("replace", "apply", "server-side-apply")
 
 
 def _parameters(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:
-    """Read NAME=VALUE."""
+    """Parse NAME=VALUE."""
     del context, option
     found: dict[str, str] = {}
     for each in given:
@@ -24,7 +24,7 @@ def _parameters(context: click.Context, option: click.Parameter, given: tuple[st
         if not separator or not name:
             raise click.BadParameter(f"expected NAME=VALUE, got {quoted(each)}")
         if name in found:
-            raise click.BadParameter(f"expected one value of {printable(name)}, got two")
+            raise click.BadParameter(f"{printable(name)}: expected one value, got two")
         found[name] = value
     return found
 
@@ -33,12 +33,12 @@ def _parameters(context: click.Context, option: click.Parameter, given: tuple[st
 @click.argument("files", nargs=-1, required=True, type=GivenPath(str))
 @click.option(
     "--old", multiple=True, type=GivenPath(str),
-    help="File or directory with what was there before FILES; may be repeated.",
+    help="File or directory with the objects that FILES update; may be repeated.",
 )  # fmt: skip
 @policy_option()
 @click.option(
     "--exclude", "excluded", multiple=True, metavar="GLOB",
-    help="Leave out files and directories that match; may be repeated. A GLOB without / matches names at any depth.",
+    help="Files and directories to skip; may be repeated. A GLOB without / matches names at any depth.",
 )  # fmt: skip
 @click.option(
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", callback=_parameters,
@@ -46,10 +46,12 @@ def _parameters(context: click.Context, option: click.Parameter, given: tuple[st
 )  # fmt: skip
 @click.option(
     "--as", "write", type=click.Choice(_WRITES), default=_WRITES[0], show_default=True,
-    help="How FILES are written over --old: oc replace, oc apply or oc apply --server-side.",
+    help="How FILES update --old: oc replace, oc apply or oc apply --server-side.",
 )  # fmt: skip
-@click.option("--strict", is_flag=True, help="Unknown fields, and image streams that cannot be evaluated, are errors.")
-@at_option("When the changes would come, for exemptions and rules that end and for freeze windows.")
+@at_option("When the changes come, for exemptions and rules that end and for freeze windows.")
+@click.option(
+    "--strict", is_flag=True, help="Treat unknown fields and image streams that cannot be evaluated as errors."
+)
 @empty_option
 @sender_options
 @report_options
@@ -66,16 +68,17 @@ def check(
     """Evaluate reviews and manifests without a server.
 
     FILES hold AdmissionReviews and manifests of ImageStreams, ImageStreamTags, ImageTags, ImageStreamImports and
-    ImageStreamMappings, alone, in Lists or in Templates, in JSON or YAML; objects of other kinds are skipped. A
-    directory is searched to its depth, hidden directories too, but not .git; - is standard input. The policy's defaults
-    are applied before its rules are evaluated, as in a cluster. A manifest is evaluated as if it were created or, if
-    --old holds the object, as if it were updated.
+    ImageStreamMappings, alone, in Lists or in Templates, in JSON or YAML. Objects of other kinds are skipped. A
+    directory is searched recursively, including hidden directories except .git; - is standard input. The policy's
+    defaults are applied before its rules are evaluated, as in a cluster. A manifest is evaluated as a creation or, if
+    --old has the object, as an update.
 
-    Exit code 0 if everything would be allowed, 1 if something would be denied, 2 if an input or the policy cannot be
-    used; everything that can be evaluated is evaluated all the same.
+    An input that cannot be used does not keep the others from being evaluated.
+
+    Exit codes: 0 everything would be allowed, 1 something would be denied, 2 an input or the policy cannot be used.
     """
-    from webhook.cli.reporting import emit, end, head, nothing, noting
-    from webhook.documents.files import input_files
+    from webhook.cli.reporting import emit, end, head, nothing, with_notes
+    from webhook.documents.inputs import input_files
     from webhook.evaluate.check import Old, Sender
     from webhook.evaluate.check import check as checked
     from webhook.evaluate.writes import Write
@@ -90,7 +93,7 @@ def check(
     before = Old(options["namespace"], parameters=parameters)
     sender = Sender(User(options["user"], groups=options["groups"]), parameters, Write(options["write"]), options["at"])
     asked = checked(input_files(files, exclude=options["excluded"]), policy, sender, before, strict=strict)
-    tally = emit(head("check", policy), noting(chain(before.read(input_files(old)), asked), files), wanted)
-    if fail_on_empty and not tally.judged:
+    tally = emit(head("check", policy), with_notes(chain(before.read(input_files(old)), asked), files), wanted)
+    if fail_on_empty and not tally.evaluated:
         nothing("no object was evaluated", failing=True)
     end(tally, wanted)

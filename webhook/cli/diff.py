@@ -1,4 +1,4 @@
-"""`istag-webhook policy diff`: what two policies say differently, of themselves and of changes."""
+"""`istag-webhook policy diff`: compare two policies, and optionally their decisions."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -31,13 +31,13 @@ _SIGNS: Final = {
 _VERDICTS: Final = {"allow": "allowed", "deny": "denied"}
 
 
-@click.command(short_help="Say what two policies say differently.")
+@click.command(short_help="Compare two policies.")
 @click.argument("before", metavar="A", type=GivenPath())
 @click.argument("after", metavar="B", type=GivenPath())
 @click.option(
     "--against", multiple=True, type=GivenPath(str),
-    help="Records (level request), AdmissionReviews and manifests to evaluate by both: a file, a directory, - for "
-    "standard input; cluster for a live one; may be repeated.",
+    help="Evaluate these by both policies: records of level request, AdmissionReviews or manifests in a file or "
+    "directory, - for standard input, cluster for a live cluster; may be repeated.",
 )  # fmt: skip
 @period_options
 @sender_options
@@ -59,17 +59,17 @@ def diff(  # noqa: PLR0913 - one for each option
     kubeconfig: Path | None,
     context: str | None,
 ) -> None:
-    """Say what the policies A and B (files or directories) say differently.
+    """Compare the policies A and B (files or directories).
 
-    Entries are compared by name: added, removed, renamed, changed. With --against, so is what comes of each change
-    that is given: its verdict, findings and patch; `cluster` is every tag of a live cluster, evaluated as a scan
-    evaluates it. `shipped` is the policy that comes with istag-webhook, where no file is called so.
+    Entries are compared by name: added, removed, renamed, changed. With --against, each given change is evaluated by
+    both policies, and its verdict, findings and patch are compared; `cluster` is every tag of a live cluster, evaluated
+    as by scan. `shipped` is the policy that comes with istag-webhook, unless a file has that name.
 
-    Exit code 0 where they say the same, 1 where they do not, 2 where a policy or what is given cannot be used. With
-    --against, the same is what comes to the same, however it is written.
+    Exit codes: 0 no differences, 1 differences, 2 a policy or an input cannot be used. With --against, only the
+    decisions count, not how the policies are written.
     """
     from webhook.cluster.client import connect
-    from webhook.documents.files import input_files
+    from webhook.documents.inputs import input_files
     from webhook.evaluate.check import Old, Sender, questions
     from webhook.evaluate.diff import Counts, compare, compare_cluster, compare_records, sort_out
     from webhook.evaluate.records import Remarks, Selection, moment
@@ -92,12 +92,12 @@ def diff(  # noqa: PLR0913 - one for each option
         write(pieces(one, two, entries, counts.differing(pairs) if against else None, counts), output)
     except (PolicyError, ClusterError) as error:
         fail(str(error))
-    for said in (*remarks.faults, *(f"not evaluated: {count} {why}" for why, count in remarks.counts.items())):
-        click.echo(str(said), err=True)
-    if against and not counts.judged and not counts.errors:
+    for remark in (*remarks.faults, *(f"not evaluated: {why}: {count:,}" for why, count in remarks.counts.items())):
+        click.echo(str(remark), err=True)
+    if against and not counts.evaluated and not counts.errors:
         click.echo(f"nothing to evaluate in {', '.join(map(printable, against))}", err=True)
     differs = bool(counts.changes) if against else bool(entries) or one.name != two.name
-    sys.exit(2 if counts.errors or remarks.faults or (against and not counts.judged) else 1 if differs else 0)
+    sys.exit(2 if counts.errors or remarks.faults or (against and not counts.evaluated) else 1 if differs else 0)
 
 
 def _paths(path: Path) -> tuple[Path, ...]:
@@ -111,7 +111,7 @@ def _table(
     for entry in entries:
         yield from _entry(entry)
     if not entries:
-        yield "the entries are the same\n"
+        yield "the entries are identical\n"
     if pairs is None:
         return
     for pair in pairs:
@@ -153,8 +153,8 @@ def _exempt(before: "Outcome", after: "Outcome") -> str:
 
 def _summary(counts: "Counts") -> Iterator[str]:
     changes = ", ".join(f"{count} {change}" for change, count in counts.changes.most_common())
-    same = "all come to the same" if counts.judged else "nothing is compared"
-    yield f"{counts.judged} evaluated: {changes or same}\n"
+    same = "no differences" if counts.evaluated else "nothing was compared"
+    yield f"{counts.evaluated} evaluated: {changes or same}\n"
     for (rule, mode, sign), count in sorted(counts.rules.items()):
         yield f"  {sign} {rule} ({mode}): {count}\n"
     for namespace, count in counts.namespaces.most_common(20):
@@ -164,7 +164,7 @@ def _summary(counts: "Counts") -> Iterator[str]:
 def _json(
     before: "Policy", after: "Policy", entries: "list[Difference]", pairs: "Iterable[Pair] | None", counts: "Counts"
 ) -> Iterator[str]:
-    """Yield one document, a line for each difference, so that it is written and read again as a stream."""
+    """Yield one document, one line per difference, so that it can be written and read as a stream."""
     policies = [{"name": each.name, "digest": each.digest} for each in (before, after)]
     head = _dumped(
         {"apiVersion": "istag-webhook/v1", "kind": "PolicyDiff", "before": policies[0], "after": policies[1]}

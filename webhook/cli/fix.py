@@ -1,4 +1,4 @@
-"""`istag-webhook scan --fix`: show what the policy's defaults would set, and set it."""
+"""`istag-webhook scan --fix`: show what the policy's defaults would set, and set it with `--apply`."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ _PAUSE: Final = 30  # seconds
 
 
 def pace_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the options of a pace, in one argument `pace`; None without `--import`."""
+    """Add the options of a pace to `command`, passed as one argument `pace`; None without `--import`."""
 
     @wraps(command)
     def wrapped(*, importing: bool, limit: int | None, batch: int | None, pause: int | None, **given: Any) -> None:
@@ -35,24 +35,24 @@ def pace_options(command: Callable[..., None]) -> Callable[..., None]:
 
         for option, value in (("--limit", limit), ("--batch", batch), ("--pause", pause)):
             if value is not None and not importing:
-                raise click.UsageError(f"{option}: expected --import with it")
+                raise click.UsageError(f"{option}: only valid with --import")
         pace = Pace(limit, batch or _BATCH, _PAUSE if pause is None else pause) if importing else None
         command(pace=pace, **given)
 
     for option in (
         click.option(
             "--pause", type=Duration(), metavar="DURATION",
-            help=f"With --import: time between two batches, such as 30s or 5m.  [default: {_PAUSE}s]",
+            help=f"With --import: pause between two batches, such as 30s or 5m.  [default: {_PAUSE}s]",
         ),
         click.option(
             "--batch", type=click.IntRange(1), metavar="N",
-            help=f"With --import: the most tags that are imported between two pauses.  [default: {_BATCH}]",
+            help=f"With --import: maximum number of tags per batch.  [default: {_BATCH}]",
         ),
         click.option(
             "--limit", type=click.IntRange(1), metavar="N",
-            help="With --import: the most tags that this run imports. Default: all.",
+            help="With --import: maximum number of tags that this run imports. Default: all.",
         ),
-        click.option("--import", "importing", is_flag=True, help="With --apply: also set what imports a tag."),
+        click.option("--import", "importing", is_flag=True, help="With --apply: also make settings that import a tag."),
     ):  # fmt: skip
         wrapped = option(wrapped)
     return wrapped
@@ -68,19 +68,19 @@ def fix(
     really: bool,
     pace: "Pace | None",
 ) -> int:
-    """Print the plan, carry it out if it is `really` meant, and return the exit code.
+    """Print the plan, carry it out if `really` is set, and return the exit code.
 
     Args:
-        cluster: whose image streams are completed.
-        selection: which of them.
-        policy: whose defaults are applied.
-        progress: is told how many are done.
-        wanted: the options that say how the command ends.
+        cluster: the cluster with the image streams.
+        selection: which image streams are completed.
+        policy: the policy with the defaults.
+        progress: is called with the number of streams done.
+        wanted: the options for the exit code.
         really: whether anything is set.
         pace: how many tags may be imported, and how fast; None if none may be.
 
     Raises:
-        ClusterError: the API server cannot be reached, or does not let the streams be listed.
+        ClusterError: the API server cannot be reached, or does not allow listing the streams.
     """
     from webhook.cli.reporting import NOTHING
     from webhook.evaluate.fix import Fix
@@ -100,23 +100,23 @@ def fix(
         click.echo(NOTHING, err=True)
         return 0
     if not planned:
-        say("every tag has what the defaults set")
+        say("every tag has the settings of the defaults")
         return 0
     lacking = f"{counted(len(planned), 'image stream')} {'lacks' if len(planned) == 1 else 'lack'}"
-    click.echo(f"{lacking} {counted(settings, 'setting')} that the defaults make", err=True)
+    click.echo(f"{lacking} {counted(settings, 'setting')} of the defaults", err=True)
     if imported:
-        click.echo(f"OpenShift imports {counted(imported, 'tag')} if all of it is set", err=True)
+        click.echo(f"OpenShift imports {counted(imported, 'tag')} if all are applied", err=True)
     if not really:
-        click.echo(f"nothing was changed; {_how(imported)}", err=True)
+        click.echo(f"no changes made; {_how(imported)}", err=True)
         return wanted.code(found=True)
     return _carry_out(cluster, planned, policy, progress, wanted, pace)
 
 
 def _how(imported: int) -> str:
-    """Return which options set what."""
+    """Return the options that apply the plan."""
     if not imported:
-        return "--apply sets it"
-    return "--apply sets what imports no tag, --apply --import sets all of it"
+        return "--apply makes the changes"
+    return "--apply makes the changes that import no tag, --apply --import makes all changes"
 
 
 def _carry_out(
@@ -127,7 +127,7 @@ def _carry_out(
     wanted: Wanted,
     pace: "Pace | None",
 ) -> int:
-    """Complete the streams one by one, until SIGINT: the one under way is brought to its end."""
+    """Complete the streams one by one; on SIGINT, finish the current one and stop."""
     from webhook.evaluate.rollout import Budget, complete
 
     done, denied, left, budget = 0, 0, 0, Budget(pace, partial(click.echo, err=True))
@@ -151,20 +151,20 @@ def _carry_out(
     if left:
         click.echo(f"{counted(left, 'tag')} left: {_why_left(pace)}", err=True)
     if interrupted.is_set():
-        click.echo("interrupted; the same command continues", err=True)
+        click.echo("interrupted; run the same command to continue", err=True)
         return INTERRUPTED
     return 2 if denied else wanted.code(found=bool(left))
 
 
 def _why_left(pace: "Pace | None") -> str:
-    """Return why tags were left, and what sets them."""
+    """Return why tags were left, and how to complete them."""
     if pace is None:
-        return "setting the rest imports them; --apply --import sets it"
+        return "the remaining changes import them; --apply --import makes these changes"
     return f"run the command again{'' if pace.limit is None else f' for the next {pace.limit}'}"
 
 
 def _show(fix: "Fix", verb: str) -> None:
-    """Print each setting of a fix, and what it does to its tag."""
+    """Print each setting of a fix and its effect on the tag."""
     from webhook.evaluate.streams import key_of
 
     for tag in fix.tags:
@@ -174,16 +174,16 @@ def _show(fix: "Fix", verb: str) -> None:
 
 
 def _effect(tag: "TagFix", setting: "Setting") -> str:
-    """Return that a setting imports its tag, what the tag means now, and what moves with it."""
+    """Return that a setting imports its tag, what the tag means now, and which tags follow it."""
     if not setting.imports:
         return ""
     followers = f", followed by {', '.join(map(printable, tag.followers))}" if tag.followers else ""
-    return f"; {printable(setting.imports)}; present image: {printable(tag.image) or 'none'}{followers}"
+    return f"; {printable(setting.imports)}; current image: {printable(tag.image) or 'none'}{followers}"
 
 
 @contextmanager
 def _interrupts() -> Iterator[Event]:
-    """Give an event that SIGINT sets instead of ending the command; the second one ends it."""
+    """Return an event that SIGINT sets instead of ending the command; a second SIGINT ends it."""
     seen = Event()
 
     def remember(number: int, frame: Any) -> None:

@@ -26,27 +26,28 @@ _CI: Final = ("github", "gitlab", "shell", _NONE)
 @click.argument("directory", default=".", type=GivenPath())
 @click.option(
     "--registry", "registries", metavar="GLOB", multiple=True,
-    help="Registry or repository that tags may point at, such as quay.io/acme/**; may be repeated. Default: a "
-    "suggestion that only warns.",
+    help="Allowed registry or repository, such as quay.io/acme/**; may be repeated. Default: a suggestion that "
+    "only warns.",
 )  # fmt: skip
 @click.option(
     "--namespace", "-n", "namespaces", metavar="GLOB", multiple=True,
-    help="Namespaces that the rules match, such as team-*; may be repeated. Default: all but those of the platform.",
+    help="Namespaces that the rules match, such as team-*; may be repeated. Default: all except those of the platform.",
 )  # fmt: skip
 @click.option(
     "--ci", "ci", type=click.Choice(_CI), default=_CI[0], show_default=True,
-    help="Pipeline to write a job for.",
+    help="CI system to write a job for.",
 )  # fmt: skip
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def init(directory: Path, registries: tuple[str, ...], namespaces: tuple[str, ...], ci: str, *, force: bool) -> None:
     """Write a first policy, its tests and a CI job.
 
     DIRECTORY gets policy.yaml and policy.test.yaml; it is created if it is missing. The job for github or gitlab is
-    written to the root of the Git repository, or to DIRECTORY if it is in none; shell is a script in DIRECTORY. The job
-    validates the policy, fails for a warning, and runs the tests.
+    written to the root of the Git repository, or to DIRECTORY outside of one; shell is a script in DIRECTORY. The job
+    validates the policy, fails on a warning, and runs the tests.
 
-    Writes all files or none, and never overwrites a file without --force. Exit codes: 0 the files are written, 2 they
-    are not.
+    Writes all files or none, and never overwrites a file without --force.
+
+    Exit codes: 0 the files were written, 2 they were not.
     """
     from webhook.policy.starter import POLICY, policy
     from webhook.policy.starter_files import TESTS, tests
@@ -61,11 +62,11 @@ def init(directory: Path, registries: tuple[str, ...], namespaces: tuple[str, ..
     ]
     existing = [file.path for file in files if os.path.lexists(file.path)]
     if existing and not force:
-        fail("\n".join(f"{escaped(str(path))}: exists; --force overwrites it" for path in existing))
+        fail("\n".join(f"{escaped(str(path))}: already exists; use --force to overwrite it" for path in existing))
     try:
         write_all(files, replace=force)
     except OSError as error:
-        fail(f"{escaped(str(error.filename or directory))}: cannot be written: {error.strerror}; nothing is written")
+        fail(f"{escaped(str(error.filename or directory))}: cannot be written: {error.strerror}; no files were written")
     for file in files:
         say(f"wrote {escaped(str(file.path))}")
     say("\n".join(_next(answers, directory, job)))
@@ -83,7 +84,7 @@ def _answers(registries: tuple[str, ...], namespaces: tuple[str, ...]) -> "Answe
 
 
 def _root(directory: Path) -> Path:
-    """Return the root of the Git repository that `directory` is in, `directory` itself if it is in none."""
+    """Return the root of the Git repository that contains `directory`, or `directory` itself outside of one."""
     at = directory.resolve()
     return next((each for each in (at, *at.parents) if os.path.lexists(each / _GIT)), at)
 
@@ -101,17 +102,17 @@ def _job(ci: str, directory: Path, root: Path) -> "Job | None":
         return None
     inside = directory.resolve().relative_to(root)
     if not str(inside).isprintable():
-        fail(f"{escaped(str(directory))}: expected a name of printable characters, so that a job can name it")
+        fail(f"{escaped(str(directory))}: expected a name of printable characters for use in a CI job")
     return CI[ci](_argument(inside / POLICY), _argument(inside / TESTS))
 
 
 def _argument(path: Path) -> str:
-    """Return `path` so that no command takes it for an option."""
+    """Return `path` in a form that no command parses as an option."""
     return f"./{path}" if str(path).startswith("-") else path.as_posix()
 
 
 def _next(answers: "Answers", directory: Path, job: "Job | None") -> list[str]:
-    """Return the lines that say what to do with the files."""
+    """Return the lines with the next steps."""
     from webhook.policy.starter import POLICY
     from webhook.policy.starter_files import TESTS
 

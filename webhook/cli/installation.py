@@ -1,4 +1,4 @@
-"""`istag-webhook certs` and `probe`: the certificates of an installation, and whether the API server calls it."""
+"""`istag-webhook certs` and `probe`: certificates of an installation, and a check that the API server calls it."""
 
 import json
 import sys
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class _Certs(click.Group):
-    """A group with a command that need not be named: `certs app.example` is `certs local app.example`."""
+    """A group with a default command: `certs app.example` is `certs local app.example`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Name the command that was meant."""
+        """Insert the default command."""
         if not args or args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["local", *args]
         return super().parse_args(ctx, args)
@@ -35,7 +35,7 @@ class _Certs(click.Group):
 
 @click.group(cls=_Certs, subcommand_metavar="[COMMAND] [ARGS]...")
 def certs() -> None:
-    """Make certificates: `local` where no command is named."""
+    """Make certificates. The default command is `local`."""
 
 
 @certs.command()
@@ -47,12 +47,12 @@ def certs() -> None:
     show_default=True,
     help="Directory to write to.",
 )
-@click.option("--days", type=click.IntRange(1, 397), default=90, show_default=True, help="Days that they are valid.")
-@click.option("--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--days", type=click.IntRange(1, 397), default=90, show_default=True, help="Validity in days.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def local(names: tuple[str, ...], directory: Path, days: int, *, force: bool) -> None:
     """Make a CA and a serving certificate for development.
 
-    NAMES are the DNS names and IP addresses it is for. Default: localhost 127.0.0.1 ::1
+    NAMES are the DNS names and IP addresses of the certificate. Default: localhost 127.0.0.1 ::1
     """
     from webhook.certs.issuing import issue
 
@@ -61,7 +61,7 @@ def local(names: tuple[str, ...], directory: Path, days: int, *, force: bool) ->
     except CertificateError as error:
         fail(str(error))
     for path, what in (
-        (issued.ca, "the CA: what callers trust, a webhook configuration's caBundle"),
+        (issued.ca, "the CA: clients trust it, such as by a webhook configuration's caBundle"),
         (issued.ca_key, "the CA's key"),
         (issued.cert, "the serving certificate"),
         (issued.key, "its key"),
@@ -80,17 +80,19 @@ def local(names: tuple[str, ...], directory: Path, days: int, *, force: bool) ->
     show_default=True,
     help="Name of the validating and of the mutating webhook configuration.",
 )
-@click.option("--days", type=click.IntRange(1, 397), default=90, show_default=True, help="Days that it is valid.")
+@click.option("--days", type=click.IntRange(1, 397), default=90, show_default=True, help="Validity in days.")
 @click.option(
     "--renew-before",
     type=click.IntRange(0, 396),
     default=30,
     show_default=True,
-    help="Days before its end that it is renewed.",
+    help="Renew it this many days before it expires.",
 )
 @click.option("--renew", is_flag=True, help="Renew it now.")
-@click.option("--forget", is_flag=True, help="Stop trusting every CA that did not sign the certificate that is served.")
-@click.option("--dry-run", is_flag=True, help="Have the next step checked by the API server, and store nothing.")
+@click.option(
+    "--forget", is_flag=True, help="Stop trusting every CA that did not sign the current serving certificate."
+)
+@click.option("--dry-run", is_flag=True, help="Let the API server check the next step, and store nothing.")
 @connection
 def cluster(
     *,
@@ -105,20 +107,20 @@ def cluster(
 ) -> None:
     """Make or renew the certificate of an installation.
 
-    Through the Kubernetes API, a CA and the serving certificate that it signed go into the Secret, and the CA into the
-    caBundle of both webhook configurations, which trust it before it is served. A CA stays trusted until it expires,
-    and so does the certificate that it signed: a pod that still serves that one goes on being called. After a key has
-    leaked: --renew, and when every pod serves the new certificate, --forget.
+    A CA and the serving certificate it signed are stored in the Secret. Both webhook configurations trust the CA, in
+    their caBundle, before the certificate is served. A CA stays trusted until it expires, so the API server keeps
+    calling pods that still serve an earlier certificate. If a key has leaked, run with --renew, and with --forget as
+    soon as every pod serves the new certificate.
 
-    It may be run again, and by two at once: as a Job to install, and as a CronJob after. It needs the rights to get and
-    update that Secret and both webhook configurations, and to create Secrets in the namespace.
+    It is safe to run again, and concurrently: as a Job to install, then as a CronJob. It needs permission to get and
+    update the Secret and both webhook configurations, and to create Secrets in the namespace.
     """
     from webhook.certs.renewal import Installation, Terms
     from webhook.certs.renewal import renew as renewed
     from webhook.cluster.client import connect
 
     if renew_before >= days:
-        fail(f"--renew-before: expected less than the {days} days that a certificate is valid, got {renew_before}")
+        fail(f"--renew-before: expected fewer than the {days} days of validity, got {renew_before}")
     try:
         expires = renewed(
             connect(kubeconfig, context),
@@ -138,8 +140,8 @@ def cluster(
     "--configuration", default="istag-webhook", show_default=True, help="Name of the validating webhook configuration."
 )
 @policy_option(
-    "Policy file or directory that the webhook should enforce; may be repeated. A note says if another policy is in "
-    "force."
+    "Policy file or directory that the webhook should enforce; may be repeated. A note reports if another policy "
+    "is in force."
 )
 @format_option(("table", "json"))
 @output_option
@@ -161,13 +163,13 @@ def probe(
     anything left behind is reported.
 
     A resource is closed if the webhook denied the request, and open if no webhook did. It is down if the webhook could
-    not be called, unknown if something else denied the request, and absent if the API server does not serve it.
+    not be called. It is unknown if something else denied the request. It is absent if the API server does not serve it.
 
-    Exit codes: 0 all six resources are closed, 1 one is open or something was left behind, 2 it cannot be told.
+    Exit codes: 0 all six resources are closed, 1 one is open or something was left behind, 2 error.
 
-    It needs the rights to create imagestreamtags, imagetags, imagestreams, imagestreamimports and imagestreammappings
-    in the namespace, to list its image streams and update the status of istag-webhook-probe, and to get the namespace
-    and the configuration.
+    It needs permission to get the namespace and the configuration. In the namespace, it needs permission to create
+    imagestreamtags, imagetags, imagestreams, imagestreamimports and imagestreammappings, to list image streams, and to
+    update the status of istag-webhook-probe.
     """
     from webhook.cluster.client import connect
     from webhook.evaluate.probe import probe as probed
@@ -189,7 +191,7 @@ def probe(
 
 
 def _compare(result: "Probed", expected: "Policy") -> None:
-    """Print a note if a denial names another policy; replicas load a new policy up to minutes after it is written."""
+    """Print a note if a denial names another policy; replicas may load a new policy minutes after it is written."""
     others = [
         answer.resource
         for answer in result.answers

@@ -31,22 +31,22 @@ _TYPES: Final[dict[Any, Any]] = {
 }
 
 
-class _Closed(click.Choice[str]):
-    """A closed set of values, which the help and the shell's completion show."""
+class _Choice(click.Choice[str]):
+    """A closed set of values, shown in the help and in shell completion."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return `value` as it is: `resolve` reports every setting that cannot be used, all at once."""
+        """Return `value` unchanged: `resolve` reports every invalid setting at once."""
         del param, ctx
         return str(value)
 
 
 def setting_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` an option for each setting."""
+    """Add an option for each setting to `command`."""
     for each in reversed(documented()):
         command = click.option(
             *((flag(each.name), "-p") if each.name == "policy" else (flag(each.name),)),
             each.name,
-            type=_Closed(each.metadata["choices"]) if each.metadata["choices"] else _TYPES[each.type],
+            type=_Choice(each.metadata["choices"]) if each.metadata["choices"] else _TYPES[each.type],
             multiple=each.type == tuple[Path, ...],
             default=each.default,
             envvar=variable(each.name),
@@ -60,7 +60,7 @@ def setting_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @setting_options
 @click.option(
-    "--dev", is_flag=True, help="Development: on loopback, with certificates made in certs/ where there are none."
+    "--dev", is_flag=True, help="Development mode: listen on loopback, and make missing certificates in certs/."
 )
 @click.pass_context
 def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
@@ -79,7 +79,7 @@ def serve(ctx: click.Context, /, *, dev: bool, **given: Any) -> None:
 
 
 def _development(ctx: click.Context, settings: Settings) -> Settings:
-    """Return the settings for development: loopback and no drain unless said otherwise, and certificates."""
+    """Return the settings for development: loopback and no drain unless set explicitly, and certificates."""
     from webhook.certs.issuing import issue
 
     if ctx.get_parameter_source("host") is ParameterSource.DEFAULT:
@@ -121,38 +121,38 @@ _POLICY_COMMANDS: Final = {
 
 
 class Commands(click.Group):
-    """A group whose commands are imported when they are asked for, and that suggests the command that was meant.
+    """A group that imports its commands on first use, and suggests the nearest command for an unknown name.
 
     Source: click.palletsprojects.com, "Lazily Loading Subcommands".
     """
 
     def __init__(self, *args: Any, lazy: Mapping[str, str] | None = None, **kwargs: Any) -> None:
-        """Take the commands of the group, by name: `MODULE:ATTRIBUTE`."""
+        """Set the commands of the group, by name: `MODULE:ATTRIBUTE`."""
         super().__init__(*args, **kwargs)
         self.lazy = dict(lazy or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, in the order of `--help`."""
+        """Return the names in the order of `--help`."""
         del ctx
         return list(self.lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return one command, None if there is none of that name."""
+        """Return one command, None if the name is unknown."""
         del ctx
         if cmd_name not in self.lazy:
             return None
         module, _, name = self.lazy[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), name)
-        command.context_settings.setdefault("help_option_names", _HELP)  # whatever context comes first: click keeps it
+        command.context_settings.setdefault("help_option_names", _HELP)  # click caches it from the first context
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command.
+        """Return the command for `args`.
 
         Raises:
-            click.UsageError: there is no such command.
+            click.UsageError: the command does not exist.
         """
         name = args[0]
         if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
@@ -169,23 +169,23 @@ class Commands(click.Group):
 
 
 class _Main(Commands):
-    """The command itself: what click prints, and Ctrl-C, end the process as our own output does."""
+    """The top-level command: click's own output and Ctrl-C end the process as this package's output does."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the process, with fewer collections than Python's default.
+        """Run the process, with fewer garbage collections than Python's default.
 
-        Imports make many objects and no garbage: collecting took an eighth of the CPU time of a `check` of one file.
+        Imports create many objects and no garbage: collecting took an eighth of the CPU time of a `check` of one file.
         """
         gc.set_threshold(_GARBAGE)
         return super().__call__(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read what comes before the command; `--help` prints."""
+        """Parse the options before the command; `--help` prints."""
         with _printing():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; Ctrl-C ends it with an exit code of its own, because click's would be that of a finding."""
+        """Run a command; Ctrl-C has its own exit code, because click's would be the one of findings."""
         try:
             with _printing():
                 return super().invoke(ctx)
@@ -196,7 +196,7 @@ class _Main(Commands):
 
 @contextmanager
 def _printing() -> Iterator[None]:
-    """Let what click prints itself (`--help`) end the process as ours does if it cannot be written."""
+    """Handle write errors of click's own output (`--help`) as for this package's output."""
     try:
         yield
     except OSError as error:

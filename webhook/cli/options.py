@@ -1,4 +1,4 @@
-"""The options that commands share, and the values of options: each means the same everywhere."""
+"""Shared options and the types of their values: an option means the same in every command."""
 
 import os
 import re
@@ -18,7 +18,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _DURATION: Final = re.compile(r"([0-9]{1,6})([smhdw]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-# RFC 3339, its offset optional, and a date alone.
+# RFC 3339 with an optional offset, or a date alone.
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 # An Indexed Job numbers its pods from 0: https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode
 INDEX: Final = "JOB_COMPLETION_INDEX"
@@ -27,16 +27,16 @@ _GLOB: Final = "Only this namespace, or those that match this glob; may be repea
 
 
 class GivenPath(click.Path):
-    """A path that is not empty: `Path("")` would be the working directory."""
+    """A path that is not empty, because `Path("")` would be the working directory."""
 
     def __init__(self, path_type: type[str | Path] = Path, *, dir_okay: bool = True) -> None:
-        """Take paths as `click.Path` does, and pass them on as a `path_type`."""
+        """Accept paths as `click.Path` does, and return them as `path_type`."""
         super().__init__(dir_okay=dir_okay, allow_dash=True, path_type=path_type)
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
-        """Read what was given.
+        """Parse the value.
 
         Raises:
             click.BadParameter: it is empty.
@@ -47,15 +47,15 @@ class GivenPath(click.Path):
 
 
 class Duration(click.ParamType[int]):
-    """A number of seconds, or of minutes, hours, days or weeks with `m`, `h`, `d` or `w` behind it."""
+    """A number of seconds; the suffixes `m`, `h`, `d` and `w` mean minutes, hours, days and weeks."""
 
     name = "DURATION"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read what was given, in seconds.
+        """Parse the value, and return seconds.
 
         Raises:
-            click.BadParameter: it is no duration.
+            click.BadParameter: it is not a duration.
         """
         if isinstance(value, int):
             return value
@@ -71,10 +71,10 @@ class Moment(click.ParamType[datetime]):
     name = "TIME"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read what was given; a time without an offset is in UTC.
+        """Parse the value; a time without an offset is in UTC.
 
         Raises:
-            click.BadParameter: it is neither a time nor a duration, or a time that no calendar has.
+            click.BadParameter: it is neither a time nor a duration, or the time does not exist.
         """
         if isinstance(value, datetime):
             return value
@@ -90,8 +90,8 @@ class Moment(click.ParamType[datetime]):
 
 
 def _moment(value: str) -> datetime | None:
-    """Return the time that is meant, None if there is none such."""
-    with suppress(ValueError, OverflowError):  # no calendar has it, or not in UTC
+    """Return the time, None if it is invalid."""
+    with suppress(ValueError, OverflowError):  # it does not exist, or cannot be converted to UTC
         if (form := _DURATION.fullmatch(value)) and form[2]:
             return datetime.now(UTC) - timedelta(seconds=int(form[1]) * _SECONDS[form[2]])
         if _MOMENT.fullmatch(value):
@@ -101,12 +101,12 @@ def _moment(value: str) -> datetime | None:
 
 
 class _Part(click.ParamType[Shard]):
-    """`I/N`, or `/N` where the environment says which."""
+    """`I/N`, or `/N` if the environment sets the index."""
 
     name = "I/N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
-        """Read what was given.
+        """Parse the value.
 
         Raises:
             click.BadParameter: it is not one of N parts.
@@ -120,7 +120,7 @@ class _Part(click.ParamType[Shard]):
         if given is None:
             index = os.environ.get(INDEX, "")
             if not index.isascii() or not index.isdecimal():
-                self.fail(f"/{count} takes the part from {INDEX}, expected a number there, got {index!r}", param, ctx)
+                self.fail(f"/{count} takes the part from {INDEX}, expected a number in it, got {index!r}", param, ctx)
             given = str(int(index) + 1)
         if not 1 <= int(given) <= count:
             self.fail(f"expected a part from 1/{count} to {count}/{count}, got {given}/{count}", param, ctx)
@@ -129,20 +129,20 @@ class _Part(click.ParamType[Shard]):
 
 output_option: Final = click.option(
     "--output", "-o", type=GivenPath(dir_okay=False),
-    help="File to write the report to, whole or not at all. Default: standard output.",
+    help="File to write the report to, atomically. Default: standard output.",
 )  # fmt: skip
 namespaces_option: Final = click.option("--namespace", "-n", "namespaces", multiple=True, metavar="GLOB", help=_GLOB)
 selector_option: Final = click.option(
-    "--selector", "-l", default="", help="Only image streams that this label selector selects."
+    "--selector", "-l", default="", help="Only image streams that match this label selector."
 )
 verbose_option: Final = click.option(
-    "--verbose", "-v", is_flag=True, help="In a table, also list what has no findings."
+    "--verbose", "-v", is_flag=True, help="In a table, also list objects without findings."
 )
-empty_option = click.option("--fail-on-empty", is_flag=True, help="End with 2 if nothing was evaluated.")
+empty_option = click.option("--fail-on-empty", is_flag=True, help="Exit with 2 if nothing was evaluated.")
 
 
 def policy_option(text: str = _POLICY) -> Decorator:
-    """Return the option `--policy`, which is passed on as `policies`, paths; none if neither it nor its variable is."""
+    """Return the option `--policy`, passed as `policies`; empty if neither the option nor its variable is set."""
     return click.option(
         "--policy", "-p", "policies", multiple=True, type=GivenPath(), envvar=variable("policy"), show_envvar=True,
         help=text,
@@ -157,7 +157,7 @@ def at_option(text: str) -> Decorator:
 
 
 def policy_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the argument PATHS, paths of a policy; none if neither it nor the variable is given."""
+    """Add the argument PATHS of a policy to `command`; empty if neither it nor the variable is set."""
     return click.argument("paths", nargs=-1, type=GivenPath(), envvar=variable("policy"))(command)
 
 
@@ -167,7 +167,7 @@ def namespace_option(default: str, text: str) -> Decorator:
 
 
 def format_option(formats: Iterable[str]) -> Decorator:
-    """Return the option `--format`, which is passed on as `format_`; the first of `formats` is the default."""
+    """Return the option `--format`, passed as `format_`; the first of `formats` is the default."""
     names = list(formats)
     return click.option(
         "--format", "format_", type=click.Choice(names), default=names[0], show_default=True, help="Output format."
@@ -175,18 +175,18 @@ def format_option(formats: Iterable[str]) -> Decorator:
 
 
 def sender_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the options that say who sends a manifest: `user` and `groups`, and the `namespace` of objects."""
+    """Add the options for the sender of a manifest to `command`: `user`, `groups`, and the `namespace` of objects."""
     for option in (
-        namespace_option("default", "Namespace of manifests that name none."),
-        click.option("--group", "groups", multiple=True, help="A group of that user; may be repeated."),
-        click.option("--user", default="developer", show_default=True, help="Who would send a manifest."),
+        namespace_option("default", "Namespace of manifests without one."),
+        click.option("--group", "groups", multiple=True, help="Group of that user; may be repeated."),
+        click.option("--user", default="developer", show_default=True, help="User who would send a manifest."),
     ):
         command = option(command)
     return command
 
 
 def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the options that say of which time records are read: `since` and `until`, or None."""
+    """Add the options for the period of records to `command`: `since` and `until`, or None."""
     for option in (
         click.option("--until", type=Moment(), metavar="TIME", help="Only records before this time."),
         click.option(
@@ -200,7 +200,7 @@ def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the options `--kubeconfig` and `--context`, as `cluster.connect` takes them."""
+    """Add the options `--kubeconfig` and `--context` to `command`, as `cluster.connect` takes them."""
     for option in (
         click.option("--context", help="Context of the kubeconfig. Default: its current one."),
         click.option(
@@ -213,9 +213,9 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def shard_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the option `--shard` and its parameter `shard`, a Shard; by default the one of one."""
+    """Add the option `--shard` to `command`, passed as `shard`; the default is part 1 of 1."""
     return click.option(
         "--shard", type=_Part(), default=Shard(), metavar="I/N",
-        help=f"Do the Ith of N parts, from 1/N to N/N; /N takes I from {INDEX} (from 0), as an Indexed Job sets it. "
-        "merge puts the reports of all parts together.",
+        help=f"Process part I of N, from 1/N to N/N; /N takes I from {INDEX} (from 0), as set in an Indexed Job. "
+        "merge joins the reports of all parts.",
     )(command)  # fmt: skip

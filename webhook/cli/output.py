@@ -1,4 +1,4 @@
-"""What a command prints, and where it goes: a terminal, a pipe, or a file that is there whole or not at all."""
+"""Output of a command: to a terminal, a pipe, or a file that is written atomically."""
 
 import os
 import sys
@@ -21,14 +21,14 @@ UNREAD: Final = 141
 
 
 def fail(message: str) -> NoReturn:
-    """Print what is wrong and end with 2: the input cannot be used."""
+    """Print an error and exit with 2."""
     click.echo(message, err=True)
     sys.exit(2)
 
 
 def unwritable(error: OSError) -> NoReturn:
-    """End the process, whose standard output cannot be written: with 2, or with 141 if its reader has closed it."""
-    # What is buffered would fail once more at the end: docs.python.org/3/library/signal.html#note-on-sigpipe.
+    """End the process because standard output cannot be written: with 2, or with 141 if its reader has closed it."""
+    # Flushing the buffer at exit would fail again: docs.python.org/3/library/signal.html#note-on-sigpipe.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if not isinstance(error, BrokenPipeError):
         click.echo(f"standard output: cannot be written: {error.strerror}", err=True)
@@ -36,7 +36,7 @@ def unwritable(error: OSError) -> NoReturn:
 
 
 def say(text: str, *, nl: bool = True, color: bool | None = None) -> None:
-    """Print to standard output as `click.echo` does; if it cannot be written, `unwritable` ends the process."""
+    """Print to standard output as `click.echo` does; on a write error, `unwritable` ends the process."""
     try:
         click.echo(text, nl=nl, color=color)
     except OSError as error:
@@ -48,7 +48,7 @@ def write(pieces: Iterable[str], output: Path | None) -> None:
 
     Args:
         pieces: the text, with ANSI colours.
-        output: the file that they go to, None for standard output.
+        output: the file to write to, None for standard output.
     """
     if output is None:
         colour = False if os.environ.get("NO_COLOR") else None
@@ -69,10 +69,10 @@ class Wanted:
 
     Attributes:
         format: one of FORMATS.
-        output: the file that it goes to, None for standard output.
-        exit_zero: whether the command ends with 0 whatever is found.
-        fail_on_warn: whether the command ends with 1 where there are findings in warn mode.
-        verbose: whether a table lists what has no findings too.
+        output: the file to write to, None for standard output.
+        exit_zero: whether the command exits with 0 despite findings.
+        fail_on_warn: whether the command exits with 1 on findings in warn mode.
+        verbose: whether a table also lists objects without findings.
     """
 
     format: str
@@ -83,7 +83,7 @@ class Wanted:
 
     @property
     def writer(self) -> Format:
-        """What writes the report; a table has columns on a terminal."""
+        """The writer of the report; a table has columns on a terminal."""
         if self.format != "table":
             return writer(self.format)
         width = get_terminal_size().columns if self.output is None and sys.stdout.isatty() else 0
@@ -92,22 +92,22 @@ class Wanted:
         return partial(table, width=width, verbose=self.verbose)
 
     def code(self, *, found: bool) -> int:
-        """Return the exit code of a command that could do its work, and has `found` what it looks for."""
+        """Return the exit code of a command that finished, with findings if `found`."""
         return 1 if found and not self.exit_zero else 0
 
 
 def report_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the options of a report, in one argument `wanted`."""
-    warn = click.option("--fail-on-warn", is_flag=True, help="End with 1 where there are findings in warn mode too.")
-    return format_option(FORMATS)(output_option(verbose_option(warn(_wanting(command)))))
+    """Add the options of a report to `command`, passed as one argument `wanted`."""
+    warn = click.option("--fail-on-warn", is_flag=True, help="Exit with 1 on findings in warn mode too.")
+    return format_option(FORMATS)(output_option(verbose_option(warn(_with_wanted(command)))))
 
 
 def format_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the form of a report and where it goes, in one argument `wanted`."""
-    return format_option(FORMATS)(output_option(_wanting(command)))
+    """Add the options `--format` and `--output` to `command`, passed as one argument `wanted`."""
+    return format_option(FORMATS)(output_option(_with_wanted(command)))
 
 
-def _wanting(command: Callable[..., None]) -> Callable[..., None]:
+def _with_wanted(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def wrapped(
         format_: str,
@@ -121,6 +121,6 @@ def _wanting(command: Callable[..., None]) -> Callable[..., None]:
         command(wanted=Wanted(format_, output, exit_zero, fail_on_warn, verbose), **given)
 
     option = click.option(
-        "--exit-zero", is_flag=True, help="End with 0 whatever is found, for a job that only reports."
+        "--exit-zero", is_flag=True, help="Exit with 0 despite findings, for a job that only reports."
     )
     return option(wrapped)

@@ -43,21 +43,22 @@ def schema() -> None:
 def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail_on_warn: bool, at: datetime) -> None:
     """Validate the policy in PATHS (files and directories, - for standard input).
 
-    Reports every error and every warning with file, line and column. A warning is about a policy that can be used and
-    is dangerous: `policy explain NAME` explains it, `spec.ignore: [NAME]` in the policy silences it.
+    Reports every error and every warning with file, line and column. A warning is about a policy that is valid but
+    dangerous: `policy explain NAME` explains it, `spec.ignore: [NAME]` in the policy silences it.
 
-    Without PATHS, validates the policy in ISTAG_WEBHOOK_POLICY, or else the shipped one. Exit codes: 0 the policy can
-    be used, 1 there are warnings and --fail-on-warn is given, 2 the policy cannot be used.
+    Without PATHS, validates the policy in ISTAG_WEBHOOK_POLICY, or else the shipped one.
+
+    Exit codes: 0 the policy is valid, 1 there are warnings and --fail-on-warn is given, 2 the policy is invalid.
     """
     from webhook.policy.lint.reported import lint
     from webhook.policy.loading import load
-    from webhook.report.header import refused, validated
+    from webhook.report.header import invalid, validated
 
     try:
         policy = load(*paths)
     except PolicyError as error:
         if format_ != _TABLE:
-            write(_report(format_, None, refused(error.faults)), output)
+            write(_report(format_, None, invalid(error.faults)), output)
         fail(str(error))
     linted = lint(policy, at)
     pieces = _report(format_, policy, validated(policy, linted.warnings, failing=fail_on_warn))
@@ -90,22 +91,22 @@ def _summary(policy: "Policy", linted: "Linted") -> str:
 
 @click.command(short_help="Print a policy as ValidatingAdmissionPolicies.")
 @policy_argument
-@click.option("--format", "form", type=click.Choice(["vap"]), required=True, help="vap: ValidatingAdmissionPolicy.")
+@click.option("--format", type=click.Choice(["vap"]), required=True, expose_value=False, help="Output format.")
 @click.option(
     "--failure-policy", type=click.Choice(["Fail", "Ignore"]), default="Fail", show_default=True,
-    help="What is done where an expression cannot be evaluated.",
+    help="failurePolicy: what the API server does if an expression cannot be evaluated.",
 )  # fmt: skip
 @output_option
-def export(paths: tuple[Path, ...], form: str, failure_policy: str, output: Path | None) -> None:
+def export(paths: tuple[Path, ...], failure_policy: str, output: Path | None) -> None:
     """Print the policy in PATHS as ValidatingAdmissionPolicies and their bindings, in YAML.
 
-    They are for admissionregistration.k8s.io/v1 (Kubernetes 1.30, OpenShift 4.17), which evaluates them in the API
-    server itself. What CEL cannot express stands at the top and on standard error.
+    The API server itself evaluates them: admissionregistration.k8s.io/v1, Kubernetes 1.30, OpenShift 4.17. A comment at
+    the top and standard error list the rules that CEL cannot express.
 
-    Without PATHS, the policy in ISTAG_WEBHOOK_POLICY, or else the shipped one. Exit code 0 where a rule was exported,
-    2 where none was or the policy cannot be used.
+    Without PATHS, prints the policy in ISTAG_WEBHOOK_POLICY, or else the shipped one.
+
+    Exit codes: 0 a rule was exported, 2 no rule was exported or the policy cannot be used.
     """
-    del form  # there is one
     from webhook.documents import yaml
     from webhook.policy.loading import load
     from webhook.vap.export import export as as_vap
@@ -116,7 +117,7 @@ def export(paths: tuple[Path, ...], form: str, failure_policy: str, output: Path
         fail(str(error))
     exported = as_vap(policy, failure_policy)
     left = list(_left(exported))
-    summary = f"{policy}: {len(exported.rules)} rules exported; left to the webhook: {len(left)}"
+    summary = f"{policy}: {counted(len(exported.rules), 'rule')} exported; left to the webhook: {len(left)}"
     click.echo("\n".join((summary, *(f"  {each}" for each in left))), err=True)
     if not exported.rules:
         fail("no rule can be exported")
@@ -126,8 +127,7 @@ def export(paths: tuple[Path, ...], form: str, failure_policy: str, output: Path
 def _left(exported: "Exported") -> Iterator[str]:
     from webhook.vap.export import UNREAD
 
-    yield from map(str, exported.left)
-    yield from UNREAD
+    yield from (*map(str, exported.left), *UNREAD)
 
 
 def _head(policy: "Policy", left: list[str]) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _head(policy: "Policy", left: list[str]) -> Iterator[str]:
         yield from wrap(each, 118, initial_indent="# - ", subsequent_indent="#   ", break_long_words=False)
 
 
-@click.command(short_help="Say why a change was denied and how to comply.")
+@click.command(short_help="Explain a denial, a rule, a rule kind or a warning.")
 @click.argument("words", metavar="[RULE|MESSAGE|KIND|WARNING]", nargs=-1)
 @policy_option()
 @click.option(
@@ -146,7 +146,7 @@ def _head(policy: "Policy", left: list[str]) -> Iterator[str]:
     is_flag=True,
     help="Print a table of the rule kinds in Markdown, or of the fields that `expression` reads.",
 )
-@click.option("--resources", is_flag=True, help="Say which kinds evaluate what at which resource.")
+@click.option("--resources", is_flag=True, help="Print what each rule kind evaluates in each resource.")
 @click.option("--fields", is_flag=True, help="Print each field of the API, and the rule kinds that read it.")
 @click.option("--warnings", is_flag=True, help="Explain every warning of `policy validate`.")
 @at_option("List the windows of a rule of the kind schedule from this time on.")
@@ -162,39 +162,35 @@ def explain(  # noqa: PLR0913 - one for each option
     warnings: bool,
     show_shipped: bool,
 ) -> None:
-    """Say why a change was denied and how to comply, or what a rule or a rule kind means.
+    """Explain why a change was denied and how to comply, or what a rule, a rule kind or a warning means.
 
-    MESSAGE is what was printed, pasted as it is: one denial with several findings, a warning, a line of the record; -
-    reads it from standard input. RULE is a rule's name in the policy, KIND a rule kind, WARNING a warning of `policy
-    validate`; without any, all kinds.
+    MESSAGE is the printed message, pasted unchanged: a denial with any number of findings, a warning, or a line of the
+    record; - reads it from standard input. RULE is a rule's name in the policy, KIND a rule kind, WARNING a warning of
+    `policy validate`. Without arguments, prints all kinds.
 
-    Exit code 0 where it was explained, 2 where nothing in it is known or the policy cannot be used.
+    Exit codes: 0 explained, 2 the text names nothing known, or the policy cannot be used.
     """
-    from webhook.policy.explain import (
-        explained,
-        fields_table,
-        fields_text,
-        kinds,
-        resources_table,
-        resources_text,
-        table,
-        variables_table,
-    )
+    from webhook.policy import explain as about
     from webhook.policy.lint.catalogue import warnings_table, warnings_text
     from webhook.policy.loading import load, shipped
 
     if show_shipped:
         say(shipped(), nl=False)
     elif resources:
-        say(resources_table() if markdown else resources_text())
+        say(about.resources_table() if markdown else about.resources_text())
     elif fields:
-        say(fields_table() if markdown else fields_text())
+        say(about.fields_table() if markdown else about.fields_text())
     elif warnings:
         say(warnings_table() if markdown else warnings_text())
     elif markdown:
-        say(next((found for word in words if word in kinds() and (found := variables_table(word))), table()))
+        say(
+            next(
+                (found for word in words if word in about.kinds() and (found := about.variables_table(word))),
+                about.table(),
+            )
+        )
     elif not words:
-        say("\n\n".join(explained(each) for each in kinds()))
+        say("\n\n".join(about.explained(each) for each in about.kinds()))
     else:
         text = sys.stdin.read() if words == ("-",) else " ".join(words)
         try:
@@ -208,7 +204,7 @@ def explain(  # noqa: PLR0913 - one for each option
 
 
 def _explanations(text: str, policy: "Policy", time: datetime) -> Iterator[str]:
-    """Yield a text for each rule or kind that `text` speaks of at `time`; what is unknown goes to standard error."""
+    """Yield a text for each rule or kind in `text` as of `time`; unknown ones are printed to standard error."""
     from webhook.admission.engine import PROBE_EXPLAINED
     from webhook.policy.explain import RuleMessage, explained, explained_rule, kinds, read_message
     from webhook.policy.lint.catalogue import explained_warning, mentioned
@@ -223,26 +219,24 @@ def _explanations(text: str, policy: "Policy", time: datetime) -> Iterator[str]:
     if text not in rules and (warned := mentioned(text)):
         yield from map(explained_warning, warned)
         return
-    said = [RuleMessage(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
-    if not said:
+    messages = [RuleMessage(text, "")] if text in rules or text == PROBE_RULE else read_message(text)
+    if not messages:
         raise click.UsageError(_unknown(text, policy))
-    for each in said:
+    for each in messages:
         found = each.candidates(rules)
         if not found and each.candidates((PROBE_RULE,)):
             yield PROBE_EXPLAINED
             continue
         if not found:
-            click.echo(
-                f"rule {each.rule}: no such rule in {policy}; give the policy that was asked by --policy", err=True
-            )
+            click.echo(f"rule {each.rule}: not in {policy}; give the policy of the message by --policy", err=True)
         if len(found) > 1:
-            click.echo(f"rule {each.rule}…: the message was cut; it is one of {', '.join(found)}", err=True)
+            click.echo(f"rule {each.rule}…: the message was cut; the rule is one of {', '.join(found)}", err=True)
         for name in found:
             yield explained_rule(policy, rules[name], places.get(name), time, each.sentence)
 
 
 def _unknown(text: str, policy: "Policy") -> str:
-    """Return the sentence for a text in which nothing is known."""
+    """Return the error for a text that names nothing known."""
     from webhook.policy.explain import kinds
     from webhook.policy.lint.catalogue import names
 

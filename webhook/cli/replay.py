@@ -35,10 +35,10 @@ _STANDARD_INPUT: Final = "-"
 @policy_option()
 @period_options
 @namespaces_option
-@click.option("--skip-dry-run", is_flag=True, help="Leave out what was only tried (dryRun).")
+@click.option("--skip-dry-run", is_flag=True, help="Skip records of dry runs.")
 @click.option(
     "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="one a core",
-    help="Processes that evaluate.",
+    help="Number of processes.",
 )  # fmt: skip
 @shard_option
 @empty_option
@@ -58,16 +58,15 @@ def replay(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Evaluate recorded decisions by another policy.
 
-    Says what would be denied that was allowed, and the reverse. FILES hold records of level request, plain or gzip,
-    among whatever other lines; a directory stands for all files below it, - for standard input. What validate decided
-    is evaluated as check evaluates it: the policy's defaults are applied before its rules. What mutate completed is
-    completed again.
+    Reports what would be denied that was allowed, and the reverse. FILES hold records of level request, plain or gzip,
+    among any other lines; a directory means all files below it, - is standard input. A decision of validate is
+    evaluated as by check: the policy's defaults are applied before its rules. A decision of mutate is computed again.
 
-    Exit code 0 if nothing would change, 1 if something would, 2 if a file or the policy cannot be used. A part of
-    several (--shard) ends with 0 instead of 1: merge reports what all found.
+    Exit codes: 0 no decision would change, 1 a decision would change, 2 a file or the policy cannot be used. A part of
+    several (--shard) exits with 0 instead of 1: merge reports the findings of all parts.
     """
     from webhook.cli.reporting import head
-    from webhook.documents.files import expand
+    from webhook.documents.inputs import expand
     from webhook.evaluate.records import Remarks, Selection, moment
     from webhook.evaluate.replay import Evaluation
     from webhook.evaluate.replay import replay as evaluate_again
@@ -97,7 +96,7 @@ def replay(  # noqa: PLR0913 - one for each option
 
 @contextmanager
 def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[int], None]]:
-    """Yield what is told of the bytes that are done: a bar on a terminal, unless the report streams to it meanwhile."""
+    """Yield a callback for the bytes done: a progress bar on a terminal, unless the report is written to it."""
     size = sum(file.stat().st_size for file in files if file is not None and file.exists())
     streams = wanted.output is None and wanted.format != "table" and sys.stdout.isatty()
     if not size or streams or not sys.stderr.isatty():
@@ -108,25 +107,25 @@ def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[in
 
 
 def _ended(tally: "Tally", remarks: "Remarks", shard: Shard, wanted: Wanted, *, failing: bool) -> int:
-    """Say what could not be used, and return the exit code."""
+    """Report the records that could not be used, and return the exit code."""
     from webhook.cli.reporting import nothing
-    from webhook.evaluate.records import LEFT_OUT
+    from webhook.evaluate.records import NOT_SELECTED
 
     for fault in remarks.faults:
         click.echo(str(fault), err=True)
     for line in remarks.lines:
         click.echo(str(line), err=True)
-    others = {why: count for why, count in tally.unjudged.items() if count}
+    others = {why: count for why, count in tally.not_evaluated.items() if count}
     if others:
-        said = ", ".join(f"{count:,} {why}" for why, count in sorted(others.items()))
-        click.echo(f"not evaluated: {said}", err=True)
+        skipped = ", ".join(f"{why}: {count:,}" for why, count in sorted(others.items()))
+        click.echo(f"not evaluated: {skipped}", err=True)
     if remarks.faults:
         return 2
     if shard.count > 1:
         return 0
-    if not tally.judged:
-        wanting = "one that --since, --until, --namespace and --skip-dry-run do not leave out"
-        if set(others) != {LEFT_OUT}:
+    if not tally.evaluated:
+        wanting = "one that --since, --until, --namespace and --skip-dry-run select"
+        if set(others) != {NOT_SELECTED}:
             wanting = "records of level request (serve --record-level request)"
         nothing(f"no record was evaluated: expected {wanting}", failing=failing)
     return wanted.code(found=bool(tally.changes.total()))
@@ -137,11 +136,12 @@ def _ended(tally: "Tally", remarks: "Remarks", shard: Shard, wanted: Wanted, *, 
 @format_options
 @verbose_option
 def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
-    """Put the reports of a command's parts together, in any format.
+    """Join the reports of a command's parts, in any format.
 
-    FILES are what --format json printed for each part of --shard I/N: all parts, of the same command, policy and
-    version; - is standard input. One report that is whole becomes another format. Exit code 0 where they found nothing,
-    1 where they found something, as the command itself, 2 where a file is no such report.
+    FILES are the output of --format json for each part of --shard I/N: all parts, of the same command, policy and
+    version; - is standard input. A single complete report is converted to another format.
+
+    Exit codes: 0 no findings, 1 findings, 2 a file is not such a report.
     """
     from webhook.cli.reporting import end
     from webhook.report.json import merged

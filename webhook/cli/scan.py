@@ -1,4 +1,4 @@
-"""`istag-webhook scan`: hold a live cluster against a policy."""
+"""`istag-webhook scan`: evaluate a live cluster by a policy."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from webhook.report.tally import Tally
 
 _APIS: Final = ("openreports", "wgpolicyk8s")
-_PATIENCE: Final = 0.25  # seconds: every request of a scan may be repeated, for none counts or adds up
+_PATIENCE: Final = 0.25  # seconds: every request of a scan is safe to repeat
 
 
 @click.command()
@@ -36,17 +36,19 @@ _PATIENCE: Final = 0.25  # seconds: every request of a scan may be repeated, for
 @shard_option
 @click.option(
     "--chunk-size", "chunk", type=click.IntRange(1), default=100, show_default=True,
-    help="Image streams to ask for at a time.",
+    help="Image streams per request.",
 )  # fmt: skip
 @click.option("--images", is_flag=True, help="Fetch the image of each tag, for the rules that evaluate images.")
 @report_options
 @click.option(
     "--write-reports", "reports", type=click.Choice(_APIS),
-    help="Write a report into each namespace of the cluster, and remove ours that are stale.",
+    help="Write a report to each namespace of the cluster, and remove stale reports of this command.",
 )  # fmt: skip
-@click.option("--fix", "fixing", is_flag=True, help="Show what the policy's defaults would set in tags that lack it.")
-@click.option("--apply", "really", is_flag=True, help="With --fix: set it, except what imports a tag.")
 @at_option("Evaluate exemptions and rules that end as of this time.")
+@click.option("--fix", "fixing", is_flag=True, help="Show the settings of the policy's defaults that tags lack.")
+@click.option(
+    "--apply", "really", is_flag=True, help="With --fix: make these settings, except those that import a tag."
+)
 @pace_options
 def scan(  # noqa: PLR0913 - one for each option
     policies: tuple[Path, ...],
@@ -65,29 +67,32 @@ def scan(  # noqa: PLR0913 - one for each option
     chunk: int,
     at: datetime,
 ) -> None:
-    """Hold a live cluster against a policy.
+    """Evaluate a live cluster by a policy.
 
-    Every tag of every image stream is evaluated as it is, by each rule's own mode, as if it were set now: a rule that
-    says existing: ignore leaves an edit in peace, and not a scan. Who set a tag is not known, so rules that match users
-    or groups say nothing, and no exemption holds.
+    Every tag of every image stream is evaluated as if it were set now, in each rule's own mode: `existing: ignore`
+    applies to edits, not to a scan. The user who set a tag is unknown. So rules that match users or groups report
+    nothing, and no exemption applies.
 
-    --fix completes tags as the webhook completes new ones. It shows what it would set, and changes nothing without
-    --apply. If importMode is set, OpenShift imports the tag at once, and the tag then means whatever its source names
-    now. The plan names each such tag and its present image. --apply leaves these settings alone; --apply --import makes
-    them in batches. It is safe to interrupt and rerun.
+    --fix completes tags as the webhook completes new ones. It shows the plan, and changes nothing without --apply. If
+    importMode is set, OpenShift imports the tag at once, and the tag then means whatever its source names now. The plan
+    names each such tag and its current image. --apply skips these settings; --apply --import makes them in batches. It
+    is safe to interrupt and rerun.
 
-    Exit code 0 where nothing is found that is enforced, 1 where something is, or where --fix leaves something to set, 2
-    where the cluster or the policy cannot be used, or something could not be written. A part of several (--shard) ends
-    with 0 instead of 1: merge says what all found.
+    Exit codes: 0 no enforced findings, 1 enforced findings, or settings that --fix left, 2 the cluster or the policy
+    cannot be used, or a write failed. A part of several (--shard) exits with 0 instead of 1: merge reports the findings
+    of all parts.
     """
     for wrong, sentence in (
-        (really and not fixing, "--apply: expected --fix with it"),
-        (pace is not None and not really, "--import: expected --fix --apply with it"),
-        (bool(reports and selector), "--write-reports: a report is of a namespace; expected no --selector"),
+        (really and not fixing, "--apply: only valid with --fix"),
+        (pace is not None and not really, "--import: only valid with --fix --apply"),
+        (
+            bool(reports and selector),
+            "--write-reports: not valid with --selector, because a report covers a whole namespace",
+        ),
         (
             fixing
             and bool(reports or images or wanted != Wanted("table", None, wanted.exit_zero, verbose=wanted.verbose)),
-            "--fix: it makes no report; expected no --images, --format, --output, --fail-on-warn or --write-reports",
+            "--fix: makes no report; not valid with --images, --format, --output, --fail-on-warn or --write-reports",
         ),
     ):
         if wrong:
@@ -112,7 +117,7 @@ def scan(  # noqa: PLR0913 - one for each option
         fail(str(error))
     for fault in faults:
         click.echo(fault, err=True)
-    if not tally.judged:
+    if not tally.evaluated:
         click.echo(NOTHING, err=True)
     if faults:
         sys.exit(2)
@@ -131,7 +136,7 @@ def _scan(  # noqa: PLR0913 - what, by what, when, and how
     images: bool,
     reports: str | None,
 ) -> "tuple[Tally, list[str]]":
-    """Print what is found and write it back, and return the summary, and what could not be written."""
+    """Print the findings, write the reports, and return the summary and what could not be written."""
     from webhook.cli.reporting import head
     from webhook.evaluate.reports import Reports, written_back
     from webhook.evaluate.scan import scan as scanned
@@ -140,7 +145,7 @@ def _scan(  # noqa: PLR0913 - what, by what, when, and how
     from webhook.report.tally import Tally
 
     if selection.shard.count > 1 and wanted.output is not None and wanted.output.is_file():
-        wanted.output.unlink()  # a part that fails must not be there from the last time
+        wanted.output.unlink()  # a part that fails must not leave the output of the last run
     first, tally, faults = head("scan", policy, selection.shard), Tally(), list[str]()
     found: Iterable[Outcome] = tally.counting(scanned(cluster, selection, policy, time, progress, images=images))
     api = APIS[reports] if reports else None
@@ -153,24 +158,24 @@ def _scan(  # noqa: PLR0913 - what, by what, when, and how
         found = written_back(found, written, api, first, faults)
     everything = wanted.verbose and wanted.format == "table"
     listed = (outcome for outcome in found if outcome.findings or everything)
-    # A cluster that cannot be asked has no report, not even the head of one.
+    # If the cluster cannot be read, there is no report, not even its header.
     write(wanted.writer(first, chain(tuple(islice(listed, 1)), listed), tally), wanted.output)
     if written:
         for namespace in written.remove_stale(selection.holds):
-            click.echo(f"removed the report of {namespace}: it has no image streams any more", err=True)
+            click.echo(f"removed the report of {namespace}: the namespace no longer has image streams", err=True)
     return tally, faults
 
 
 @contextmanager
 def _progress(wanted: Wanted) -> "Iterator[Progress]":
-    """Yield what is told of the streams that are done: a bar on a terminal, where nothing else is written to it."""
+    """Yield a callback for the streams done: a progress bar on a terminal, if nothing else is written to it."""
     if not sys.stderr.isatty() or (wanted.output is None and sys.stdout.isatty()):
         yield lambda _done, _remaining: None
         return
     with click.progressbar(length=1, label="image streams", show_pos=True, file=sys.stderr) as bar:
 
-        def told(done: int, remaining: int | None) -> None:
+        def update(done: int, remaining: int | None) -> None:
             bar.length = max(1, done + (remaining or 0))
             bar.update(done - bar.pos)
 
-        yield told
+        yield update

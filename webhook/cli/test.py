@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 _RED, _GREEN, _YELLOW, _BLUE, _FAINT = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[2m"
 _RESET: Final = "\x1b[0m"
 _MODES: Final = {"enforce": _RED, "warn": _YELLOW, "audit": _BLUE}
-_WIDEST: Final = 48  # columns of what was expected: more is wrapped, so that what was reported stays in sight
+_WIDEST: Final = 48  # columns: longer expected values are wrapped, so that the reported ones stay visible
 
 
 @click.command()
 @click.argument("paths", nargs=-1, type=GivenPath(str))
 @click.option(
     "--policy", "-p", "policies", multiple=True, type=GivenPath(),
-    help="Policy file or directory to test instead of those that the tests name; may be repeated.",
+    help="Policy file or directory to test instead of those named in the tests; may be repeated.",
 )  # fmt: skip
 @click.option(
     "-k", "patterns", metavar="PATTERN", multiple=True,
@@ -41,10 +41,9 @@ _WIDEST: Final = 48  # columns of what was expected: more is wrapped, so that wh
 @click.option("-q", "--quiet", is_flag=True, help="Print only failed cases and the summary.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the verdict and the findings of each case.")
 @click.option(
-    "--coverage",
-    is_flag=True,
-    help="Name the rules that report nothing in any case, and unused defaults and exemptions.",
-)
+    "--coverage", is_flag=True,
+    help="List the rules that report nothing in any case, and unused defaults and exemptions.",
+)  # fmt: skip
 @click.option("--fail-uncovered", is_flag=True, help="Exit with 1 if there are any; implies --coverage.")
 @format_option(("table", "json", "junit"))
 @output_option
@@ -66,11 +65,12 @@ def test(  # noqa: PLR0913 - one for each option
     """Run policy tests.
 
     PATHS are files of kind ImageTagPolicyTest, and directories, which are searched for *.test.yaml and *_test.yaml.
-    Without PATHS, the tests of the shipped policy are run. A case that fails is printed with what was reported beside
-    what was expected.
+    Without PATHS, runs the tests of the shipped policy. For a failed case, the expected and the reported values are
+    printed.
 
-    Exit codes: 0 every case passed, 1 a case failed, 2 a test or a policy cannot be used, or -k selects no case. Cases
-    that can be run are run in any case.
+    An error in one case does not keep the others from running.
+
+    Exit codes: 0 every case passed, 1 a case failed, 2 a test or a policy cannot be used, or -k selects no case.
     """
     if quiet and verbose:
         raise click.UsageError("expected one of -q and -v, got both")
@@ -97,14 +97,14 @@ def test(  # noqa: PLR0913 - one for each option
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What there is to show.
+    """The results of a run, and what to show of them.
 
     Attributes:
-        results: of the cases that were run.
-        coverages: of the policies, empty if the user does not want to see them.
-        deselected: how many cases `-k` left out.
-        quiet: whether cases that passed are left out.
-        verbose: whether each case has its findings.
+        results: the results of the cases that ran.
+        coverages: the coverages of the policies, empty if not requested.
+        deselected: how many cases `-k` skipped.
+        quiet: whether passed cases are omitted.
+        verbose: whether the findings of each case are shown.
     """
 
     results: "tuple[Result, ...]"
@@ -115,7 +115,7 @@ class Shown:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many cases there are, passed, failed and were left out."""
+        """The numbers of cases: total, passed, failed and deselected."""
         passed = sum(result.passed for result in self.results)
         return {
             "cases": len(self.results),
@@ -126,7 +126,7 @@ class Shown:
 
 
 def table(shown: Shown) -> Iterator[str]:
-    """Yield a line for each case, a comparison for each that failed, what was not covered, and a summary."""
+    """Yield a line for each case, a comparison for each failure, what is not covered, and a summary."""
     for result in shown.results:
         if result.passed and shown.quiet:
             continue
@@ -144,7 +144,7 @@ def table(shown: Shown) -> Iterator[str]:
 
 
 def _comparison(rows: "Iterable[Row]") -> Iterator[str]:
-    """Yield the lines of a table: mark, part, what was expected, what was reported."""
+    """Yield the lines of a table: mark, part, expected value, reported value."""
     cells = [
         (row, _label(row.part), wrap(escaped(row.expected), _WIDEST) or [""], escaped(row.reported)) for row in rows
     ]
@@ -164,7 +164,7 @@ def _comparison(rows: "Iterable[Row]") -> Iterator[str]:
 
 
 def _label(part: str) -> str:
-    """Return how a part is called: of a finding, what comes after the rule is indented."""
+    """Return the label of a part; the parts of a finding after its rule are indented."""
     key = part.partition(" ")[2]
     return f"  {key}" if key and key != "rule" else part
 
@@ -174,7 +174,7 @@ def _tinted(text: str, colour: str) -> str:
 
 
 def _findings(result: "Result") -> Iterator[str]:
-    """Yield what was reported of a case."""
+    """Yield the verdict, the findings and the patch of a case."""
     outcome = result.outcome
     exempt = f" (exempt: {outcome.exemption.name})" if outcome.exemption else ""
     yield f"verdict: {outcome.verdict}{exempt}"
@@ -187,7 +187,7 @@ def _findings(result: "Result") -> Iterator[str]:
 
 
 def as_junit(shown: Shown) -> Iterator[str]:
-    """Yield the report of the cases in the form of JUnit."""
+    """Yield the report of the cases as JUnit XML."""
     from webhook.cli.reporting import now
     from webhook.report import pipelines
 
@@ -203,13 +203,13 @@ def as_junit(shown: Shown) -> Iterator[str]:
 
 
 def _message(rows: "Iterable[Row]") -> str:
-    """Return one sentence about the first part that differs."""
+    """Return one sentence about the first difference."""
     row = next(row for row in rows if row.mark)
     return f"{row.part}: expected {row.expected or 'nothing'}, got {row.reported or 'nothing'}"
 
 
 def as_json(shown: Shown) -> Iterator[str]:
-    """Yield one JSON document, a case a line."""
+    """Yield one JSON document, one case per line."""
     yield '{"apiVersion":"istag-webhook/v1","kind":"PolicyTestReport","cases":['
     separator = "\n"
     for result in shown.results:

@@ -1,4 +1,4 @@
-"""Test documents: which policies are tested, and the cases, each a change and what is expected of it."""
+"""Test documents: the policies under test, and the cases, each a change with its expected outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any, Final
 from marshmallow import ValidationError
 
 from webhook.documents.document import Document
-from webhook.documents.files import InputFile
+from webhook.documents.inputs import InputFile
 from webhook.errors import Fault
 from webhook.evaluate.expected import EXPECT, Expected
 from webhook.model.tag import SourceKind
@@ -31,11 +31,11 @@ class Case:
 
     Attributes:
         name: what it shows.
-        expect: what is to come of it.
-        object: the object that is sent, None where a review is.
-        old: what it replaces.
-        review: the file of a recorded AdmissionReview, relative to the test's, "" where there is none.
-        user: who sends the object.
+        expect: the expected outcome.
+        object: the object that is sent, None for a recorded review.
+        old: the object that it replaces.
+        review: the file of a recorded AdmissionReview, relative to the test's, "" for an object.
+        user: the user who sends the object.
         groups: that user's groups.
         at: when the change comes, None for the time of the run.
     """
@@ -65,14 +65,12 @@ class Suite:
     cases: tuple[tuple[Case, int], ...]
 
 
-# What makes the object of a short form, by the resource's name.
-_SHORT: Final = MappingProxyType(
-    {name: resource.short for name, resource in RESOURCES.items() if resource.short is not None}
-)
+# Builds the object of a short form, by the resource's name.
+_SHORT: Final = MappingProxyType({name: each.short for name, each in RESOURCES.items() if each.short is not None})
 
 
 class _SourceText(Parameter):
-    """What a tag points at: the reference of a DockerImage, or an ObjectReference."""
+    """The source of a tag: the reference of a DockerImage, or an ObjectReference."""
 
     expected = "an image reference, or a map with kind and name"
 
@@ -101,7 +99,7 @@ _TAG: Final[Mapping[str, Parameter]] = MappingProxyType(
 )
 _DOCS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "from": "what the tag points at; without it the change removes the tag, if the resource can",
+        "from": "the tag's source; without it the change removes the tag, if the resource can do so",
         "importPolicy": "how it is imported",
         "referencePolicy": "Source or Local",
         "annotations": "the tag's annotations",
@@ -111,11 +109,8 @@ _DOCS: Final[Mapping[str, str]] = MappingProxyType(
 
 def _tag(annotations: tuple[tuple[str, str], ...] = (), referencePolicy: str | None = None, **given: Any) -> Any:  # noqa: N803 - the API's name
     """Return a TagReference."""
-    return {
-        **given,
-        **({"referencePolicy": {"type": referencePolicy}} if referencePolicy is not None else {}),
-        **({"annotations": dict(annotations)} if annotations else {}),
-    }
+    reference = {"referencePolicy": {"type": referencePolicy}} if referencePolicy is not None else {}
+    return {**given, **reference, **({"annotations": dict(annotations)} if annotations else {})}
 
 
 def _change(
@@ -126,9 +121,9 @@ def _change(
     old: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the object that carries the change, and the one that it replaces."""
+    """Return the object with the change, and the object that it replaces."""
     if old is not None and not RESOURCES[resource].says_old:
-        raise ValidationError({"old": [f"a review of {resource} does not say what was before"]})
+        raise ValidationError({"old": [f"a review of {resource} has no old object"]})
     short = _SHORT[resource]
     return short(namespace, stream, tag, _tag(**given)), short(namespace, stream, tag, old) if old is not None else None
 
@@ -144,12 +139,12 @@ _CHANGE: Final = Record(
     },
     _change,
     docs={
-        "resource": f"the resource that carries the change; {TAG.name} where absent",
-        "namespace": "the stream's namespace; default where absent",
-        "stream": "the image stream; app where absent",
-        "tag": "the tag; latest where absent",
+        "resource": f"the resource of the change; default {TAG.name}",
+        "namespace": "the stream's namespace; default default",
+        "stream": "the image stream; default app",
+        "tag": "the tag; default latest",
         **_DOCS,
-        "old": "what the tag was; without it the object is created",
+        "old": "the stored tag; without it the object is created",
     },
     needs=("from", "old"),
 )
@@ -163,7 +158,7 @@ def _case(
     **given: Any,
 ) -> Case:
     if oldObject is not None and "object" not in given:
-        raise ValidationError({"oldObject": ["expected it beside object only"]})
+        raise ValidationError({"oldObject": ["only valid with object"]})
     if change is not None:
         given["object"], oldObject = change  # noqa: N806 - as above
     return Case(name, expect, old=oldObject, **given)
@@ -184,14 +179,14 @@ _CASE: Final = Record(
     _case,
     docs={
         "name": "what the case shows",
-        "change": "one tag and what it is to point at",
+        "change": "one tag and its new source",
         "object": "or the whole object that is sent",
         "oldObject": "what the object replaces",
         "review": "or the file of an AdmissionReview, relative to this one",
-        "user": "who sends it; developer where absent",
+        "user": "the user who sends it; default developer",
         "groups": "the user's groups",
         "at": "when the change comes; default: `--at`, or now",
-        "expect": "what is to come of it",
+        "expect": "the expected outcome",
     },
     one_of=("change", "object", "review"),
 )
@@ -203,10 +198,7 @@ _TEST: Final = Record(
         "spec": Record(
             {"policies": Items(Text()), "cases": Items(_CASE, required=True)},
             lambda cases, policies=(): (policies, cases),
-            docs={
-                "policies": "the policy's files and directories, relative to this file; its namesake where absent",
-                "cases": "the cases",
-            },
+            docs={"policies": "the policy's files, relative to this file; default its namesake", "cases": "the cases"},
             required=True,
         ),
     },
@@ -215,18 +207,16 @@ _TEST: Final = Record(
 
 
 def load(file: InputFile) -> tuple[list[Suite], list[Fault]]:
-    """Read the tests in `file`, and every fault in it."""
+    """Read the tests in `file`, and every error in it."""
     suites: list[Suite] = []
     faults = list(file.faults)
     for document in file.documents:
         spec, wrong = parse(_TEST, document)
-        faults.extend(wrong or _twice(document))
+        faults.extend(wrong or _duplicates(document))
         if spec is not None:
-            policies, cases = spec
-            directory = Path(file.name).parent
-            lines = (document.line(f"spec.cases[{index}]") for index in range(len(cases)))
-            paths = tuple(directory / path for path in policies) or (_beside(Path(file.name)),)
-            suites.append(Suite(file.name, paths, tuple(zip(cases, lines, strict=True))))
+            lines = (document.line(f"spec.cases[{index}]") for index in range(len(spec[1])))
+            paths = tuple(Path(file.name).parent / path for path in spec[0]) or (_default_policy(Path(file.name)),)
+            suites.append(Suite(file.name, paths, tuple(zip(spec[1], lines, strict=True))))
     return suites, faults
 
 
@@ -240,21 +230,21 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _beside(path: Path) -> Path:
-    """Return the policy that a file of tests is named for: policy.yaml for policy.test.yaml and policy_test.yaml."""
+def _default_policy(path: Path) -> Path:
+    """Return the default policy of a test file: policy.yaml for policy.test.yaml and policy_test.yaml."""
     for mark in (".test", "_test"):
         if path.stem.endswith(mark):
             return path.with_name(path.stem.removesuffix(mark) + path.suffix)
     return path.parent
 
 
-def _twice(document: Document) -> list[Fault]:
-    """Return a fault for each name that two cases have."""
+def _duplicates(document: Document) -> list[Fault]:
+    """Return an error for each duplicate name of a case."""
     seen: dict[str, int] = {}
     faults: list[Fault] = []
     for index, case in enumerate(document.value["spec"]["cases"]):
         path = f"spec.cases[{index}].name"
         if case["name"] in seen:
-            faults.append(document.fault(path, f"the name is taken by the case on line {seen[case['name']]}"))
+            faults.append(document.fault(path, f"duplicate name, first used on line {seen[case['name']]}"))
         seen.setdefault(case["name"], document.line(path))
     return faults

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from webhook.admission.codec import of_document
 from webhook.documents.document import Mark
-from webhook.documents.files import InputFile
+from webhook.documents.inputs import InputFile
 from webhook.errors import MalformedReview, unexpected
-from webhook.evaluate.objects import Piece, declared, pieces, stream_within, unknown, unrendered
+from webhook.evaluate.pieces import Piece, declared, pieces, stream_within, unknown, unrendered
 from webhook.evaluate.question import API_VERSION, Item, Question, Source, answers, request_of, review_of
 from webhook.evaluate.writes import Write
 from webhook.model.decision import Finding, Mode
@@ -21,7 +21,7 @@ from webhook.report.outcome import ERROR, SKIP, Origin, Outcome
 from webhook.resources.catalog import KINDS, RESOURCES
 from webhook.text import printable, quoted
 
-_LEGACY: Final = ("", "v1")  # image streams had no group until OpenShift 3.6, and have none in many an old template
+_LEGACY: Final = ("", "v1")  # image streams had no group before OpenShift 3.6, and many old templates omit it
 _Key = tuple[str, str, str]
 _HELM: Final = "a template ({{ … }}) that was not evaluated; render it: helm template CHART | istag-webhook check -"
 NOT_EVALUATED: Final = "not-evaluated"
@@ -31,14 +31,14 @@ _DEVELOPER: Final = User("developer")
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """What there was before, by kind, namespace and name."""
+    """The stored objects that manifests update, by kind, namespace and name."""
 
     namespace: str = "default"
     objects: dict[_Key, Mapping[str, Any]] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, files: Iterable[InputFile]) -> Iterator[Outcome]:
-        """Take up the objects in `files`; yield an outcome for what cannot be used."""
+        """Read the objects in `files`; yield an outcome for each that cannot be used."""
         for file in files:
             yield from _faults(file)
             for piece in (piece for document in file.documents for piece in pieces(document, self.parameters)):
@@ -49,11 +49,11 @@ class Old:
                     continue
                 key = self._key(piece.value)
                 if key in self.objects:
-                    yield _outcome(piece, ERROR, f"{'/'.join(key)} stands twice in what was before")
+                    yield _outcome(piece, ERROR, f"{'/'.join(key)}: duplicate object in --old")
                 self.objects[key] = piece.value
 
     def of(self, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return what `manifest` replaces, None where there was nothing."""
+        """Return the object that `manifest` replaces, None for a creation."""
         return self.objects.get(self._key(manifest))
 
     def _key(self, manifest: Mapping[str, Any]) -> _Key:
@@ -64,10 +64,10 @@ class Old:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who writes the manifests in files, and how.
+    """The sender of the manifests in files, and how they are sent.
 
     Attributes:
-        user: who would send a manifest; a review says so itself.
+        user: the user who would send a manifest; a review names its own.
         parameters: values of the parameters of templates.
         write: how a client writes the manifests.
         time: when the manifests and reviews are sent.
@@ -82,25 +82,25 @@ class Sender:
 def check(
     files: Iterable[InputFile], policy: Policy, sender: Sender, old: Old, *, strict: bool = False
 ) -> Iterator[Outcome]:
-    """Evaluate every object in `files` that can be evaluated, whatever is wrong with another.
+    """Evaluate every valid object in `files`; an error in one does not affect the others.
 
     Args:
-        files: where the objects stand.
-        policy: what they are evaluated by.
-        sender: who would send a manifest.
-        old: what manifests would replace, and the namespace of those that name none.
-        strict: whether a warning that `check` itself gives is an error.
+        files: the files with the objects.
+        policy: the policy.
+        sender: the sender of the manifests.
+        old: the objects that manifests replace, and the namespace of manifests without one.
+        strict: whether warnings of `check` itself are errors.
     """
     outcomes = answers(questions(files, sender, old), policy)
     return chain.from_iterable(map(_strict, outcomes)) if strict else outcomes
 
 
 def questions(files: Iterable[InputFile], sender: Sender, old: Old) -> Source:
-    """Yield a question for every object in `files` that can be evaluated, and an outcome for each that cannot.
+    """Yield a question for every valid object in `files`, and an outcome for each other.
 
     Args:
-        files: where the objects stand.
-        sender: who would send a manifest.
+        files: the files with the objects.
+        sender: the sender of the manifests.
         old: as in `check`.
     """
     unused = set(sender.parameters)
@@ -114,7 +114,7 @@ def questions(files: Iterable[InputFile], sender: Sender, old: Old) -> Source:
 
 
 def _of_file(file: InputFile, sender: Sender, old: Old) -> Iterator[Item]:
-    """Yield the questions that the objects in one file ask."""
+    """Yield the questions of the objects in one file."""
     if file.excluded:
         yield Outcome(Origin(file.name), SKIP, message="excluded by --exclude")
         return
@@ -130,19 +130,19 @@ def _of_file(file: InputFile, sender: Sender, old: Old) -> Iterator[Item]:
         yield from _faults(file)
     found = [piece for document in documents for piece in pieces(document, sender.parameters)]
     if not found and not file.faults:
-        yield Outcome(Origin(file.name), SKIP, message="it holds no object")
+        yield Outcome(Origin(file.name), SKIP, message="contains no object")
     for index, piece in enumerate(found):
         yield _item(piece, sender, old, index, found=file.found)
 
 
 def _warned(outcome: Outcome, path: str, mark: Mark) -> Outcome:
-    """Return a skipped object with a warning, which says that it is not evaluated."""
+    """Return a skipped object with the warning that it was not evaluated."""
     finding = Warned(NOT_EVALUATED, Mode.WARN, outcome.message, path)
     return replace(outcome, findings=(finding,), marks=(mark,))
 
 
 def _strict(outcome: Outcome) -> Iterator[Outcome]:
-    """Yield an outcome, an error in place of each warning that `check` itself gives."""
+    """Yield an outcome, with an error in place of each warning of `check` itself."""
     own = [each for each in outcome.located() if isinstance(each[0], Warned)]
     if outcome.verdict != SKIP or not own:
         kept = [each for each in outcome.located() if not isinstance(each[0], Warned)]
@@ -160,29 +160,29 @@ def _strict(outcome: Outcome) -> Iterator[Outcome]:
 
 
 def _item(piece: Piece, sender: Sender, old: Old, index: int, *, found: bool) -> Item:
-    """Return the question that one object asks, or its outcome if it asks none."""
+    """Return the question of an object, or its outcome if it has no question."""
     try:
-        return _unfit(piece, found=found) or _question(piece, sender, old, index) or _skipped(piece)
+        return _unusable(piece, found=found) or _question(piece, sender, old, index) or _skipped(piece)
     except MalformedReview as error:
         return _outcome(piece, ERROR, str(error))
     except Exception as error:  # noqa: BLE001 - one object must not end the evaluation of all others
         return _outcome(piece, ERROR, printable(unexpected(error)))
 
 
-def _unfit(piece: Piece, *, found: bool) -> Outcome | None:
-    """Return the outcome of an object that cannot be evaluated, None if it may be."""
+def _unusable(piece: Piece, *, found: bool) -> Outcome | None:
+    """Return the outcome of an object that cannot be evaluated, else None."""
     kind = piece.kind
     if piece.problem and (kind in KINDS or not kind):
         return _outcome(piece, ERROR, f"{piece.field}: {piece.problem}" if piece.field else piece.problem, piece.field)
     if not kind:
         if found:
-            return _outcome(piece, SKIP, "no Kubernetes object")
+            return _outcome(piece, SKIP, "not a Kubernetes object")
         return _outcome(piece, ERROR, "expected a Kubernetes object, with apiVersion and kind")
     if kind in KINDS and (path := unrendered(piece.value)) is not None:
         return _warned(_outcome(piece, SKIP, _HELM), path, piece.mark(path))
     if kind in KINDS and piece.api_version in _LEGACY:
         got = quoted(piece.api_version)
-        return _outcome(piece, ERROR, f"apiVersion: expected {API_VERSION} of an {kind}, got {got}", "apiVersion")
+        return _outcome(piece, ERROR, f"apiVersion: expected {API_VERSION} for kind {kind}, got {got}", "apiVersion")
     return None
 
 
@@ -200,7 +200,7 @@ def _question(piece: Piece, sender: Sender, old: Old, index: int) -> Question | 
     """Return the question of a review or of an image stream's object, None for an object of another kind.
 
     Raises:
-        MalformedReview: it is a review that cannot be evaluated.
+        MalformedReview: the review cannot be evaluated.
     """
     origin = Origin(piece.document.where, piece.mark().line)
     if piece.kind == "AdmissionReview":
@@ -236,7 +236,7 @@ def _outcome(piece: Piece, verdict: str, message: str, field: str = "") -> Outco
 
 
 def _faults(file: InputFile) -> Iterator[Outcome]:
-    """Yield the outcomes of what cannot be read of a file."""
+    """Yield the outcomes of the parts of a file that cannot be read."""
     for fault in file.faults:
         message = f"{fault.path}: {fault.message}" if fault.path else fault.message
         yield Outcome(Origin(file.name, fault.line, fault.column), ERROR, message=message)

@@ -1,4 +1,4 @@
-"""What an answer of the API server says about a resource."""
+"""The verdict on a resource from the API server's answer."""
 
 import re
 from collections.abc import Collection
@@ -15,7 +15,7 @@ _FAILED: Final = re.compile(r'(?:Internal error occurred: )?failed calling webho
 
 
 class Verdict(StrEnum):
-    """What is known of a resource."""
+    """Whether a resource is protected by the webhook."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is known of a resource, and why."""
+    """The verdict on a resource, and its reason."""
 
     resource: str
     verdict: Verdict
@@ -39,8 +39,8 @@ class Probed:
 
     Attributes:
         answers: one for each resource.
-        left: what the run left behind, in words; empty if it left nothing.
-        unlisted: why it cannot be told what the run left behind, "" if it can.
+        left: descriptions of objects that the run left behind.
+        unlisted: why objects left behind cannot be listed, "" if they can.
     """
 
     answers: tuple[Answer, ...]
@@ -49,7 +49,7 @@ class Probed:
 
     @property
     def exit_code(self) -> int:
-        """0 if every resource is closed and nothing was left, 1 if one is open or something was left, else 2."""
+        """0 if every resource is closed and nothing was left behind, 1 if one is open or something was left, else 2."""
         verdicts = {answer.resource: answer.verdict for answer in self.answers}
         if self.left or Verdict.OPEN in verdicts.values():
             return 1
@@ -58,27 +58,29 @@ class Probed:
 
 
 def denial(resource: str, error: ClusterError, webhooks: Collection[str]) -> Answer:
-    """Return what an error of the API server says about a resource.
+    """Return the verdict on a resource from an error of the API server.
 
     Args:
         resource: the resource.
-        error: what was answered.
-        webhooks: the names of the webhooks that are ours.
+        error: the error.
+        webhooks: the names of this installation's webhooks.
     """
-    said = str(error)
-    denied, failed = _DENIED.match(said), _FAILED.match(said)
+    message = str(error)
+    denied, failed = _DENIED.match(message), _FAILED.match(message)
     if denied and denied["name"] in webhooks:
-        return Answer(resource, Verdict.CLOSED, said)
+        return Answer(resource, Verdict.CLOSED, message)
     if failed and failed["name"] in webhooks:
-        return Answer(resource, Verdict.DOWN, said)
+        return Answer(resource, Verdict.DOWN, message)
     if denied:
-        return Answer(resource, Verdict.UNKNOWN, f"another webhook denied the request: {said}")
+        return Answer(resource, Verdict.UNKNOWN, f"another webhook denied the request: {message}")
     if failed:
-        return Answer(resource, Verdict.UNKNOWN, f"another webhook failed: {said}")
+        return Answer(resource, Verdict.UNKNOWN, f"another webhook failed: {message}")
     if catalog.RESOURCES[resource].probe.came_after(error.status, error.answer):
         return Answer(
             resource,
             Verdict.OPEN,
-            f"no webhook denied the request; the API server did, after calling all of them: {said}",
+            f"no webhook denied the request; the API server did, after calling all of them: {message}",
         )
-    return Answer(resource, Verdict.UNKNOWN, f"something else denied the request: {said}" if error.status else said)
+    return Answer(
+        resource, Verdict.UNKNOWN, f"something else denied the request: {message}" if error.status else message
+    )

@@ -1,4 +1,4 @@
-"""The same questions answered by two policies, and what differs between the answers."""
+"""The same questions answered by two policies, and the differences between the answers."""
 
 import re
 import zlib
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from webhook.cluster.client import Cluster
-from webhook.documents.files import expand
+from webhook.documents.inputs import expand
 from webhook.errors import Fault
 from webhook.evaluate import scan
 from webhook.evaluate.question import Source, answer
@@ -26,36 +26,36 @@ _RECORD: Final = re.compile(rb'[^\n]*"webhook": ?"(?:validate|mutate)"')
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What two policies make of one change.
+    """The outcomes of one change by two policies.
 
     Attributes:
-        before: what the first does.
-        after: what the second does.
+        before: the outcome by the first policy.
+        after: the outcome by the second policy.
     """
 
     before: Outcome
     after: Outcome
 
     @property
-    def judged(self) -> bool:
-        """Whether it was evaluated at all."""
+    def evaluated(self) -> bool:
+        """Whether it was evaluated."""
         return self.after.verdict not in (ERROR, SKIP)
 
     @property
     def gone(self) -> tuple[Finding, ...]:
-        """The findings of the first that the second has not."""
+        """The findings of the first policy only."""
         after = frozenset(self.after.findings)
         return tuple(each for each in self.before.findings if each not in after)
 
     @property
     def new(self) -> tuple[Finding, ...]:
-        """The findings of the second that the first has not."""
+        """The findings of the second policy only."""
         before = frozenset(self.before.findings)
         return tuple(each for each in self.after.findings if each not in before)
 
     @property
     def change(self) -> str:
-        """`denied`, `allowed`, `findings`, `patch` or `exemption`: the gravest that is other; "" where none is."""
+        """The most severe difference: `denied`, `allowed`, `findings`, `patch` or `exemption`; "" without any."""
         before, after = self.before, self.after
         if before.verdict != after.verdict:
             return "denied" if after.verdict == DENY else "allowed"
@@ -75,23 +75,23 @@ class Counts:
     """The summary of a comparison.
 
     Attributes:
-        judged: how many changes were evaluated.
-        errors: how many could not be.
-        changes: those that come to something else, by what.
+        evaluated: how many changes were evaluated.
+        errors: how many changes could not be evaluated.
+        changes: the number of changes with a difference, by its kind.
         namespaces: the same by namespace.
-        rules: findings that are gone or new, by rule, mode and `-` or `+`.
+        rules: the number of removed or new findings, by rule, mode and `-` or `+`.
     """
 
-    judged: int = 0
+    evaluated: int = 0
     errors: int = 0
     changes: Counter[str] = field(default_factory=Counter)
     namespaces: Counter[str] = field(default_factory=Counter)
     rules: Counter[tuple[str, Mode, str]] = field(default_factory=Counter)
 
     def differing(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
-        """Yield those of `pairs` that differ, and those that cannot be evaluated; all are counted."""
+        """Yield the pairs that differ or cannot be evaluated, and count all of them."""
         for pair in pairs:
-            self.judged += pair.judged
+            self.evaluated += pair.evaluated
             self.errors += pair.after.verdict == ERROR
             if change := pair.change:
                 self.changes[change] += 1
@@ -104,7 +104,7 @@ class Counts:
     def as_json(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         return {
-            "evaluated": self.judged,
+            "evaluated": self.evaluated,
             "errors": self.errors,
             "changes": dict(self.changes),
             "namespaces": dict(self.namespaces.most_common()),
@@ -126,10 +126,10 @@ def compare_records(
     """Yield the answers of both policies to recorded requests, in bounded memory.
 
     Args:
-        files: what to read, None for standard input.
+        files: the files to read, None for standard input.
         before: the first policy.
-        after: the second.
-        remarks: what cannot be evaluated is put there.
+        after: the second policy.
+        remarks: collects what cannot be evaluated.
         selection: which records are evaluated.
     """
     for part in cut(files, remarks.faults):
@@ -138,12 +138,12 @@ def compare_records(
 
 
 def compare_cluster(cluster: Cluster, before: Policy, after: Policy) -> Iterator[Pair]:
-    """Yield the answers of both policies to every image stream of `cluster`, and to every tag of it, as a scan asks.
+    """Yield the answers of both policies for every image stream of `cluster` and each of its tags, as in a scan.
 
-    The answers to a stream have the patch that the defaults would set in it.
+    The answers for a stream include the patch that the defaults would make.
 
     Raises:
-        ClusterError: the cluster cannot be asked.
+        ClusterError: the cluster cannot be read.
     """
     time = datetime.now(UTC)
     first, second = before.for_stored_streams(), after.for_stored_streams()
@@ -158,10 +158,10 @@ def _completed(outcome: Outcome, stream: Mapping[str, Any], policy: Policy) -> O
 
 
 def sort_out(names: Iterable[str], faults: list[Fault]) -> tuple[list[str], list[Path | None]]:
-    """Return which of `names` hold reviews and manifests, and which files, in directories too, are records.
+    """Return which of `names` hold reviews and manifests, and which files, also in directories, are records.
 
-    Files of records are known by their first line, compressed or not. A directory may hold both; if part of it cannot
-    be read, `faults` says so.
+    The first line of a file, compressed or not, identifies records. A directory may hold both; `faults` lists the parts
+    of it that cannot be read.
     """
     documents: list[str] = []
     records: list[Path | None] = []
@@ -178,4 +178,4 @@ def _is_record(file: Path | None) -> bool:
     try:
         return _RECORD.match(begins(file)) is not None
     except (OSError, EOFError, zlib.error):
-        return False  # reading it reports what is wrong
+        return False  # reading it later reports the error

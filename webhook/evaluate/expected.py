@@ -1,4 +1,4 @@
-"""What a case expects beside what was reported, part by part."""
+"""The expected and the reported outcome of a case, compared part by part."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from webhook.report.outcome import Outcome
 from webhook.schemas.containers import Items, Record
 from webhook.schemas.parameters import Anything, Choice, Sentence, Text
 
-# How a row is marked: as in a diff, and ~ for a part that is reported with another value.
+# The marks of a row: as in a diff, and ~ for a part that is reported with another value.
 SAME, MISSING, UNEXPECTED, DIFFERENT = "", "-", "+", "~"
 _RESULTS: Final = {SAME: "same", MISSING: "missing", UNEXPECTED: "unexpected", DIFFERENT: "different"}
 NOT_COMPARED: Final = "(not compared)"
@@ -23,12 +23,12 @@ _VERDICTS: Final = ("allow", "deny")
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is to come of a change; None where nothing is expected of that part.
+    """The expected outcome of a change; None for a part that is not compared.
 
     Attributes:
         verdict: `allow` or `deny`.
-        findings: the findings in any order, each with what of it is expected: rule, mode, field, message.
-        patch: what the defaults complete, as operations of RFC 6902.
+        findings: the findings in any order, each with its expected keys: rule, mode, field, message.
+        patch: the operations of the defaults (RFC 6902).
         exemption: the exemption that is used.
     """
 
@@ -54,7 +54,7 @@ _FINDING: Final = Record(
         "rule": "the rule's name",
         "mode": "the finding's mode",
         "field": "its JSON path",
-        "message": "a part of its sentence",
+        "message": "a part of its message",
     },
 )  # fmt: skip
 _OPERATION: Final = Record({"op": Choice("add"), "path": Text(required=True), "value": Anything()}, _operation_of)
@@ -67,10 +67,10 @@ EXPECT: Final = Record(
     },
     Expected,
     docs={
-        "verdict": "whether it may happen",
+        "verdict": "whether the change is allowed",
         "findings": "all findings, in any order",
-        "patch": "all that the defaults set, in their order",
-        "exemption": "the exemption that lets it through",
+        "patch": "all operations of the defaults, in order",
+        "exemption": "the exemption that allows it",
     },
     needs=("verdict", "findings", "patch", "exemption"),
     required=True,
@@ -79,13 +79,13 @@ EXPECT: Final = Record(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One part of what is compared.
+    """One part of the comparison.
 
     Attributes:
         mark: SAME, MISSING, UNEXPECTED or DIFFERENT.
-        part: what it is, such as `verdict` or `finding rule`.
-        expected: what the case expects, "" if nothing, NOT_COMPARED if it does not say.
-        reported: what was reported, "" if nothing.
+        part: its name, such as `verdict` or `finding rule`.
+        expected: the expected value, "" for nothing, NOT_COMPARED if the case does not state one.
+        reported: the reported value, "" for nothing.
     """
 
     mark: str
@@ -94,7 +94,7 @@ class Row:
     reported: str
 
     def as_json(self) -> dict[str, str | None]:
-        """Return the row for a report; None stands for nothing."""
+        """Return the row for a report; None means nothing."""
         compared = self.expected != NOT_COMPARED
         return {
             "part": self.part,
@@ -105,7 +105,7 @@ class Row:
 
 
 def compare(expect: Expected, outcome: Outcome) -> tuple[Row, ...]:
-    """Return every part of what was expected or reported, in the order of `expect` in a test document."""
+    """Return every part that was expected or reported, in the order of `expect` in a test document."""
     return tuple(_rows(expect, outcome))
 
 
@@ -125,7 +125,7 @@ def _row(part: str, expected: str | None, reported: str | None) -> Row:
 
 
 def _findings(expected: tuple[Mapping[str, str], ...] | None, findings: tuple[Finding, ...]) -> Iterator[Row]:
-    """Yield the findings that were expected, in their order, and then the others."""
+    """Yield the expected findings in order, and then the others."""
     if not expected and not findings:
         yield Row(SAME, "findings", NOT_COMPARED if expected is None else _NONE, _NONE)
         return
@@ -139,10 +139,10 @@ def _findings(expected: tuple[Mapping[str, str], ...] | None, findings: tuple[Fi
 def _paired(
     expected: tuple[Mapping[str, str], ...], findings: tuple[Finding, ...]
 ) -> tuple[list[tuple[Mapping[str, str], Finding | None]], list[Finding]]:
-    """Return each expected finding with the reported one that it is compared with, and the findings that are left."""
+    """Return each expected finding with the reported finding to compare, and the remaining findings."""
     left = list(findings)
     pairs: dict[int, Finding] = {}
-    # Who expects more chooses first, so that one who expects less takes nothing away.
+    # The most specific expectation chooses first, so that a less specific one does not take its finding.
     order = sorted(range(len(expected)), key=lambda each: _demand(expected[each]), reverse=True)
     for meets in (_is, _of_rule):
         for index in order:
@@ -195,7 +195,7 @@ def _finding(expected: Mapping[str, str] | None, found: Finding | None, *, compa
 
 
 def _patch(expected: list[Mapping[str, Any]], reported: list[dict[str, Any]]) -> Iterator[Row]:
-    """Yield the operations of both patches, which are compared in their order."""
+    """Yield the operations of both patches, compared in order."""
     if not expected and not reported:
         yield Row(SAME, "patch", _NONE, _NONE)
     for wanted, found in zip_longest(expected, reported):

@@ -1,8 +1,9 @@
-"""What the policy's defaults would set in the tags of one stream, and which of it imports a tag. Pure.
+"""The settings of the policy's defaults that the tags of one stream lack, and which of them import a tag. Pure.
 
-openshift-apiserver raises the generation of a tag if its reference changes, and of a tag that has none with any write
-(registry/imagestream/strategy.go: tagRefChanged, ensureSpecTagGenerationsAreSet). The import controller then imports
-the tag at once: it takes whatever its source names now. A tag that is scheduled is imported with the next tick.
+openshift-apiserver increments the generation of a tag if its reference changes. It increments that of a tag without
+one on any write (registry/imagestream/strategy.go: tagRefChanged, ensureSpecTagGenerationsAreSet). The import
+controller then imports the tag at once, from whatever its source names now. A scheduled tag is imported at the next
+tick.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -19,16 +20,16 @@ from webhook.resources.parsing import items, mapping, text
 
 AT_ONCE: Final = "imports the tag at once"
 ON_SCHEDULE: Final = "imports the tag on a schedule"
-_LEGACY: Final = "Legacy"  # the API server's default where the cluster sets no other
+_LEGACY: Final = "Legacy"  # the API server's default unless the cluster sets another
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One field of a tag that is to be set.
+    """One field of a tag to set.
 
     Attributes:
         field: its path in the tag, such as `("importPolicy", "importMode")`.
-        value: what it is set to.
+        value: the value to set.
         imports: how setting it imports the tag, "" if it does not.
     """
 
@@ -39,13 +40,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class TagFix:
-    """What one tag lacks.
+    """The settings that one tag lacks.
 
     Attributes:
-        index: its place in `spec.tags`.
+        index: its index in `spec.tags`.
         name: its name.
-        settings: what is to be set.
-        image: the digest of the image that it means now, "" if it was never imported.
+        settings: the fields to set.
+        image: the digest of its current image, "" if it was never imported.
         followers: other tags of the stream that move with it.
     """
 
@@ -57,11 +58,11 @@ class TagFix:
 
     @property
     def imports(self) -> bool:
-        """Whether setting it all imports the tag."""
+        """Whether making all settings imports the tag."""
         return any(setting.imports for setting in self.settings)
 
     def operations(self, stored: Mapping[str, Any]) -> Iterator[PatchOp]:
-        """Yield what sets it all in the tag as it is `stored`."""
+        """Yield the operations that make all settings in the tag as it is `stored`."""
         missing: dict[str, dict[str, Any]] = {}
         for setting in self.settings:
             parent, key = setting.field
@@ -76,11 +77,11 @@ class TagFix:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What the tags of one stream lack.
+    """The settings that the tags of one stream lack.
 
     Attributes:
         stream: the stream as it was read.
-        tags: the tags that lack something.
+        tags: the tags that lack settings.
     """
 
     stream: Mapping[str, Any]
@@ -88,13 +89,13 @@ class Fix:
 
     @classmethod
     def of(cls, stream: Mapping[str, Any], policy: Policy) -> "Fix":
-        """Return what `policy` completes in `stream`."""
+        """Return the settings of `policy` that `stream` lacks."""
         tags = items(mapping(stream.get("spec")).get("tags"))
         woken = [text(each.get("name")) for each in tags if has_no_generation(each)]
         found: dict[int, list[Setting]] = {}
         for index, field, value in _fields(completion(stream, policy)):
             how = why_imported(tags[index], _with(tags[index], field, value))
-            if woken and not how:  # whatever is written, these are imported
+            if woken and not how:  # any write imports these
                 how = f"imports {', '.join(woken)} at once"
             found.setdefault(index, []).append(Setting(field, value, how))
         images, moved = dict(digests(stream)), followers(stream)
@@ -109,11 +110,11 @@ class Fix:
 
     @property
     def importing(self) -> list[str]:
-        """The names of the tags that are imported if all of it is set."""
+        """The names of the tags that are imported if all settings are made."""
         return [tag.name for tag in self.tags if tag.imports]
 
     def divided(self, allowed: Collection[str]) -> tuple["Fix", "Fix"]:
-        """Return what is to be set if only the tags `allowed` may be imported, and the rest."""
+        """Return the settings to make if only the tags `allowed` may be imported, and the remaining settings."""
         halves: tuple[list[TagFix], list[TagFix]] = ([], [])
         for tag in self.tags:
             for half, wanted in zip(halves, (True, False), strict=True):
@@ -123,7 +124,7 @@ class Fix:
         return replace(self, tags=tuple(halves[0])), replace(self, tags=tuple(halves[1]))
 
     def patch(self) -> list[dict[str, Any]]:
-        """Return the JSON Patch; it names the version that it is for, and the API server denies it for any other."""
+        """Return the JSON Patch; it states its resourceVersion, and the API server rejects it for any other."""
         tags = self.stream["spec"]["tags"]
         version = PatchOp("add", "/metadata/resourceVersion", self.stream["metadata"]["resourceVersion"])
         return [
@@ -132,7 +133,7 @@ class Fix:
 
 
 def _fields(patch: Collection[PatchOp]) -> Iterator[tuple[int, tuple[str, str], Any]]:
-    """Yield the index of the tag, the field and the value of what a completion sets, each field by itself."""
+    """Yield the index of the tag, the field and the value of each setting of a completion."""
     for each in patch:
         _, _, _, index, parent, *key = (part.replace("~1", "/").replace("~0", "~") for part in each.path.split("/"))
         for name, value in ({key[0]: each.value} if key else each.value).items():
@@ -150,11 +151,11 @@ def _escaped(key: str) -> str:
 
 
 def why_imported(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Return how a tag comes to be imported because it is written, "" if it does not.
+    """Return how writing a tag imports it, "" if it does not.
 
     Args:
         before: the tag as it is stored (image.openshift.io/v1, TagReference).
-        after: the tag as it is to be.
+        after: the tag as it is written.
     """
     if not _importable(after):
         return ""
@@ -165,12 +166,12 @@ def why_imported(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 
 def has_no_generation(tag: Mapping[str, Any]) -> bool:
-    """Whether any write of its stream imports a tag: its generation is 0, or null as in objects of old releases."""
+    """Whether any write of its stream imports the tag: the generation is 0, or null as in objects of old releases."""
     return _importable(tag) and "generation" in tag and not tag["generation"]
 
 
 def followers(stream: Mapping[str, Any]) -> Mapping[str, list[str]]:
-    """Return for each tag of `stream` that others name as their source the tags that move with it, in their order."""
+    """Return the tags that move with each tag of `stream` that others name as their source, in order."""
     metadata, direct = stream["metadata"], dict[str, list[str]]()
     for tag in map(mapping, items(mapping(stream.get("spec")).get("tags"))):
         source = mapping(tag.get("from"))
@@ -182,7 +183,7 @@ def followers(stream: Mapping[str, Any]) -> Mapping[str, list[str]]:
 
 
 def _reached(direct: Mapping[str, list[str]], name: str) -> Iterator[str]:
-    """Yield what is reached from `name`, each once, and never `name` itself."""
+    """Yield the names reachable from `name`, each once, and never `name` itself."""
     seen, ahead = {name}, [name]
     while ahead:
         for each in direct.get(ahead.pop(0), ()):
@@ -193,12 +194,12 @@ def _reached(direct: Mapping[str, list[str]], name: str) -> Iterator[str]:
 
 
 def _importable(tag: Mapping[str, Any]) -> bool:
-    """Whether the import controller imports a tag at all."""
+    """Whether the import controller imports the tag at all."""
     return mapping(tag.get("from")).get("kind") == SourceKind.DOCKER_IMAGE and tag.get("reference") is not True
 
 
 def _referred(tag: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what the API server compares to tell whether the reference of a tag changed."""
+    """Return the values that the API server compares to detect a changed reference."""
     source = mapping(tag.get("from"))
     mode = mapping(tag.get("importPolicy")).get("importMode") or _LEGACY
     return source.get("namespace") or "", source.get("name"), tag.get("reference") is True, mode

@@ -1,12 +1,12 @@
-"""Checks that the API server calls the webhook for every resource: it sends each a request that must be denied.
+"""Checks that the API server calls the webhook for every resource: it sends a request to each that must be denied.
 
 A dry run is not enough: openshift-apiserver carries out a dry run of an import or a mapping. So each request also fails
 in the API server, after all webhooks were called (openshift-apiserver 4.22, observed):
 
-- imagestreamtags, imagetags: no image stream can have the name of theirs (422).
-- imagestreams: a stream of that name exists already (409). If the namespace has none, only the dry run protects it.
+- imagestreamtags, imagetags: no image stream can have their name (422).
+- imagestreams: a stream of that name already exists (409). If the namespace has none, only the dry run protects it.
 - imagestreams/status: the dry run, which the API server honours for image streams.
-- imagestreamimports: a resourceVersion on a stream that does not exist (404), or has another version (409).
+- imagestreamimports: a resourceVersion on a stream that does not exist (404) or has another version (409).
 - imagestreammappings: the stream does not exist (404).
 
 The API server denies none of them before the webhooks are called.
@@ -32,32 +32,29 @@ _TRIES: Final = 5  # as often as client-go's RetryOnConflict
 
 
 def probe(cluster: Cluster, namespace: str, configuration: str) -> Probed:
-    """Return what is known of each resource, and what the run left behind.
+    """Return the verdict on each resource, and the objects that the run left behind.
 
-    Image streams are listed before and after. Everything that is sent carries a word that no other run has, so what was
-    left behind is found by it.
+    Image streams are listed before and after. A unique word in every request identifies objects left behind.
 
     Args:
         cluster: the API server.
-        namespace: where the requests go; nothing is stored there.
+        namespace: the namespace of the requests; nothing is stored in it.
         configuration: the name of the validating webhook configuration.
 
     Raises:
-        ClusterError: the namespace does not exist or is not selected, or the API server cannot be asked.
+        ClusterError: the namespace does not exist or is not selected, or the API server cannot be called.
     """
     labels = _labels(cluster, namespace)
     webhooks = _webhooks(cluster, configuration)
     if webhooks and not any(selects(each.get("namespaceSelector"), labels) for each in webhooks):
-        raise ClusterError(
-            f"namespace {namespace} is left out by the namespaceSelector of {configuration}; expected one that is not"
-        )
+        raise ClusterError(f"namespace {namespace}: not selected by the namespaceSelector of {configuration}")
     served = {each["name"] for each in cluster.resources(GROUP, VERSION)}
     run = _Run(cluster, namespace, uuid4().hex, frozenset(str(each["name"]) for each in webhooks))
     before = run.stream()
     answers = tuple(
         run.answer(resource, before)
         if resource in served
-        else Answer(resource, Verdict.ABSENT, f"{resource} is not served")
+        else Answer(resource, Verdict.ABSENT, f"the API server does not serve {resource}")
         for resource in catalog.RESOURCES
     )
     if not webhooks:
@@ -70,11 +67,11 @@ def probe(cluster: Cluster, namespace: str, configuration: str) -> Probed:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent to one resource.
+    """A request to one resource.
 
     Attributes:
         resource: the resource.
-        namespace: where.
+        namespace: its namespace.
         body: the object.
     """
 
@@ -89,7 +86,7 @@ class Request:
 
     @property
     def replaces(self) -> bool:
-        """Whether it replaces an object that exists."""
+        """Whether it replaces an existing object."""
         return self.resource.probe.replaces
 
     @property
@@ -99,12 +96,12 @@ class Request:
 
 
 def request(resource: str, namespace: str, run: str, stream: Mapping[str, Any] | None) -> Request | None:
-    """Return what is sent to a resource, None if it needs an image stream and there is none.
+    """Return the request to a resource, None if it needs an image stream and there is none.
 
     Args:
         resource: the resource's name.
-        namespace: where.
-        run: what marks the requests of this run and no others; lower-case letters and digits.
+        namespace: the namespace of the request.
+        run: a word that marks the requests of this run and no others; lower-case letters and digits.
         stream: an image stream of the namespace as the API server lists it, None if there is none.
     """
     found = catalog.RESOURCES[resource]
@@ -118,9 +115,9 @@ class _Run:
 
     Attributes:
         cluster: the API server.
-        namespace: where the requests go.
-        word: what marks its requests, and nothing else.
-        webhooks: the names of the webhooks that are ours.
+        namespace: the namespace of the requests.
+        word: a word that marks its requests, and nothing else.
+        webhooks: the names of this installation's webhooks.
     """
 
     cluster: Cluster
@@ -133,13 +130,13 @@ class _Run:
         return [item for page in self.cluster.pages(_STREAMS, self.namespace) for item in page.items]
 
     def stream(self) -> dict[str, Any] | None:
-        """Return the stream whose status is written: the one that is there for it, else the first, None for none."""
+        """Return the stream whose status is written: PROBE_STREAM if it exists, else the first, else None."""
         found = self.streams()
         named = (each for each in found if each["metadata"]["name"] == PROBE_STREAM)
         return next(named, found[0] if found else None)
 
     def answer(self, resource: str, stream: Mapping[str, Any] | None, tries: int = _TRIES) -> Answer:
-        """Send a request to one resource, again if its stream changed meanwhile, and return what the answer says."""
+        """Send a request to one resource, again after a conflict, and return the verdict."""
         sent = request(resource, self.namespace, self.word, stream)
         if sent is None:
             hint = f"oc create imagestream {PROBE_STREAM} -n {self.namespace}"
@@ -153,14 +150,14 @@ class _Run:
         return Answer(resource, Verdict.OPEN, "no webhook denied the request; the API server accepted it")
 
     def _send(self, sent: Request) -> None:
-        """Send a request as a dry run; what cannot rely on that fails in the API server for another reason."""
+        """Send a request as a dry run; if a dry run is not enough, the request also fails in the API server."""
         if sent.replaces:
             self.cluster.replace(sent.api, sent.body, sent.namespace, sent.subresource, dry_run=True)
         else:
             self.cluster.create(sent.api, sent.body, sent.namespace, dry_run=True)
 
     def left(self) -> Iterator[str]:
-        """Yield what the run left behind: the image streams that hold its word, wherever it stands in them."""
+        """Yield what the run left behind: the image streams that contain its word anywhere."""
         for each in self.streams():
             if _holds(each, self.word):
                 yield f"image stream {self.namespace}/{each['metadata']['name']}"
@@ -182,11 +179,11 @@ def _labels(cluster: Cluster, namespace: str) -> Mapping[str, str]:
     except ClusterError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        raise ClusterError(f"{error}: a probe needs one: oc create namespace {namespace}") from None
+        raise ClusterError(f"{error}; create the namespace for probes: oc create namespace {namespace}") from None
 
 
 def _webhooks(cluster: Cluster, configuration: str) -> list[dict[str, Any]]:
-    """Return the webhooks of a configuration, none if it does not exist: then every resource is open."""
+    """Return the webhooks of a configuration; without it there are none, and every resource is open."""
     try:
         return list(cluster.get(_CONFIGURATIONS, configuration).get("webhooks") or ())
     except ClusterError as error:
@@ -196,9 +193,9 @@ def _webhooks(cluster: Cluster, configuration: str) -> list[dict[str, Any]]:
 
 
 def _unconfigured(answer: Answer, configuration: str) -> Answer:
-    """Return the answer with the reason why a resource is open: there is no webhook configuration."""
+    """Return the answer with the reason why a resource is open: the webhook configuration does not exist."""
     if answer.verdict is not Verdict.OPEN:
         return answer
     return Answer(
-        answer.resource, answer.verdict, f"there is no webhook configuration {configuration}: {answer.message}"
+        answer.resource, answer.verdict, f"webhook configuration {configuration} does not exist: {answer.message}"
     )

@@ -3,8 +3,8 @@
     source ──▶ Question | Outcome ──answer(policy)──▶ Outcome ──▶ Report
 
 A source reads files (`check`), test cases (`test`), records (`records`) or a cluster (`scan`). It yields a Question for
-each review, and an Outcome for what cannot be asked. A worker process of `replay` does the same with its part of the
-records, and a shard with its part of the source.
+each review, and an Outcome for each object that is not a review. A worker process of `replay` does the same with its
+part of the records, and a shard with its part of the source.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,13 +33,13 @@ class Question:
     """A review, how it is decided, and how its answer is reported.
 
     Attributes:
-        origin: where it was read.
-        review: what is asked.
+        origin: the place of the review in its file.
+        review: the review.
         decide: makes the decision by a policy.
         mark: returns the place of a field of the review's object, None if all of it is on the line of `origin`.
-        notes: findings that no rule of a policy gives, with their places.
-        time: when it was asked (RFC 3339), "" if that is not known.
-        recorded: the decision that its answer is compared with.
+        notes: findings from no rule of a policy, with their places.
+        time: when the request was made (RFC 3339), "" if unknown.
+        recorded: the recorded decision to compare with.
     """
 
     origin: Origin
@@ -56,7 +56,7 @@ Source = Iterable[Item]
 
 
 def answer(item: Item, policy: Policy) -> Outcome:
-    """Return the outcome of a question by `policy`; what cannot be asked is its own outcome."""
+    """Return the outcome of a question by `policy`; an outcome is returned unchanged."""
     if isinstance(item, Outcome):
         return item
     review, recorded = item.review, item.recorded
@@ -67,12 +67,12 @@ def answer(item: Item, policy: Policy) -> Outcome:
         return Outcome(item.origin, ERROR, namespace=namespace, name=name, message=printable(unexpected(error)))
     marks = tuple(item.mark(each.field) for each in decision.findings) if item.mark else ()
     before = ""
-    said: tuple[tuple[Finding, ...], tuple[PatchOp, ...]] = ((), ())
+    earlier: tuple[tuple[Finding, ...], tuple[PatchOp, ...]] = ((), ())
     if recorded:
         before = DENY if recorded.verdict == "deny" else ALLOW
-        said = recorded.findings, _patch_before(recorded, decision)
-    answered = outcome(item.origin, review, decision, marks=marks, time=item.time, before=before, said=said)
-    return answered.noting(item.notes) if item.notes else answered
+        earlier = recorded.findings, _patch_before(recorded, decision)
+    answered = outcome(item.origin, review, decision, marks=marks, time=item.time, before=before, earlier=earlier)
+    return answered.with_notes(item.notes) if item.notes else answered
 
 
 def answers(source: Source, policy: Policy) -> Iterator[Outcome]:
@@ -81,7 +81,7 @@ def answers(source: Source, policy: Policy) -> Iterator[Outcome]:
 
 
 def _patch_before(recorded: Recorded, decision: Decision) -> tuple[PatchOp, ...]:
-    """Return the patch that was recorded; of a long one only the beginning is, and the rest counts as unchanged."""
+    """Return the recorded patch; if only its beginning was recorded, the rest counts as unchanged."""
     patch = recorded.patch
     if not recorded.patch_more or len(decision.patch) != len(patch) + recorded.patch_more:
         return patch
@@ -89,10 +89,10 @@ def _patch_before(recorded: Recorded, decision: Decision) -> tuple[PatchOp, ...]
 
 
 def review_of(request: Mapping[str, Any], time: datetime) -> Review:
-    """Return the review that holds `request`, which came at `time`.
+    """Return the review of `request`, which came at `time`.
 
     Raises:
-        MalformedReview: it is no review of a resource that is known.
+        MalformedReview: it is not a review of a known resource.
     """
     document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
     return of_document(document, RESOURCES, time)
@@ -101,14 +101,14 @@ def review_of(request: Mapping[str, Any], time: datetime) -> Review:
 def request_of(
     manifest: Mapping[str, Any], old: Mapping[str, Any] | None, user: User, uid: str, namespace: str = "default"
 ) -> dict[str, Any]:
-    """Return the request of the AdmissionReview that puts `manifest` in the place of `old`.
+    """Return the request of the AdmissionReview that replaces `old` by `manifest`.
 
     Args:
-        manifest: an object as a user writes it: what the API server fills in is filled in here.
-        old: what was there before, None if it is created.
-        user: who would send it.
+        manifest: an object as a user writes it; this function fills in what the API server would.
+        old: the stored object, None for a creation.
+        user: the user who would send it.
         uid: the review's uid.
-        namespace: the namespace of an object that names none.
+        namespace: the namespace of an object without one.
     """
     resource = KINDS[manifest["kind"]]
     before = resource.defaulted(old) | _status(old) if old is not None and resource.says_old else None
@@ -118,7 +118,7 @@ def request_of(
 def stored_request(
     new: Mapping[str, Any], old: Mapping[str, Any] | None, user: User, uid: str = "", namespace: str = ""
 ) -> dict[str, Any]:
-    """Return the request that puts one object in the place of another, both as the API server stores them."""
+    """Return the request that replaces one object by another, both as the API server stores them."""
     kind, metadata = new["kind"], new.get("metadata")
     named = metadata if isinstance(metadata, dict) else {}
     return {
@@ -137,5 +137,5 @@ def stored_request(
 
 
 def _status(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of an object in a cluster its users cannot write."""
+    """Return the parts of a stored object that users cannot write."""
     return {key: old[key] for key in ("status", "image", "conditions") if key in old}

@@ -1,4 +1,4 @@
-"""Records as questions: files are read in parts of whole lines, in bounded memory; each line asks its review again."""
+"""Records as questions: files are read in parts of whole lines, in bounded memory; each line is one question."""
 
 import sys
 import zlib
@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from webhook.admission import engine
 from webhook.audit.recorded import Recorded, read
-from webhook.documents.files import STANDARD_INPUT
+from webhook.documents.inputs import STANDARD_INPUT
 from webhook.errors import Fault, MalformedRecord, MalformedReview, unexpected
 from webhook.evaluate.question import Question, review_of
 from webhook.globs.matching import Glob, any_matches
@@ -24,14 +24,14 @@ from webhook.report.outcome import Origin
 from webhook.report.shape import Shard
 from webhook.text import printable
 
-LEFT_OUT: Final = "left out by the options"
+NOT_SELECTED: Final = "skipped by the options"
 METADATA: Final = "records of level metadata"
 OTHER: Final = "other lines"
-UNFIT: Final = "records whose request cannot be evaluated"
+INVALID: Final = "records whose request cannot be evaluated"
 _MOST_LINES: Final = 5
 _MAGIC: Final = b"\x1f\x8b"  # RFC 1952, 2.3.1: ID1 and ID2
-PART: Final = 512 * 2**10  # bytes: enough that handing a part to another process costs nothing beside evaluating it
-LONGEST: Final = 64 * 2**20  # bytes of a line: a review has 7 MiB at most, escaped it has six times as much
+PART: Final = 512 * 2**10  # bytes: large enough that its transfer to another process costs little
+LONGEST: Final = 64 * 2**20  # bytes of a line: a review has up to 7 MiB, and six times that when escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Selection:
     """Which records are evaluated.
 
     Attributes:
-        since: the first time (RFC 3339, UTC), "" for any.
-        until: the first time that is too late, "" for any.
+        since: the start of the period (RFC 3339, UTC), "" for any.
+        until: the end of the period, exclusive, "" for any.
         namespaces: globs, none for any.
-        dry_run: whether records of what was only tried are evaluated too.
-        shard: the part that is evaluated here.
+        dry_run: whether records of dry runs are evaluated too.
+        shard: the part to evaluate.
     """
 
     since: str = ""
@@ -53,7 +53,7 @@ class Selection:
     shard: Shard = field(default_factory=Shard)
 
     def takes(self, recorded: Recorded) -> bool:
-        """Whether `recorded` is to be evaluated."""
+        """Whether `recorded` is selected."""
         return (
             self.since <= recorded.time
             and (not self.until or recorded.time < self.until)
@@ -64,12 +64,12 @@ class Selection:
 
 @dataclass(slots=True)
 class Remarks:
-    """What of the records could not be used.
+    """The records that could not be used.
 
     Attributes:
-        faults: files that cannot be read, or not to their end, and lines on which the webhook itself failed.
+        faults: files that cannot be read to their end, and lines on which the webhook itself failed.
         lines: the first few lines that cannot be evaluated, and why.
-        counts: how many lines were not evaluated, by why.
+        counts: how many lines were not evaluated, by reason.
     """
 
     faults: list[Fault] = field(default_factory=list)
@@ -77,17 +77,17 @@ class Remarks:
     counts: Counter[str] = field(default_factory=Counter)
 
     def leave(self, why: str, origin: Origin, error: Exception | None = None) -> None:
-        """Note that the line at `origin` was not evaluated."""
+        """Add the line at `origin`, which was not evaluated."""
         self.counts[why] += 1
         if error is not None and len(self.lines) < _MOST_LINES:
             self.lines.append(Fault(str(origin), "", str(error)))
 
     def failed(self, origin: Origin, message: str) -> None:
-        """Note that the webhook itself failed on the line at `origin`."""
+        """Add a failure of the webhook itself on the line at `origin`."""
         self.faults.append(Fault(str(origin), "", message))
 
     def add(self, other: "Remarks") -> None:
-        """Take all that `other` has."""
+        """Add everything from `other`."""
         self.faults += other.faults
         self.lines += other.lines[: _MOST_LINES - len(self.lines)]
         self.counts.update(other.counts)
@@ -101,7 +101,7 @@ class Part:
         file: its name, `-` for standard input.
         line: the number of the first line, from 1.
         data: the lines.
-        size: bytes of the file, as it is stored, that were read for them.
+        size: how many bytes of the stored file were read for them.
     """
 
     file: str
@@ -111,7 +111,7 @@ class Part:
 
 
 def questions(part: Part, selection: Selection, remarks: Remarks) -> Iterator[Question]:
-    """Yield a question for each record in `part` that `selection` takes; `remarks` gets the other lines."""
+    """Yield a question for each selected record in `part`; `remarks` collects the other lines."""
     for number, line in enumerate(part.data.split(b"\n"), part.line):
         if not line or line.isspace() or not selection.shard.holds(line):
             continue
@@ -119,7 +119,7 @@ def questions(part: Part, selection: Selection, remarks: Remarks) -> Iterator[Qu
         try:
             recorded = read_line(line)
             if not selection.takes(recorded):
-                remarks.leave(LEFT_OUT, origin)
+                remarks.leave(NOT_SELECTED, origin)
                 continue
             if recorded.request is None:
                 remarks.leave(METADATA, origin)
@@ -128,7 +128,7 @@ def questions(part: Part, selection: Selection, remarks: Remarks) -> Iterator[Qu
         except MalformedRecord as error:
             remarks.leave(OTHER, origin, error)
         except MalformedReview as error:
-            remarks.leave(UNFIT, origin, error)
+            remarks.leave(INVALID, origin, error)
         except Exception as error:  # noqa: BLE001 - one record must not end the evaluation of all others
             remarks.failed(origin, printable(unexpected(error)))
         else:
@@ -137,13 +137,13 @@ def questions(part: Part, selection: Selection, remarks: Remarks) -> Iterator[Qu
 
 
 def _validated(review: Review, policy: Policy) -> Decision:
-    """Decide as the validating webhook, without the patch, which the mutating one answers."""
+    """Decide as the validating webhook, without the patch of the mutating webhook."""
     decision = engine.admit(review, policy)
     return replace(decision, patch=()) if decision.patch else decision
 
 
 def moment(time: datetime | None) -> str:
-    """Return a time as records have it, so that they compare as strings; "" for None."""
+    """Return a time in the format of records, which compare as strings; "" for None."""
     return "" if time is None else time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -151,18 +151,18 @@ def read_line(line: bytes) -> Recorded:
     """Read a line of the record.
 
     Raises:
-        MalformedRecord: it is no record.
+        MalformedRecord: it is not a record.
     """
     if len(line) >= LONGEST:
-        raise MalformedRecord(f"expected a record, got a line of more than {LONGEST} bytes")
+        raise MalformedRecord(f"expected a record of up to {LONGEST} bytes, got a longer line")
     return read(line)
 
 
 def begins(path: Path | None, size: int = 2**16) -> bytes:
-    """Return the first bytes of a file, decompressed where it is gzip; of standard input they are read again later.
+    """Return the first bytes of a file, decompressed if it is gzip; standard input can still be read from its start.
 
     Raises:
-        OSError, EOFError, zlib.error: the file cannot be read, or not decompressed.
+        OSError, EOFError, zlib.error: the file cannot be read or decompressed.
     """
     if path is None:
         return cast("BufferedReader", sys.stdin.buffer).peek(size)
@@ -174,10 +174,10 @@ def cut(files: Iterable[Path | None], faults: list[Fault], size: int = PART, lon
     """Yield the lines of `files` in parts.
 
     Args:
-        files: what to read, None for standard input.
-        faults: what cannot be read is put there, after what could be read of it.
-        size: the least bytes of a part that is not the last of its file.
-        longest: bytes of a line that are kept.
+        files: the files to read, None for standard input.
+        faults: collects files that cannot be read, after the readable parts are yielded.
+        size: the minimum size of a part in bytes; the last part of a file may be smaller.
+        longest: the maximum length of a line in bytes; longer lines are cut.
     """
     for file in files:
         name = STANDARD_INPUT if file is None else str(file)
@@ -188,16 +188,16 @@ def cut(files: Iterable[Path | None], faults: list[Fault], size: int = PART, lon
                 with file.open("rb") as stream:
                     yield from _cut(name, stream, size, longest)
         except (EOFError, zlib.error, BadGzipFile) as error:
-            faults.append(Fault(name, "", f"the compressed data cannot be read to its end: {error}"))
+            faults.append(Fault(name, "", f"the compressed data is incomplete or invalid: {error}"))
         except OSError as error:
             faults.append(Fault(name, "", f"cannot be read: {error.strerror}"))
 
 
 def _cut(name: str, stream: BufferedReader, size: int, longest: int) -> Iterator[Part]:
-    """Cut a stream, compressed or not, into parts at the ends of lines.
+    """Cut a stream, compressed or not, into parts at line ends.
 
     Raises:
-        OSError, EOFError, zlib.error: the stream cannot be read to its end; what could be was yielded.
+        OSError, EOFError, zlib.error: the stream cannot be read to its end; the readable parts were yielded.
     """
     source = _Source(stream, size)
     line, held = 1, bytearray()
@@ -216,7 +216,7 @@ def _cut(name: str, stream: BufferedReader, size: int, longest: int) -> Iterator
             line += data.count(b"\n")
         else:
             held += piece
-            del held[longest:]  # of a line that nobody can evaluate the head is enough to say so
+            del held[longest:]  # the beginning of an oversized line is enough to report it
     if held:
         yield Part(name, line, bytes(held), source.done())
     if failed is not None:
@@ -224,7 +224,7 @@ def _cut(name: str, stream: BufferedReader, size: int, longest: int) -> Iterator
 
 
 class _Source:
-    """A stream, decompressed where it is gzip by its first bytes, that knows how far it was read."""
+    """A stream, decompressed if its first bytes are those of gzip, that tracks how far it was read."""
 
     def __init__(self, stream: BufferedReader, size: int) -> None:
         self._stream, self._size, self._told = stream, size, 0
@@ -234,12 +234,12 @@ class _Source:
         """Return the next bytes, none at the end.
 
         Raises:
-            OSError, EOFError, zlib.error: the stream cannot be read, or not decompressed.
+            OSError, EOFError, zlib.error: the stream cannot be read or decompressed.
         """
         return self._file.read1(self._size)
 
     def done(self) -> int:
-        """Return how many bytes of the stream were read since this was last called; of a pipe nobody asks."""
+        """Return how many bytes of the stream were read since the last call; not used for a pipe."""
         at = self._stream.tell() if self._stream.seekable() else self._told
         size, self._told = at - self._told, at
         return size

@@ -1,4 +1,4 @@
-"""Recorded decisions evaluated again: worker processes evaluate parts of the records, which come back in order."""
+"""Recorded decisions evaluated again: worker processes evaluate parts of the records, collected in order."""
 
 import os
 import signal
@@ -20,19 +20,19 @@ from webhook.policy.loading import Policy
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally
 
-_EVALUATION: Final[ContextVar["Evaluation"]] = ContextVar("evaluation")  # of a worker process, set once when it begins
-_AHEAD: Final = 3  # parts a worker: one that it evaluates, and what it need not wait for
+_EVALUATION: Final[ContextVar["Evaluation"]] = ContextVar("evaluation")  # of a worker process, set once at its start
+_AHEAD: Final = 3  # parts per worker: the current one and two queued
 
 
 @dataclass(slots=True)
 class Evaluated:
-    """What came of one part.
+    """The result of one part.
 
     Attributes:
-        size: bytes of the file that were read for the part.
-        outcomes: what would change.
+        size: how many bytes of the file were read for the part.
+        outcomes: the decisions that would change.
         tally: counts every record of the part.
-        remarks: what of the part could not be used.
+        remarks: the records that could not be used.
     """
 
     size: int
@@ -49,7 +49,7 @@ class Evaluation:
     selection: Selection = field(default_factory=Selection)
 
     def __call__(self, part: Part) -> Evaluated:
-        """Evaluate the records of `part` that are selected."""
+        """Evaluate the selected records of `part`."""
         found = Evaluated(part.size)
         for outcome in answers(questions(part, self.selection, found.remarks), self.policy):
             if outcome.verdict == ERROR:
@@ -58,7 +58,7 @@ class Evaluation:
             found.tally.count(outcome)
             if outcome.change:
                 found.outcomes.append(outcome)
-        found.tally.unjudged.update(found.remarks.counts)
+        found.tally.not_evaluated.update(found.remarks.counts)
         return found
 
 
@@ -70,15 +70,15 @@ def replay(
     workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Generator[Outcome]:
-    """Evaluate the records in `files` again; yields what would change, in the files' order.
+    """Evaluate the records in `files` again; yield the decisions that would change, in the order of the files.
 
     Args:
-        files: what to read, None for standard input.
-        evaluation: how each part is evaluated.
-        tally: counts every record, also those that would not change.
-        remarks: what could not be used is put there.
-        workers: how many processes evaluate.
-        progress: told how many bytes of the files are done since it was told last.
+        files: the files to read, None for standard input.
+        evaluation: evaluates each part.
+        tally: counts every record, including unchanged ones.
+        remarks: collects records that could not be used.
+        workers: the number of processes.
+        progress: called with the bytes of the files that are done since the last call.
 
     Raises:
         WorkerLost: a process ended before its part was evaluated.
@@ -91,7 +91,7 @@ def replay(
 
 
 def in_order(evaluation: Evaluation, parts: Iterable[Part], workers: int) -> Iterator[Evaluated]:
-    """Yield what `evaluation` makes of each of `parts`, in their order; at most a few parts a worker are in memory.
+    """Yield the result of each of `parts`, in order; only a few parts per worker are in memory.
 
     Raises:
         WorkerLost: a worker process was killed.
@@ -99,7 +99,7 @@ def in_order(evaluation: Evaluation, parts: Iterable[Part], workers: int) -> Ite
     if workers == 1:
         yield from map(evaluation, parts)
         return
-    # A policy holds compiled expressions, which no pickle carries: the workers are forks, which have it already.
+    # Compiled expressions cannot be pickled, so the workers are forks, which share the policy.
     pool = ProcessPoolExecutor(workers, get_context("fork"), _begin, (evaluation,))
     pending: deque[Future[Evaluated]] = deque()
     try:
@@ -112,15 +112,15 @@ def in_order(evaluation: Evaluation, parts: Iterable[Part], workers: int) -> Ite
             yield pending.popleft().result()
     except BrokenProcessPool:
         raise WorkerLost(
-            "a worker process ended before its part was evaluated: it was killed, or there was not enough memory; "
-            "fewer --workers take less"
+            "a worker process ended before its part was evaluated, possibly for lack of memory; "
+            "fewer --workers use less memory"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _start(pool: ProcessPoolExecutor) -> None:
-    """Fork the workers with SIGINT blocked: Ctrl-C reaches them too, and this process ends them."""
+    """Fork the workers with SIGINT blocked, because Ctrl-C reaches them too; this process ends them."""
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         pool.submit(os.getpid)
@@ -135,7 +135,7 @@ def _begin(evaluation: Evaluation) -> None:
 
 
 def _follow() -> None:
-    """End with the process that started this one, however it ends: nobody else would tell a worker."""
+    """End with the parent process, however it ends, because nothing else would end a worker."""
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""Reports written back to the cluster, one for each namespace: ours alone, and only what changed."""
+"""Reports written to the cluster, one per namespace; only changed reports of istag-webhook are written."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from webhook.report.header import Header
 from webhook.report.openreports import MANAGED_BY, NAME, Api, Gathered
 from webhook.report.outcome import Outcome
 
-_CHUNK: Final = 50  # reports, of which each may be half a MiB
+_CHUNK: Final = 50  # reports of up to half a MiB each
 _OURS: Final = f"{MANAGED_BY}={NAME}"
 _WHEN: Final = "timestamp"
 _TRIES: Final = 5
@@ -28,29 +28,29 @@ class Reports:
         self.written: set[str] = set()
 
     def check(self) -> None:
-        """Ask for our reports, before there is anything to write.
+        """List our reports, before there is anything to write.
 
         Raises:
-            ClusterError: the cluster does not know such reports, or does not let us list them.
+            ClusterError: the cluster does not have this API, or does not allow listing the reports.
         """
         try:
             next(self._cluster.pages(self._resource, limit=1, labelSelector=_OURS))
         except ClusterError as error:
             if error.status == HTTPStatus.NOT_FOUND:
-                raise ClusterError(f"the cluster does not know {self._resource}; expected its definition") from None
+                raise ClusterError(f"the cluster does not serve {self._resource}; install its definition") from None
             raise
 
     def write(self, document: Mapping[str, Any], tries: int = _TRIES) -> None:
-        """Create or replace the report of a namespace; nothing is sent where it says the same already.
+        """Create or replace the report of a namespace, unless it is unchanged.
 
-        What was found before keeps its time, and the report what others wrote on it.
+        Earlier findings keep their time, and the report keeps what others wrote to it.
 
         Args:
             document: the report.
-            tries: how often to look again where it was written meanwhile, by an answer that was lost or somebody else.
+            tries: how often to retry after a conflict, from a lost answer or another writer.
 
         Raises:
-            ClusterError: it cannot be written, or the report of that name is another's.
+            ClusterError: it cannot be written, or the report of that name is not ours.
         """
         namespace = document["metadata"]["namespace"]
         self.written.add(namespace)
@@ -69,7 +69,7 @@ class Reports:
         """Remove our reports of the namespaces that are `meant` and were not written, and yield those namespaces.
 
         Raises:
-            ClusterError: one cannot be removed.
+            ClusterError: a report cannot be removed.
         """
         for page in self._cluster.pages(self._resource, limit=_CHUNK, labelSelector=_OURS):
             for report in page.items:
@@ -94,12 +94,12 @@ class Reports:
                 raise
 
     def _ours(self, report: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return `report`, which must be one that we made."""
+        """Return `report`, which must be ours."""
         metadata = report["metadata"]
         if (metadata.get("labels") or {}).get(MANAGED_BY) != NAME:
             raise ClusterError(
-                f"{self._resource} {metadata['namespace']}/{NAME} is not ours: "
-                f"it has not the label {_OURS}; it is left as it is"
+                f"{self._resource} {metadata['namespace']}/{NAME} was not written by istag-webhook: "
+                f"it lacks the label {_OURS}; it is not changed"
             )
         return report
 
@@ -107,14 +107,14 @@ class Reports:
 def written_back(
     found: Iterable[Outcome], reports: Reports, api: Api, header: Header, faults: list[str]
 ) -> Iterator[Outcome]:
-    """Yield `found`, and write the report of each namespace once it is at its end.
+    """Yield `found`, and write the report of each namespace after its last outcome.
 
     Args:
-        found: outcomes, those of a namespace one after the other.
-        reports: where they are written.
-        api: which reports they are.
-        header: the head of the report.
-        faults: what is added for a report that cannot be written; the scan goes on.
+        found: outcomes, grouped by namespace.
+        reports: writes the reports.
+        api: the API of the reports.
+        header: the header of the report.
+        faults: collects reports that cannot be written; the scan continues.
     """
     for namespace, group in groupby(found, key=lambda outcome: outcome.namespace):
         gathered = Gathered()
@@ -124,11 +124,11 @@ def written_back(
         try:
             reports.write(gathered.document(api, header, namespace))
         except ClusterError as error:
-            faults.append(f"the report of {namespace} is not written: {error}")
+            faults.append(f"the report of {namespace} was not written: {error}")
 
 
 def _merged(document: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `stored` with what `document` says; what was found before keeps the time at which it was found first."""
+    """Return `stored` updated from `document`; earlier findings keep the time at which they were first found."""
     found = {_what(result): result[_WHEN] for result in stored.get("results") or () if _WHEN in result}
     results = [{**result, _WHEN: found.get(_what(result), result[_WHEN])} for result in document["results"]]
     metadata = dict(stored["metadata"])
@@ -139,5 +139,5 @@ def _merged(document: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str,
 
 
 def _what(result: Mapping[str, Any]) -> bytes:
-    """Return what a result is of: which rule, and which tag; its place in the stream may be another."""
+    """Return the identity of a result: its rule and its tag, without the tag's index in the stream."""
     return orjson.dumps([result.get("rule"), result.get("resources")], option=orjson.OPT_SORT_KEYS)

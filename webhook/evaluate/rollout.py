@@ -1,7 +1,7 @@
-"""A fix is carried out: one image stream after the other, imports in batches with pauses between them.
+"""Carries out a fix: one image stream after the other, imports in batches with pauses between them.
 
-A fix is planned for one version of a stream and written against that version alone: if somebody else was faster, the
-stream is read and planned again. So it is safe to interrupt and rerun.
+A fix is planned for one version of a stream and written for that version only. After a conflict, the stream is read
+and planned again. So it is safe to interrupt and rerun.
 """
 
 import time
@@ -26,8 +26,8 @@ class Pace:
     """How many tags may be imported, and how fast.
 
     Attributes:
-        limit: the most tags of a run, None for any number.
-        batch: the most tags between two pauses.
+        limit: the maximum number of tags of a run, None for any number.
+        batch: the maximum number of tags between two pauses.
         pause: seconds between two batches.
     """
 
@@ -37,10 +37,10 @@ class Pace:
 
 
 class Budget:
-    """What is left of a Pace while it is used up."""
+    """The remainder of a Pace."""
 
     def __init__(self, pace: Pace | None, tell: Callable[[str], object]) -> None:
-        """Take a pace, None if nothing may be imported, and what a pause is told to."""
+        """Take a pace, None if nothing may be imported, and a function that reports a pause."""
         self._tell = tell
         self._pause = pace.pause if pace else 0
         self._batch = pace.batch if pace else 0
@@ -58,12 +58,12 @@ class Budget:
         return int(min(self._now, self._left))
 
     def spend(self, tags: int) -> None:
-        """Note that tags were imported."""
+        """Subtract imported tags."""
         self._now -= tags
         self._left -= tags
 
     def wait(self, interrupted: Event) -> None:
-        """Begin the next batch if this one is used up and there may be another: after the pause, or an interrupt."""
+        """If this batch is used up and another is allowed, begin it after the pause or an interrupt."""
         if self._now > 0 or self.spent:
             return
         if self._pause:
@@ -81,12 +81,12 @@ def _sleep(interrupted: Event, seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What was done to one stream.
+    """The result for one stream.
 
     Attributes:
-        done: what was set.
-        rest: what was left.
-        spent: how many tags may have been imported: an answer can be lost, and its tags are found set then.
+        done: the settings that were made.
+        rest: the settings that were left.
+        spent: how many tags may have been imported: if an answer is lost, its tags are found already set.
     """
 
     done: Fix
@@ -97,15 +97,15 @@ class Applied:
 def apply(
     cluster: Cluster, key: str, policy: Policy, planned: Collection[str] = (), most: int = 0, tries: int = _TRIES
 ) -> Applied | None:
-    """Set what the tags of one stream lack as it is now, None if the stream no longer exists.
+    """Make the settings that the tags of one stream lack now; None if the stream no longer exists.
 
     Args:
-        cluster: where it is.
-        key: its `namespace/name`.
-        policy: whose defaults are applied.
+        cluster: the cluster.
+        key: the `namespace/name` of the stream.
+        policy: the policy with the defaults.
         planned: the tags that may be imported.
         most: how many of them may be imported now.
-        tries: how often to plan anew if somebody else was faster.
+        tries: how often to plan again after a conflict.
 
     Raises:
         ClusterError: the API server or a webhook denies it, or the stream changes faster than it can be planned.
@@ -119,7 +119,7 @@ def apply(
             try:
                 cluster.patch(STREAMS, name, done.patch(), namespace, content_type=JSON_PATCH)
             except ClusterError as error:
-                # A patch of tags that no longer exist is denied (422) before its version is looked at (409).
+                # A patch of tags that no longer exist is denied (422) before its version is compared (409).
                 now = error.status in _OVERTAKEN and cluster.get(STREAMS, name, namespace)
                 if not now or tries == 1 or now == plan.stream:
                     raise
@@ -141,16 +141,16 @@ def complete(
     interrupted: Event,
     told: Callable[[Fix], object],
 ) -> Fix | None:
-    """Complete one stream, in as many batches as it takes, and return what was left of it, None if nothing was.
+    """Complete one stream, in as many batches as needed, and return what was left, None if nothing was.
 
     Args:
-        cluster: where it is.
-        key: its `namespace/name`.
-        policy: whose defaults are applied.
+        cluster: the cluster.
+        key: the `namespace/name` of the stream.
+        policy: the policy with the defaults.
         tags: the tags that may be imported.
         budget: how many of them may be imported, and how fast.
-        interrupted: is set once nothing more is to be begun.
-        told: is called with what was set.
+        interrupted: is set when no further batch may begin.
+        told: is called with each part that was set.
 
     Raises:
         ClusterError: the API server or a webhook denies it.

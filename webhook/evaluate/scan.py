@@ -1,4 +1,4 @@
-"""A cluster as questions: each image stream as it is stored, and each of its tags, as if it were set now."""
+"""A cluster as questions: each image stream as stored, and each of its tags, as if it were set now."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +25,12 @@ from webhook.resources.objects import GROUP, VERSION
 from webhook.rules.base import EvaluationContext
 from webhook.schemas.times import written
 
-# Who set a tag the cluster does not store: rules that match users or groups report nothing, and nobody is exempt.
+# A cluster does not store the user who set a tag: rules that match users or groups report nothing, and no exemption
+# applies.
 NOBODY: Final = User("")
 _IMAGES: Final = Resource(GROUP, VERSION, "images")
-_REMEMBERED: Final = 8_192  # images, of about a kilobyte each
-_TOGETHER: Final = 8  # requests under way; an API server gives a client a few hundred
+_REMEMBERED: Final = 8_192  # images of about a kilobyte each
+_TOGETHER: Final = 8  # concurrent requests; an API server allows a client a few hundred
 
 
 def scan(
@@ -41,18 +42,18 @@ def scan(
     *,
     images: bool = False,
 ) -> Iterator[Outcome]:
-    """Yield the outcome of each tag in a cluster, those of a namespace one after the other.
+    """Yield the outcome of each tag in a cluster, grouped by namespace.
 
     Args:
-        cluster: what is evaluated.
-        selection: what of it.
-        policy: as it was loaded.
-        time: of which moment it is evaluated.
-        progress: is told how far it went.
+        cluster: the cluster.
+        selection: the selected image streams.
+        policy: the policy as it was loaded.
+        time: the moment as of which the tags are evaluated.
+        progress: is called with the progress.
         images: whether to fetch the tags' images, for the rules that evaluate them.
 
     Raises:
-        ClusterError: the API server cannot be reached, or denies.
+        ClusterError: the API server cannot be reached, or denies a request.
     """
     asked, fetched = policy.for_stored_streams(), Images(cluster)
     for stream in streams(cluster, selection, progress):
@@ -62,27 +63,27 @@ def scan(
 def evaluated(
     stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image], time: datetime
 ) -> Iterator[Outcome]:
-    """Yield the outcome of each tag of `stream`, and before them one for the stream if there are findings about it.
+    """Yield the outcome of each tag of `stream`, after one for the stream if there are findings about it.
 
     Args:
         stream: an ImageStream as the API server returns it.
-        policy: by which it is evaluated, made by `Policy.for_stored_streams`.
-        images: the images that are known, by digest.
-        time: of which moment it is evaluated.
+        policy: the policy, made by `Policy.for_stored_streams`.
+        images: the known images, by digest.
+        time: the moment as of which the tags are evaluated.
     """
     found = answers(questions(stream, images, time), policy)
     return (outcome for outcome in found if outcome.tags or outcome.findings or outcome.message)
 
 
 def questions(stream: Mapping[str, Any], images: Mapping[str, Image], time: datetime) -> Iterator[Question]:
-    """Yield a question for `stream` itself, and one for each of its tags as it is stored.
+    """Yield a question for `stream` itself, and one for each of its tags as stored.
 
-    They are for a policy that `Policy.for_stored_streams` made.
+    They need a policy made by `Policy.for_stored_streams`.
 
     Args:
         stream: an ImageStream as the API server returns it.
-        images: the images that are known, by digest.
-        time: of which moment it is evaluated.
+        images: the known images, by digest.
+        time: the moment as of which the tags are evaluated.
     """
     review = _review(stream, time, is_stored=True)
     context = EvaluationContext(review)
@@ -93,7 +94,7 @@ def questions(stream: Mapping[str, Any], images: Mapping[str, Image], time: date
 
 
 def _decide(part: tuple[Change, ...], context: EvaluationContext, _: Review, policy: Policy) -> Decision:
-    """Decide about one part of a stored stream."""
+    """Decide on one part of a stored stream."""
     findings = tuple(
         _under_ended_exemption(finding, change, context.review, policy)
         for change in part
@@ -122,7 +123,7 @@ def completion(stream: Mapping[str, Any], policy: Policy) -> tuple[PatchOp, ...]
 
 
 def _review(stream: Mapping[str, Any], time: datetime, *, is_stored: bool) -> Review:
-    """Return the review in which the API server would send `stream`; the items of a list do not say what they are."""
+    """Return the review in which the API server would send `stream`; the items of a list lack their kind."""
     namespace, _, name = key_of(stream).partition("/")
     document = {"apiVersion": API_VERSION, "kind": STREAM.kind, **stream}
     request = stored_request(document, document if is_stored else None, NOBODY)
@@ -149,7 +150,7 @@ class Images:
         self._get = lru_cache(maxsize=_REMEMBERED)(self._fetch)
 
     def of(self, stream: Mapping[str, Any]) -> Mapping[str, Image]:
-        """Return the newest images of the tags of `stream`, by digest; one that the cluster has not is left out.
+        """Return the newest images of the tags of `stream`, by digest, without those that the cluster lacks.
 
         Raises:
             ClusterError: an image cannot be fetched.
@@ -163,6 +164,6 @@ class Images:
         try:
             return read_image(self._cluster.get(_IMAGES, digest))
         except ClusterError as error:
-            if error.status == HTTPStatus.NOT_FOUND:  # pruned, though a tag names it still
+            if error.status == HTTPStatus.NOT_FOUND:  # pruned, although a tag still names it
                 return None
             raise

@@ -1,4 +1,4 @@
-"""The image streams of a cluster that are selected, listed in chunks: of those that were seen only the last is kept."""
+"""The selected image streams of a cluster, listed in chunks; only the last chunk stays in memory."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from webhook.resources.objects import GROUP, VERSION
 _NAMESPACES: Final = Resource("", "v1", "namespaces")
 STREAMS: Final = Resource(GROUP, VERSION, STREAM.name)
 _EVERYWHERE: Final = ""
-_MOST_EXPIRED: Final = 5  # lists that expire one after the other before anything new was seen
+_MOST_EXPIRED: Final = 5  # consecutive lists that expire without a new item
 
 
-# Is told how many streams are done, and how many remain where that is known.
+# Called with the number of streams done, and of the remaining ones if known.
 Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of a cluster is meant.
+    """The selected part of a cluster.
 
     Attributes:
         namespaces: globs of namespaces, () for all.
         selector: a label selector of streams, "" for all.
-        shard: the part of the namespaces that is meant: a namespace is never divided.
-        chunk: how many streams to ask for at a time.
+        shard: the selected part of the namespaces; a namespace is never divided.
+        chunk: how many streams to list per request.
     """
 
     namespaces: tuple[Glob, ...] = ()
@@ -39,22 +39,22 @@ class Selection:
     chunk: int = 100
 
     def holds(self, namespace: str) -> bool:
-        """Whether the streams of `namespace` are meant."""
+        """Whether the streams of `namespace` are selected."""
         named = not self.namespaces or any_matches(self.namespaces, namespace)
         return named and self.shard.holds(namespace.encode())
 
     @property
     def everywhere(self) -> bool:
-        """Whether all namespaces are meant."""
+        """Whether all namespaces are selected."""
         return not self.namespaces and self.shard.count == 1
 
     def lists(self, cluster: Cluster) -> list[str]:
-        """Return the namespaces to list, or "" alone for all at once: only what is meant is read.
+        """Return the namespaces to list, or only "" for all at once, so that nothing else is read.
 
-        Namespaces are listed where globs or a part are to be found among them, else looked up one by one.
+        Namespaces are listed if there are globs or a shard, else looked up one by one.
 
         Raises:
-            ClusterError: they cannot be listed, or one that is named is not there.
+            ClusterError: they cannot be listed, or a named one does not exist.
         """
         if self.everywhere:
             return [_EVERYWHERE]
@@ -64,12 +64,12 @@ class Selection:
             found = {item["metadata"]["name"] for page in cluster.pages(_NAMESPACES) for item in page.items}
         for name in sorted(filter(self.holds, named)):
             _look_up(cluster, name)
-        # As the streams of all of them would be listed: "team-a/" stands before "team/".
+        # In the order in which the streams of all of them would be listed: "team-a/" precedes "team/".
         return sorted(filter(self.holds, found), key=lambda name: f"{name}/")
 
 
 def _look_up(cluster: Cluster, namespace: str) -> None:
-    """Raise ClusterError where a namespace is not there; who may not see it may list its streams all the same."""
+    """Raise ClusterError if a namespace does not exist; a user without access to it may still list its streams."""
     try:
         cluster.get(_NAMESPACES, namespace)
     except ClusterError as error:
@@ -78,10 +78,10 @@ def _look_up(cluster: Cluster, namespace: str) -> None:
 
 
 def streams(cluster: Cluster, selection: Selection, progress: Progress) -> Iterator[Mapping[str, Any]]:
-    """Yield the image streams that `selection` means, those of a namespace one after the other.
+    """Yield the selected image streams, grouped by namespace.
 
     Raises:
-        ClusterError: the API server cannot be reached, or denies.
+        ClusterError: the API server cannot be reached, or denies a request.
     """
     done = 0
     for namespace in selection.lists(cluster):
@@ -99,7 +99,7 @@ class Chunk:
 
     Attributes:
         items: image streams as the API server returns them, in the order of their `key_of`.
-        remaining: how many there are beside in the same list, None where the API server does not say.
+        remaining: how many more the list has, None if the API server does not say.
     """
 
     items: tuple[Mapping[str, Any], ...]
@@ -109,17 +109,17 @@ class Chunk:
 def chunks(cluster: Cluster, namespace: str, *, selector: str, size: int) -> Iterator[Chunk]:
     """Yield the streams of a namespace, each once.
 
-    A list expires (410) where the cluster forgets its version while it is read, which takes minutes. It goes on from
-    the token that the API server gives for that, else it begins anew and leaves out what was seen.
+    A list expires (410) if the cluster drops its version while it is read, which takes minutes. The list continues from
+    the token in that answer, or else starts over and skips what was seen.
 
     Args:
-        cluster: where from.
+        cluster: the cluster.
         namespace: the namespace, "" for all.
         selector: a label selector, "" for all.
-        size: how many streams to ask for at a time.
+        size: how many streams to list per request.
 
     Raises:
-        ClusterError: the API server cannot be reached, or denies.
+        ClusterError: the API server cannot be reached, or denies a request.
     """
     selectors = {"labelSelector": selector} if selector else {}
     token, last, seen, expired = "", "", "", 0
@@ -142,6 +142,6 @@ def chunks(cluster: Cluster, namespace: str, *, selector: str, size: int) -> Ite
 
 
 def key_of(stream: Mapping[str, Any]) -> str:
-    """Return `namespace/name`: the order in which an API server lists streams is that of these."""
+    """Return `namespace/name`, the order in which an API server lists streams."""
     metadata = stream["metadata"]
     return f"{metadata['namespace']}/{metadata['name']}"

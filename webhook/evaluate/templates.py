@@ -1,4 +1,4 @@
-"""The objects of an OpenShift Template, with its parameters as `oc process` fills them in.
+"""The objects of an OpenShift Template, with its parameters filled in as by `oc process`.
 
 Source: openshift/library-go, pkg/template (templateprocessing and generator).
 """
@@ -21,7 +21,7 @@ API_VERSIONS: Final = ("template.openshift.io/v1", "v1")
 _STRING: Final = re.compile(r"\$\{([a-zA-Z0-9_]+?)\}")
 _VALUE: Final = re.compile(r"\$\{\{([a-zA-Z0-9_]+)\}\}")
 _SOURCES: Final = ("dockerImageRepository", "dockerImageReference")
-_LARGEST: Final = 4 * 2**20  # characters of an object with its parameters; etcd takes a request of 1.5 MiB
+_LARGEST: Final = 4 * 2**20  # characters of an object with its parameters; etcd accepts requests of 1.5 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Templated:
     """An object or a parameter of a template.
 
     Attributes:
-        path: where it stands in the template.
+        path: its path in the template.
         value: the object, with its parameters filled in.
         problem: why it cannot be evaluated, "" if it can.
-        field: what of the object the problem is with.
+        field: the field of the object with the problem.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Template:
 
     Attributes:
         names: the parameters.
-        problems: the parameters that must have a value and have none.
+        problems: the parameters that require a value and lack one.
     """
 
     def __init__(self, value: Mapping[str, Any], given: Mapping[str, str]) -> None:
@@ -54,7 +54,7 @@ class Template:
 
         Args:
             value: the Template.
-            given: values that the user gave, by parameter.
+            given: values from the user, by parameter.
         """
         self._objects: list[Any] = value["objects"]
         self._values: dict[str, str] = {}
@@ -88,7 +88,7 @@ class Template:
 
 
 class _Filling:
-    """Fills parameters into one object, and remembers the first reason why it cannot be evaluated."""
+    """Fills parameters into one object, and keeps the first reason why it cannot be evaluated."""
 
     def __init__(self, values: Mapping[str, str], missing: Mapping[str, str], empty: set[str]) -> None:
         self._values, self._missing, self._empty = values, missing, empty
@@ -96,7 +96,7 @@ class _Filling:
         self.problem = self.field = ""
 
     def fill(self, value: Any, path: Path) -> Any:
-        """Return `value`, which stands at `path`, with its parameters."""
+        """Return `value`, from the path `path`, with its parameters filled in."""
         if isinstance(value, dict):
             return {self._key(key, path): self.fill(item, (path, key)) for key, item in value.items()}
         if isinstance(value, list):
@@ -112,7 +112,7 @@ class _Filling:
         return self._string(key, path) if "${" in key else key
 
     def _value(self, name: str, path: Path) -> Any:
-        """Return what `${{NAME}}` stands for: JSON."""
+        """Return the JSON value of `${{NAME}}`."""
         if self._needs(name, path):
             return None
         text = self._values[name]
@@ -149,11 +149,11 @@ class _Filling:
 
 
 def _sentence(name: str, why: str) -> str:
-    return f"the parameter {printable(name)} {why}; give it a value with --param {printable(name)}=VALUE"
+    return f"the parameter {printable(name)} {why}; set it with --param {printable(name)}=VALUE"
 
 
 def _is_source(path: Path) -> bool:
-    """Return whether an image reference stands at `path`."""
+    """Return whether `path` is that of an image reference."""
     if path is None:
         return False
     return path[1] in _SOURCES or (path[1] == "name" and path[0] is not None and path[0][1] == "from")
@@ -168,7 +168,7 @@ def _is_reference(text: str) -> bool:
 
 
 def _without_namespace(item: Any) -> Any:
-    """Return an object without its namespace, which is stripped unless it is a parameter."""
+    """Return an object without its namespace, unless it is a parameter, as the template service does."""
     metadata: Any = item.get("metadata") if isinstance(item, dict) else None
     namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
     if not isinstance(namespace, str) or _STRING.search(namespace):
@@ -177,7 +177,7 @@ def _without_namespace(item: Any) -> Any:
 
 
 def _grouped(item: Any) -> Any:
-    """Return an object in its API group: the template service groups what an old template leaves group-less."""
+    """Return an object with its API group, which the template service adds to objects of old templates."""
     if isinstance(item, dict) and item.get("kind") in KINDS and item.get("apiVersion") == "v1":
         return {**item, "apiVersion": f"{GROUP}/{VERSION}"}
     return item

@@ -1,4 +1,4 @@
-"""Policy tests: each case is a question, and its outcome is compared with what the case expects."""
+"""Policy tests: each case is a question, and its outcome is compared with the expected one."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from webhook.admission import engine
 from webhook.admission.codec import of_document
-from webhook.documents.files import input_files
+from webhook.documents.inputs import input_files
 from webhook.documents.reading import read
 from webhook.errors import CaseError, Fault, MalformedReview, PolicyError
 from webhook.evaluate.cases import SUFFIXES, Case, Suite, load
@@ -29,13 +29,13 @@ _OF_OURS: Final = frozenset((API_VERSION, kind) for kind in KINDS)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a case.
+    """The result of a case.
 
     Attributes:
         case: the case.
-        question: what it asks; its origin is the line on which the case begins.
-        outcome: what was answered.
-        rows: what was expected beside what was reported.
+        question: its question; the origin is the line on which the case begins.
+        outcome: the outcome.
+        rows: the comparison of the expected and the reported parts.
     """
 
     case: Case
@@ -45,11 +45,11 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether everything that was expected was reported."""
+        """Whether all expected parts were reported."""
         return all(row.mark == SAME for row in self.rows)
 
     def met(self, policy: Policy) -> Iterator[str]:
-        """Yield the names of the entries of `policy` that the case met."""
+        """Yield the names of the entries of `policy` that the case covers."""
         for finding in self.outcome.findings:
             yield finding.rule
         if self.outcome.exemption is not None:
@@ -61,20 +61,20 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The entries of a policy that cases met: rules that report, defaults that set, exemptions that are used.
+    """The entries of a policy that cases cover: rules that report, defaults that set, exemptions that are used.
 
     Attributes:
         policy: the policy.
-        met: the names of the entries that were met.
+        met: the names of the covered entries.
     """
 
     policy: Policy
     met: frozenset[str]
 
     def parts(self) -> Iterator[tuple[str, list[str], list[str]]]:
-        """Yield for rules, defaults and exemptions what they are called, their names, and those that were not met.
+        """Yield for rules, defaults and exemptions the label, the names, and the names that are not covered.
 
-        The rules that the API server enforces by itself are not the policy's to test.
+        Rules that the API server itself enforces are not counted.
         """
         rules = [entry.name for entry in self.policy.rules if not isinstance(entry.rule, Schema)]
         defaults = [entry.name for entry in self.policy.defaults]
@@ -84,21 +84,21 @@ class Coverage:
 
     @property
     def complete(self) -> bool:
-        """Whether every entry was met."""
+        """Whether every entry is covered."""
         return not any(missed for _, _, missed in self.parts())
 
 
 def suites(paths: Iterable[str]) -> tuple[list[Suite], list[Fault]]:
-    """Return the tests in `paths`, and every fault in them."""
+    """Return the tests in `paths`, and every error in them."""
     loaded = [load(file) for file in input_files(paths, SUFFIXES, f"a document of kind {TEST_KIND}")]
     return list(chain.from_iterable(found for found, _ in loaded)), list(chain.from_iterable(bad for _, bad in loaded))
 
 
 def select(suites: Iterable[Suite], patterns: tuple[str, ...]) -> tuple[list[Suite], int]:
-    """Return `suites` with the cases whose name one of `patterns` selects, and how many cases are left out.
+    """Return `suites` with the cases whose name one of `patterns` selects, and how many cases are deselected.
 
-    A pattern selects a name that contains it, or that it matches as a glob (`*`, `?`, `[...]`) from end to end. Case is
-    ignored. Without patterns, all cases are selected; a suite without a selected case is left out.
+    A pattern selects a name that contains it, or that it matches as a glob (`*`, `?`, `[...]`) as a whole. Case is
+    ignored. Without patterns, all cases are selected; a suite without a selected case is omitted.
     """
     given = list(suites)
     if not patterns:
@@ -117,7 +117,7 @@ def _selected(name: str, patterns: list[str]) -> bool:
 
 
 def none_selected(patterns: tuple[str, ...], deselected: int) -> Fault:
-    """Return the fault of patterns that select none of `deselected` cases."""
+    """Return the error for patterns that select none of `deselected` cases."""
     expected = " or ".join(map(quoted, patterns))
     return Fault(
         "-k",
@@ -137,7 +137,7 @@ def run(
         policies: the policy, instead of those that the suites name.
 
     Returns:
-        The results, what they cover of each policy, and what cannot be run.
+        The results, the coverage of each policy, and the errors.
     """
     results: list[Result] = []
     faults: list[Fault] = []
@@ -177,12 +177,12 @@ def ask(case: Case, origin: Origin, time: datetime) -> Question:
     """Return the question of `case`, which begins at `origin`; it comes at `time` if the case does not say when.
 
     Raises:
-        CaseError: it holds nothing that can be evaluated.
+        CaseError: it contains nothing that can be evaluated.
     """
     try:
         return Question(origin, _review(case, origin, case.at or time))
     except MalformedReview as error:
-        raise _refused(origin, case, str(error)) from None
+        raise _error(origin, case, str(error)) from None
 
 
 def _review(case: Case, origin: Origin, time: datetime) -> Review:
@@ -190,22 +190,22 @@ def _review(case: Case, origin: Origin, time: datetime) -> Review:
         return of_document(_recorded(case, origin, Path(origin.file).parent / case.review), RESOURCES, time)
     for key, value in (("object", case.object), ("oldObject", case.old)):
         if value is not None and (value.get("apiVersion"), value.get("kind")) not in _OF_OURS:
-            raise _refused(origin, case, f"{key}: expected one of {', '.join(KINDS)} of {API_VERSION}")
+            raise _error(origin, case, f"{key}: expected one of {', '.join(KINDS)} of {API_VERSION}")
     return review_of(request_of(case.object, case.old, User(case.user, groups=case.groups), "test"), time)
 
 
 def _recorded(case: Case, origin: Origin, path: Path) -> Any:
-    """Return the review that was recorded in a file."""
+    """Return the review recorded in a file."""
     try:
         documents, faults = read(str(path), path.read_bytes())
     except OSError as error:
-        raise _refused(origin, case, f"review: {path}: cannot be read: {error.strerror}") from None
+        raise _error(origin, case, f"review: {path}: cannot be read: {error.strerror}") from None
     if faults:
         raise CaseError(tuple(faults))
     if len(documents) != 1:
-        raise _refused(origin, case, f"review: {path}: expected one AdmissionReview, got {len(documents)} documents")
+        raise _error(origin, case, f"review: {path}: expected one AdmissionReview, got {len(documents)} documents")
     return documents[0].value
 
 
-def _refused(origin: Origin, case: Case, message: str) -> CaseError:
+def _error(origin: Origin, case: Case, message: str) -> CaseError:
     return CaseError((Fault(str(origin), case.name, message),))

@@ -1,8 +1,8 @@
-"""What an object becomes if a client applies a manifest to it.
+"""How an object changes when a client applies a manifest.
 
-`oc apply` merges three ways: the manifest, the stored object, and what the client applied last time, which stands in an
-annotation. `oc apply --server-side` merges in the API server, by the fields that a manager owns. Both merge the tags of
-an image stream by name (`patchMergeKey` in openshift/api). `oc replace`, `oc create` and a PUT merge nothing.
+`oc apply` merges three ways: the manifest, the stored object, and the last applied manifest, which an annotation holds.
+`oc apply --server-side` merges in the API server, by the fields that a manager owns. Both merge the tags of an image
+stream by name (`patchMergeKey` in openshift/api). `oc replace`, `oc create` and a PUT merge nothing.
 """
 
 import json
@@ -13,10 +13,10 @@ from typing import Any, Final
 from webhook.errors import MalformedReview
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
-_MANAGERS: Final = ("kubectl", "kubectl-client-side-apply")  # the second is taken over by the first
+_MANAGERS: Final = ("kubectl", "kubectl-client-side-apply")  # the first takes over the fields of the second
 _BY_NAME: Final = (("spec", "tags"),)
 _Object = Mapping[str, Any]
-_Fields = dict[str, Any]  # a field `f:NAME` or an item `k:NAME`, and the fields below it, as managedFields have them
+_Fields = dict[str, Any]  # a field `f:NAME` or an item `k:NAME`, and the fields below it, as in managedFields
 
 
 class Write(StrEnum):
@@ -27,10 +27,10 @@ class Write(StrEnum):
     SERVER_SIDE_APPLY = "server-side-apply"
 
     def written(self, manifest: _Object, stored: _Object | None) -> _Object:
-        """Return the object that `manifest` makes of what is stored.
+        """Return the object that results from writing `manifest` over the stored object.
 
         Raises:
-            MalformedReview: the stored object does not say what was applied last in a way that can be read.
+            MalformedReview: the last applied manifest in the stored object cannot be read.
         """
         if stored is None or self is Write.REPLACE:
             return manifest
@@ -40,14 +40,14 @@ class Write(StrEnum):
 
 
 def _merged(manifest: Any, stored: Any, mine: _Fields, others: tuple[_Fields, ...], path: tuple[str, ...]) -> Any:
-    """Return `manifest` merged into `stored`; what the manifest has comes first, in its order.
+    """Return `manifest` merged into `stored`; the parts of the manifest come first, in order.
 
     Args:
-        manifest: what is applied.
-        stored: what there is.
+        manifest: the applied value.
+        stored: the stored value.
         mine: the fields that were applied before.
         others: the fields of each other manager.
-        path: where this stands in the object.
+        path: the path of the value in the object.
     """
     if isinstance(manifest, dict) and isinstance(stored, dict):
         found = {
@@ -71,7 +71,7 @@ def _merged(manifest: Any, stored: Any, mine: _Fields, others: tuple[_Fields, ..
 
 
 def _kept(stored: Any, step: str, mine: _Fields, others: tuple[_Fields, ...]) -> Any:
-    """Return what stays of a field or an item that the manifest does not have, None for nothing."""
+    """Return what remains of a field or an item that the manifest lacks, None for nothing."""
     if step not in mine:
         return stored
     below, shared = _below(step, mine, others)
@@ -88,7 +88,7 @@ def _below(step: str, mine: _Fields, others: tuple[_Fields, ...]) -> tuple[_Fiel
 
 
 def _by_name(value: Any) -> dict[str, Any] | None:
-    """Return the items of a list by their names, None if one has none or two have the same."""
+    """Return the items of a list by name, None if a name is missing or duplicate."""
     if not isinstance(value, list):
         return None
     named = {item["name"]: item for item in value if isinstance(item, dict) and isinstance(item.get("name"), str)}
@@ -102,7 +102,7 @@ def _annotations(stored: _Object) -> _Object:
 
 
 def _applied(stored: _Object) -> _Fields:
-    """Return the fields that were applied last; none if the object does not say."""
+    """Return the fields that were last applied, none if unknown."""
     text = _annotations(stored).get(LAST_APPLIED)
     if text is None:
         return {}
@@ -158,7 +158,7 @@ def _parsed(text: Any, where: str) -> Any:
 
 
 def _annotated(merged: _Object, manifest: _Object) -> _Object:
-    """Return what `oc apply` sends: with the manifest in the annotation, if the stored object had it."""
+    """Return the object that `oc apply` sends: with the manifest in the annotation, if the stored object had it."""
     annotations = _annotations(merged)
     if LAST_APPLIED not in annotations:
         return merged

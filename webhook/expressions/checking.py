@@ -1,4 +1,4 @@
-"""The type of an expression, found from the leaves to the root, and all that can only fail when it is evaluated."""
+"""Type checking: the type of an expression, from its leaves to its root, and the parts that can fail at evaluation."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +25,7 @@ from webhook.expressions.types import (
 )
 from webhook.text import printable, quoted
 
-# Types are values of the language, by these names (cel-spec, doc/langdef.md, Values), as far as the engine knows them.
+# Types are values of the language by these names (cel-spec, doc/langdef.md, Values), if the engine supports them.
 _TYPE_NAMES: Final = frozenset({"bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"})
 _PLAIN: Final = re.compile(r"""(?P<quote>["'])(?P<text>[A-Za-z_][\w./-]*)(?P=quote)""")
 _LONGEST: Final = 60  # characters of a part of an expression in a message
@@ -33,14 +33,14 @@ _LONGEST: Final = 60  # characters of a part of an expression in a message
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is known of an expression before it is evaluated.
+    """The result of checking an expression before its evaluation.
 
     Attributes:
         type: the type of its result.
         variables: the declared variables that it reads.
         functions: the functions and macros that it calls.
         added: whether it calls a function that the engine adds to the language.
-        faults: a sentence for each thing that is wrong.
+        faults: a message for each error.
     """
 
     type: Type
@@ -53,18 +53,18 @@ class Checked:
 def check(
     source: str, tree: syntax.Node, variables: Mapping[str, Type], fault_of_pattern: Callable[[str], str]
 ) -> Checked:
-    """Check the types of an expression that must be true or false.
+    """Check the types of an expression that must be a boolean.
 
     Args:
         source: the expression.
-        tree: the same, parsed.
+        tree: the parsed expression.
         variables: the types of the variables that it may read.
         fault_of_pattern: returns why a pattern of `matches`, a CEL string, does not compile; "" if it does.
     """
     checker = Checker(source, variables, fault_of_pattern)
     found = checker.type_of(tree)
     if not fits(found, BOOL):
-        checker.faults.append(f"expected an expression that is true or false, got {found}")
+        checker.faults.append(f"expected a boolean expression, got {found}")
     return Checked(
         found,
         frozenset(checker.read),
@@ -75,7 +75,7 @@ def check(
 
 
 class Checker:
-    """Finds the types of nodes; a part with a fault has the type DYN, so that one mistake is one fault."""
+    """Finds the types of nodes; a part with an error has the type DYN, so that one mistake is one error."""
 
     def __init__(self, source: str, variables: Mapping[str, Type], fault_of_pattern: Callable[[str], str]) -> None:
         self._source, self._variables, self._fault_of_pattern = source, variables, fault_of_pattern
@@ -101,7 +101,7 @@ class Checker:
         for (written, _), key in zip(node.entries, keys, strict=True):
             if not any(fits(key, each) for each in KEYS):
                 self.faults.append(
-                    f"{self._quoted(written)}: expected a string, an integer or a boolean as key, got {key}"
+                    f"{self._quoted(written)}: expected a string, an integer or a boolean as a key, got {key}"
                 )
         return MapOf(common(keys), common(values))
 
@@ -153,7 +153,7 @@ class Checker:
     def _conditional(self, node: syntax.Conditional) -> Type:
         condition, yes, no = (self.type_of(each) for each in node.parts)
         if not fits(condition, BOOL):
-            self.faults.append(f"{self._quoted(node.condition)}: expected true or false before ?, got {condition}")
+            self.faults.append(f"{self._quoted(node.condition)}: expected a boolean before ?, got {condition}")
         sentence = f"{self._quoted(node)}: expected values of one type on both sides of :, got {yes} and {no}"
         return self._or_fault(join((yes, no)), sentence)
 
@@ -204,12 +204,12 @@ class Checker:
             result = ListOf(item) if node.function == "filter" else BOOL
         for condition in conditions:
             if not fits(condition, BOOL):
-                self.faults.append(f"{self._quoted(node)}: {node.function} tests for true or false, got {condition}")
+                self.faults.append(f"{self._quoted(node)}: expected a boolean in {node.function}, got {condition}")
         return result
 
     @contextmanager
     def _binding(self, name: str, item: Type) -> Iterator[None]:
-        """Let `name` be a variable of the type `item`."""
+        """Bind `name` to a variable of the type `item`."""
         before = self._bound
         self._bound = {**before, name: item}
         try:
@@ -219,7 +219,7 @@ class Checker:
 
     def _pattern(self, node: syntax.Literal) -> None:
         if wrong := self._fault_of_pattern(self._text(node)):
-            self.faults.append(f"{self._quoted(node)} is no pattern of matches: {wrong}")
+            self.faults.append(f"{self._quoted(node)} is not a valid pattern for matches: {wrong}")
 
     def _or_fault(self, found: Type | None, message: str) -> Type:
         return self._fault(message) if found is None else found

@@ -40,7 +40,7 @@ _SIMPLE: Final[Mapping[type[Declared[Any]], Type]] = MappingProxyType(
         fields.AnyObject: _ANY,
     }
 )
-# What the API server writes itself and no schema of ours checks (meta/v1, TypeMeta and ObjectMeta).
+# Fields that the API server writes itself, and no schema here checks (meta/v1, TypeMeta and ObjectMeta).
 _TYPE_META: Final[Mapping[str, Type]] = {"apiVersion": STRING, "kind": STRING}
 _OBJECT_META: Final[Mapping[str, Type]] = {
     "uid": STRING,
@@ -56,7 +56,7 @@ _OBJECT_META: Final[Mapping[str, Type]] = {
 
 
 def _closed(name: str, /, **fields: Field) -> Record:
-    """Return a record that has these fields and no others; a trailing underscore is not part of a field's name."""
+    """Return a record with only these fields; a trailing underscore is not part of a field's name."""
     return Record(name, MappingProxyType({key.rstrip("_"): field for key, field in fields.items()}), open=False)
 
 
@@ -83,8 +83,8 @@ _IMAGE: Final = _closed(
     digest=Field(STRING, "digest of the image"),
     labels=Field(nullable(_STRINGS), "labels of the image configuration; null if the review does not carry it"),
     platforms=Field(ListOf(STRING), "`os/architecture` or `os/architecture/variant` of each manifest"),
-    size=Field(nullable(INT), "bytes of all layers together; null if it is not known"),
-    layers=Field(nullable(INT), "number of layers; null if it is not known or the image is a manifest list"),
+    size=Field(nullable(INT), "total bytes of all layers; null if unknown"),
+    layers=Field(nullable(INT), "number of layers; null if unknown or the image is a manifest list"),
     signatures=Field(ListOf(_SIGNATURE), "signatures of the image"),
 )
 TAG: Final = _closed(
@@ -93,9 +93,9 @@ TAG: Final = _closed(
     namespace=Field(STRING, "namespace of the image stream"),
     stream=Field(STRING, "name of the image stream"),
     name=Field(STRING, "name of the tag; `*` if `everyTag` is true"),
-    everyTag=Field(BOOL, "whether a whole repository is imported or followed, so that the names are not known"),
+    everyTag=Field(BOOL, "whether a whole repository is imported or followed, so that the names are unknown"),
     isNew=Field(BOOL, "whether the tag did not exist before"),
-    oldUnknown=Field(BOOL, "whether the review does not say what the tag was before, as in a push or an import"),
+    oldUnknown=Field(BOOL, "whether the review lacks the old tag, as in a push or an import"),
     moved=Field(BOOL, "whether the tag is new, removed, or points to another source than before"),
     from_=Field(_FROM, "source that the tag points to"),
     insecure=Field(BOOL, "whether the import may be insecure: `importPolicy.insecure` or the annotation of the stream"),
@@ -110,8 +110,8 @@ TAG: Final = _closed(
 def declarations(resources: Iterable[str] = RESOURCES) -> Mapping[str, Type]:
     """Return the types of the variables in the reviews of `resources`.
 
-    A field that the schemas know has their type and may be null, as in the API server's decoder. An object that may be
-    of several resources has the fields of them all.
+    A field of the schemas has its type there and may be null, as in the API server's decoder. An object of several
+    possible resources has the fields of all.
     """
     return _declarations(tuple(dict.fromkeys(RESOURCES[each].schema for each in resources)))
 
@@ -138,7 +138,7 @@ def _declarations(schemas: tuple[type[Document], ...]) -> Mapping[str, Type]:
 
 
 def _record(schema: type[Document], more: Mapping[str, Type] = MappingProxyType({})) -> Record:
-    """Return the record that a schema describes."""
+    """Return the record of a schema."""
     declared = {field.data_key or name: _type(field) for name, field in schema().load_fields.items()}
     extra = _OBJECT_META if schema is ObjectMeta else more
     known = {key: Field(nullable(kind)) for key, kind in {**extra, **declared}.items()}
@@ -154,7 +154,7 @@ def _type(field: Declared[Any]) -> Type:
 
 
 def described() -> list[tuple[str, str, str]]:
-    """Return the path, the type and the meaning of each field of `tag`, in their order."""
+    """Return the path, the type and the meaning of each field of `tag`, in order."""
     return _described("tag", TAG)
 
 
@@ -170,7 +170,7 @@ def _described(path: str, record: Record) -> list[tuple[str, str, str]]:
 
 
 def _written(kind: Type) -> str:
-    """Return a type as the documentation names it."""
+    """Return the name of a type in the documentation."""
     names = [_name(each) for each in alternatives(kind) if each != NULL]
     return " or ".join((*names, "null") if NULL in alternatives(kind) else names)
 

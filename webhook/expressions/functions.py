@@ -1,6 +1,7 @@
-"""The functions that an expression may call, with the types they take: cel-spec's and those that the engine adds.
+"""The functions that an expression may call, with their types: those of cel-spec and those that the engine adds.
 
-A test holds every overload against the engine. `lists.range` is left out: it makes a list of any length from a number.
+A test compares every overload with the engine. `lists.range` is not supported: it makes a list of any length from a
+number.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,7 +37,7 @@ class Overload:
     """One way to call a function.
 
     Attributes:
-        takes: the types of its arguments, that of a method's target first.
+        takes: the types of its arguments, a method's target first.
         gives: the type of its result.
         method: whether it may be called as `target.name(…)`.
         function: whether it may be called as `name(…)`.
@@ -49,8 +50,8 @@ class Overload:
 
 
 _MOST_NUMBERS: Final = 5
-_LONGEST: Final = 60  # characters of a name in a sentence
-_FORMS: Final = 4  # ways to call a function in a sentence
+_LONGEST: Final = 60  # characters of a name in a message
+_FORMS: Final = 4  # ways to call a function in a message
 _LIST: Final = ListOf(DYN)
 _MAP: Final = MapOf(DYN, DYN)
 _STRINGS: Final = ListOf(STRING)
@@ -65,7 +66,7 @@ def _method(gives: Type, *takes: Type) -> Overload:
 
 
 def _both(gives: Type, *takes: Type) -> Overload:
-    """A function that Python implements: the engine gives a method's target to it as the first argument."""
+    """A function implemented in Python: the engine passes a method's target as the first argument."""
     return Overload(takes, gives, method=True)
 
 
@@ -94,12 +95,12 @@ LANGUAGE: Final[Mapping[str, tuple[Overload, ...]]] = {
 
 
 def _returned(kind: Scalar) -> Scalar:
-    """Return the type of a value of `kind` that comes from Python, which has one type of integers."""
+    """Return the type of a value of `kind` that comes from Python, which has one integer type."""
     return INT if kind == UINT else kind
 
 
 def _extreme(*, member: bool) -> tuple[Overload, ...]:
-    """Return the overloads of a function that chooses one of numbers, or of a list of numbers."""
+    """Return the overloads of a function that chooses one of several numbers, or of a list of numbers."""
     found: list[Overload] = []
     for each in NUMBERS:
         takes: list[tuple[Type, ...]] = [(ListOf(each),), *((each,) * count for count in range(1, _MOST_NUMBERS + 1))]
@@ -115,7 +116,7 @@ ADDED: Final[Mapping[str, tuple[Overload, ...]]] = {
     "bool": _conversion(BOOL, BOOL, STRING),
     "min": _extreme(member=True),
     "max": _extreme(member=True),
-    # The sum of an empty list is the integer 0, whatever its elements would be.
+    # The sum of an empty list is the integer 0, whatever the type of its elements.
     "sum": tuple(_both(INT if each in (INT, UINT) else DYN, ListOf(each)) for each in (*NUMBERS, DURATION)),
     "charAt": (_both(STRING, STRING, INT),),
     "indexOf": (_both(INT, STRING, STRING), _both(INT, STRING, STRING, INT)),
@@ -153,7 +154,7 @@ NAMESPACES: Final = frozenset({"lists", *(name.partition(".")[0] for name in NAM
 
 
 def overloads(name: str) -> tuple[Overload, ...]:
-    """Return the ways to call the function `name`, none for a function that is not known."""
+    """Return the overloads of the function `name`, none for an unknown function."""
     return (*LANGUAGE.get(name, ()), *ADDED.get(name, ()))
 
 
@@ -165,38 +166,38 @@ def applies(overload: Overload, types: tuple[Type, ...], *, method: bool) -> boo
 
 
 def unknown_name(name: str, bound: Iterable[str], variables: Iterable[str]) -> str:
-    """Return the sentence for a variable that nothing declares."""
+    """Return the message for an undeclared variable."""
     known = list(variables)
     expected = _meant(nearest(name, (*bound, *known))) or f"; expected {', '.join(known)}"
     return f"unknown name {_shown(name)}{expected}"
 
 
 def unknown_field(path: str, field: str, known: Iterable[str], *, others: bool) -> str:
-    """Return the sentence for a field that nothing declares.
+    """Return the message for an undeclared field.
 
     Args:
-        path: what it is read from.
+        path: the expression that it is read from.
         field: its name.
-        known: the fields that are declared there.
+        known: the declared fields.
         others: whether there may be others.
     """
     fields = list(known)
     like = nearest(field, fields)
     expected = [f"did you mean {path}.{like}?"] if like else []
     if others:
-        expected.append(f'read a field that the webhook does not know as {path}["{_shown(field)}"]')
+        expected.append(f'to read it anyway, write {path}["{_shown(field)}"]')
     return "; ".join((f"unknown field {path}.{_shown(field)}", *(expected or [f"expected one of {', '.join(fields)}"])))
 
 
 def unknown_function(name: str, known: Iterable[str]) -> str:
-    """Return the sentence for a function that there is not, or for a macro that is called as one."""
+    """Return the message for an unknown function, or for a macro that is called like one."""
     if name in MACROS:
-        return f"{name} takes a variable and an expression: LIST.{name}(x, EXPRESSION)"
+        return f"{name} expects a variable and an expression: LIST.{name}(x, EXPRESSION)"
     return f"unknown function {_shown(name)}{_meant(nearest(name, known))}"
 
 
 def wrong_call(name: str, known: Iterable[Overload], types: tuple[Type, ...], *, method: bool) -> str:
-    """Return the sentence for a call with values that no overload takes."""
+    """Return the message for a call that matches no overload."""
     ways = list(known)
     of_target = [each for each in ways if method and each.method and types and fits(types[0], each.takes[0])]
     forms = dict.fromkeys(_form(name, each.takes, method=each.method) for each in of_target or ways)

@@ -1,4 +1,4 @@
-"""The types that the operators of CEL take and give (cel-spec, doc/langdef.md, Standard Definitions)."""
+"""The operand and result types of CEL operators (cel-spec, doc/langdef.md, Standard Definitions)."""
 
 from itertools import product
 from typing import Final
@@ -51,7 +51,7 @@ _NEGATED: Final = (INT, DOUBLE)
 
 
 def operated(operator: str, left: Type, right: Type) -> Type | None:
-    """Return the type of `left operator right`, None if no values of these types can be operands."""
+    """Return the type of `left operator right`, None if values of these types cannot be operands."""
     if operator in EQUALITY:
         return BOOL if comparable(left, right) else None
     found = [
@@ -93,14 +93,14 @@ def _contained(item: Alternative, holder: Alternative) -> bool:
 
 
 def negated(operator: str, operand: Type) -> Type | None:
-    """Return the type of `!operand` or `-operand`, None if there is none."""
+    """Return the type of `!operand` or `-operand`, None if it is invalid."""
     takes = (BOOL,) if operator == "!" else _NEGATED
     found = [each for each in alternatives(operand) if each == DYN or each in takes]
     return (BOOL if operator == "!" else one_of(found)) if found else None
 
 
 def element(holder: Type, index: Type) -> Type | None:
-    """Return the type of `holder[index]`, None if `holder` has no elements or `index` is none of its indices."""
+    """Return the type of `holder[index]`, None if `holder` has no elements or `index` cannot be an index."""
     found = [
         result
         for one, other in product(alternatives(holder), alternatives(index))
@@ -137,7 +137,7 @@ def selected(operand: Type, field: str) -> tuple[Type | None, list[str], bool]:
 
 
 def iterated(holder: Type) -> Type | None:
-    """Return the type of what a macro binds for each element of `holder`, None if it has no elements."""
+    """Return the type of the variable that a macro binds for each element of `holder`, None without elements."""
     found = [result for each in alternatives(holder) if each != NULL and (result := _iterated(each)) is not None]
     return one_of(found) if found else None
 
@@ -152,9 +152,9 @@ def _iterated(holder: Alternative) -> Type | None:
 
 
 def mismatch(operator: str, left: Type, right: Type) -> str:
-    """Return the sentence for operands that an operator cannot take."""
+    """Return the message for operands that an operator cannot take."""
     if operator in EQUALITY:
-        return f"{left} and {right} are never equal; compare values of one type"
+        return f"{left} and {right} are never equal; compare values of the same type"
     if operator == "in":
         return f"expected a list of {left} values or a map with such keys after in, got {right}"
     return f"{operator} cannot take {left} and {right}"

@@ -29,10 +29,10 @@ class Token(NamedTuple):
     """A token.
 
     Attributes:
-        kind: `string`, `bytes`, `int`, `uint`, `double`, `name`, `sign`, or `end` behind the last one.
-        text: as it is written.
+        kind: `string`, `bytes`, `int`, `uint`, `double`, `name`, `sign`, or `end` after the last token.
+        text: its text.
         start: the offset of its first character.
-        end: the offset behind its last character.
+        end: the offset after its last character.
     """
 
     kind: str
@@ -42,16 +42,16 @@ class Token(NamedTuple):
 
 
 def tokens(source: str) -> Iterator[Token]:
-    """Yield the tokens of `source`, and one that ends it.
+    """Yield the tokens of `source`, and an end token.
 
     Raises:
-        MalformedExpression: a character begins no token.
+        MalformedExpression: a character does not begin a token.
     """
     at = 0
     while at < len(source):
         found = _TOKEN.match(source, at)
         if found is None:
-            raise MalformedExpression(f"expected a CEL expression, got {quoted(source[at : at + 20])} in it")
+            raise MalformedExpression(f"expected a CEL expression, got {quoted(source[at : at + 20])}")
         at = found.end()
         if found["skipped"] is None:
             yield Token(_kind(found), found[0], found.start(), found.end())
@@ -72,7 +72,7 @@ class Node:
 
     Attributes:
         start: the offset of its first character in the expression.
-        end: the offset behind its last character.
+        end: the offset after its last character.
     """
 
     start: int
@@ -86,7 +86,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Literal(Node):
-    """A value that is written out; `kind` names its type."""
+    """A literal value; `kind` names its type."""
 
     kind: str
 
@@ -139,7 +139,7 @@ class Call(Node):
 
     @property
     def binds(self) -> str:
-        """The variable that a macro binds for each element, "" for what is no such macro."""
+        """The variable that a macro binds for each element, "" for other calls."""
         lengths = MACROS.get(self.function, ())
         if self.target is None or len(self.arguments) not in lengths:
             return ""

@@ -7,7 +7,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A type without parts, or one of which the parts are not known."""
+    """A type without parts, or with unknown parts."""
 
     name: str
 
@@ -26,7 +26,7 @@ TIMESTAMP: Final = Scalar("timestamp")
 NULL: Final = Scalar("null")
 TYPE: Final = Scalar("type")
 OPTIONAL: Final = Scalar("optional")
-DYN: Final = Scalar("dyn")  # known only when the expression is evaluated
+DYN: Final = Scalar("dyn")  # known only at evaluation
 NUMBERS: Final = (INT, UINT, DOUBLE)
 
 
@@ -53,7 +53,7 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a record: its type, and what it means."""
+    """A field of a record: its type and its meaning."""
 
     type: "Type"
     doc: str = ""
@@ -61,7 +61,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """A map whose keys are declared; equal only to itself.
+    """A map with declared keys; equal only to itself.
 
     Attributes:
         name: its name in the API reference.
@@ -79,7 +79,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A value of one of several types; `null` among them for a value that may be null."""
+    """A value of one of several types; `null` is one of them for a value that may be null."""
 
     types: tuple["Alternative", ...]
 
@@ -97,7 +97,7 @@ def alternatives(kind: Type) -> tuple[Alternative, ...]:
 
 
 def one_of(types: Iterable[Type]) -> Type:
-    """Return the type of a value that has one of `types`; what may be anything == DYN."""
+    """Return the type of a value that has one of `types`; DYN if it may have any type."""
     found = tuple(dict.fromkeys(each for kind in types for each in alternatives(kind)))
     if not found or DYN in found:
         return DYN
@@ -112,7 +112,7 @@ def nullable(kind: Type) -> Type:
 def fits(given: Type, wanted: Type) -> bool:
     """Whether a value of `given` can be one of `wanted`.
 
-    A value that may be null fits: null is absence, and whether a value is there is known only when it is evaluated.
+    A value that may be null fits: null means absence, and whether a value is present is known only at evaluation.
     """
     return any(_fits(one, other) for one in alternatives(given) for other in alternatives(wanted))
 
@@ -145,28 +145,27 @@ def _comparable(one: Alternative, other: Alternative) -> bool:
 
 
 def as_map(kind: Alternative) -> MapOf | None:
-    """Return `kind` as a map, None if it is none."""
+    """Return `kind` as a map, None if it is not a map."""
     if isinstance(kind, Record):
         return MapOf(STRING, DYN)
     return kind if isinstance(kind, MapOf) else None
 
 
 def join(types: Iterable[Type]) -> Type | None:
-    """Return the one type of values that have these types: nullable if one is null, None if two can never be alike.
+    """Return the one type of values of these types: nullable if one is null, None if two are incompatible.
 
-    Types that are alike and not the same, such as list(int) and list(dyn), become DYN: unions would grow with the
-    expression.
+    Compatible but different types, such as list(int) and list(dyn), become DYN: unions would grow with the expression.
     """
     kinds = list(types)
     known = dict.fromkeys(kind for each in kinds if (kind := _present(each)) != NULL)
-    if len(known) < 2:  # noqa: PLR2004 - one type is the type of all
+    if len(known) < 2:  # noqa: PLR2004 - a single type is the type of all
         return one_of(kinds)
     first, *others = known
     return DYN if all(fits(first, other) and fits(other, first) for other in others) else None
 
 
 def common(types: Iterable[Type]) -> Type:
-    """Return the type of the elements of a list or map that is written out; they may have several."""
+    """Return the type of the elements of a literal list or map, which may have several."""
     found = list(types)
     return (join(found) or DYN) if found else DYN
 

@@ -204,9 +204,6 @@ _MODES: Final = {
 }
 
 
-_MOST_WINDOWS: Final = 10
-
-
 def explained_rule(policy: Policy, entry: RuleEntry, where: Located | None, time: datetime, sentence: str = "") -> str:
     """Return the explanation of one rule.
 
@@ -246,9 +243,8 @@ def _denial_lines(
 
 def _windows(rule: Rule, time: datetime) -> Iterator[str]:
     """Yield the next windows of a rule about when tags may change."""
-    if not isinstance(rule, Schedule):
-        return
-    yield f"The next windows from {written(time, rule.zone)} on ({rule.zone}):"
-    for part, span in rule.upcoming(time, _MOST_WINDOWS):
-        yield f"  - {part}: {span.name}, {written(span.start, rule.zone)} to {written(span.end, rule.zone)}"
-    yield ""
+    if isinstance(rule, Schedule):
+        yield f"The next windows from {written(time, rule.zone)} on ({rule.zone}):"
+        for part, span in rule.upcoming(time, most=10):
+            yield f"  - {part}: {span.name}, {written(span.start, rule.zone)} to {written(span.end, rule.zone)}"
+        yield ""

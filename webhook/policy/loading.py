@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 from webhook.documents import yaml
 from webhook.documents.document import Document
-from webhook.documents.files import STANDARD_INPUT, SUFFIXES, walk
+from webhook.documents.inputs import STANDARD_INPUT, SUFFIXES, walk
 from webhook.errors import Fault, PolicyError
 from webhook.model.decision import Mode
 from webhook.policy.entries import (

@@ -1,1 +1,1 @@
-"""What commands found, in the formats that people and pipelines read: one module a format."""
+"""Reports of what commands found, for people and pipelines: one module per format."""

@@ -1,4 +1,4 @@
-"""What a report says before its outcomes: what was asked, of which policy; and what `policy validate` reports."""
+"""The header of a report: the command and the policy; and the report of `policy validate`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from webhook.policy.lint.reported import PolicyWarning
 
 VALIDATE: Final = "policy validate"
-INVALID: Final = "invalid-policy"  # the rule that stands for every error in a policy that is validated
+INVALID: Final = "invalid-policy"  # the rule of every error in a validated policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class RuleLine:
     Attributes:
         name: the entry's name.
         kind: the rule kind.
-        mode: what its findings do.
-        description: what the kind says, in one line.
+        mode: the mode of its findings.
+        description: the kind's description, in one line.
     """
 
     name: str
@@ -41,16 +41,16 @@ class RuleLine:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The head of a report.
+    """The header of a report.
 
     Attributes:
-        command: the command that evaluated, such as `check`.
+        command: the command, such as `check`.
         policy: the policy's name.
-        digest: its digest.
-        version: of this package.
+        digest: the policy's digest.
+        version: the version of this package.
         time: when the report was made (RFC 3339).
         rules: the policy's rules.
-        shard: which part of a divided report it is, such as `2/4`, "" where it is whole.
+        shard: the part of a divided report, such as `2/4`, "" for a whole report.
     """
 
     command: str
@@ -63,21 +63,21 @@ class Header:
 
     @property
     def compares(self) -> bool:
-        """Whether the command says what would be other than before, and not only what would be denied."""
+        """Whether the command reports differences from earlier decisions, not only denials."""
         return self.command == "replay"
 
     @property
     def validates(self) -> bool:
-        """Whether the command checks a policy itself, and no changes."""
+        """Whether the command validates a policy, not changes."""
         return self.command == VALIDATE
 
     @property
-    def judges(self) -> str:
-        """What is evaluated, and may be counted: a tag as it stands, or a change."""
+    def subject(self) -> str:
+        """The unit that is counted: a tag as stored, or a change."""
         return "tag" if self.command == "scan" else "change"
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `of_json` reads again."""
+        """Return the JSON value that `of_json` reads."""
         return {
             "command": self.command,
             "policy": {"name": self.policy, "digest": self.digest},
@@ -89,7 +89,7 @@ class Header:
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> "Header":
-        """Read what `as_json` made.
+        """Read the value that `as_json` returned.
 
         Raises:
             KeyError, TypeError, ValueError, AttributeError: `value` is something else.
@@ -106,7 +106,7 @@ class Header:
             for rule in exactly(list, value["rules"])
         ]
         if datetime.fromisoformat(time).tzinfo is None:
-            raise ValueError("expected a time with its offset")
+            raise ValueError("expected a time with an offset")
         for rule in rules:
             Mode(rule["mode"])
         part = str(Shard.parse(shard)) if shard else ""
@@ -114,7 +114,7 @@ class Header:
 
 
 def header(command: str, policy: Policy, version: str, time: str, shard: Shard | None = None) -> Header:
-    """Return the head of a report of `command` on `policy`, of one part where `shard` is one of several."""
+    """Return the header of a report of `command` on `policy`, of one part if `shard` is one of several."""
     rules = tuple(
         RuleLine(entry.name, entry.rule.kind, str(entry.mode), entry.rule.documentation()) for entry in policy.rules
     )
@@ -126,18 +126,18 @@ _INVALID: Final = RuleLine(INVALID, "error", str(Mode.ENFORCE), "The policy cann
 
 
 class Warned(Finding):
-    """A warning that no rule of a policy gives, as a finding."""
+    """A warning that is not from a rule of a policy, as a finding."""
 
     __slots__ = ()
 
     @property
     def rule_suffix(self) -> str:
-        """How its sentence ends: with the warning's name."""
+        """The end of its message: the warning's name."""
         return f" (warning {self.rule})"
 
 
 def validation_header(policy: Policy | None, version: str, time: str) -> Header:
-    """Return the head of the report on `policy`, None for a policy that cannot be used."""
+    """Return the header of the report on `policy`, None for a policy that cannot be used."""
     name, digest = (policy.name, policy.digest) if policy else ("", "")
     warnings = (RuleLine(lint.name, "warning", str(Mode.WARN), lint.documentation()) for lint in lints())
     return Header(VALIDATE, name, digest, version, time, (_INVALID, *warnings))
@@ -147,7 +147,7 @@ def validated(policy: Policy, warnings: "Iterable[PolicyWarning]", *, failing: b
     """Yield an outcome for each entry of `policy`.
 
     Args:
-        policy: a policy that can be used.
+        policy: a valid policy.
         warnings: the warnings about it.
         failing: whether an entry with a warning fails.
     """
@@ -166,8 +166,8 @@ def validated(policy: Policy, warnings: "Iterable[PolicyWarning]", *, failing: b
         )
 
 
-def refused(faults: Iterable[Fault]) -> Iterator[Outcome]:
-    """Yield an outcome for each error in a policy that cannot be used."""
+def invalid(faults: Iterable[Fault]) -> Iterator[Outcome]:
+    """Yield an outcome for each error in an invalid policy."""
     for fault in faults:
         message = f"{fault.path}: {fault.message}" if fault.path else fault.message
         yield Outcome(Origin(fault.where, fault.line, fault.column), ERROR, message=message)

@@ -1,6 +1,6 @@
-"""`json`: one document, one outcome a line, written and read again as a stream. `yaml` says the same for people.
+"""`json`: one document, one outcome per line, written and read as a stream; `yaml`: the same for people.
 
-The parts of a divided report are read and merged in the order that the whole would have.
+The parts of a divided report are merged in the order of the whole report.
 """
 
 import textwrap
@@ -25,7 +25,7 @@ _SAME: Final = ("command", "policy", "digest", "version")
 
 
 def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
-    """Yield the document: the head, a line for each outcome, the summary."""
+    """Yield the document: the header, a line for each outcome, the summary."""
     head = _dumped({"apiVersion": API_VERSION, "kind": KIND, **header.as_json()})
     yield f'{head[:-1]},"outcomes":['
     separator = "\n"
@@ -36,7 +36,7 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator
 
 
 def write_yaml(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
-    """Yield the document in YAML: the head, an item for each outcome, the summary."""
+    """Yield the document in YAML: the header, an item for each outcome, the summary."""
     yield dump({"apiVersion": API_VERSION, "kind": KIND, **header.as_json()})
     yield "outcomes:"
     empty = True
@@ -53,16 +53,15 @@ def _dumped(value: Any) -> str:
 
 
 def read(where: str, lines: Iterable[bytes], tally: Tally) -> tuple[Header, Iterator[Outcome]]:
-    """Read what `write` wrote, as a stream.
+    """Read the output of `write`, as a stream.
 
     Args:
-        where: the file's name, for the faults.
+        where: the file's name, for errors.
         lines: the file's lines.
-        tally: what the summary is added to, once the outcomes are at their end.
+        tally: the summary is added to it, after the last outcome.
 
     Raises:
-        ReportError: at once where the head is another; while the outcomes are read where one cannot be, or where
-            the report ends before its summary.
+        ReportError: at once for an invalid header; during the iteration for an invalid outcome or a missing summary.
     """
     rest = iter(lines)
     first = next(rest, b"").rstrip(b"\r\n")
@@ -85,7 +84,7 @@ def _outcomes(where: str, lines: Iterator[bytes], tally: Tally) -> Iterator[Outc
             yield Outcome.of_json(_loaded(where, number, line.rstrip(b"\r\n").removesuffix(b",")))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise _refused(where, number) from None
-    raise ReportError((Fault(f"{where}:{number}", "", "the report ends before its summary: it was cut off"),))
+    raise ReportError((Fault(f"{where}:{number}", "", "the report is incomplete: it ends before its summary"),))
 
 
 def _loaded(where: str, number: int, line: bytes) -> Any:
@@ -96,18 +95,18 @@ def _loaded(where: str, number: int, line: bytes) -> Any:
 
 
 def _refused(where: str, number: int) -> ReportError:
-    return ReportError((Fault(f"{where}:{number}", "", "expected a report as --format json writes it"),))
+    return ReportError((Fault(f"{where}:{number}", "", "expected the output of --format json"),))
 
 
 def merged(reports: Sequence[tuple[str, Iterable[bytes]]], tally: Tally) -> tuple[Header, Iterator[Outcome]]:
-    """Return the head and the outcomes of the whole report whose parts are `reports`.
+    """Return the header and the outcomes of the whole report from its parts.
 
     Args:
-        reports: the names and lines of what the format `json` wrote.
-        tally: what the parts counted is added to it, once the outcomes are at their end.
+        reports: the names and lines of outputs of the format `json`.
+        tally: the counts of the parts are added to it, after the last outcome.
 
     Raises:
-        ReportError: they are not the parts of one report; while the outcomes are read, as `read` does.
+        ReportError: they are not the parts of one report; during the iteration, as in `read`.
     """
     parts = [(name, *read(name, lines, tally)) for name, lines in reports]
     heads = [(name, head) for name, head, _ in parts]
@@ -119,12 +118,12 @@ def merged(reports: Sequence[tuple[str, Iterable[bytes]]], tally: Tally) -> tupl
 
 
 def _place(outcome: Outcome) -> tuple[str, int, str]:
-    """Return where an outcome stands in the whole: by file and line, of a cluster by object, as the API lists them."""
+    """Return the sort key of an outcome in the whole: file and line, or the object in the order of the API."""
     return outcome.origin.file, outcome.origin.line, f"{outcome.namespace}/{outcome.name}"
 
 
 def _other(heads: Sequence[tuple[str, Header]]) -> Iterator[Fault]:
-    """Yield a fault for each report of something else than the first."""
+    """Yield an error for each report of another kind than the first."""
     first, expected = heads[0]
     for name, head in heads[1:]:
         for field in _SAME:
@@ -134,21 +133,21 @@ def _other(heads: Sequence[tuple[str, Header]]) -> Iterator[Fault]:
 
 
 def _incomplete(heads: Sequence[tuple[str, Header]]) -> Iterator[Fault]:
-    """Yield a fault for each part that is there twice or not at all; reports that are whole are no parts."""
+    """Yield an error for each duplicate or missing part; a whole report is not a part."""
     seen: dict[str, str] = {}
     for name, head in heads:
         if head.shard in seen and head.shard:
-            yield Fault(name, "shard", f"the part {head.shard} is in {seen[head.shard]} already")
+            yield Fault(name, "shard", f"duplicate part {head.shard}, also in {seen[head.shard]}")
         seen.setdefault(head.shard, name)
     counts = {shard.partition("/")[2] for shard in seen}
     if len(counts) > 1:
-        said = ", ".join(f"{name} ({shard or 'whole'})" for shard, name in seen.items())
-        yield Fault(heads[0][0], "shard", f"expected the parts of one report, got {said}")
+        found = ", ".join(f"{name} ({shard or 'whole'})" for shard, name in seen.items())
+        yield Fault(heads[0][0], "shard", f"expected the parts of one report, got {found}")
         return
     for count in filter(None, counts):
         missing = int(count) - len(seen)
         if missing:
             parts = (f"{number}/{count}" for number in range(1, int(count) + 1))
-            said = ", ".join(islice((part for part in parts if part not in seen), _FEW))
+            found = ", ".join(islice((part for part in parts if part not in seen), _FEW))
             more = f" and {missing - _FEW:,} more are" if missing > _FEW else " is"
-            yield Fault(heads[0][0], "shard", f"expected all parts, but {said}{more} not there")
+            yield Fault(heads[0][0], "shard", f"expected all parts, but {found}{more} missing")

@@ -1,9 +1,9 @@
-"""`openreports`: a Report (openreports.io/v1alpha1) for each namespace, in a List that `kubectl apply` takes.
+"""`openreports`: a Report (openreports.io/v1alpha1) for each namespace, in a List for `kubectl apply`.
 
 `wgpolicyk8s` writes PolicyReports (wgpolicyk8s.io/v1alpha2), which OpenReports replaces.
 
-The fields are those of the OpenReports API, which wgpolicyk8s.io/v1alpha2 shares: what is enforced fails and is scored,
-everything else warns. A report holds so many results, the gravest first; its summary counts them all.
+wgpolicyk8s.io/v1alpha2 shares the fields of the OpenReports API: enforced findings fail and are scored, all others
+warn. The number of results of a report is limited, the most severe first; its summary counts all.
 """
 
 from collections import Counter
@@ -21,11 +21,11 @@ from webhook.report.tally import Tally
 from webhook.resources.catalog import STREAM, TAG
 from webhook.resources.objects import GROUP, VERSION
 
-NAME: Final = "istag-webhook"  # of the report, of its source, and of what manages it
+NAME: Final = "istag-webhook"  # of the report, its source and its manager
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 _POLICY: Final = "istag-webhook/policy"
 _OMITTED: Final = "istag-webhook/omitted"
-_MOST: Final = 500  # results of a report: half a MiB, where etcd takes one and a half
+_MOST: Final = 500  # results of a report: half a MiB; etcd accepts 1.5 MiB
 _CATEGORY: Final = "Image Stream Tags"
 _RESULTS: Final[Mapping[Mode, tuple[str, str]]] = {
     Mode.ENFORCE: ("fail", "high"),
@@ -37,7 +37,7 @@ _ORDER: Final = (("error", "critical"), *_RESULTS.values())
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """An API of reports: its group and version, the kind and its resource, and whether it says its limits."""
+    """An API of reports: its group and version, the kind and its resource, and whether it states its limits."""
 
     group: str
     version: str
@@ -53,7 +53,7 @@ APIS: Final[Mapping[str, Api]] = {"openreports": OPENREPORTS, "wgpolicyk8s": WGP
 
 @dataclass(slots=True)
 class Gathered:
-    """What a report says of a namespace, as it comes in: no more is kept than a report holds of each severity.
+    """The report on a namespace while it is collected, limited to the results of a report for each severity.
 
     Attributes:
         listed: outcomes by verdict.
@@ -66,7 +66,7 @@ class Gathered:
     results: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=lambda: {each: [] for each in _ORDER})
 
     def add(self, outcome: Outcome, header: Header) -> None:
-        """Take one outcome in."""
+        """Add one outcome."""
         self.listed[outcome.verdict] += 1
         if outcome.verdict == ERROR:
             where = f"{outcome.origin}: " if outcome.origin.file else ""
@@ -78,7 +78,7 @@ class Gathered:
         for finding in outcome.findings:
             self._result(_RESULTS[finding.mode], outcome, header, _of_finding(finding))
 
-    def _result(self, kind: tuple[str, str], outcome: Outcome, header: Header, said: Mapping[str, Any]) -> None:
+    def _result(self, kind: tuple[str, str], outcome: Outcome, header: Header, details: Mapping[str, Any]) -> None:
         result, severity = kind
         self.summary[result] += 1
         kept = self.results[kind]
@@ -94,7 +94,7 @@ class Gathered:
                     "scored": result == "fail",
                     **({"resources": [_subject(outcome)]} if outcome.name else {}),
                     "timestamp": {"seconds": seconds, "nanos": 0},
-                    **said,
+                    **details,
                 }
             )
 
@@ -122,13 +122,13 @@ class Gathered:
 
 
 def write(header: Header, outcomes: Iterable[Outcome], tally: Tally, api: Api = OPENREPORTS) -> Iterator[str]:
-    """Yield the List; what is kept of a namespace until the end is a report."""
+    """Yield the List; one report per namespace is kept until the end."""
     namespaces: dict[str, Gathered] = {}
     for outcome in outcomes:
         namespaces.setdefault(outcome.namespace, Gathered()).add(outcome, header)
     for namespace, counted in tally.namespaces.items():
         gathered = namespaces.setdefault(namespace, Gathered())
-        # What was counted and not reported had no findings.
+        # Outcomes that were counted but not reported had no findings.
         gathered.summary["pass"] += sum(counted[verdict] - gathered.listed[verdict] for verdict in (ALLOW, DENY))
     yield '{"apiVersion":"v1","kind":"List","items":['
     separator = "\n"
@@ -153,7 +153,7 @@ def _of_finding(finding: Finding) -> dict[str, Any]:
 
 
 def _subject(outcome: Outcome) -> dict[str, str]:
-    """Return what was evaluated: the tag where it is one, else the image stream."""
+    """Return the subject: the tag if there is one, else the image stream."""
     names = [str(tag["tag"]).partition("/")[2] for tag in outcome.tags]
     resource, name = (TAG, names[0]) if len(names) == 1 else (STREAM, outcome.name)
     return {"apiVersion": f"{GROUP}/{VERSION}", "kind": resource.kind, "namespace": outcome.namespace, "name": name}

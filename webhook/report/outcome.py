@@ -1,4 +1,4 @@
-"""What came of evaluating one change: the value that every command hands to every format, and `merge` reads back."""
+"""The outcome of one change: every command passes it to every format, and `merge` reads it back."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ _FEW: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a change was read.
+    """The place of a change in its file.
 
     Attributes:
         file: the file's name, `-` for standard input, "" for a cluster.
-        line: the line on which its document begins, from 1; 0 where there is none.
-        column: the column in that line, from 1; 0 if it is not known.
+        line: the first line of the document, from 1; 0 if there is no line.
+        column: the column in that line, from 1; 0 if unknown.
     """
 
     file: str = ""
@@ -48,24 +48,24 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one change.
+    """The outcome of one change.
 
     Attributes:
-        origin: where it was read.
-        verdict: `allow`, `deny`, `skip` (it is none of ours) or `error` (it cannot be evaluated).
-        resource: the resource, its subresource after a slash; "" where there is none to tell.
-        operation: CREATE, UPDATE or DELETE, "" where nobody asks for anything.
-        namespace: the object's.
-        name: the object's.
-        user: who asks, "" for nobody.
-        time: when it was asked (RFC 3339), "" where that is not known.
-        before: the verdict that it is compared with, "" where there is none.
-        findings_before: what the rules said then.
-        patch_before: what the defaults completed then.
-        tags: what would change: `path`, `tag`, `from`, `to`, as records have it.
-        findings: what the rules say.
-        marks: for each finding the line and column of its field in the file.
-        patch: what the defaults complete.
+        origin: the place of the change.
+        verdict: `allow`, `deny`, `skip` (an object of another kind) or `error` (it cannot be evaluated).
+        resource: the resource, with its subresource after a slash; "" if unknown.
+        operation: CREATE, UPDATE or DELETE, "" without a request.
+        namespace: the object's namespace.
+        name: the object's name.
+        user: the user of the request, "" without one.
+        time: when the request was made (RFC 3339), "" if unknown.
+        before: the verdict to compare with, "" without one.
+        findings_before: the findings to compare with.
+        patch_before: the patch to compare with.
+        tags: the changed tags: `path`, `tag`, `from`, `to`, as in records.
+        findings: the findings of the rules.
+        marks: the line and column of each finding's field in the file.
+        patch: the patch of the defaults.
         exemption: the exemption that was used.
         message: why it was skipped or cannot be evaluated, "" otherwise.
     """
@@ -90,22 +90,20 @@ class Outcome:
 
     @property
     def change(self) -> str:
-        """What is other than before: NEWLY_ALLOWED, NEWLY_DENIED, NEWLY_COMPLETED, or "" where nothing is."""
-        if not self.before:
-            return ""
-        if self.before != self.verdict:
+        """The difference from before: NEWLY_ALLOWED, NEWLY_DENIED, NEWLY_COMPLETED, or "" for none."""
+        if self.before not in ("", self.verdict):
             return NEWLY_DENIED if self.verdict == DENY else NEWLY_ALLOWED
-        return NEWLY_COMPLETED if self.patch != self.patch_before else ""
+        return NEWLY_COMPLETED if self.before and self.patch != self.patch_before else ""
 
     @property
     def deciding(self) -> tuple[Finding, ...]:
-        """The findings that deny it, or that denied it before."""
+        """The findings that deny it, or denied it before."""
         found = self.findings_before if self.change == NEWLY_ALLOWED else self.findings
         return tuple(finding for finding in found if finding.mode is Mode.ENFORCE)
 
     @property
     def title(self) -> str:
-        """What a person calls it: its tags where they are few, or else its object."""
+        """The name for people: its tags if they are few, else its object."""
         named = list(dict.fromkeys(str(tag["tag"]) for tag in self.tags))
         if 0 < len(named) <= _FEW:
             return ", ".join(named)
@@ -124,17 +122,17 @@ class Outcome:
         """Yield each finding with its place in the file."""
         return zip(self.findings, self.marks, strict=True)
 
-    def noting(self, notes: Iterable[tuple[Finding, Mark]]) -> "Outcome":
-        """Return it with further findings, each with its place."""
+    def with_notes(self, notes: Iterable[tuple[Finding, Mark]]) -> "Outcome":
+        """Return the outcome with further findings, each with its place."""
         findings, marks = zip(*self.located(), *notes, strict=True)
         return replace(self, findings=findings, marks=marks)
 
     def in_mode(self, mode: Mode) -> tuple[Finding, ...]:
-        """Return the findings of one mode."""
+        """Return the findings in one mode."""
         return tuple(finding for finding in self.findings if finding.mode is mode)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `of_json` reads again: JSON values, every key there."""
+        """Return the JSON value that `of_json` reads, with every key."""
         return {
             "file": self.origin.file,
             "line": self.origin.line,
@@ -152,13 +150,13 @@ class Outcome:
             "findingsBefore": [_as_json(finding, Mark(self.origin.line)) for finding in self.findings_before],
             "patch": [operation(op) for op in self.patch],
             "patchBefore": [operation(op) for op in self.patch_before],
-            "exemption": _exempt(self.exemption) if self.exemption else None,
+            "exemption": {key: getattr(self.exemption, key) for key in _EXEMPTION} if self.exemption else None,
             "message": self.message,
         }
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> "Outcome":
-        """Read what `as_json` made.
+        """Read the value that `as_json` returned.
 
         Raises:
             KeyError, TypeError, ValueError: `value` is something else.
@@ -180,6 +178,7 @@ class Outcome:
 
 
 _VERDICTS: Final = (ALLOW, DENY, SKIP, ERROR)
+_EXEMPTION: Final = ("name", "reason", "ticket")
 _TEXTS: Final = ("verdict", "before", "resource", "operation", "namespace", "name", "user", "time", "message")
 
 
@@ -206,12 +205,8 @@ def _finding(value: Any) -> Finding:
     return replace(recorded.finding(value), reason=Reason(value["reason"]))
 
 
-def _exempt(exemption: Exemption) -> dict[str, str]:
-    return {"name": exemption.name, "reason": exemption.reason, "ticket": exemption.ticket}
-
-
 def _exemption(value: Any) -> Exemption | None:
-    return None if value is None else Exemption(*(exactly(str, value[key]) for key in ("name", "reason", "ticket")))
+    return None if value is None else Exemption(*(exactly(str, value[key]) for key in _EXEMPTION))
 
 
 def outcome(
@@ -222,18 +217,18 @@ def outcome(
     marks: tuple[Mark, ...] = (),
     time: str = "",
     before: str = "",
-    said: tuple[tuple[Finding, ...], tuple[PatchOp, ...]] = ((), ()),
+    earlier: tuple[tuple[Finding, ...], tuple[PatchOp, ...]] = ((), ()),
 ) -> Outcome:
-    """Return what came of `review`.
+    """Return the outcome of `review`.
 
     Args:
-        origin: where it was read.
-        review: the question.
-        decision: the answer; what it completes does not make another verdict.
-        marks: for each finding the place of its field; the origin's line for all if none are given.
-        time: when it was asked (RFC 3339).
-        before: the verdict that it is compared with.
-        said: what the rules said and the defaults completed then.
+        origin: the place of the review.
+        review: the review.
+        decision: the decision; its patch does not affect the verdict.
+        marks: the place of each finding's field; the origin's line for all if empty.
+        time: when the request was made (RFC 3339).
+        before: the verdict to compare with.
+        earlier: the findings and the patch to compare with.
     """
     return Outcome(
         origin=origin,
@@ -250,6 +245,6 @@ def outcome(
         marks=marks or (Mark(origin.line),) * len(decision.findings),
         patch=decision.patch,
         exemption=decision.exemption,
-        findings_before=said[0],
-        patch_before=said[1],
+        findings_before=earlier[0],
+        patch_before=earlier[1],
     )

@@ -36,7 +36,7 @@ def _command(level: str, outcome: Outcome, mark: Mark, title: str, message: str)
 
 
 _END: Final = "</testsuite>"
-# What XML 1.0 cannot hold, not even escaped.
+# Characters that XML 1.0 does not allow, not even escaped.
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -45,14 +45,14 @@ class Case:
     """A test case.
 
     Attributes:
-        name: what is tested.
-        group: its class, as reports group by it: `package.class`.
-        file: where it stands, "" where that is in no file.
-        line: on which line, 0 where there is none.
-        verdict: `failure`, `error`, `skipped`, or "" where it passed.
-        message: why, in one line.
-        type: what sort of failure it is.
-        text: all there is to say.
+        name: its name.
+        group: its class, by which reports group it: `package.class`.
+        file: its file, "" if there is none.
+        line: its line, 0 if there is none.
+        verdict: `failure`, `error`, `skipped`, or "" if it passed.
+        message: the reason, in one line.
+        type: the sort of failure.
+        text: the full text.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Case:
 
 
 def write_junit(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
-    """Yield the document; the cases of one file are held, as they are written, until the file is done."""
+    """Yield the document; the written cases of one file are kept until the file is done."""
     del tally
     policy = f"{header.policy}@{header.digest}" if header.policy else ""
     return document(
@@ -76,7 +76,7 @@ def write_junit(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> It
 
 
 def document(command: str, suites: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Yield the document that holds `suites`."""
+    """Yield the document of `suites`."""
     yield f"<?xml version='1.0' encoding='UTF-8'?>\n<testsuites name=\"istag-webhook {command}\">"
     for each in suites:
         yield "\n"
@@ -88,10 +88,10 @@ def suite(name: str, cases: Iterable[Case], time: str, policy: str = "") -> Iter
     """Yield a test suite.
 
     Args:
-        name: the file's, or whatever the cases have in common.
-        cases: what was tested.
-        time: when (RFC 3339).
-        policy: what it was evaluated by, "" where that is not one.
+        name: the file's name, or another common property of the cases.
+        cases: the test cases.
+        time: when they ran (RFC 3339).
+        policy: the policy they were evaluated by, "" if there are several.
     """
     written: list[str] = []
     verdicts, alike = Counter[str](), Counter[tuple[str, str]]()
@@ -118,7 +118,7 @@ def suite(name: str, cases: Iterable[Case], time: str, policy: str = "") -> Iter
 
 
 def _element(case: Case, number: int) -> Element:
-    """Return a test case as it stands in its suite, the `number`th of that name."""
+    """Return a test case as an element of its suite, the `number`th of that name."""
     name = f"{case.name} #{number}" if number > 1 else case.name
     given = {"name": _text(name), "classname": _text(case.group), "time": "0"}
     if case.file:
@@ -127,15 +127,15 @@ def _element(case: Case, number: int) -> Element:
     if case.verdict == "skipped":
         SubElement(element, case.verdict, message=_text(case.message)).text = _text(case.message)
     elif case.verdict:
-        said = SubElement(element, case.verdict, message=_text(case.message), type=_text(case.type))
-        said.text = _text(case.text or case.message)
+        result = SubElement(element, case.verdict, message=_text(case.message), type=_text(case.type))
+        result.text = _text(case.text or case.message)
     elif case.text:
         SubElement(element, "system-out").text = _text(case.text)
     return element
 
 
 def group(suite: str, what: str) -> str:
-    """Return the class of a suite's test cases: the suite's path as a package, which ends at the last dot."""
+    """Return the class of a suite's test cases: the suite's path as a package, without dots after it."""
     package = ".".join(part.replace(".", "_") for part in suite.split("/") if part not in ("", ".", ".."))
     return f"{package or 'istag-webhook'}.{what.replace('.', '_')}"
 
@@ -152,12 +152,12 @@ def _case(outcome: Outcome) -> Case:
     if outcome.verdict == SKIP:
         return replace(base, verdict="skipped", message=outcome.message)
     if outcome.verdict == ERROR:
-        said = f"{at}: {outcome.message}"
-        return replace(base, verdict="error", message=outcome.message, type="unusable", text=said)
+        message = f"{at}: {outcome.message}"
+        return replace(base, verdict="error", message=outcome.message, type="unusable", text=message)
     if outcome.verdict == DENY:
-        refusals = outcome.in_mode(Mode.ENFORCE) or outcome.findings  # warnings that are to fail the command
-        rules = ", ".join(dict.fromkeys(finding.rule_suffix.strip(" ()") for finding in refusals))
-        message = refusals[0].message if refusals else "denied"
+        denials = outcome.in_mode(Mode.ENFORCE) or outcome.findings  # or warnings that fail the command
+        rules = ", ".join(dict.fromkeys(finding.rule_suffix.strip(" ()") for finding in denials))
+        message = denials[0].message if denials else "denied"
         return replace(base, verdict="failure", message=message, type=rules)
     return base
 
@@ -169,5 +169,5 @@ def _lines(outcome: Outcome) -> Iterator[str]:
 
 
 def _text(value: str) -> str:
-    """Return `value` without what XML cannot hold."""
+    """Return `value` without characters that XML does not allow."""
     return _FORBIDDEN.sub(lambda match: f"\\u{ord(match.group()):04x}", value)

@@ -1,7 +1,7 @@
-"""`sarif`: the Static Analysis Results Interchange Format 2.1.0 (OASIS), as GitHub's code scanning accepts it.
+"""`sarif`: the Static Analysis Results Interchange Format 2.1.0 (OASIS), as accepted by GitHub code scanning.
 
-Source: docs.github.com, "SARIF support for code scanning". It rejects a whole file with one result that has no
-`physicalLocation`, or with more than 25,000 results; it shows the 5,000 gravest.
+Source: docs.github.com, "SARIF support for code scanning". It rejects a file if one result has no `physicalLocation`,
+or if there are more than 25,000 results; it shows the 5,000 most severe.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,24 +24,24 @@ _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS: Final = {Mode.ENFORCE: "error", Mode.WARN: "warning", Mode.AUDIT: "note"}
 _MOST_NOTIFICATIONS: Final = 1_000
 _MOST_RESULTS: Final = 25_000
-_KEPT_FOR_ERRORS: Final = 5_000  # results: what code scanning shows, so that no error is crowded out by warnings
+_KEPT_FOR_ERRORS: Final = 5_000  # results shown by code scanning, reserved so that warnings never displace errors
 _LONGEST: Final = 1_024  # characters of a rule's descriptions
 
 
 @dataclass(slots=True)
 class _Room:
-    """What code scanning still accepts.
+    """The capacity that code scanning has left.
 
     Attributes:
         written: how many results are written.
-        left_out: how many are not.
+        left_out: how many results are omitted.
     """
 
     written: int = 0
     left_out: int = 0
 
     def takes(self, level: str) -> bool:
-        """Whether a result of `level` is to be written; it is counted."""
+        """Count a result of `level`, and return whether it is written."""
         most = _MOST_RESULTS if level == _LEVELS[Mode.ENFORCE] else _MOST_RESULTS - _KEPT_FOR_ERRORS
         taken = self.written < most
         self.written += taken
@@ -93,7 +93,7 @@ def _rule(rule: RuleLine) -> dict[str, Any]:
 
 
 def _results(header: Header, outcome: Outcome) -> Iterator[dict[str, Any]]:
-    """Yield a result for each finding, and one for an error in a policy that is validated."""
+    """Yield a result for each finding, and one for each error in a validated policy."""
     if outcome.verdict == ERROR and header.validates:
         yield _error(outcome)
     for finding, mark, subject in outcome.subjects():
@@ -101,9 +101,9 @@ def _results(header: Header, outcome: Outcome) -> Iterator[dict[str, Any]]:
 
 
 def _properties(header: Header, tally: Tally) -> dict[str, Any]:
-    """Return what SARIF has no word for."""
-    said = header.as_json()
-    return {"command": said["command"], "policy": said["policy"], "summary": tally.as_json()}
+    """Return the properties without a SARIF field."""
+    value = header.as_json()
+    return {"command": value["command"], "policy": value["policy"], "summary": tally.as_json()}
 
 
 def _result(outcome: Outcome, finding: Finding, mark: Mark, subject: str) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _result(outcome: Outcome, finding: Finding, mark: Mark, subject: str) -> dic
 
 
 def _error(outcome: Outcome) -> dict[str, Any]:
-    """Return the result for an error in a policy that is validated."""
+    """Return the result for an error in a validated policy."""
     identity = f"{INVALID}\0{outcome.origin.file}\0{outcome.message}"
     return {
         "ruleId": INVALID,
@@ -137,10 +137,10 @@ def _error(outcome: Outcome) -> dict[str, Any]:
 
 
 def _fingerprints(outcome: Outcome, identity: str) -> dict[str, str]:
-    """Return what tells that a result is the same as one of an earlier run.
+    """Return the identity of a result across runs.
 
-    Code scanning reads `primaryLocationLineHash` alone. For a file, the upload action computes it, and logs a warning
-    for each that is there already; for an object that is in none, nothing else does.
+    Code scanning reads only `primaryLocationLineHash`. For a file, the upload action computes it, and logs a warning if
+    the log already has one; for an object outside of files, nothing else does.
     """
     digest = sha256(identity.encode(errors="surrogatepass")).hexdigest()
     found = {"finding/v1": digest}
@@ -155,9 +155,9 @@ def _location(outcome: Outcome, mark: Mark, subject: str) -> dict[str, Any]:
 
 
 def _uri(outcome: Outcome) -> str:
-    """Return the URI of the file, or the path in the API of an object that is in none.
+    """Return the URI of the file, or the API path of an object outside of files.
 
-    An absolute path is a URI's, a relative one is relative to the root of the checkout.
+    An absolute path is a full URI; a relative one is relative to the root of the checkout.
     """
     file = outcome.origin.file or "/".join(
         part.replace("/", "-") for part in (outcome.namespace, outcome.resource, outcome.name) if part
@@ -167,7 +167,7 @@ def _uri(outcome: Outcome) -> str:
 
 
 def _region(mark: Mark) -> dict[str, int]:
-    """Return the place; code scanning requires a line, and takes the first one if there is none."""
+    """Return the region; code scanning requires a line, so the default is the first one."""
     return {"startLine": max(mark.line, 1), **({"startColumn": mark.column} if mark.line and mark.column else {})}
 
 
@@ -181,7 +181,7 @@ def _notification(outcome: Outcome) -> dict[str, Any]:
 
 def _left_out(count: int) -> dict[str, Any]:
     text = (
-        f"{counted(count, 'result')} left out: code scanning accepts {_MOST_RESULTS:,} results; "
+        f"{counted(count, 'result')} omitted: code scanning accepts {_MOST_RESULTS:,} results; "
         "--format json reports all"
     )
     return {"level": "warning", "message": {"text": text}}

@@ -1,4 +1,4 @@
-"""The shape of a report: its format, and which part of a divided one it is. Imports nothing that a format needs."""
+"""The shape of a report: its format, and its part of a divided report. Imports nothing that a format needs."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,9 +18,9 @@ SHARD: Final = re.compile(r"([0-9]{1,9})?/([1-9][0-9]{0,8})", re.ASCII)
 
 
 class Format(Protocol):
-    """Writes a report as pieces of text, as its outcomes come.
+    """Writes a report as pieces of text, while its outcomes arrive.
 
-    The tally is complete once the outcomes are at their end: it may count more than is reported one by one.
+    The tally is complete after the last outcome; it may count more than the listed outcomes.
     """
 
     def __call__(self, header: "Header", outcomes: "Iterable[Outcome]", tally: "Tally") -> Iterator[str]:
@@ -62,7 +62,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """Read `I/N`, as it is written.
+        """Parse `I/N`.
 
         Raises:
             ValueError: `text` is not one of N parts.

@@ -1,4 +1,4 @@
-"""`table`: what a person reads, in columns and colours on a terminal, otherwise a line for each outcome and finding."""
+"""`table`: for people, in columns and colours on a terminal, otherwise one line per outcome and finding."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -19,11 +19,11 @@ RED, GREEN, YELLOW, BLUE, FAINT = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m"
 _COLUMNS: Final = ("VERDICT", "MODE", "TAG", "RULE", "PLACE")
 _MESSAGE: Final = "MESSAGE"
 _GAP: Final = "  "
-_MEASURED: Final = 500  # rows whose widths are those of the columns; more are not held
-_WIDEST: Final = 80  # characters of a column that is measured; a longer value moves what follows
-_LEAST: Final = 30  # characters for the message; if there are fewer, it is put on a line of its own
+_MEASURED: Final = 500  # rows that determine the widths of the columns; further rows are not kept
+_WIDEST: Final = 80  # characters of a measured column; a longer value shifts the next columns
+_LEAST: Final = 30  # characters for the message; if there are fewer, it has its own line
 _INDENT: Final = "    "
-_TINTED: Final = 2  # columns that have a colour: verdict and mode
+_TINTED: Final = 2  # coloured columns: verdict and mode
 _COLOURS: Final = {
     "allowed": GREEN, "denied": RED, "exempt": BLUE,
     str(Mode.ENFORCE): RED, str(Mode.WARN): YELLOW, str(Mode.AUDIT): BLUE,
@@ -43,17 +43,17 @@ _MODES: Final = {Mode.ENFORCE: RED, Mode.WARN: YELLOW, Mode.AUDIT: BLUE}
 def write(
     header: Header, outcomes: Iterable[Outcome], tally: Tally, *, width: int = 0, verbose: bool = False
 ) -> Iterator[str]:
-    """Yield a line for each outcome that was evaluated, one for each finding, and a summary.
+    """Yield a line for each evaluated outcome, one for each finding, and a summary.
+
+    A comparison can be long, so its summary comes first, and then the first few changes. A validated policy has a line
+    for each warning.
 
     Args:
-        header: the report's head.
-        outcomes: what is reported.
+        header: the report's header.
+        outcomes: the outcomes.
         tally: the summary.
-        width: characters of a line of the terminal that it is written to, 0 if it is written to none.
+        width: characters of a line of the terminal, 0 if the output is not a terminal.
         verbose: whether allowed outcomes without findings are listed too.
-
-    A comparison is too much to read to its end: its summary comes first, and then the first few changes. A policy that
-    is validated has a line for each warning.
     """
     if header.compares:
         yield from (f"{line}\n" for line in _comparison(header, outcomes, tally))
@@ -62,19 +62,19 @@ def write(
         for outcome in outcomes:
             yield from (f"{line}\n" for line in _validated(outcome))
         return
-    listed = (each for each in outcomes if each.verdict in _VERDICTS and (verbose or _tells(each)))
+    listed = (each for each in outcomes if each.verdict in _VERDICTS and (verbose or _has_more(each)))
     lines = columns(listed, width) if width else chain.from_iterable(map(_lines, listed))
     yield from (f"{line}\n" for line in lines)
     yield f"{_summary(tally)}\n"
 
 
-def _tells(outcome: Outcome) -> bool:
-    """Whether there is something to say of `outcome` beside that it is allowed."""
+def _has_more(outcome: Outcome) -> bool:
+    """Whether `outcome` has more to report than that it is allowed."""
     return bool(outcome.findings or outcome.exemption or outcome.verdict == DENY or outcome.change)
 
 
 def _lines(outcome: Outcome, *, places: bool = True) -> Iterator[str]:
-    """Yield what there is to say of `outcome`, with the place of each finding where these differ."""
+    """Yield the lines of `outcome`, with the place of each finding if the places differ."""
     file = printable(outcome.origin.file)
     where = f"{file}:{outcome.origin.line}: " if outcome.origin.line else f"{file}: " if file else ""
     colour, verdict = _VERDICTS[outcome.verdict]
@@ -108,9 +108,9 @@ def _comparison(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> It
         else:
             more += 1
     changes = ", ".join(
-        f"{colour}{tally.changes[change]:,} {said}{RESET}" for change, (colour, said) in _CHANGES.items()
+        f"{colour}{tally.changes[change]:,} {label}{RESET}" for change, (colour, label) in _CHANGES.items()
     )
-    yield f"{tally.judged:,} evaluated by {header.policy}@{header.digest[:19]}: {changes}"
+    yield f"{tally.evaluated:,} evaluated by {header.policy}@{header.digest[:19]}: {changes}"
     for title, groups in (("rule", tally.reasons), ("namespace", tally.namespaces), ("user", tally.users)):
         yield from _group(title, groups)
     if first:
@@ -118,11 +118,11 @@ def _comparison(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> It
     for outcome in first:
         yield from _lines(outcome, places=False)
     if more:
-        yield f"and {more:,} more; --format json lists all, html shows them"
+        yield f"and {more:,} more; --format json or html lists all"
 
 
 def _group(title: str, groups: Groups) -> Iterator[str]:
-    """Yield what changes in those of `groups` where most does."""
+    """Yield the groups with the most changes, and their counts."""
     changed = {name: [counts[change] for change in _CHANGES] for name, counts in groups.items()}
     ranked = sorted((name for name in changed if any(changed[name])), key=lambda name: (-sum(changed[name]), name))
     if not ranked:
@@ -130,9 +130,9 @@ def _group(title: str, groups: Groups) -> Iterator[str]:
     shown = ranked[:_MOST_NAMES]
     width = max(map(len, (*shown, _HEAD)))
     yield ""
-    yield f"{FAINT}{f'by {title}':{width}}  " + "  ".join(f"{said}" for _, said in _CHANGES.values()) + RESET
+    yield f"{FAINT}{f'by {title}':{width}}  " + "  ".join(f"{label}" for _, label in _CHANGES.values()) + RESET
     for name in shown:
-        counts = (f"{count:>{len(said)},}" for count, (_, said) in zip(changed[name], _CHANGES.values(), strict=True))
+        counts = (f"{count:>{len(label)},}" for count, (_, label) in zip(changed[name], _CHANGES.values(), strict=True))
         yield f"{name:{width}}  " + "  ".join(counts)
     if len(ranked) > len(shown):
         yield f"and {len(ranked) - len(shown):,} more"
@@ -140,7 +140,7 @@ def _group(title: str, groups: Groups) -> Iterator[str]:
 
 def _reasons(tally: Tally) -> str:
     """Return how many were skipped for each of the most frequent reasons."""
-    ranked = sorted(tally.unjudged.items(), key=lambda each: (-each[1], each[0]))
+    ranked = sorted(tally.not_evaluated.items(), key=lambda each: (-each[1], each[0]))
     shown = [f"{why}: {count:,}" for why, count in ranked[:_MOST_NAMES]]
     if len(ranked) > len(shown):
         shown.append(more(sum(count for _, count in ranked[len(shown) :])))
@@ -160,7 +160,7 @@ def _summary(tally: Tally) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row: what is in the columns of `_COLUMNS`, and the message."""
+    """A row: the cells of `_COLUMNS`, and the message."""
 
     cells: tuple[str, ...]
     message: str
@@ -169,7 +169,7 @@ class _Row:
 def columns(outcomes: Iterable[Outcome], width: int) -> Iterator[str]:
     """Yield the lines of a table for a terminal that is `width` characters wide.
 
-    The first rows are held, to measure them; the others are written as they come.
+    The first rows are kept to measure them; the others are written as they arrive.
     """
     rows = (row for outcome in outcomes for row in _rows(outcome))
     first = list(islice(rows, _MEASURED))
@@ -222,7 +222,7 @@ def _tinted(text: str, word: str) -> str:
 
 
 def _wrapped(row: _Row, widths: list[int], room: int, width: int) -> Iterator[str]:
-    """Yield the lines of a row: its message is wrapped in its own column, or below if there is no room for that."""
+    """Yield the lines of a row; the message is wrapped in its own column, or below if there is no room."""
     start = _joined(row.cells, widths)
     painted = "".join(
         f"{_tinted(f'{cell:{each}}', cell if index < _TINTED else '')}{_GAP}"

@@ -1,4 +1,4 @@
-"""The summary of a report: counted as it streams by, and added up from the parts of a divided one."""
+"""The summary of a report: counted while outcomes stream, and added up from the parts of a divided report."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,14 +33,14 @@ class Tally:
         verdicts: by verdict.
         modes: findings by mode.
         rules: findings by rule.
-        completed: outcomes that the defaults complete.
-        exempt: outcomes that an exemption lets through.
-        changes: by what is other than before, NEWLY_ALLOWED and so on.
-        reasons: changes by the rules that deny now, or denied before.
-        namespaces: verdicts and changes by namespace.
-        users: verdicts and changes by user.
-        hours: verdicts and changes by hour, such as `2026-01-02T03` (RFC 3339).
-        unjudged: by why: what could not be evaluated, or was left out.
+        completed: outcomes with a patch of the defaults.
+        exempt: outcomes that an exemption allows.
+        changes: differences from before: NEWLY_ALLOWED and so on.
+        reasons: differences by the rules that deny now, or denied before.
+        namespaces: verdicts and differences by namespace.
+        users: verdicts and differences by user.
+        hours: verdicts and differences by hour, such as `2026-01-02T03` (RFC 3339).
+        not_evaluated: what was skipped or cannot be evaluated, by reason.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -53,11 +53,11 @@ class Tally:
     namespaces: Groups = field(default_factory=dict)
     users: Groups = field(default_factory=dict)
     hours: Groups = field(default_factory=dict)
-    unjudged: Counter[str] = field(default_factory=Counter)
+    not_evaluated: Counter[str] = field(default_factory=Counter)
 
     @property
-    def judged(self) -> int:
-        """How many could be evaluated."""
+    def evaluated(self) -> int:
+        """How many were evaluated."""
         return self.verdicts[ALLOW] + self.verdicts[DENY]
 
     def count(self, outcome: Outcome) -> None:
@@ -65,7 +65,7 @@ class Tally:
         verdict, change = outcome.verdict, outcome.change
         self.verdicts[verdict] += 1
         if verdict == SKIP:
-            self.unjudged[outcome.message.partition("; ")[0]] += 1  # what follows is what to do about it
+            self.not_evaluated[outcome.message.partition("; ")[0]] += 1  # the rest of the message is the remedy
         self.completed += bool(outcome.patch)
         self.exempt += outcome.exemption is not None
         for finding in outcome.findings:
@@ -81,19 +81,19 @@ class Tally:
                 _count(self.reasons, rule, (change,))
 
     def counting(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """Yield `outcomes`, each counted."""
+        """Yield `outcomes`, and count each."""
         for outcome in outcomes:
             self.count(outcome)
             yield outcome
 
     def add(self, other: "Tally") -> None:
-        """Count all that `other` did."""
+        """Add the counts of `other`."""
         for mine, theirs in (
             (self.verdicts, other.verdicts),
             (self.modes, other.modes),
             (self.rules, other.rules),
             (self.changes, other.changes),
-            (self.unjudged, other.unjudged),
+            (self.not_evaluated, other.not_evaluated),
         ):
             mine.update(theirs)
         self.completed += other.completed
@@ -120,12 +120,12 @@ class Tally:
             "namespaces": _groups(self.namespaces),
             "users": _groups(self.users),
             "hours": _groups(self.hours),
-            "notEvaluated": _sorted(self.unjudged),
+            "notEvaluated": _sorted(self.not_evaluated),
         }
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> "Tally":
-        """Read what `as_json` made.
+        """Read the value that `as_json` returned.
 
         Raises:
             KeyError, TypeError: `value` is something else.
@@ -137,7 +137,7 @@ class Tally:
             completed=exactly(int, value["completed"]),
             exempt=exactly(int, value["exempt"]),
             changes=_counter({change: value[change] for change in _CHANGES}),
-            unjudged=_counter(value["notEvaluated"]),
+            not_evaluated=_counter(value["notEvaluated"]),
             **{
                 part: {name: _counter(counts) for name, counts in exactly(dict, value[part]).items()}
                 for part in ("reasons", "namespaces", "users", "hours")
@@ -150,7 +150,7 @@ def _counter(value: Any) -> Counter[str]:
 
 
 def _count(groups: Groups, name: str, sorts: Iterable[str]) -> None:
-    """Count one of each of `sorts` under `name`; what has no name stands under none."""
+    """Count one of each of `sorts` under `name`, if there is a name."""
     if name:
         counts = groups.get(name)
         if counts is None:

@@ -1,1 +1,1 @@
-"""The API resources through which a tag can be made to mean something else: one module for each."""
+"""The API resources that can change what a tag means: one module for each."""

@@ -30,25 +30,25 @@ _REFERENCE: Final = "items[0].dockerImageReference"
 
 
 def _pushed(index: int, carries: frozenset[TagField]) -> Place:
-    """Return where one of `status.tags` stands."""
+    """Return the place of one of `status.tags`."""
     path = f"status.tags[{index}]"
     fields = {"from.name": _REFERENCE, "from.namespace": _REFERENCE}
     return Place(path, f"/status/tags/{index}", f"{path}.tag", carries, fields=fields)
 
 
-# What a stored stream says of its tags that no review does.
+# The data on tags that a stored stream has and no review has.
 STORED_CARRIED: Final = (_PUSHED, _FOREIGN, _TAG, _NEWEST)
 
 
 def stored_parts(review: Review, images: Mapping[str, Image]) -> Iterator[tuple[Change, ...]]:
-    """Yield all of the stream that `review` holds, each part as the changes of which it is made.
+    """Yield everything in the stream of `review`, each part as a tuple of changes.
 
-    The parts are the stream, each of its tags, and what holds for every tag: the repository that it follows, and the
+    The parts are the stream, each of its tags, and what applies to every tag: the repository that it follows, and the
     annotation that makes imports insecure.
 
     Args:
-        review: of an ImageStream as it is stored, both its object and its old object.
-        images: the images that are known, by digest: the rules about images evaluate the tags that mean them.
+        review: of an ImageStream as it is stored, as both its object and its old object.
+        images: the known images, by digest: the rules about images evaluate the tags that mean them.
     """
     document = review.object or NOTHING
     name = parsing.name_of(review.name, document)
@@ -67,15 +67,15 @@ def stored_parts(review: Review, images: Mapping[str, Image]) -> Iterator[tuple[
 
 
 def digests(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each tag of a stream's status with the digest of its newest image, "" where it has none."""
+    """Yield each tag of a stream's status with the digest of its newest image, "" without one."""
     for tag, found in events(document, "", ""):
         yield tag, found[0].image if found else ""
 
 
 def _from_elsewhere(change: TagChange, event: Event | None) -> Iterator[TagChange]:
-    """Yield the tag by its newest image, if that comes from another repository than its source names.
+    """Yield the tag by its newest image, if that is from another repository than the tag's source.
 
-    A push writes the history alone, so a tag need not mean what its source says.
+    A push only writes the history, so a tag may mean something else than its source.
     """
     if event is None or event.source is None or event.source.kind != SourceKind.DOCKER_IMAGE:
         return
@@ -87,7 +87,7 @@ def _from_elsewhere(change: TagChange, event: Event | None) -> Iterator[TagChang
 
 
 def _only_pushed(review: Review, name: str, event: Event, images: Mapping[str, Image], side: Side) -> TagChange:
-    """Return a tag that the status has and the specification does not."""
+    """Return a tag that is only in the status, not in the specification."""
     foreign = event.source is not None and event.source.kind == SourceKind.DOCKER_IMAGE
     reference = event.reference
     return TagChange(
@@ -103,7 +103,7 @@ def _only_pushed(review: Review, name: str, event: Event, images: Mapping[str, I
     )
 
 
-# By name, in the order in which they are listed.
+# By name, in the order of listings.
 RESOURCES: Final[Mapping[str, Resource]] = MappingProxyType(
     {
         module.RESOURCE.name: module.RESOURCE
@@ -117,27 +117,27 @@ RESOURCES: Final[Mapping[str, Resource]] = MappingProxyType(
         )
     }
 )
-# The names without subresource: whoever speaks of a resource means its subresources too.
+# The names without subresource: a resource in a policy includes its subresources.
 NAMES: Final = tuple(dict.fromkeys(resource.plural for resource in RESOURCES.values()))
-# The resources that store objects of a kind, by the kind: what a manifest is written to.
+# The resources that store objects of a kind, by the kind: a manifest is written to one of them.
 KINDS: Final[Mapping[str, Resource]] = MappingProxyType(
     {resource.kind: resource for resource in RESOURCES.values() if not resource.subresource}
 )
-# One tag, as `oc tag` writes it; the image streams that a cluster stores; what the image import controller sends.
+# One tag, as `oc tag` writes it; stored image streams; the object that the image import controller sends.
 TAG: Final = imagestreamtags.RESOURCE
 STREAM: Final = imagestreams.RESOURCE
 IMPORT: Final = imagestreamimports.RESOURCE
-# What a tag is said to be at each place.
+# The fields of a tag at each place.
 CARRIED: Final[frozenset[frozenset[TagField]]] = frozenset(
     (*(place.carries for resource in RESOURCES.values() for place in resource.places), *STORED_CARRIED)
 )
 
 
 def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:
-    """Return what `review` would change.
+    """Return the changes that `review` would make.
 
     Args:
-        review: the question.
-        untouched: whether to return tags of which nothing changes, too: a stream may have a thousand.
+        review: the review.
+        untouched: whether unchanged tags are included; a stream may have a thousand.
     """
     return RESOURCES[review.resource].changes(review, untouched=untouched)

@@ -1,4 +1,4 @@
-"""CEL text, and how it reads the tags of a resource."""
+"""CEL text, and the expressions that read the tags of a resource."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from webhook.reference import INTERNAL_REGISTRIES
 from webhook.registry import DEFAULT_PORT, DOCKER_HUB, LIBRARY
 from webhook.resources.parsing import INSECURE_REPOSITORY
 
-# Pointers, maps and lists of image.openshift.io/v1, which the API server may send as null; other fields it never does.
+# Pointers, maps and lists of image.openshift.io/v1 may be null in a request; other fields are never null.
 _NULLABLE: Final = frozenset(
     ["tag", "from", "spec", "annotations", "tags", "images", "repository", "to", "signatures", "conditions"]
 )
@@ -20,12 +20,12 @@ _SPECIAL: Final = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
 def literal(value: Any) -> str:
-    """Return a string, a boolean or a number, or a list of them, as CEL writes it."""
+    """Return a string, a boolean or a number, or a list of them, as a CEL literal."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def escaped(text: str) -> str:
-    """Return the pattern that matches just `text`."""
+    """Return the pattern that matches only `text`."""
     return _SPECIAL.sub(r"\\\1", text)
 
 
@@ -50,7 +50,7 @@ def _operand(part: str) -> str:
 
 
 def there(base: str, *keys: str) -> str:
-    """Return whether the field at `keys` below `base` is there and not null; an object has its metadata."""
+    """Return whether the field at `keys` below `base` is present and not null; an object always has its metadata."""
     parts, at = [], base
     for key in keys:
         at = f"{at}.{key}"
@@ -60,18 +60,18 @@ def there(base: str, *keys: str) -> str:
 
 
 def got(base: str, *keys: str, default: str = '""') -> str:
-    """Return the field at `keys` below `base`, or `default` if it is not there."""
+    """Return the field at `keys` below `base`, or `default` if it is absent."""
     return f"({there(base, *keys)} ? {'.'.join((base, *keys))} : {default})"
 
 
 def record(**fields: str) -> str:
-    """Return a map; its values are of different types, which CEL allows if they are `dyn`."""
+    """Return a map; its values have different types, which CEL allows if they are `dyn`."""
     lines = (f"{literal(key)}: dyn({bare(value)})".replace("\n", "\n  ") for key, value in fields.items())
     return "{\n  " + ",\n  ".join(lines) + "\n}"
 
 
 def bare(text: str) -> str:
-    """Return an expression without the parentheses around the whole of it."""
+    """Return an expression without its outer parentheses."""
     depth = 0
     for at, character in enumerate(text):
         depth += (character == "(") - (character == ")")
@@ -89,7 +89,7 @@ def matches(text: str, globs: Iterable[Glob]) -> str:
 
 
 def _matches(text: str, glob: Glob) -> str:
-    """Return whether a glob of one segment matches; what has several, platforms, no rule reads in CEL."""
+    """Return whether a glob of one segment matches; no rule reads a value of several segments, a platform, in CEL."""
     parts = glob.segments[0]
     if parts == ("", ""):
         return "true"
@@ -105,7 +105,7 @@ def _anchored(pattern: str) -> str:
 
 
 def _pattern(segments: Segments, separator: str, outside: str = "") -> str:
-    """Return the pattern of segments; `outside` are more characters that no star stands for."""
+    """Return the pattern of segments; `outside` is a set of further characters that no star matches."""
     inside = f"[^{separator}{outside}]*"
     whole = f"[^{outside}]*" if outside else ".*"
     return escaped(separator).join(inside.join(map(escaped, parts)) if parts else whole for parts in segments)
@@ -144,7 +144,7 @@ def _repository_matches(repository: str, glob: ReferenceGlob, before: str) -> st
     return f"{repository}.matches({literal(_anchored(before + _pattern(glob.path, '/')))})"
 
 
-# What is read of a tag only for other fields of it.
+# Fields of a tag that are read only to compute other fields.
 _FOR: Final[Mapping[str, tuple[str, ...]]] = {
     "homes": ("insecure", "insecureField"),
     "stored": ("annotations",),
@@ -152,7 +152,7 @@ _FOR: Final[Mapping[str, tuple[str, ...]]] = {
     "fromField": ("fromField",),
     "path": ("path", "insecureField"),
 }
-# The annotations of the object on each side, and the tag in the name of an object that is one tag.
+# The annotations of the object on each side, and the tag in the name of an object of a single tag.
 GIVEN: Final[Mapping[str, str]] = {"object": "variables.annotations", "oldObject": "variables.annotationsBefore"}
 NO_ANNOTATIONS: Final = "[{}, {}]"
 TAG_OF_NAME: Final = (
@@ -164,7 +164,7 @@ _INSECURE: Final = literal(INSECURE_REPOSITORY)
 
 
 def annotations(base: str) -> str:
-    """Return the annotations below `base`, or an empty map if there are none."""
+    """Return the annotations below `base`, or an empty map without any."""
     return got(base, "annotations", default="{}")
 
 
@@ -201,14 +201,14 @@ class TagReader:
     wanted: frozenset[str]
 
     def tag(self, tag: str, name: str, path: str, homes: tuple[tuple[str, str], ...], stored: str, **given: str) -> str:
-        """Return one tag as its resource carries it, with what other fields of the object say of it.
+        """Return one tag from its resource, completed from other fields of the object.
 
         Args:
             tag: the TagReference.
             name: the tag's name.
             path: its JSON path.
-            homes: annotations that can make it insecure, each with the JSON path of the map that holds them.
-            stored: the two maps of the annotations that it will have; the first wins.
+            homes: annotations that can make it insecure, each with the JSON path of their map.
+            stored: the two maps of the annotations that it will have; the first has precedence.
             given: other fields of the tag: `nameField`, `fromField`, `every`.
         """
         fields = {
@@ -232,10 +232,10 @@ class Cel:
 
     Attributes:
         tags: writes the expression for the list of tags on one side, `object` or `oldObject`.
-        removed: the JSON path at which a tag is missing that the change removes, "" if it removes none.
-        overwritten: the expression for the tags that an import may set which comes after the change, "" for none.
-        entries: writes the expression for everything that the change imports, with or without a tag that it goes to.
-        pushes: whether its tags say in `from.image` which image is recorded with the source.
+        removed: the JSON path that lacks a tag which the change removes, "" if it removes none.
+        overwritten: the expression for the tags that an import after the change may set, "" for none.
+        entries: writes the expression for everything that the change imports, to a tag or not.
+        pushes: whether `from.image` of its tags is the image that is recorded with the source.
     """
 
     tags: Callable[[TagReader, str], str]

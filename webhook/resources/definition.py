@@ -1,8 +1,7 @@
-"""What is known of an API resource: one value for each, from which all rooms take what they need.
+"""The definition of an API resource: one value for each, which all rooms use.
 
-The ledger of a resource has a row for each field of its API type (image.openshift.io/v1): what the field means to a
-tag, or why it means nothing to one. A row without effect also holds for the fields below it that
-have no row of their own.
+The ledger of a resource has a row for each field of its API type (image.openshift.io/v1): the effect of the field on a
+tag, or why it has no effect. A row without effect also applies to the fields below it without a row of their own.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,14 +20,14 @@ UPDATE: Final = "UPDATE"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one field means.
+    """The effect of one field.
 
     Attributes:
-        feeds: what the rules read of it, nothing if it has no effect.
-        because: why it has no effect, or what else is to know.
-        recorded: whether it is recorded and nothing else.
+        feeds: the fields of a tag that rules read from it, empty without an effect.
+        because: why it has no effect, or a remark.
+        recorded: whether it is only recorded.
         completed: whether a default may write it.
-        of_old: whether the old object's is read.
+        of_old: whether it is read from the old object too.
     """
 
     feeds: frozenset[TagField] = frozenset()
@@ -39,7 +38,7 @@ class Row:
 
     @property
     def has_effect(self) -> bool:
-        """Whether the field decides or is recorded."""
+        """Whether the field has an effect or is recorded."""
         return bool(self.feeds) or self.recorded
 
 
@@ -47,10 +46,10 @@ Ledger = Mapping[str, Row]
 
 
 class Changes(Protocol):
-    """Reads a review into what it would change."""
+    """Reads the changes from a review."""
 
     def __call__(self, review: Review, *, untouched: bool) -> tuple[Change, ...]:
-        """Return the changes; tags of which nothing changes are among them if `untouched`."""
+        """Return the changes; unchanged tags are included if `untouched`."""
         ...
 
 
@@ -60,18 +59,18 @@ class Resource:
 
     Attributes:
         name: the resource, with its subresource after a slash.
-        schema: the type of its object, which has the name of the kind.
-        changes: reads a review into what it would change.
-        places: where its tags are, for findings and patches; one of each sort.
-        ledger: what each field of its object means to a tag.
+        schema: the type of its object, named like the kind.
+        changes: reads the changes from a review.
+        places: the places of its tags, for findings and patches; one of each sort.
+        ledger: the effect of each field of its object on a tag.
         fill: returns an object as the API server completes it; its second argument is the object that it replaces,
-            itself completed, empty if it is created.
-        probe: how `istag-webhook probe` asks for it.
+            itself completed, empty for a creation.
+        probe: the request of `istag-webhook probe` to it.
         cel: how CEL reads its tags, or the reason why they are not exported.
         operations: the operations that can change a tag (admission.k8s.io/v1, Operation).
         short: returns the object of a policy test's short form, from namespace, stream, tag and TagReference; None if
             the resource has no short form.
-        streams: whether a review says something of a stream as a whole.
+        streams: whether a review has data on a stream as a whole.
     """
 
     name: str
@@ -103,7 +102,7 @@ class Resource:
 
     @property
     def says_old(self) -> bool:
-        """Whether a review says what a tag was before."""
+        """Whether a review has the old tag."""
         return UPDATE in self.operations
 
     def defaulted(self, manifest: Object, old: Object | None = None) -> dict[str, Any]:
@@ -111,7 +110,7 @@ class Resource:
 
         Args:
             manifest: an object of the resource's kind, as a user writes it.
-            old: the object that it replaces, itself completed; None if it is created.
+            old: the object that it replaces, itself completed; None for a creation.
         """
         return self.fill(manifest, old or NOTHING)
 
@@ -122,7 +121,7 @@ def feeds(*fields: TagField, because: str = "", completed: bool = False, of_old:
 
 
 def recorded(because: str) -> Row:
-    """Return the row of a field that is recorded and decides nothing."""
+    """Return the row of a field that is only recorded."""
     return Row(because=because, recorded=True)
 
 
@@ -132,7 +131,7 @@ def no_effect(because: str) -> Row:
 
 
 def row_of(ledger: Ledger, path: str) -> Row | None:
-    """Return the row that holds for the field at `path`, such as `spec.tags[].name`, None if there is none."""
+    """Return the row that applies to the field at `path`, such as `spec.tags[].name`, None without one."""
     while path:
         if path in ledger:
             return ledger[path]
@@ -141,15 +140,15 @@ def row_of(ledger: Ledger, path: str) -> Row | None:
 
 
 def below(path: str, rows: Ledger) -> dict[str, Row]:
-    """Return `rows` of a type for a field that has the type."""
+    """Return `rows` of a type for a field of that type."""
     return {f"{path}.{name}" if name else path: row for name, row in rows.items()}
 
 
 _MOVES: Final = (TagField.SOURCE, TagField.MOVE)
-METADATA_ROW: Final = no_effect("the API server keeps it for itself, or the request says it")
+METADATA_ROW: Final = no_effect("the API server manages it, or the request contains it")
 # core/v1, ObjectReference.
 SOURCE_ROWS: Final[Ledger] = {
-    "": no_effect("of a source the API server reads kind, name and namespace only"),
+    "": no_effect("the API server reads only kind, name and namespace of a source"),
     "kind": feeds(TagField.SOURCE_KIND, *_MOVES),
     "name": feeds(*_MOVES),
     "namespace": feeds(*_MOVES),
@@ -160,19 +159,19 @@ IMPORT_POLICY_ROWS: Final[Ledger] = {
     "importMode": feeds(TagField.IMPORT_POLICY, completed=True),
 }
 REFERENCE_POLICY_ROWS: Final[Ledger] = {"type": feeds(TagField.REFERENCE_POLICY, completed=True)}
-# image.openshift.io/v1, TagReference; its name has another meaning in each resource.
+# image.openshift.io/v1, TagReference; its name has a different meaning in each resource.
 TAG_ROWS: Final[Ledger] = {
     **below("from", SOURCE_ROWS),
     "reference": feeds(TagField.IMPORT_POLICY, because="a tag with it is never imported"),
-    "generation": no_effect("a number here asks for an import of what the tag names already"),
+    "generation": no_effect("a number here requests an import from the tag's current source"),
     **below("importPolicy", IMPORT_POLICY_ROWS),
     **below("referencePolicy", REFERENCE_POLICY_ROWS),
 }
 CONDITION_ROWS: Final[Ledger] = {
     "type": feeds(TagField.CONDITIONS, of_old=True),
     "status": feeds(TagField.CONDITIONS, of_old=True),
-    "reason": feeds(TagField.CONDITIONS, because="the sentence says it", of_old=True),
-    "message": feeds(TagField.CONDITIONS, because="the sentence says it", of_old=True),
-    "lastTransitionTime": no_effect("when an import ended says nothing of what the tag means"),
-    "generation": no_effect("which import is meant says nothing of what the tag means"),
+    "reason": feeds(TagField.CONDITIONS, because="shown in the message", of_old=True),
+    "message": feeds(TagField.CONDITIONS, because="shown in the message", of_old=True),
+    "lastTransitionTime": no_effect("the time of an import does not affect what the tag means"),
+    "generation": no_effect("the number of an import does not affect what the tag means"),
 }

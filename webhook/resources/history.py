@@ -21,10 +21,10 @@ class Event:
 
     Attributes:
         tag: the tag's name.
-        index: the tag's place in `status.tags`.
-        position: the item's place in `items`; 0 is what the tag means now.
+        index: the tag's index in `status.tags`.
+        position: the item's index in `items`; the tag currently means item 0.
         image: the image's digest, "" for a tag that is never imported.
-        source: what those who use the tag pull.
+        source: the source that users of the tag pull.
     """
 
     tag: str
@@ -35,17 +35,17 @@ class Event:
 
     @property
     def place(self) -> Place:
-        """Where the item is."""
+        """The place of the item."""
         return place(self.index, self.position)
 
     @property
     def reference(self) -> TagReference:
-        """The tag as the item makes it."""
+        """The tag as set by the item."""
         return TagReference(self.source, image=self.image)
 
 
 def place(index: int | str, position: int | str) -> Place:
-    """Return where an item of one of `status.tags` is."""
+    """Return the place of an item of one of `status.tags`."""
     path, pointer = f"status.tags[{index}]", f"/status/tags/{index}"
     return Place(
         f"{path}.items[{position}]",
@@ -76,14 +76,14 @@ def events(document: Mapping[str, Any], namespace: str, stream: str) -> Iterator
 
 
 def meant(reference: str, image: str, namespace: str, stream: str) -> Source | None:
-    """Return what a tag means by an image that was pushed or imported, None without any.
+    """Return what a tag means by an image that was pushed or imported, None without a reference and an image.
 
-    Pods pull from the reference as it is stored, whatever image it names (openshift-apiserver,
-    registry/imagestreammapping). The repository of the stream itself in the internal registry is the tag's own: an
-    ImageStreamImage. A reference to another image than the one that is recorded cannot be evaluated.
+    Pods pull from the stored reference, whatever image it names (openshift-apiserver, registry/imagestreammapping). The
+    stream's own repository in the internal registry is the tag's own: an ImageStreamImage. A reference to another image
+    than the recorded one cannot be evaluated.
 
     Args:
-        reference: `dockerImageReference`, "" if it is not sent: the API server fills in the stream's own repository.
+        reference: `dockerImageReference`, "" if it was not sent: the API server fills in the stream's own repository.
         image: the image's name, its digest.
         namespace: the stream's namespace.
         stream: the stream's name.
@@ -103,8 +103,8 @@ def meant(reference: str, image: str, namespace: str, stream: str) -> Source | N
 def read_image(image: Mapping[str, Any]) -> Image:
     """Read an Image (image.openshift.io/v1).
 
-    The registry sends manifest and configuration as they are stored, in strings, from which the API server fills the
-    rest in only later: so they are read first, and what is written beside them only where they are not there.
+    The registry sends the stored manifest and configuration as strings. The API server fills in the other fields later,
+    from these strings. So the strings are read first, and the other fields only if the strings are missing.
     """
     manifest, config = _stored(image.get("dockerImageManifest")), _stored(image.get("dockerImageConfig"))
     layers = items(image.get("dockerImageLayers")) or items(manifest.get("layers"))
@@ -123,7 +123,7 @@ def read_image(image: Mapping[str, Any]) -> Image:
 
 
 def _stored(value: Any) -> Mapping[str, Any]:
-    """Return the JSON object in a string, an empty one where there is none."""
+    """Return the JSON object in a string, an empty object without one."""
     if not isinstance(value, str):
         return {}
     try:
@@ -133,7 +133,7 @@ def _stored(value: Any) -> Mapping[str, Any]:
 
 
 def _labels(config: Mapping[str, Any], written: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Return the labels of the configuration, None where no configuration was sent (image-spec, config.md)."""
+    """Return the labels of the configuration, None without a configuration (image-spec, config.md)."""
     found = config.get("config") if config else written.get("Config")
     if not isinstance(found, dict):
         return {} if config else None
@@ -148,7 +148,7 @@ def _platforms(manifests: list[Any], config: Mapping[str, Any], written: Mapping
     elif config:
         yield _platform(text(config.get("os")), text(config.get("architecture")), text(config.get("variant")))
     elif architecture := text(written.get("Architecture")):
-        yield f"linux/{architecture}"  # docker10.DockerImage has no field for another
+        yield f"linux/{architecture}"  # docker10.DockerImage has no field for the operating system
 
 
 def _platform(system: str, architecture: str, variant: str) -> str:

@@ -1,4 +1,4 @@
-"""imagestreamimports: `spec.images` that go `to` a tag, and every tag of `spec.repository` (`oc import-image`)."""
+"""imagestreamimports: `spec.images` with a tag in `to`, and every tag of `spec.repository` (`oc import-image`)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -38,16 +38,16 @@ _REPOSITORY: Final = Place(
 
 
 def _image(index: int | str) -> Place:
-    """Return where one of `spec.images` stands."""
+    """Return the place of one of `spec.images`."""
     path = f"spec.images[{index}]"
     return Place(path, f"/spec/images/{index}", f"{path}.to.name", parsing.REFERENCE, kept=_KEPT)
 
 
-_FROM: Final[Ledger] = {**SOURCE_ROWS, "namespace": no_effect("a DockerImage is in no namespace")}
-_ANSWER: Final = no_effect("it is what the answer shows")
+_FROM: Final[Ledger] = {**SOURCE_ROWS, "namespace": no_effect("a DockerImage has no namespace")}
+_ANSWER: Final = no_effect("it is part of the answer")
 _LEDGER: Final[Ledger] = {
     "metadata": METADATA_ROW,
-    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name has precedence"),
     "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
     "metadata.annotations": recorded("the reason of an exemption; the API server stores none"),
     "spec.import": feeds(TagField.SOURCE, TagField.MOVE, because="without it nothing is stored"),
@@ -65,13 +65,13 @@ _LEDGER: Final[Ledger] = {
 
 
 def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
-    """Return the tags that `review` would import; with `spec.import: false` it is a look, and changes nothing.
+    """Return the tags that `review` would import; with `spec.import: false`, nothing changes.
 
-    The API server imports an image without `to` into no tag (openshift-apiserver, registry/imagestreamimport). It sets
-    the tag's `from` and `importPolicy`, and `referencePolicy` where the tag is new; the review does not say what the
-    tag was.
+    The API server imports an image without `to` to no tag (openshift-apiserver, registry/imagestreamimport). It sets
+    the tag's `from` and `importPolicy`, and the `referencePolicy` of a new tag. The review does not contain the old
+    tag.
     """
-    del untouched  # it does not say what the tags were
+    del untouched  # it does not contain the old tags
     new = review.object
     if new is None:
         return ()
@@ -90,7 +90,7 @@ def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
 
 
 def _images(review: Review, name: str, spec: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[TagChange]:
-    """Yield the tags that the images go to, and those of the repository."""
+    """Yield the tags of the images, and those of the repository."""
     entries = tuple(_entries(spec))
     riders = _insecure(entries)
     for place, entry in entries:
@@ -105,7 +105,7 @@ def _images(review: Review, name: str, spec: Mapping[str, Any], given: Mapping[s
 
 
 def _entries(spec: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """Yield everything that is to be imported, with or without a tag that it goes to."""
+    """Yield everything to import, to a tag or not."""
     for index, image in enumerate(map(parsing.mapping, parsing.items(spec.get("images")))):
         yield _image(index), image
     if isinstance(repository := spec.get("repository"), dict):
@@ -113,11 +113,11 @@ def _entries(spec: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]
 
 
 def _insecure(entries: Iterable[tuple[Place, Mapping[str, Any]]]) -> dict[str, str]:
-    """Return the field that makes imports from a registry insecure, by the registry.
+    """Return the field that makes imports from a registry insecure, by registry.
 
-    The importer groups what it imports by repository, and the first of a group decides its transport. It tries a
-    registry once in a request, and whether that ended in plain HTTP counts for all its repositories
-    (openshift-apiserver, importer/importer.go; library-go, registryclient). Which is the first is not relied on.
+    The importer groups imports by repository, and the first of a group decides its transport. It tries a registry once
+    per request, and the resulting transport, such as plain HTTP, applies to all its repositories (openshift-apiserver,
+    importer/importer.go; library-go, registryclient). Nothing here relies on which is the first.
     """
     found: dict[str, str] = {}
     for place, entry in entries:
@@ -128,7 +128,7 @@ def _insecure(entries: Iterable[tuple[Place, Mapping[str, Any]]]) -> dict[str, s
 
 
 def _registry(source: Source | None) -> str:
-    """Return the registry of a source, "" if it has none that can be read."""
+    """Return the registry of a source, "" if it has none or is invalid."""
     return source.reference.registry if source is not None and source.reference is not None else ""
 
 
@@ -146,7 +146,7 @@ def _fill(manifest: Object, old: Object) -> dict[str, Any]:
 
 
 def _filled(image: Any) -> Any:
-    """Return one of `spec.images`; without `to` it goes to the tag of its source."""
+    """Return one of `spec.images`; without `to`, it is imported to the tag of its source."""
     if not is_object(image):
         return image
     filled, source = with_policies(image), image.get("from")
@@ -163,7 +163,7 @@ def _tag_of(name: Any) -> str:
 
 
 def _short(namespace: str, stream: str, tag: str, value: Object) -> dict[str, Any]:
-    """Return an ImageStreamImport to a tag, which the policies and the source of `value` describe."""
+    """Return an ImageStreamImport to a tag, with the policies and the source of `value`."""
     image = {key: item for key, item in value.items() if key != "annotations"}
     spec = {"import": True, "images": [{**image, "to": {"name": tag}}]}
     return made(ImageStreamImport, namespace, stream, value.get("annotations"), spec=spec)
@@ -205,7 +205,7 @@ def _tags(reader: TagReader, side: str) -> str:
 
 
 def _entries_in_cel(reader: TagReader) -> str:
-    """Return in CEL everything that an import fetches, with or without a tag that it goes to."""
+    """Return in CEL everything that an import fetches, to a tag or not."""
 
     def entry(tag: str, path: str) -> str:
         return reader.tag(tag, '""', path, (), NO_ANNOTATIONS, nameField='""', fromField='""')

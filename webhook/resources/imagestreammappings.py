@@ -1,4 +1,4 @@
-"""imagestreammappings: a push to the internal registry, a whole `image` and the `tag` that is to mean it.
+"""imagestreammappings: a push to the internal registry, a whole `image` and the `tag` that will mean it.
 
 Every project's `admin` and `edit` may create one, with any reference (openshift-apiserver, bootstrap policy).
 """
@@ -18,7 +18,7 @@ NAME: Final = "imagestreammappings"
 _IMAGE: Final = frozenset({TagField.NAME, TagField.MOVE, TagField.IMAGE})
 _INTERNAL: Final = "image-registry.openshift-image-registry.svc:5000"
 _REFERENCE: Final = "dockerImageReference"
-# The stream's own repository is no source that anybody chose.
+# The stream's own repository is not a source that a user chose.
 _OWN: Final = Place("image", "/image", "tag", _IMAGE)
 _FOREIGN: Final = Place(
     "image",
@@ -29,43 +29,43 @@ _FOREIGN: Final = Place(
 )
 _LEDGER: Final[Ledger] = {
     "metadata": METADATA_ROW,
-    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name has precedence"),
     "metadata.annotations": recorded("the reason of an exemption; the API server stores none"),
     "tag": feeds(TagField.NAME),
-    "image.metadata": no_effect("its mark as managed is nothing that a review can rely on"),
+    "image.metadata": no_effect("a review cannot rely on its mark as managed"),
     "image.metadata.name": feeds(TagField.IMAGE, TagField.MOVE),
     "image.dockerImageReference": feeds(TagField.SOURCE, TagField.SOURCE_KIND, TagField.MOVE),
     "image.dockerImageMetadata": feeds(TagField.IMAGE, because="if neither manifest nor configuration is sent"),
-    "image.dockerImageMetadataVersion": no_effect("it says how the metadata is read"),
+    "image.dockerImageMetadataVersion": no_effect("it is the format of the metadata"),
     "image.dockerImageManifest": feeds(TagField.IMAGE, because="its layers"),
-    "image.dockerImageManifestMediaType": no_effect("it says how the manifest is read"),
+    "image.dockerImageManifestMediaType": no_effect("it is the format of the manifest"),
     "image.dockerImageConfig": feeds(TagField.IMAGE, because="its labels and its platform"),
     "image.dockerImageLayers": feeds(TagField.IMAGE, because="how many layers there are"),
     "image.dockerImageLayers[].name": no_effect(
         "the digest of a layer is in the manifest, which the image's own covers"
     ),
     "image.dockerImageLayers[].size": feeds(TagField.IMAGE),
-    "image.dockerImageLayers[].mediaType": no_effect("it says how the layer is read"),
+    "image.dockerImageLayers[].mediaType": no_effect("it is the format of the layer"),
     "image.dockerImageManifests": feeds(TagField.IMAGE, because="whether the image is a manifest list"),
     "image.dockerImageManifests[].digest": no_effect(
         "the digests are in the manifest list, which the image's own covers"
     ),
-    "image.dockerImageManifests[].mediaType": no_effect("it says how the manifest is read"),
+    "image.dockerImageManifests[].mediaType": no_effect("it is the format of the manifest"),
     "image.dockerImageManifests[].manifestSize": no_effect("it is the size of the manifest, not of the image"),
     "image.dockerImageManifests[].architecture": feeds(TagField.IMAGE),
     "image.dockerImageManifests[].os": feeds(TagField.IMAGE),
     "image.dockerImageManifests[].variant": feeds(TagField.IMAGE),
     "image.signatures": no_effect("the API server clears the signatures of a push; a scan reads those it stores"),
-    "image.dockerImageSignatures": no_effect("they are of the schema 1 manifest, and nothing trusts them"),
+    "image.dockerImageSignatures": no_effect("they belong to the schema 1 manifest, and nothing trusts them"),
 }
 _SCHEMA: Final = ImageStreamMapping()
 
 
 def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
-    """Return the tag that `review` would point at the image it carries; it does not say what the tag was.
+    """Return the tag that `review` would point at its image; the review does not contain the old tag.
 
-    `image.dockerImageReference` is where pods pull from. That the image is marked as managed by OpenShift, and its
-    reference made local if it exists already, is nothing that a review can rely on.
+    Pods pull from `image.dockerImageReference`. If an image that OpenShift manages exists already, the API server makes
+    its reference local, but a review cannot rely on that mark.
     """
     del untouched  # as above
     new = review.object

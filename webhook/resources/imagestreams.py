@@ -48,21 +48,21 @@ NAME: Final = "imagestreams"
 _REMOVED: Final = Place("spec.tags", "/spec/tags", "spec.tags", parsing.TAG)
 _LEDGER: Final[Ledger] = {
     "metadata": METADATA_ROW,
-    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name has precedence"),
     "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
     "metadata.annotations": feeds(
         TagField.IMPORT_POLICY,
         TagField.MOVE,
-        because="the reason of an exemption, and whether a repository is imported anew",
+        because="the reason of an exemption, and whether a repository is imported again",
     ),
-    "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
+    "metadata.labels": no_effect("a stream's labels do not affect what its tags mean"),
     "spec.lookupPolicy.local": feeds(TagField.LOOKUP_POLICY, because="recorded too"),
     "spec.dockerImageRepository": feeds(TagField.SOURCE, TagField.SOURCE_KIND, TagField.MOVE),
     "spec.tags": feeds(TagField.TAG_COUNT),
     "spec.tags[].name": feeds(TagField.NAME),
     "spec.tags[].annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
     **below("spec.tags[]", TAG_ROWS),
-    "status": no_effect("the API server takes the stored status with a write of the stream"),
+    "status": no_effect("a write of the stream keeps the stored status"),
     "status.tags[].tag": feeds(TagField.MOVE, because="a repository may set a tag that was only pushed", of_old=True),
     "status.tags[].items[].dockerImageReference": feeds(TagField.MOVE, because="as above", of_old=True),
     "status.tags[].items[].image": feeds(TagField.MOVE, because="as above", of_old=True),
@@ -71,11 +71,11 @@ _LEDGER: Final[Ledger] = {
 
 
 def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
-    """Return what `review` would change in a stream; a stream that is deleted loses all its tags.
+    """Return the changes of `review` to a stream; a deleted stream loses all its tags.
 
     Args:
-        review: the question.
-        untouched: whether tags of which nothing changes are wanted too.
+        review: the review.
+        untouched: whether unchanged tags are included.
     """
     name = parsing.name_of(review.name, review.object or review.old_object or NOTHING)
     new, old = sides(review)
@@ -94,14 +94,13 @@ def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
 
 
 def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
-    """Yield the tags of `spec.tags`, old matched to new by name; what only the old side has is removed."""
+    """Yield the tags of `spec.tags`, matched to the old ones by name; a tag of the old side only is removed."""
     olds = by_name(old.tags)
     same = new.insecure is old.insecure
     for index, tag in enumerate(new.tags):
         if not isinstance(tag, dict):
             continue
-        tag_name = parsing.text(tag.get("name"))
-        at, before = olds.pop(tag_name, (-1, None))
+        at, before = olds.pop(tag_name := parsing.text(tag.get("name")), (-1, None))
         unchanged = same and before == tag
         if unchanged and not untouched:
             continue
@@ -130,7 +129,7 @@ def tag_changes(review: Review, name: str, new: Side, old: Side, *, untouched: b
 
 
 def _faults_of(old: Side, index: int, place: Place) -> tuple[SchemaFault, ...]:
-    """Return what the schema says of a tag as it was, at the place where it stands now."""
+    """Return the schema faults of the old tag, at the place of the new one."""
     path = place_of(index).path
     return parsing.rebased(old.faults.get(path, ()), path, place.path)
 
@@ -140,17 +139,17 @@ def _followed(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
     after, before = new.followed(new.given(old)), old.followed(NOTHING)
     if after is None:
         return
-    follows_anew = before is None or after.source != before.source
-    if follows_anew or (before is not None and after.insecure is not before.insecure):
+    follows_other = before is None or after.source != before.source
+    if follows_other or (before is not None and after.insecure is not before.insecure):
         yield TagChange(NAME, REPOSITORY, review.namespace, name, "*", after, before, every_tag=True)
-    yield from overwritten(review, name, new, old, anew=follows_anew)
+    yield from overwritten(review, name, new, old, changed=follows_other)
 
 
 def _fill(manifest: Object, old: Object) -> dict[str, Any]:
-    """Return an ImageStream as the API server completes it; with a write of the stream the stored status stays.
+    """Return an ImageStream as the API server completes it; a write of the stream keeps the stored status.
 
-    The API server also sorts the tags by name, and of two with one name it keeps the last. They stay as they are
-    written here, so that a finding names the place in the user's file.
+    The API server also sorts the tags by name, and keeps the last of two with the same name. Here they stay as written,
+    so that a finding names the place in the user's file.
     """
     spec = manifest.get("spec")
     if spec is None or is_object(spec):
@@ -163,7 +162,7 @@ def _fill(manifest: Object, old: Object) -> dict[str, Any]:
 
 
 def _short(namespace: str, stream: str, tag: str, value: Object) -> dict[str, Any]:
-    """Return an ImageStream whose only tag has `value`, or one without tags if `value` has no source."""
+    """Return an ImageStream whose only tag is `value`, or one without tags if `value` has no source."""
     tags = [{"name": tag, **value}] if "from" in value else []
     return made(ImageStream, namespace, stream, spec={"tags": tags})
 
@@ -179,7 +178,7 @@ def _exists(answer: Object) -> bool:
 
 
 def _tags(reader: TagReader, side: str) -> str:
-    """Return the tags of a stream in CEL, those of the repository among them if it begins to follow it."""
+    """Return the tags of a stream in CEL, including those of a repository that it begins to follow."""
     given = GIVEN[side]
     path = '"spec.tags[\\"" + t.name + "\\"]"'
     homes = ((f'{path} + ".annotations"', annotations("t")), ('"metadata.annotations"', given))
@@ -232,7 +231,7 @@ def _overwritten_in_cel() -> str:
 
 
 def _is_checked(annotations: str) -> str:
-    """Return whether `annotations` say that the repository which a stream follows has been imported."""
+    """Return whether `annotations` mark the followed repository as imported."""
     key = literal(parsing.CHECKED)
     return f'({key} in {annotations} && {annotations}[{key}] != "")'
 

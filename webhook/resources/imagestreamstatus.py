@@ -1,7 +1,7 @@
-"""imagestreams/status: what the tags of a stream mean now, and what else the API server stores there.
+"""imagestreams/status: what the tags of a stream currently mean, and other fields that the API server stores there.
 
-It keeps `spec.tags` and `spec.dockerImageRepository` as they were, but takes `status`, `spec.lookupPolicy` and the
-annotations as they are sent (openshift-apiserver, registry/imagestream, StatusStrategy).
+It keeps `spec.tags` and `spec.dockerImageRepository` as stored, but accepts `status`, `spec.lookupPolicy` and the
+annotations as sent (openshift-apiserver, registry/imagestream, StatusStrategy).
 """
 
 from collections.abc import Iterator
@@ -23,20 +23,20 @@ _REMOVED: Final = Place("status.tags", "/status/tags", "status.tags", history.EV
 
 
 def _spec(index: int | str) -> Place:
-    """Return where one of `spec.tags` stands, which nothing can be written to."""
+    """Return the place of one of `spec.tags`, which cannot be written here."""
     return Place(f"spec.tags[{index}]", f"/spec/tags/{index}", f"spec.tags[{index}].name", parsing.TAG)
 
 
 _LEDGER: Final[Ledger] = {
     "metadata": METADATA_ROW,
-    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name has precedence"),
     "metadata.annotations": feeds(
         TagField.IMPORT_POLICY,
         TagField.MOVE,
-        because="the reason of an exemption, and whether a repository is imported anew",
+        because="the reason of an exemption, and whether a repository is imported again",
     ),
-    "metadata.labels": no_effect("a stream's labels do not say what its tags mean"),
-    "spec": no_effect("the API server puts back what is stored"),
+    "metadata.labels": no_effect("a stream's labels do not affect what its tags mean"),
+    "spec": no_effect("the API server keeps the stored value"),
     "spec.lookupPolicy.local": feeds(TagField.LOOKUP_POLICY, because="recorded too"),
     "status.dockerImageRepository": no_effect("the API server computes it when it is read"),
     "status.publicDockerImageRepository": no_effect("the API server computes it when it is read"),
@@ -45,13 +45,13 @@ _LEDGER: Final[Ledger] = {
     "status.tags[].items[].image": feeds(TagField.MOVE),
     "status.tags[].items[].created": no_effect("the order of the list decides"),
     "status.tags[].items[].generation": no_effect("the order of the list decides"),
-    "status.tags[].conditions": no_effect("what an import came to sets no tag"),
+    "status.tags[].conditions": no_effect("the result of an import does not set a tag"),
 }
 
 
 def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
-    """Return what `review` would change: what is new in the tags' history, and how all tags are imported."""
-    del untouched  # nothing of a status is evaluated that does not change
+    """Return the changes of `review`: new items in the tags' history, and how all tags are imported."""
+    del untouched  # only changes of a status are evaluated
     if review.object is None:
         return ()
     name = parsing.name_of(review.name, review.object)
@@ -64,12 +64,12 @@ def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     )
     insecure = made_insecure(review, name, new, old, untouched=False)
     kept = replace(new, tags=old.tags, repository=old.repository)
-    followed = overwritten(review, name, kept, old, anew=False)
+    followed = overwritten(review, name, kept, old, changed=False)
     return (stream, *_imported(review, name, new, old), *insecure, *followed, *_pointed(review, name, old))
 
 
 def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagChange]:
-    """Yield every tag where the stream's annotation begins or ceases to make it insecure."""
+    """Yield every tag if the stream's annotation starts or stops making it insecure."""
     if new.insecure is old.insecure:
         return
     for index, tag in enumerate(map(parsing.mapping, old.tags)):
@@ -79,7 +79,7 @@ def _imported(review: Review, name: str, new: Side, old: Side) -> Iterator[TagCh
 
 
 def _pointed(review: Review, name: str, stored: Side) -> Iterator[TagChange]:
-    """Yield what is new in the history of a tag, and the tags that no longer mean an image.
+    """Yield the new items in the history of a tag, and the tags that no longer mean an image.
 
     An older item does not move the tag, but an ImageStreamImage source may name its image from then on.
     """
@@ -109,7 +109,7 @@ def _awaited(stored: Side, tag: str, event: history.Event) -> TagReference | Non
 
 
 def _fill(manifest: Object, old: Object) -> dict[str, Any]:
-    """Return an ImageStream whose status is written: but for `lookupPolicy`, the stored specification stays."""
+    """Return an ImageStream with a new status; the stored specification stays, except for `lookupPolicy`."""
     sent, status = parsing.mapping(manifest.get("spec")), manifest.get("status")
     spec = {**parsing.mapping(old.get("spec")), "lookupPolicy": sent.get("lookupPolicy") or dict(LOOKUP)}
     if status is None or is_object(status):
@@ -134,7 +134,7 @@ def _probed(run: Run) -> dict[str, Any] | None:
 
 
 def _marked(review: Review) -> tuple[str, str] | None:
-    """Return what marks a probe; metadata that is sent with a status may be dropped before the webhooks are called."""
+    """Return the mark of a probe; metadata sent with a status may be dropped before the webhooks are called."""
     if (mark := marked(review)) is not None:
         return mark
     for tag in _names(review.object or NOTHING) - _names(review.old_object or NOTHING):
@@ -157,7 +157,7 @@ RESOURCE: Final = Resource(
     ledger=_LEDGER,
     fill=_fill,
     probe=Probe(_probed, kinds=frozenset(), denials={}, replaces=True, mark=_marked),
-    cel="a write of a stream's status is evaluated by the webhook only",
+    cel="only the webhook evaluates a write of a stream's status",
     operations=(UPDATE,),
     streams=True,
 )

@@ -37,23 +37,23 @@ NAME: Final = "imagestreamtags"
 _PLACE: Final = Place(
     "tag", "/tag", "metadata.name", parsing.TAG, ("/metadata/annotations", "/tag/annotations"), kept=parsing.KEPT
 )
-_BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # of an object that has no metadata, or null
-_KEPT: Final = replace(_PLACE, homes=_PLACE.homes[:1], kept=frozenset())  # of an object without its tag
+_BARE: Final = replace(_PLACE, homes=_PLACE.homes[1:])  # for an object without metadata, or with null
+_KEPT: Final = replace(_PLACE, homes=_PLACE.homes[:1], kept=frozenset())  # for an object without its tag
 _LEDGER: Final[Ledger] = {
     "metadata": METADATA_ROW,
-    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name has precedence"),
     "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
     "metadata.annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
-    "metadata.labels": no_effect("the API server drops them on create and denies others on update"),
-    "tag.name": no_effect("the API server writes the name of the object over it"),
+    "metadata.labels": no_effect("the API server drops them on create and rejects a change on update"),
+    "tag.name": no_effect("the API server replaces it by the name of the object"),
     "tag.annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
     **below("tag", TAG_ROWS),
     "generation": no_effect("the API server counts it"),
-    "lookupPolicy": no_effect("it shows the stream's, which only imagestreams and imagestreams/status store"),
+    "lookupPolicy": no_effect("it is the stream's, which only imagestreams and imagestreams/status store"),
     **below("conditions[]", CONDITION_ROWS),
-    "image": no_effect("the API server finds the image in the stream's history, and stores none of this"),
+    "image": no_effect("the API server reads the image from the stream's history, and does not store this"),
 }
-# What the API server puts into a tag that is created (recorded).
+# The defaults of the API server for a tag that is created (recorded).
 _NEW_IMAGE: Final[Object] = {
     **IMAGE,
     "dockerImageMetadata": {
@@ -69,8 +69,8 @@ _NEW_SCHEMA: Final = NewImageStreamTag()
 
 
 def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
-    """Return the tag that `review` would make mean something else, none where it is deleted or never was one."""
-    del untouched  # who sends a tag means it
+    """Return the tag that `review` would change, none for a deletion or an object without a tag."""
+    del untouched  # a tag that is sent is always evaluated
     new, old = review.object, review.old_object
     if new is None:
         return ()
@@ -79,7 +79,7 @@ def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
     after = _reference(new, created=old is None)
     place = _PLACE if isinstance(new.get("metadata"), dict) else _BARE
     if after is None and before is not None:
-        # `tag: null` leaves the tag as it is, but for its annotations.
+        # `tag: null` keeps the tag, except for its annotations.
         place, after = _KEPT, replace(before, annotations=parsing.annotations(new.get("metadata")))
     if after is None and not faults:
         return ()
@@ -101,7 +101,7 @@ def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
 
 
 def _reference(istag: Mapping[str, Any], *, created: bool) -> TagReference | None:
-    """Return the tag in an ImageStreamTag, None where it has none.
+    """Return the tag in an ImageStreamTag, None without one.
 
     An update stores the object's annotations. A create may be a PUT, which stores the object's, or a POST, which stores
     the tag's: so both count.
@@ -123,7 +123,7 @@ def _fill(manifest: Object, old: Object) -> dict[str, Any]:
 
 
 def _short(namespace: str, stream: str, tag: str, value: Object) -> dict[str, Any]:
-    """Return an ImageStreamTag that has `value`; both homes of its annotations are alike, as a create needs."""
+    """Return an ImageStreamTag with `value`; its annotations are in both places, as a create needs."""
     return made(ImageStreamTag, namespace, f"{stream}:{tag}", value.get("annotations"), tag=dict(value))
 
 
@@ -134,7 +134,7 @@ def _probed(run: Run) -> dict[str, Any]:
 
 
 def _tags(reader: TagReader, side: str) -> str:
-    """Return the tag in CEL; `tag: null` leaves the old one as it is, but for its annotations."""
+    """Return the tag in CEL; `tag: null` keeps the old one, except for its annotations."""
     own, given = annotations(f"{side}.tag"), GIVEN[side]
     # A create may be a PUT, which stores the object's annotations, or a POST, which stores the tag's.
     stored = f"[{given}, oldObject == null ? {own} : {{}}]" if side == "object" else f"[{given}, {{}}]"

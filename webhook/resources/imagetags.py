@@ -1,4 +1,4 @@
-"""imagetags: one tag, at `spec`, named by `metadata.name`; its metadata is otherwise the stream's."""
+"""imagetags: one tag, at `spec`, named by `metadata.name`; its other metadata is the stream's."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -24,26 +24,26 @@ NAME: Final = "imagetags"
 _PLACE: Final = Place("spec", "/spec", "metadata.name", parsing.TAG, ("/spec/annotations",), kept=parsing.KEPT)
 _LEDGER: Final[Ledger] = {
     "metadata": METADATA_ROW,
-    "metadata.name": feeds(TagField.NAME, because="the request's name wins"),
+    "metadata.name": feeds(TagField.NAME, because="the request's name has precedence"),
     "metadata.generateName": feeds(TagField.NAME, because="for an object without a name"),
-    "metadata.annotations": feeds(TagField.IMPORT_POLICY, because="it shows the stream's"),
-    "metadata.labels": no_effect("it shows the stream's: the API server drops them on create and denies others"),
-    "spec.name": no_effect("the API server rejects another than the object's"),
+    "metadata.annotations": feeds(TagField.IMPORT_POLICY, because="they are the stream's"),
+    "metadata.labels": no_effect("they are the stream's: the API server drops them on create and rejects others"),
+    "spec.name": no_effect("the API server rejects a name other than the object's"),
     "spec.annotations": feeds(TagField.ANNOTATIONS, TagField.IMPORT_POLICY, completed=True),
     **below("spec", TAG_ROWS),
-    "status": no_effect("the API server fills it in, and denies another on update"),
+    "status": no_effect("the API server fills it in, and rejects a change on update"),
     **below("status.conditions[]", CONDITION_ROWS),
-    "image": no_effect("the API server finds the image in the stream's history, and stores none of this"),
+    "image": no_effect("the API server reads the image from the stream's history, and does not store this"),
 }
 _SCHEMA: Final = ImageTag()
 
 
 def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
-    """Return the tag that `review` would make mean something else.
+    """Return the tag that `review` would change.
 
     An update to `spec: null` removes the tag from its stream (openshift-apiserver, registry/imagetag).
     """
-    del untouched  # who sends a tag means it
+    del untouched  # a tag that is sent is always evaluated
     new, old = review.object, review.old_object
     if new is None:
         return ()
@@ -71,7 +71,7 @@ def _changes(review: Review, *, untouched: bool) -> tuple[Change, ...]:
 
 
 def _reference(itag: Any) -> TagReference | None:
-    """Return the tag in an ImageTag, None where it has none."""
+    """Return the tag in an ImageTag, None without one."""
     spec = itag.get("spec")
     if not isinstance(spec, dict):
         return None
@@ -87,7 +87,7 @@ def _fill(manifest: Object, old: Object) -> dict[str, Any]:
 
 
 def _short(namespace: str, stream: str, tag: str, value: Object) -> dict[str, Any]:
-    """Return an ImageTag that has `value`; without a source the stream loses the tag."""
+    """Return an ImageTag with `value`; without a source, the stream loses the tag."""
     return made(ImageTag, namespace, f"{stream}:{tag}", spec=dict(value) if "from" in value else None)
 
 

@@ -1,7 +1,7 @@
-"""Objects of image.openshift.io/v1 as the API server completes them, and those that a probe sends.
+"""Objects of image.openshift.io/v1 as the API server completes them, and the objects of a probe.
 
-The API server's decoder, defaulting and strategies change an object before it calls validating webhooks. They were seen
-in recorded reviews; the defaults are those of openshift-apiserver, pkg/image/apis/image/v1/defaults.go.
+The API server's decoder, defaulting and strategies change an object before it calls validating webhooks, as seen in
+recorded reviews. The defaults are those of openshift-apiserver, pkg/image/apis/image/v1/defaults.go.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from webhook.schemas.schema import Document
 GROUP: Final = "image.openshift.io"
 VERSION: Final = "v1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
-# What the API server fills in; an administrator can choose another import mode (image.config.openshift.io/cluster).
+# The API server's defaults; an administrator can choose another import mode (image.config.openshift.io/cluster).
 IMPORT_MODE: Final = "Legacy"
 REFERENCE_POLICY: Final = "Source"
 Object = Mapping[str, Any]
@@ -29,7 +29,7 @@ _TAG: Final[Object] = MappingProxyType({"name": "", "annotations": None, "genera
 
 
 def made(schema: type[Document], namespace: str, name: str, annotations: Any = None, **fields: Any) -> dict[str, Any]:
-    """Return an object of the type that `schema` describes, with `fields` beside its metadata."""
+    """Return an object of the type `schema`, with `fields` in addition to its metadata."""
     metadata = {"namespace": namespace, "name": name, **({"annotations": annotations} if annotations else {})}
     return {"apiVersion": API_VERSION, "kind": schema.__name__, "metadata": metadata, **fields}
 
@@ -45,7 +45,7 @@ def with_defaults(tag: Any) -> Any:
 
 
 def named_tag(tag: Any, manifest: Object) -> Any:
-    """Return the only tag of an object with its defaults; without a name it takes the object's."""
+    """Return the only tag of an object with its defaults; its default name is the object's."""
     tag = with_defaults(tag)
     if not is_object(tag) or tag["name"]:
         return tag
@@ -54,7 +54,7 @@ def named_tag(tag: Any, manifest: Object) -> Any:
 
 
 def with_policies(value: Object) -> dict[str, Any]:
-    """Return what is imported, with the defaults of its import policy and reference policy."""
+    """Return an import with the defaults of its import policy and reference policy."""
     return {
         **value,
         "importPolicy": _filled(value.get("importPolicy"), "importMode", IMPORT_MODE),
@@ -63,7 +63,7 @@ def with_policies(value: Object) -> dict[str, Any]:
 
 
 def _filled(policy: Any, field: str, value: str) -> Any:
-    """Return a policy whose `field` has the API server's default if it is unset."""
+    """Return a policy whose `field` has the API server's default if unset."""
     if policy is None:
         return {field: value}
     return {**policy, field: policy.get(field) or value} if is_object(policy) else policy
@@ -74,8 +74,8 @@ def with_status(filled: dict[str, Any], old: Object, **created: Any) -> dict[str
 
     Args:
         filled: the object.
-        old: the object that it replaces, empty if it is created; the fields are taken from it.
-        created: the fields of an object that is created, None for a field that is absent.
+        old: the object that it replaces, with the values of the fields; empty for a creation.
+        created: the fields of a created object, None for an absent field.
     """
     for key, value in created.items():
         found = old.get(key, value) if old else value
@@ -85,7 +85,7 @@ def with_status(filled: dict[str, Any], old: Object, **created: Any) -> dict[str
     return filled
 
 
-# What marks a request of `istag-webhook probe`, and the rule that denies it: under every policy, and for every user.
+# The mark of a request of `istag-webhook probe`, and the rule that denies it under every policy, for every user.
 PROBE: Final = "istag-webhook/probe"
 PROBE_RULE: Final = "istag-webhook-probe"
 PROBE_STREAM: Final = "istag-webhook-probe"
@@ -98,8 +98,8 @@ class Run:
     """One run of a probe.
 
     Attributes:
-        namespace: where the requests go.
-        word: what marks the requests of this run and no others; lower-case letters and digits.
+        namespace: the namespace of the requests.
+        word: a word that marks the requests of this run and no others; lower-case letters and digits.
         stream: an image stream of the namespace as the API server lists it, None if there is none.
     """
 
@@ -118,39 +118,39 @@ class Run:
         return dict(with_defaults({"name": f"probe-{self.word}"}))
 
     def object(self, schema: type[Document], name: str, **fields: Any) -> dict[str, Any]:
-        """Return an object that is marked as the run's."""
+        """Return an object with the mark of the run."""
         return made(schema, self.namespace, name, {PROBE: self.word}, **fields)
 
 
 def marked(review: Review) -> tuple[str, str] | None:
-    """Return what marks a review's object as a probe's and the field that holds it, None if nothing does."""
+    """Return the mark of a probe in a review's object and the field with it, None without a mark."""
     if PROBE in mapping(mapping((review.object or NOTHING).get("metadata")).get("annotations")):
         return f"the annotation {PROBE}", "metadata.annotations"
     return None
 
 
 def always(_: Object) -> bool:
-    """Whatever the API server answers, the webhooks were called before."""
+    """Whether the webhooks were called before the answer: always."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How `istag-webhook probe` asks whether the API server calls the webhook for a resource.
+    """How `istag-webhook probe` checks that the API server calls the webhook for a resource.
 
-    Only a webhook can deny what it sends, and it cannot be stored if none does. A dry run is not enough:
+    Only a webhook can deny the request, and without one it is not stored either. A dry run is not enough:
     openshift-apiserver carries out a dry run of an import or a mapping. So the request also fails in the API server,
-    after all webhooks were called (openshift-apiserver 4.22, observed). The API server denies none before. The objects
-    hold as little as it accepts, so that no other policy of the cluster objects: tags without a source, an import into
-    no tag, an image of the internal registry.
+    after all webhooks were called (openshift-apiserver 4.22, observed). The API server denies none before.
+
+    The objects are minimal, so that no other policy of the cluster denies them: tags without a source, an import to no
+    tag, an image of the internal registry.
 
     Attributes:
-        object: returns what is sent, None if it needs an image stream and there is none.
-        kinds: the kinds by which the API server names the object that failed once all webhooks were called, in lower
-            case and in the singular.
-        denials: the HTTP codes of such answers, each with whether an answer (meta/v1, Status) is one.
-        replaces: whether the request replaces an object that exists.
-        mark: returns what marks a review as a probe's, and the field that holds it.
+        object: returns the object to send, None if it needs an image stream and there is none.
+        kinds: the kinds of objects in the API server's errors after all webhooks were called, in lower case, singular.
+        denials: the HTTP codes of such answers, each with a function that recognizes the answer (meta/v1, Status).
+        replaces: whether the request replaces an existing object.
+        mark: returns the mark of a probe in a review, and the field with it.
     """
 
     object: Callable[[Run], dict[str, Any] | None]
@@ -162,8 +162,7 @@ class Probe:
     def came_after(self, status: int, answer: Object) -> bool:
         """Whether the API server denied the request after it had called every webhook.
 
-        Its own validation of the object comes before the validating webhooks (422, with the kind of the object that
-        was sent).
+        Its own validation of the object precedes the validating webhooks (422, with the kind of the sent object).
 
         Args:
             status: the HTTP code.

@@ -1,4 +1,4 @@
-"""What the resources share: the pieces of wire documents as values; whatever has the wrong form is read as unset."""
+"""Parts of wire documents as values, shared by the resources; a value of the wrong type is read as unset."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from webhook.reference import ImageReference
 from webhook.schemas.tag import parse_source
 
 INSECURE_REPOSITORY: Final = "openshift.io/image.insecureRepository"
-CHECKED: Final = "openshift.io/image.dockerRepositoryCheck"  # when the repository that a stream follows was imported
+CHECKED: Final = "openshift.io/image.dockerRepositoryCheck"  # when the followed repository was imported
 SOURCE: Final = frozenset({TagField.SOURCE, TagField.SOURCE_KIND, TagField.IMPORT_POLICY, TagField.REFERENCE_POLICY})
 REFERENCE: Final = SOURCE | {TagField.NAME, TagField.MOVE}  # a tag without annotations
 TAG: Final = REFERENCE | {TagField.ANNOTATIONS, TagField.CONDITIONS}
@@ -21,22 +21,22 @@ _KINDS: Final = SourceKind._value2member_map_
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Return `value` where it is an object, else an empty one."""
+    """Return `value` if it is an object, else an empty one."""
     return value if isinstance(value, dict) else NOTHING
 
 
 def items(value: Any) -> list[Any]:
-    """Return `value` where it is a list, else an empty one."""
+    """Return `value` if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:
-    """Return `value` where it is a string, else the empty one."""
+    """Return `value` if it is a string, else ""."""
     return value if isinstance(value, str) else ""
 
 
 def annotations(metadata: Any) -> Mapping[str, str]:
-    """Return the annotations in `metadata` (or in a tag), those whose value is a string."""
+    """Return the annotations in `metadata` (or in a tag) whose value is a string."""
     found = mapping(metadata).get("annotations")
     if not found or not isinstance(found, dict):
         return NOTHING
@@ -44,7 +44,7 @@ def annotations(metadata: Any) -> Mapping[str, str]:
 
 
 def source(value: Any) -> Source | None:
-    """Read a tag's `from`, None where there is none."""
+    """Read a tag's `from`, None without one."""
     if not isinstance(value, dict) or not value:
         return None
     kind, name, namespace = text(value.get("kind")), text(value.get("name")), text(value.get("namespace"))
@@ -63,9 +63,9 @@ def tag_reference(
     """Read a TagReference.
 
     Args:
-        value: the tag as the resource carries it.
+        value: the tag in its resource.
         stored: the annotations that the tag will have.
-        insecure: annotations that can make it insecure, each with the JSON path of what holds them.
+        insecure: annotations that can make it insecure, each with the JSON path of their parent.
     """
     get = value.get
     policy, reference_policy = get("importPolicy"), get("referencePolicy")
@@ -89,7 +89,7 @@ def tag_reference(
 
 
 def conditions(value: Any, path: str) -> tuple[Condition, ...]:
-    """Read the conditions of a tag's imports, which stand at the JSON path `path`."""
+    """Read the conditions of a tag's imports at the JSON path `path`."""
     return tuple(
         Condition(
             text(item.get("type")),
@@ -103,13 +103,13 @@ def conditions(value: Any, path: str) -> tuple[Condition, ...]:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Return stream and tag: the tag is what stands after the first colon of the name, `latest` where nothing does."""
+    """Return stream and tag: the tag is the part of the name after its first colon, `latest` by default."""
     stream, _, tag = name.partition(":")
     return stream, tag or "latest"
 
 
 def name_of(requested: str, document: Mapping[str, Any]) -> str:
-    """Return the name of an object: the request's, which wins, else its own, or what one is generated from.
+    """Return the name of an object: the request's, else its own, or the prefix for its generation.
 
     The request has none on a create by `generateName`, and for each stream of a collection that is deleted.
     """
@@ -118,13 +118,13 @@ def name_of(requested: str, document: Mapping[str, Any]) -> str:
 
 
 def element(field: str) -> str:
-    """Return the element of a list that a field is in, such as `spec.tags[2]`, "" for a field that is in none."""
+    """Return the list element that contains a field, such as `spec.tags[2]`, "" for a field outside of lists."""
     found = _ELEMENT.match(field)
     return found.group() if found else ""
 
 
 def by_element(faults: Iterable[SchemaFault]) -> dict[str, tuple[SchemaFault, ...]]:
-    """Group faults by the element of a list that they are in, such as `spec.tags[2]`, "" for those in none."""
+    """Group faults by their list element, such as `spec.tags[2]`, "" for faults outside of lists."""
     grouped: dict[str, list[SchemaFault]] = {}
     for fault in faults:
         grouped.setdefault(element(fault.field), []).append(fault)
@@ -132,5 +132,5 @@ def by_element(faults: Iterable[SchemaFault]) -> dict[str, tuple[SchemaFault, ..
 
 
 def rebased(faults: Iterable[SchemaFault], old: str, new: str) -> tuple[SchemaFault, ...]:
-    """Return faults of what stood at the path `old` as if it stood at `new`."""
+    """Return faults at the path `old` as if they were at `new`."""
     return tuple(SchemaFault(new + fault.field[len(old) :], fault.message, fault.reason) for fault in faults)

@@ -1,4 +1,4 @@
-"""Both sides of a change of an image stream, as it is to be and as it was, for all that read one."""
+"""Both sides of a change to an image stream, new and old, for all resources that read one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from webhook.schemas.stream import ImageStream
 _SCHEMA: Final = ImageStream()
 _FOLLOWED: Final = {"from.name": "dockerImageRepository"}
 REPOSITORY: Final = Place("spec", "/spec", "metadata.name", parsing.REFERENCE, fields=_FOLLOWED)
-# A tag that is there already keeps its name and its annotations, whatever repository sets it.
+# An existing tag keeps its name and its annotations, whichever repository sets it.
 OVERWRITTEN: Final = Place("spec", "/spec", "metadata.name", frozenset({TagField.MOVE}), fields=_FOLLOWED)
 INSECURE: Final = Place(
     "metadata.annotations", "/metadata/annotations", "metadata.name", frozenset({TagField.IMPORT_POLICY})
@@ -22,21 +22,21 @@ INSECURE: Final = Place(
 
 @lru_cache(1_024)
 def place_of(index: int | str) -> Place:
-    """Return where one of `spec.tags` stands."""
+    """Return the place of one of `spec.tags`."""
     path, pointer = f"spec.tags[{index}]", f"/spec/tags/{index}"
     return Place(path, pointer, f"{path}.name", parsing.TAG, (f"{pointer}/annotations",), NOTHING, parsing.KEPT)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a change of a stream, as it is to be or as it was.
+    """One side of a change to a stream, new or old.
 
     Attributes:
-        tags: `spec.tags` as it was sent.
-        repository: the repository that the stream follows, "" where there is none.
-        stream: what it says beside.
-        faults: what the schema says, by the element of `spec.tags` that is meant, "" for the rest.
-        conditions: what the cluster says of a tag's imports, by the tag's name.
+        tags: `spec.tags` as sent.
+        repository: the repository that the stream follows, "" without one.
+        stream: the other data on the stream.
+        faults: the schema faults, by the element of `spec.tags`, "" for the rest.
+        conditions: the conditions of a tag's imports, by the tag's name.
     """
 
     tags: list[Any]
@@ -56,18 +56,18 @@ class Side:
         return bool(self.stream.annotations.get(parsing.CHECKED))
 
     def tag(self, tag: Mapping[str, Any], path: str) -> TagReference:
-        """Read one of `spec.tags`, to be spoken of at `path`."""
+        """Read one of `spec.tags`, with `path` as its place."""
         own = parsing.annotations(tag)
         return parsing.tag_reference(
             tag, own, (f"{path}.annotations", own), ("metadata.annotations", self.stream.annotations)
         )
 
     def followed(self, given: Mapping[str, str], tag: str = "") -> TagReference | None:
-        """Return the tags of the repository that the stream follows, or its `tag`; None if it follows none.
+        """Return the tags of the repository that the stream follows, or only `tag`; None if it follows none.
 
         Args:
-            given: the annotations that the user gives with the change.
-            tag: the one tag that is meant, "" for all.
+            given: the annotations from the user of the change.
+            tag: the tag, "" for all.
         """
         if not self.repository:
             return None
@@ -77,20 +77,20 @@ class Side:
         return parsing.tag_reference({"from": source}, given, annotations)
 
     def given(self, old: "Side") -> Mapping[str, str]:
-        """Return the stream's annotations that `old` does not have: those that are given with the change."""
+        """Return the annotations that `old` does not have: those from the user of the change."""
         found, before = self.stream.annotations, old.stream.annotations
         return {key: value for key, value in found.items() if before.get(key, "").strip() != value.strip()}
 
 
 def sides(review: Review) -> tuple[Side, Side]:
-    """Return both sides of `review`, the new one first; one that is not there holds nothing."""
+    """Return both sides of `review`, the new one first; an absent one is empty."""
     new, old = review.object, review.old_object
     faults = _faults(new, old) if new is not None else ()
     return side_of(new, faults), side_of(old, _SCHEMA.faults(old) if faults and old is not None else ())
 
 
 def _faults(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[SchemaFault, ...]:
-    """Return what the schema says of `new`, but for the tags that stand in `old` alike: the API server took them."""
+    """Return the schema faults of `new`, except for tags that are equal in `old`, which the API server accepted."""
     spec = parsing.mapping(new.get("spec"))
     tags = parsing.items(spec.get("tags"))
     stored = by_name(parsing.items(parsing.mapping((old or NOTHING).get("spec")).get("tags")))
@@ -99,7 +99,7 @@ def _faults(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> tuple[Sche
         return _SCHEMA.faults(new)
     left = [index for index in range(len(tags)) if index not in kept]
     found = _SCHEMA.faults({**new, "spec": {**spec, "tags": [tags[index] for index in left]}})
-    # What is wrong is named where it is in `new`.
+    # Each fault has its place in `new`.
     paths = {place_of(at).path: place_of(index).path for at, index in enumerate(left)} if found else {}
     elements = [parsing.element(fault.field) for fault in found]
     return tuple(
@@ -114,12 +114,12 @@ def _named(tag: Any) -> bool:
 
 
 def by_name(tags: list[Any]) -> dict[str, tuple[int, Mapping[str, Any]]]:
-    """Return the tags that have a name by it, each with its index."""
+    """Return the named tags by name, each with its index."""
     return {tag["name"]: (index, tag) for index, tag in enumerate(tags) if _named(tag)}
 
 
 def side_of(document: Mapping[str, Any] | None, faults: tuple[SchemaFault, ...] = ()) -> Side:
-    """Return one side of a change of a stream, of which the schema says `faults`."""
+    """Return one side of a change to a stream with the schema faults `faults`."""
     found = document or NOTHING
     spec, status = parsing.mapping(found.get("spec")), parsing.mapping(found.get("status"))
     tags = parsing.items(spec.get("tags"))
@@ -143,20 +143,20 @@ def stream_change(
     new: tuple[Stream, Iterable[SchemaFault]],
     old: tuple[Stream, Iterable[SchemaFault]],
 ) -> StreamChange:
-    """Return what `review` says of the stream as a whole, and what the schema says of what is no tag's own."""
+    """Return the change to the stream as a whole, with the schema faults outside of its tags."""
     before = old[0] if review.old_object is not None else None
     return StreamChange(review.resource, review.namespace, name, new[0], before, tuple(new[1]), tuple(old[1]))
 
 
 def made_insecure(review: Review, name: str, new: Side, old: Side, *, untouched: bool) -> Iterator[TagChange]:
-    """Yield every tag of a stream whose annotation makes imports insecure, those to come among them.
+    """Yield every tag of a stream whose annotation makes imports insecure, including future ones.
 
     Args:
-        review: the question.
+        review: the review.
         name: the stream's name.
-        new: the stream as it is to be.
-        old: the stream as it was.
-        untouched: whether an annotation that was there before is wanted too.
+        new: the new stream.
+        old: the old stream.
+        untouched: whether an unchanged annotation is included.
     """
     if not new.insecure or (old.insecure and not untouched):
         return
@@ -166,26 +166,26 @@ def made_insecure(review: Review, name: str, new: Side, old: Side, *, untouched:
     yield TagChange(review.resource, INSECURE, review.namespace, name, "*", after, before, every_tag=True)
 
 
-def overwritten(review: Review, name: str, new: Side, old: Side, *, anew: bool) -> Iterator[TagChange]:
-    """Yield the tags that the followed repository may set when it is imported next, whatever their source.
+def overwritten(review: Review, name: str, new: Side, old: Side, *, changed: bool) -> Iterator[TagChange]:
+    """Yield the tags that the followed repository may set with its next import, whatever their source.
 
-    The import controller imports it, and with it every tag that it has, until the stream has the annotation
-    `CHECKED` (openshift-apiserver, registry/imagestreamimport; openshift-controller-manager, image/controller).
+    The import controller imports every tag of the repository, until the stream has the annotation `CHECKED`
+    (openshift-apiserver, registry/imagestreamimport; openshift-controller-manager, image/controller).
 
     Args:
-        review: the question.
+        review: the review.
         name: the stream's name.
-        new: the stream as it is to be, with the repository that it follows.
-        old: the stream as it was.
-        anew: whether the repository is another one; else it is imported anew if the annotation is removed.
+        new: the new stream, with the repository that it follows.
+        old: the old stream.
+        changed: whether the repository is another one; else it is imported again if the annotation is removed.
     """
     given, olds = new.given(old), by_name(old.tags)
-    anew = anew or (old.checked and not new.checked)
-    if not new.repository or (new.checked and not anew):
+    changed = changed or (old.checked and not new.checked)
+    if not new.repository or (new.checked and not changed):
         return
-    found = {tag: events[0].reference for tag, events in _events(review, name) if events} if anew else {}
-    for tag, (_, value) in {**(olds if anew else {}), **by_name(new.tags)}.items():
-        if anew or value.get("from") != olds.get(tag, (0, NOTHING))[1].get("from"):
+    found = {tag: events[0].reference for tag, events in _events(review, name) if events} if changed else {}
+    for tag, (_, value) in {**(olds if changed else {}), **by_name(new.tags)}.items():
+        if changed or value.get("from") != olds.get(tag, (0, NOTHING))[1].get("from"):
             found[tag] = new.tag(value, REPOSITORY.path) if value.get("from") else found.get(tag, TagReference())
     for tag, was in found.items():
         after, before = new.followed(given, tag), replace(was, annotations=NOTHING)

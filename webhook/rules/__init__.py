@@ -1,1 +1,1 @@
-"""What a tag must be: one frozen class a rule kind, all of them in `kinds`."""
+"""The rule kinds: one frozen class per kind, all listed in `kinds`."""

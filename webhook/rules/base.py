@@ -1,4 +1,4 @@
-"""What a rule kind is: a frozen class with its parameters, its documentation, one pure check and its CEL for export."""
+"""The base of rule kinds: a frozen class with its parameters, documentation, one pure check, and its CEL for export."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -16,19 +16,19 @@ from webhook.text import joined, quoted
 from webhook.values import quick
 
 Made = TypeVar("Made")
-_LONGEST_LIST: Final = 4_096  # bytes; each message about a tag names it again
+_LONGEST_LIST: Final = 4_096  # bytes; each message about a tag repeats the list
 _STEPS: Final = 50_000
-_SECONDS: Final = 0.5  # of CPU: how busy the machine is decides nothing
-_TOO_MUCH: Final = "it costs too much on this review"
+_SECONDS: Final = 0.5  # of CPU time, so that other processes do not count
+_TOO_MUCH: Final = "its evaluation exceeds the cost budget of a review"
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that a rule does not like.
+    """A violation of a rule.
 
     Attributes:
-        message: one sentence: what is wrong, the value, what is allowed.
+        message: one sentence: the problem, the value, and what is allowed.
         field: the JSON path in the object that the user sent.
         reason: the reason of the Status cause.
     """
@@ -39,7 +39,7 @@ class Violation:
 
 
 class CostBudget:
-    """What the CEL of a review may still cost, for all evaluations together."""
+    """The cost budget of a review's CEL, shared by all evaluations."""
 
     def __init__(self) -> None:
         self._left, self._seconds = _STEPS, _SECONDS
@@ -47,10 +47,10 @@ class CostBudget:
         self._spent = False
 
     def spend(self, evaluate: Callable[[], Any]) -> Any:
-        """Return what `evaluate` returns, which takes its turns here; whatever it raises comes out.
+        """Return the result of `evaluate`, which counts its iterations here; exceptions of `evaluate` propagate.
 
         Raises:
-            TimeoutError: there is nothing left, or not enough.
+            TimeoutError: the budget is exhausted.
         """
         if self._spent or self._seconds <= 0:
             raise TimeoutError(_TOO_MUCH)
@@ -60,42 +60,42 @@ class CostBudget:
             return evaluate()
         finally:
             self._seconds -= thread_time() - began
-            if self._spent:  # CEL's || and && may have swallowed that
+            if self._spent:  # CEL's || and && may have absorbed the error
                 raise TimeoutError(_TOO_MUCH)
 
     def take(self, weight: int) -> bool:
-        """Take one turn of a macro; False where nothing is left."""
+        """Count one iteration of a macro; return False if the budget is exhausted."""
         self._left -= weight
         self._spent = self._spent or self._left < 0 or thread_time() > self._until
         return not self._spent
 
 
 class EvaluationContext:
-    """One review before the rules of one policy.
+    """The context in which the rules of one policy evaluate one review.
 
     Attributes:
-        review: the question.
-        budget: what evaluating may still cost, for all rules and all changes of the review together.
-        past: whether it is the review of the object as it was before.
+        review: the review.
+        budget: the cost budget, shared by all rules and all changes of the review.
+        past: whether the review is that of the old object.
     """
 
     __slots__ = ("_made", "_was", "budget", "past", "review")
 
     def __init__(self, review: Review, of: "EvaluationContext | None" = None) -> None:
-        """Make the context of `review`; `of` is the context whose past it is."""
+        """Create the context of `review`; `of` is the context of the new object if this is that of the old one."""
         self.review, self.past = review, of is not None
         self.budget: CostBudget = of.budget if of is not None else CostBudget()
         self._was: EvaluationContext | None = None
         self._made: dict[Any, Any] = {}
 
     def as_it_was(self) -> "EvaluationContext":
-        """Return the context of the object as it was before; what it costs, this one has less."""
+        """Return the context of the old object, which shares this budget."""
         if self._was is None:
             self._was = EvaluationContext(self.review.as_it_was(), self)
         return self._was
 
     def once(self, make: Callable[[Review, CostBudget], Made]) -> Made:
-        """Return what `make` makes of the review and its budget, made at the first call and kept for the context."""
+        """Return `make(review, budget)`, computed at the first call and kept for the context."""
         if make not in self._made:
             self._made[make] = make(self.review, self.budget)
         made: Made = self._made[make]
@@ -103,7 +103,7 @@ class EvaluationContext:
 
 
 def parameter(kind: Parameter, doc: str, default: Any = ()) -> Any:
-    """Declare a parameter of a rule: how it is read, what it means, and what it is where the policy leaves it out."""
+    """Declare a parameter of a rule: its type, its meaning, and its default."""
     return field(default=default, metadata={"parameter": kind, "doc": doc})
 
 
@@ -112,13 +112,13 @@ class Rule(ABC):
 
     Attributes:
         kind: the key of the kind in a policy's entry.
-        reads: what a review must carry of a tag for the kind to evaluate it.
+        reads: the fields of a tag that a review must have for the kind to evaluate it.
         evaluates_tags: whether the kind evaluates a TagChange.
-        evaluates_streams: whether it evaluates a StreamChange.
-        evaluates_removal: whether the kind has something to say of a tag that is removed.
-        reads_review: whether it looks beyond the change, so that a tag may be news to it of which nothing changes.
-        evaluates_untouched: whether it has something to say of a tag of which nothing changes.
-        needs: the parameters of which one at least must be given, () where none need be.
+        evaluates_streams: whether the kind evaluates a StreamChange.
+        evaluates_removal: whether the kind evaluates a removed tag.
+        reads_review: whether it reads more than the change, so that it can report an unchanged tag for the first time.
+        evaluates_untouched: whether it evaluates an unchanged tag.
+        needs: the parameters of which at least one is required, () if none is.
     """
 
     __slots__ = ()
@@ -138,24 +138,24 @@ class Rule(ABC):
 
     @abstractmethod
     def cel(self, terms: Terms) -> Iterator[Denial] | Inexpressible:
-        """Yield in CEL what `check` finds, in the same words; or return why CEL cannot express it.
+        """Yield the CEL equivalent of `check`, with the same messages; or return why CEL cannot express it.
 
         Args:
-            terms: the names of a change, as it is to be or as it was.
+            terms: the names of one side of a change, new or old.
         """
 
     @abstractmethod
     def remediation(self) -> Iterator[str]:
-        """Yield what whoever is denied can do, one plain sentence each, by the rule's parameters."""
+        """Yield what a denied user can do, one plain sentence each, from the rule's parameters."""
 
     @classmethod
     def documentation(cls) -> str:
-        """Return what the kind says, in one line."""
+        """Return the kind's description, in one line."""
         return " ".join((cls.__doc__ or "").split())
 
     @classmethod
     def variables(cls) -> list[tuple[str, str, str]]:
-        """Return what the kind's expressions read: the path, the type and the meaning of each field."""
+        """Return the variables of the kind's expressions: the path, the type and the meaning of each field."""
         return []
 
     @classmethod
@@ -165,7 +165,7 @@ class Rule(ABC):
 
 
 def docker_image(change: TagChange) -> ImageReference | Violation | None:
-    """Return the image that a tag points at; None where it is no DockerImage, a Violation where none can tell."""
+    """Return the image that a tag points at, None for another kind of source, a Violation for an invalid reference."""
     source = change.new.source if change.new else None
     if source is None or source.kind != SourceKind.DOCKER_IMAGE:
         return None
@@ -175,7 +175,7 @@ def docker_image(change: TagChange) -> ImageReference | Violation | None:
 
 
 def unreadable_image(image: Image) -> Denial:
-    """Return the Violation of `docker_image` in CEL, which does not say where a reference is wrong."""
+    """Return the Violation of `docker_image` in CEL, which does not locate the error in a reference."""
     message = _unreadable(quote(image.sent), value(image.fault))
     return Denial(negated(image.valid), image.of.field("from.name"), message, Subject.IMAGE)
 
@@ -185,6 +185,6 @@ def _unreadable(name: str, fault: str) -> str:
 
 
 def listed(values: Iterable[Any]) -> str:
-    """Return what is allowed (or denied) for the end of a sentence; of a long list its beginning."""
+    """Return the allowed or denied values for the end of a message; only the beginning of a long list."""
     texts = list(map(str, values))
     return joined(texts, len(texts), ", ", _LONGEST_LIST)

@@ -1,4 +1,4 @@
-"""Rules that only the webhook can evaluate: what the API server, the registry and the cluster know of a tag."""
+"""Rules that only the webhook can evaluate, with data from the API server, the registry and the cluster."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from webhook.text import counted, quoted
 
 @dataclass(frozen=True, slots=True)
 class Schema(Rule):
-    """The resource's required fields and enumerations, as the API server holds them; always there in `enforce`."""
+    """The resource's required fields and enumerations, as the API server requires them; always in `enforce`."""
 
     kind: ClassVar[str] = "schema"
     evaluates_streams: ClassVar[bool] = True
-    evaluates_untouched: ClassVar[bool] = False  # what is stored already the API server took
+    evaluates_untouched: ClassVar[bool] = False  # the API server accepted what is stored
 
     def check(self, change: Change, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation for each field that is not as the API server wants it."""
+        """Yield a violation for each field that the API server would reject."""
         del context
         for fault in change.faults:
             yield Violation(fault.message, fault.field, fault.reason)
@@ -31,26 +31,26 @@ class Schema(Rule):
     def cel(self, terms: Terms) -> Inexpressible:
         """Return why the schema is not exported."""
         del terms
-        return Inexpressible("the API server holds it itself")
+        return Inexpressible("the API server itself validates it")
 
     def remediation(self) -> Iterator[str]:
-        """Yield where it is said what a field may hold."""
-        yield "Mend the field that the message names: `oc explain imagestream.spec.tags` says what a tag may hold."
+        """Yield how to look up the allowed values."""
+        yield "Correct the field in the message: `oc explain imagestream.spec.tags` describes the fields of a tag."
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions(Rule):
-    """Conditions of a tag that may not be False: `ImportSuccess` is, where its last import failed."""
+    """Conditions of a tag that must not be False, such as `ImportSuccess`, which is False if the last import failed."""
 
     kind: ClassVar[str] = "conditions"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.CONDITIONS})
     needs: ClassVar[tuple[str, ...]] = ("deny",)
     deny: tuple[Glob, ...] = parameter(
-        globs(CONDITION_TYPE), "types of conditions that may not be False, such as ImportSuccess"
+        globs(CONDITION_TYPE), "types of conditions that must not be False, such as ImportSuccess"
     )
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation for each such condition, of a tag that still points where it did."""
+        """Yield a violation for each such condition of a tag whose source is unchanged."""
         del context
         if change.moved and change.old is not None:
             return
@@ -62,12 +62,12 @@ class Conditions(Rule):
     def cel(self, terms: Terms) -> Inexpressible:
         """Return why conditions are not exported."""
         del terms
-        return Inexpressible("it says what earlier imports came to, which is no property of the change")
+        return Inexpressible("it evaluates the result of earlier imports, which is not part of the change")
 
     def remediation(self) -> Iterator[str]:
-        """Yield how an import is tried again."""
-        yield "Mend what the condition says, then import again: `oc import-image STREAM:TAG`."
-        yield "Or point the tag elsewhere: what another source's import said no longer counts."
+        """Yield how to repeat an import."""
+        yield "Fix the problem in the condition, then import again: `oc import-image STREAM:TAG`."
+        yield "Or point the tag at another source: the conditions of the old source no longer count."
 
 
 class _ImageRule(Rule):
@@ -87,14 +87,14 @@ class _ImageRule(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Labels(_ImageRule):
-    """Which labels an image must have, and which it may not have; a manifest list has none, and so is denied."""
+    """Labels that an image must have, and labels that it must not have; a manifest list has none, and is denied."""
 
     kind: ClassVar[str] = "labels"
     needs: ClassVar[tuple[str, ...]] = ("require", "deny")
     require: tuple[tuple[str, Glob], ...] = parameter(
-        GlobMap(LABEL_KEY), "labels that must be there, and what they must match"
+        GlobMap(LABEL_KEY), "required labels, and the globs for their values"
     )
-    deny: tuple[Glob, ...] = parameter(globs(LABEL_KEY), "labels that may not be there")
+    deny: tuple[Glob, ...] = parameter(globs(LABEL_KEY), "denied labels")
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each label that is missing, wrong or denied."""
@@ -104,9 +104,7 @@ class Labels(_ImageRule):
         where, labels = change.field("dockerImageMetadata.Config.Labels"), change.image.labels
         if labels is None:
             why = (
-                "a manifest list has no labels of its own"
-                if change.image.manifests
-                else "its configuration is not there"
+                "a manifest list has no labels of its own" if change.image.manifests else "its configuration is missing"
             )
             yield Violation(f"the image's labels cannot be evaluated: {why}", where, Reason.REQUIRED)
             return
@@ -122,83 +120,83 @@ class Labels(_ImageRule):
                 )
 
     def remediation(self) -> Iterator[str]:
-        """Yield how an image gets its labels."""
+        """Yield how to set the labels of an image."""
         for name, glob in self.require:
             yield f"Build the image with a label {name} that matches {glob}: `podman build --label {name}=VALUE`."
         if self.deny:
             yield f"Build it without labels such as {listed(self.deny)}."
-        yield "Push an image and no manifest list, which has no labels of its own."
+        yield "Push an image instead of a manifest list, which has no labels of its own."
 
 
 @dataclass(frozen=True, slots=True)
 class Platforms(_ImageRule):
-    """Which platforms an image must be there for, as `os/architecture` or `os/architecture/variant`."""
+    """Platforms that an image must support, as `os/architecture` or `os/architecture/variant`."""
 
     kind: ClassVar[str] = "platforms"
     needs: ClassVar[tuple[str, ...]] = ("require",)
-    require: tuple[Glob, ...] = parameter(globs(PLATFORM), "platforms that must be there, such as linux/arm64")
+    require: tuple[Glob, ...] = parameter(globs(PLATFORM), "required platforms, such as linux/arm64")
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where a platform is missing."""
+        """Yield a violation if platforms are missing."""
         del context
         if change.image is None:
             return
         found = change.image.platforms
         if missing := [glob for glob in self.require if not any(glob.matches(platform) for platform in found)]:
             has = listed(quoted(platform) for platform in found) or "none"
-            yield Violation(f"the image is not there for {listed(missing)}; it is there for {has}", change.place.path)
+            yield Violation(f"the image does not support {listed(missing)}; it supports {has}", change.place.path)
 
     def remediation(self) -> Iterator[str]:
-        """Yield how an image is built for several platforms."""
+        """Yield how to build an image for several platforms."""
         yield f"Build and push it for {listed(self.require)}: `podman build --platform PLATFORM,… --manifest NAME`."
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSize(_ImageRule):
-    """How large an image may be; a manifest list does not say, and so is denied."""
+    """The maximum size of an image; a manifest list does not state its size, and is denied."""
 
     kind: ClassVar[str] = "imageSize"
     needs: ClassVar[tuple[str, ...]] = ("max", "maxLayers")
-    max: int | None = parameter(Quantity(), "the most bytes its layers may have together", default=None)
-    maxLayers: int | None = parameter(Count(1), "the most layers it may have", default=None)  # noqa: N815 - the policy's name
+    max: int | None = parameter(Quantity(), "maximum total bytes of the layers", default=None)
+    maxLayers: int | None = parameter(Count(1), "maximum number of layers", default=None)  # noqa: N815 - the policy's name
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where the image is larger."""
+        """Yield a violation if the image is too large."""
         del context
         image = change.image
         if image is None:
             return
         if self.max is not None and (image.size is None or image.size > self.max):
-            has = "does not say its size" if image.size is None else f"has {image.size} bytes"
+            has = "does not state its size" if image.size is None else f"has {image.size} bytes"
             yield Violation(f"the image {has}; allowed: {self.max}", change.place.path)
         if self.maxLayers is not None and (image.layers is None or image.layers > self.maxLayers):
-            has = "does not say its layers" if image.layers is None else f"has {image.layers} layers"
+            has = "does not state its layers" if image.layers is None else f"has {image.layers} layers"
             yield Violation(f"the image {has}; allowed: {self.maxLayers}", change.field("dockerImageLayers"))
 
     def remediation(self) -> Iterator[str]:
-        """Yield how large the image may be."""
+        """Yield the maximum size of an image."""
         if self.max is not None:
-            yield f"Build an image of {self.max} bytes at most: a smaller base, and a last stage without what built it."
+            yield f"Build an image of at most {self.max} bytes: a smaller base, a final stage without build tools."
         if self.maxLayers is not None:
-            yield f"Build it with {self.maxLayers} layers at most: `podman build --squash`."
-        yield "Push an image and no manifest list, which does not say its size."
+            yield f"Build it with at most {self.maxLayers} layers: `podman build --squash`."
+        yield "Push an image instead of a manifest list, which does not state its size."
 
 
 @dataclass(frozen=True, slots=True)
 class Signatures(Rule):
-    """How many signatures an image must have, as the cluster stores them; whether they verify is the cluster's word.
+    """Number of signatures that an image must have, as stored by the cluster, which also verifies them.
 
-    Only `scan` evaluates it: the API server clears the signatures of a push before it asks the webhooks.
+    Only `scan` evaluates it: the API server clears the signatures of a push before it calls the webhooks.
     """
 
     kind: ClassVar[str] = "signatures"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.SIGNATURES})
-    minimum: int = parameter(Count(1), "the fewest signatures", default=1)
-    trusted: bool = parameter(Bool(), "whether only signatures count that the cluster calls Trusted", default=False)
-    types: tuple[Glob, ...] = parameter(globs(SIGNATURE_TYPE), "the signature types that count, all where absent")
+    minimum: int = parameter(Count(1), "minimum number of signatures", default=1)
+    trusted: bool = parameter(Bool(), "whether only signatures with the condition Trusted count", default=False)
+    types: tuple[Glob, ...] = parameter(globs(SIGNATURE_TYPE), "signature types that count; default all")
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where too few signatures count."""
+        """Yield a violation if too few signatures count."""
         del context
         if change.image is None:
             return
@@ -222,5 +220,5 @@ class Signatures(Rule):
 
     def remediation(self) -> Iterator[str]:
         """Yield how an image gets a signature that the cluster stores."""
-        trusted = ", one that verifies (`oc adm verify-image-signature --save`)" if self.trusted else ""
+        trusted = ", verified by (`oc adm verify-image-signature --save`)" if self.trusted else ""
         yield f"Push the image with its signature{trusted}: `skopeo copy --sign-by KEY SOURCE DESTINATION`."

@@ -1,4 +1,4 @@
-"""A rule written in CEL, as a ValidatingAdmissionPolicy writes its validations."""
+"""A rule in CEL, in the form of a ValidatingAdmissionPolicy's validations."""
 
 import re
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from webhook.model.review import TagChange
 from webhook.model.tag import Image
 from webhook.resources.cel import literal
 from webhook.rules.base import EvaluationContext, Rule, Violation, parameter
-from webhook.rules.engine import TAG, Evaluation, Program, compiled, failure
+from webhook.rules.program import TAG, Evaluation, Program, compiled, failure
 from webhook.rules.vocabulary import Denial, Inexpressible, Subject, Terms
 from webhook.schemas.containers import Items, Record
 from webhook.schemas.parameters import Parameter, Schema, Sentence, shown
 from webhook.text import quoted
 
 _LONGEST: Final = 5_000
-# The language's own functions, and those of the string library, which Kubernetes has had since it has had CEL
+# The language's own functions, and those of the string library, which Kubernetes supports in every version with CEL
 # (kubernetes.io/docs/reference/using-api/cel).
 _KNOWN: Final = frozenset(
     {
@@ -44,13 +44,13 @@ _KNOWN: Final = frozenset(
         *("lowerAscii", "upperAscii", "trim"),
     }
 )
-# The request as a ValidatingAdmissionPolicy sees it has neither these nor an index that could name them.
+# The request of a ValidatingAdmissionPolicy has neither these nor an index that could name them.
 _UNKNOWN: Final = re.compile(r"\brequest\s*(?:\.\s*(?:object|oldObject|uid)\b|\[)|\brequest\b(?!\s*\.)")
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """One expression and the sentence for those it denies (admissionregistration.k8s.io/v1, Validation)."""
+    """One expression and the message for changes it denies (admissionregistration.k8s.io/v1, Validation)."""
 
     expression: str
     message: str
@@ -64,12 +64,12 @@ class Cel(Parameter):
 
     def read(self, value: Any) -> tuple[str, Program]:
         """Return the expression and its program."""
-        if value == "":  # what YAML makes of an unquoted !tag.insecure
+        if value == "":  # the YAML value of an unquoted !tag.insecure
             raise ValidationError('expected a CEL expression, got ""; quote an expression that begins with !')
         if not isinstance(value, str) or not value.strip():
             raise self.wrong(value)
         if len(value) > _LONGEST:
-            raise ValidationError(f"expected {_LONGEST} characters of CEL at most, got {len(value)}")
+            raise ValidationError(f"expected at most {_LONGEST} characters of CEL, got {len(value)}")
         try:
             return value, compiled(value)
         except MalformedExpression as error:
@@ -92,7 +92,7 @@ def _validation(expression: tuple[str, Program], message: str = "") -> Validatio
 
 
 def _described() -> str:
-    """Return what a policy's JSON Schema says of an expression, with the fields of `tag`."""
+    """Return the description of an expression in a policy's JSON Schema, with the fields of `tag`."""
     fields = "\n".join(f"- {path} ({kind}): {meaning}" for path, kind, meaning in Expression.variables())
     return (
         "CEL that is true for an allowed change. It reads object, oldObject and request, as in "
@@ -103,23 +103,23 @@ def _described() -> str:
 _VALIDATION: Final = Record(
     {"expression": Cel(required=True), "message": Sentence()},
     _validation,
-    docs={"message": "the sentence that a denied user reads"},
+    docs={"message": "the message for a denied user"},
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Expression(Rule):
-    """What CEL says of `object`, `oldObject` and `request`, as in ValidatingAdmissionPolicy, and of `tag`.
+    """CEL on `object`, `oldObject` and `request`, as in ValidatingAdmissionPolicy, and on `tag`.
 
-    Types are checked when the policy is loaded. All expressions of a review share 50,000 turns of macros and half a
-    second: what would cost more is denied.
+    Types are checked when the policy is loaded. All expressions of a review share a budget of 50,000 macro iterations
+    and half a second; a change that exceeds it is denied.
     """
 
     kind: ClassVar[str] = "expression"
     reads_review: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("validations",)
     validations: tuple[Validation, ...] = parameter(
-        Items(_VALIDATION), "what must be true: each an `expression`, and the `message` for those it denies"
+        Items(_VALIDATION), "conditions: each an `expression` that must be true, and the `message` otherwise"
     )
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
@@ -130,20 +130,20 @@ class Expression(Rule):
                 result = evaluation.result(validation.program, tag)
             except (KeyboardInterrupt, SystemExit):
                 raise
-            except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of the engine is no Exception), it is an answer
+            except BaseException as error:  # noqa: BLE001 - every failure is a denial; a panic of the engine is not an Exception
                 if context.past and isinstance(error, TimeoutError):
-                    continue  # nobody knows what it said of what was, so what it says now is new
+                    continue  # the result for the old object is unknown, so the finding counts as new
                 failed = f"{quoted(validation.expression)} could not be evaluated: {failure(error)}"
                 yield Violation(failed, change.place.path)
                 continue
             if result is not True:
                 wrong = validation.message
                 if result is not False:
-                    wrong = f"{quoted(validation.expression)}: expected true or false, got {shown(result)}"
+                    wrong = f"{quoted(validation.expression)}: expected a boolean, got {shown(result)}"
                 yield Violation(wrong, change.place.path)
 
     def cel(self, terms: Terms) -> Iterator[Denial] | Inexpressible:
-        """Yield a denial for each expression, or return why not every API server can evaluate them."""
+        """Yield a denial for each expression, or return why some API servers cannot evaluate them."""
         reasons = filter(None, map(_inexpressible, self.validations))
         return next(map(Inexpressible, reasons), None) or self._denials(terms)
 
@@ -164,18 +164,18 @@ class Expression(Rule):
     def remediation(self) -> Iterator[str]:
         """Yield the expressions that must be true."""
         for validation in self.validations:
-            yield f"Make this true: `{validation.expression}` (else: {validation.message})."
+            yield f"Make this expression true: `{validation.expression}` (else: {validation.message})."
 
 
 def _inexpressible(validation: Validation) -> str:
-    """Return why an API server may not be able to evaluate an expression, "" if every one can."""
+    """Return why some API servers cannot evaluate an expression, "" if all can."""
     program = validation.program
     if TAG in program.variables:
-        return "it reads `tag`, which only the webhook makes; write it with object, oldObject and request"
+        return "it reads `tag`, which only the webhook provides; use object, oldObject and request instead"
     if _UNKNOWN.search(validation.expression):
-        return "it reads what the API server's `request` has not"
+        return "it reads a part of `request` that the API server does not provide"
     if missing := sorted(name for name in program.functions - _KNOWN if name[0].isalpha()):
-        return f"it calls {', '.join(missing)}, which not every API server's CEL has"
+        return f"it calls {', '.join(missing)}, which some API servers do not support"
     return ""
 
 
@@ -212,7 +212,7 @@ def as_variable(change: TagChange) -> dict[str, Any]:
 
 
 def _image(image: Image | None) -> dict[str, Any] | None:
-    """Return what a push or a scan says of the whole image, None elsewhere."""
+    """Return the CEL value of the whole image in a push or a scan, None otherwise."""
     if image is None:
         return None
     return {

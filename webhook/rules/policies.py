@@ -23,19 +23,19 @@ class ImportPolicy(Rule):
     kind: ClassVar[str] = "importPolicy"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.IMPORT_POLICY})
     needs: ClassVar[tuple[str, ...]] = ("insecure", "scheduled", "scheduledFrom", "importMode")
-    insecure: bool | None = parameter(Bool(), "what `insecure` must be", default=None)
+    insecure: bool | None = parameter(Bool(), "required value of `insecure`", default=None)
     scheduled: bool | None = parameter(
-        Bool(), "what `scheduled` must be for a DockerImage that is imported and has no digest", default=None
+        Bool(), "required value of `scheduled` for an imported DockerImage without a digest", default=None
     )
     scheduledFrom: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
-        reference_globs(), "the only registries and repositories that may be imported on a schedule"
+        reference_globs(), "registries and repositories that may be imported on a schedule"
     )
     importMode: tuple[str, ...] = parameter(  # noqa: N815 - the policy's name
-        Items(Choice("Legacy", "PreserveOriginal")), "the import modes that a DockerImage may have"
+        Items(Choice("Legacy", "PreserveOriginal")), "allowed import modes of a DockerImage"
     )
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation for each part of the import policy that is not as it must be."""
+        """Yield a violation for each part of the import policy that is not allowed."""
         del context
         tag = change.new
         if tag is None:
@@ -53,7 +53,7 @@ class ImportPolicy(Rule):
             yield Violation(self._mode_denied(quoted(mode)), where, Reason.NOT_SUPPORTED)
 
     def cel(self, terms: Terms) -> Iterator[Denial]:
-        """Yield a denial for each part of the import policy; an insecure import makes others of its registry so."""
+        """Yield a denial for each part of the import policy; an insecure import affects others of its registry."""
         tag, image, must = terms.tag, terms.image, self._must_be_insecure()
         if self.insecure is False:
             yield Denial(terms.stream.insecure, terms.stream.insecure_field, must, Subject.EVERY_TAG)
@@ -96,7 +96,7 @@ class ImportPolicy(Rule):
         return f"import mode {mode} is not allowed; allowed: {listed(self.importMode)}"
 
     def remediation(self) -> Iterator[str]:
-        """Yield the options of `oc tag` and the fields that decide."""
+        """Yield the options of `oc tag` and the fields to set."""
         if self.insecure is False:
             yield (
                 "Leave out `--insecure` (`importPolicy.insecure: false`), and the stream's annotation too: "
@@ -106,11 +106,11 @@ class ImportPolicy(Rule):
         elif self.insecure:
             yield "Import with `oc tag --insecure` (`importPolicy.insecure: true`)."
         if self.scheduled is False:
-            yield "Leave out `--scheduled` (`importPolicy.scheduled: false`), and `oc import-image STREAM:TAG` by hand."
+            yield "Leave out `--scheduled` (`importPolicy.scheduled: false`), and run `oc import-image STREAM:TAG`."
         elif self.scheduled:
             yield "Import with `oc tag --scheduled` (`importPolicy.scheduled: true`), or name the image by its digest."
         if self.scheduledFrom:
-            yield f"Schedule imports from {listed(self.scheduledFrom)} only; for others leave out `--scheduled`."
+            yield f"Schedule imports only from {listed(self.scheduledFrom)}; otherwise leave out `--scheduled`."
         if self.importMode:
             modes = " or ".join(f"`--import-mode={mode}`" for mode in self.importMode)
             yield f"Import with {modes} (`importPolicy.importMode`)."
@@ -133,15 +133,15 @@ class ImportPolicy(Rule):
 
 @dataclass(frozen=True, slots=True)
 class ReferencePolicy(Rule):
-    """How those who use the tag may be given its image: from its Source, or from the Local registry."""
+    """From where the users of a tag may pull its image: from its Source, or from the Local registry."""
 
     kind: ClassVar[str] = "referencePolicy"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.SOURCE, TagField.REFERENCE_POLICY})
     needs: ClassVar[tuple[str, ...]] = ("allow",)
-    allow: tuple[str, ...] = parameter(Items(Choice("Source", "Local")), "the types that are allowed")
+    allow: tuple[str, ...] = parameter(Items(Choice("Source", "Local")), "allowed types")
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where a tag with a source has a type that is not allowed."""
+        """Yield a violation if the type of a tag with a source is not allowed."""
         del context
         if change.new is None or change.new.source is None:
             return
@@ -161,7 +161,7 @@ class ReferencePolicy(Rule):
         return f"reference policy {found} is not allowed; allowed: {listed(self.allow)}"
 
     def remediation(self) -> Iterator[str]:
-        """Yield the option of `oc tag` that decides."""
+        """Yield the option of `oc tag` to use."""
         options = " or ".join(f"`--reference-policy={each.lower()}`" for each in self.allow)
         yield f"Tag with {options} (`referencePolicy.type`)."
 
@@ -175,17 +175,17 @@ class LookupPolicy(Rule):
     evaluates_tags: ClassVar[bool] = False
     evaluates_streams: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("local",)
-    local: bool | None = parameter(Bool(), "what `lookupPolicy.local` must be", default=None)
+    local: bool | None = parameter(Bool(), "required value of `lookupPolicy.local`", default=None)
 
     def check(self, change: StreamChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where the stream's lookup is not as it must be."""
+        """Yield a violation if the stream's lookup policy is not the required one."""
         del context
         new = change.new
         if new is not None and new.lookup_local is not self.local:
             yield Violation(self._expected(), "spec.lookupPolicy.local", Reason.FORBIDDEN)
 
     def cel(self, terms: Terms) -> Iterator[Denial]:
-        """Yield a denial of a stream whose lookup is not as it must be."""
+        """Yield a denial of a stream whose lookup policy is not the required one."""
         wrong = f"{terms.stream.lookup_local} != {word(self.local is True)}"
         yield Denial(wrong, literal("spec.lookupPolicy.local"), self._expected(), Subject.STREAM)
 
@@ -193,10 +193,10 @@ class LookupPolicy(Rule):
         return f"local lookup is {word(not self.local)}; expected {word(self.local is True)}"
 
     def remediation(self) -> Iterator[str]:
-        """Yield the command that sets the stream's lookup."""
+        """Yield the command that sets the stream's lookup policy."""
         yield f"Set its `lookupPolicy.local`: `oc set image-lookup STREAM --enabled={word(self.local is True)}`."
 
 
-def word(value: bool) -> str:  # noqa: FBT001 - it is the word for it
-    """Return a boolean as YAML and JSON write it."""
+def word(value: bool) -> str:  # noqa: FBT001 - the boolean is the value to convert
+    """Return a boolean as written in YAML and JSON."""
     return "true" if value else "false"

@@ -106,7 +106,7 @@ def _window(name: str, until: Any, days: tuple[str, ...] = (), **rest: Any) -> W
     if type(begin) is not type(until):
         raise ValidationError({"until": ["expected a time of the same form as from"]})
     if days and not isinstance(begin, time):
-        raise ValidationError({"days": ['expected it only beside times of day such as "16:00"']})
+        raise ValidationError({"days": ['expected it only with times of day such as "16:00"']})
     if isinstance(begin, datetime):
         if (begin.tzinfo is None) is not (until.tzinfo is None):
             raise ValidationError({"until": ["expected an offset in both from and until, or in neither"]})

@@ -1,4 +1,4 @@
-"""Rules about what a tag points at."""
+"""Rules about the source of a tag."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,15 +27,15 @@ _OC_SOURCES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SourceKinds(Rule):
-    """What kinds of source a tag may point at."""
+    """The kinds of source that a tag may have."""
 
     kind: ClassVar[str] = "sourceKinds"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.SOURCE_KIND})
     needs: ClassVar[tuple[str, ...]] = ("allow",)
-    allow: tuple[str, ...] = parameter(Items(Choice(*SourceKind)), "the kinds that are allowed")
+    allow: tuple[str, ...] = parameter(Items(Choice(*SourceKind)), "allowed kinds")
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where the source is of another kind."""
+        """Yield a violation if the source is of another kind."""
         del context
         source = change.new.source if change.new else None
         if source is not None and source.kind not in self.allow:
@@ -51,26 +51,25 @@ class SourceKinds(Rule):
         return f"a source of kind {kind} is not allowed; allowed: {listed(self.allow)}"
 
     def remediation(self) -> Iterator[str]:
-        """Yield the sources of `oc tag` that are allowed."""
+        """Yield the allowed sources of `oc tag`."""
         kinds = " or ".join(f"--source={_OC_SOURCES[SourceKind(kind)]}" for kind in self.allow)
         yield f"Point the tag at a source of kind {' or '.join(self.allow)}: `oc tag` takes {kinds}."
 
 
 @dataclass(frozen=True, slots=True)
 class Registries(Rule):
-    """Which registries and repositories a DockerImage may come from; references are parsed, never prefix-matched."""
+    """Registries and repositories that a DockerImage may come from; references are parsed, never prefix-matched."""
 
     kind: ClassVar[str] = "registries"
     reads: ClassVar[frozenset[TagField]] = _SOURCE
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny")
     allow: tuple[ReferenceGlob, ...] = parameter(
-        reference_globs(),
-        "registries (`quay.io`) or repositories (`quay.io/acme/**`) that are allowed, all where absent",
+        reference_globs(), "allowed registries (`quay.io`) or repositories (`quay.io/acme/**`); default all"
     )
-    deny: tuple[ReferenceGlob, ...] = parameter(reference_globs(), "those that are denied, whatever is allowed")
+    deny: tuple[ReferenceGlob, ...] = parameter(reference_globs(), "denied registries or repositories, even if allowed")
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where the image comes from elsewhere."""
+        """Yield a violation if the image is from another repository."""
         del context
         image, where = docker_image(change), change.field("from.name")
         if isinstance(image, Violation):
@@ -82,7 +81,7 @@ class Registries(Rule):
                 yield Violation(self._not_allowed(quoted(image.name)), where, Reason.FORBIDDEN)
 
     def cel(self, terms: Terms) -> Iterator[Denial]:
-        """Yield denials of an image from elsewhere."""
+        """Yield denials of an image from another repository."""
         image, field = terms.image, terms.image.of.field("from.name")
         yield unreadable_image(image)
         denied = image.matches(self.deny)
@@ -95,12 +94,12 @@ class Registries(Rule):
             yield Denial(elsewhere, field, self._not_allowed(quote(image.name)), Subject.IMAGE)
 
     def remediation(self) -> Iterator[str]:
-        """Yield where an image may come from, and how it gets there."""
+        """Yield the allowed repositories, and how to copy an image to one."""
         if self.allow:
-            yield f"Take the image from {listed(self.allow)}: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`."
+            yield f"Use an image from {listed(self.allow)}: `oc tag REGISTRY/REPOSITORY:TAG STREAM:TAG`."
         if self.deny:
-            yield f"Take no image from {listed(self.deny)}."
-        yield "Copy one that stands elsewhere first: `oc image mirror SOURCE DESTINATION`."
+            yield f"Do not use an image from {listed(self.deny)}."
+        yield "Copy an image from elsewhere first: `oc image mirror SOURCE DESTINATION`."
 
     @staticmethod
     def _denied(image: str, denied: str) -> str:
@@ -114,17 +113,17 @@ class Registries(Rule):
 class Pin(Rule):
     """Sources that cannot move under the tag: by digest, or at least not by certain tags.
 
-    A repository that is imported or followed as a whole has any tag.
+    A repository that is imported or followed as a whole may contain any tag.
     """
 
     kind: ClassVar[str] = "pin"
     reads: ClassVar[frozenset[TagField]] = _SOURCE
     needs: ClassVar[tuple[str, ...]] = ("digest", "denyTags")
     digest: bool = parameter(Bool(), "whether a source must be a digest or an ImageStreamImage", default=False)
-    denyTags: tuple[Glob, ...] = parameter(globs(TAG), "tags that a source may not have; no tag at all is `latest`")  # noqa: N815 - the policy's name
+    denyTags: tuple[Glob, ...] = parameter(globs(TAG), "denied tags of a source; without a tag, it is `latest`")  # noqa: N815 - the policy's name
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where the source can move."""
+        """Yield a violation if the source can move."""
         del context
         source = change.new.source if change.new else None
         image = docker_image(change)
@@ -170,42 +169,42 @@ class Pin(Rule):
         return f"{source} has {tag}; denied: {listed(self.denyTags)}"
 
     def remediation(self) -> Iterator[str]:
-        """Yield how a source is named that cannot move."""
+        """Yield how to name a source that cannot move."""
         if self.digest:
             yield (
                 "Name the image by its digest: `oc tag REGISTRY/REPOSITORY@sha256:… STREAM:TAG`; "
-                "`oc image info REGISTRY/REPOSITORY:TAG` says which it is."
+                "`oc image info REGISTRY/REPOSITORY:TAG` prints the digest."
             )
             yield "Or point at an image of the cluster: `oc tag --source=isimage STREAM@sha256:… STREAM:TAG`."
         if self.denyTags:
-            yield f"Name the source by a tag other than {listed(self.denyTags)}, or by its digest; no tag is latest."
+            yield f"Name the source by a tag other than {listed(self.denyTags)}, or by digest; the default is latest."
 
 
 def _source_tag(name: str, image: ImageReference | None) -> str:
-    """Return the tag that a source is named by, "" where it is named by a digest."""
+    """Return the tag in a source's name, "" if it is named by digest."""
     if image is not None:
         return "" if image.digest else image.effective_tag
     return name.rpartition(":")[2]
 
 
 def _tag_in_cel(every: str, tag: str) -> str:
-    """Return the place in a message for the tag that a source is named by."""
+    """Return the place in a message for the tag in a source's name."""
     return value(f'({every} ? "any tag" : "the tag \\"" + {tag} + "\\"")')
 
 
 @dataclass(frozen=True, slots=True)
 class CrossNamespace(Rule):
-    """From which other namespaces of the cluster a tag may take its image, through the internal registry too."""
+    """Other namespaces of the cluster from which a tag may take its image, including through the internal registry."""
 
     kind: ClassVar[str] = "crossNamespace"
     reads: ClassVar[frozenset[TagField]] = _SOURCE
-    allow: tuple[Glob, ...] = parameter(globs(NAMESPACE), "namespaces that are allowed beside the tag's own")
+    allow: tuple[Glob, ...] = parameter(globs(NAMESPACE), "allowed namespaces in addition to the tag's own")
     internalRegistries: tuple[ReferenceGlob, ...] = parameter(  # noqa: N815 - the policy's name
-        reference_globs(), "what else the internal registry is called, beside the names of its service"
+        reference_globs(), "names of the internal registry in addition to those of its service"
     )
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where the source is in a namespace that is not allowed."""
+        """Yield a violation if the source is in a namespace that is not allowed."""
         del context
         image = docker_image(change)
         if isinstance(image, Violation):
@@ -223,7 +222,7 @@ class CrossNamespace(Rule):
             yield Violation(message, change.field(field), Reason.FORBIDDEN)
 
     def cel(self, terms: Terms) -> Iterator[Denial]:
-        """Yield denials of a source in a namespace that is not allowed: a DockerImage, or one of the cluster."""
+        """Yield denials of a source in a namespace that is not allowed: a DockerImage, or an object of the cluster."""
         tag, image = terms.tag, terms.image
         yield unreadable_image(image)
         host = f'{image.registry}.split(":")[0]'
@@ -248,4 +247,4 @@ class CrossNamespace(Rule):
         """Yield the namespaces that a source may be in."""
         allowed = f" or of {listed(self.allow)}" if self.allow else ""
         yield f"Point the tag at a source of its own namespace{allowed}: `oc tag STREAM:TAG STREAM:TAG`."
-        yield "Import what another namespace has from the registry that it came from, where that is allowed."
+        yield "Import an image of another namespace from its original registry, if that is allowed."

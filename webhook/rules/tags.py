@@ -1,4 +1,4 @@
-"""Rules about the tags of a stream: their names and number, their annotations, and whether they may ever change."""
+"""Rules about the tags of a stream: their names and number, their annotations, and whether they may change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,32 +16,32 @@ from webhook.schemas.parameters import Bool, Choice, Count
 from webhook.schemas.patterns import GlobMap, globs
 from webhook.text import quoted
 
-_WHOLE_REPOSITORY: Final = "a whole repository is meant, whatever its tags are named"
+_WHOLE_REPOSITORY: Final = "the change sets every tag of the repository, whose names are unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class TagName(Rule):
-    """What a tag may be called; `grammar` is the distribution specification's, which OpenShift itself does not hold.
+    """The names of tags; `grammar` is that of the distribution specification, which OpenShift does not enforce.
 
-    The names in a repository that is imported or followed as a whole are not known: their registry serves them, so
-    `grammar` holds, and `allow` and `deny` deny the whole repository.
+    The names in a repository that is imported or followed as a whole are unknown: `allow` and `deny` deny the whole
+    repository. Its registry serves the names, so they comply with `grammar`.
     """
 
     kind: ClassVar[str] = "tagName"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.NAME})
     needs: ClassVar[tuple[str, ...]] = ("allow", "deny", "grammar")
-    allow: tuple[Glob, ...] = parameter(globs(TAG), "names that are allowed, all where absent")
-    deny: tuple[Glob, ...] = parameter(globs(TAG), "names that are denied, whatever is allowed")
+    allow: tuple[Glob, ...] = parameter(globs(TAG), "allowed names; default all")
+    deny: tuple[Glob, ...] = parameter(globs(TAG), "denied names, even if allowed")
     grammar: bool = parameter(Bool(), "whether the name must be one that a registry can serve", default=False)
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation for each way in which the name is not as it must be."""
+        """Yield a violation for each reason why the name is not allowed."""
         del context
         if change.every_tag:
             if self.allow or self.deny:
                 yield Violation(_WHOLE_REPOSITORY, change.field("from.name"))
             return
-        named = change.tag or not change.faults  # a name that is no string is what the schema denies
+        named = change.tag or not change.faults  # the schema denies a name that is not a string
         if self.grammar and named and not GRAMMAR.fullmatch(change.tag):
             yield Violation(self._unservable(quoted(change.tag)), change.place.name)
         if self.deny and any_matches(self.deny, change.tag):
@@ -50,7 +50,7 @@ class TagName(Rule):
             yield Violation(self._not_allowed(quoted(change.tag)), change.place.name)
 
     def cel(self, terms: Terms) -> Iterator[Denial]:
-        """Yield a denial for each way in which the name is not as it must be."""
+        """Yield a denial for each reason why the name is not allowed."""
         tag, field = terms.tag, terms.tag.field("name")
         denied = matches(tag.name, self.deny)
         if self.allow or self.deny:
@@ -75,9 +75,9 @@ class TagName(Rule):
         return f"a tag may not be named {name}; allowed: {listed(self.allow)}"
 
     def remediation(self) -> Iterator[str]:
-        """Yield what a tag may be called."""
+        """Yield the allowed names."""
         if self.grammar:
-            yield "Use letters, digits, `_`, `.` and `-`, 128 at most, with no `.` or `-` first."
+            yield "Use letters, digits, `_`, `.` and `-`, at most 128 characters, without `.` or `-` at the beginning."
         if self.allow:
             yield f"Choose a name such as {listed(self.allow)}."
         if self.deny:
@@ -88,26 +88,26 @@ class TagName(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Immutable(Rule):
-    """A tag that has a source keeps it: it may not be pointed elsewhere, nor removed from its stream.
+    """A tag with a source keeps it: it must not be pointed elsewhere or removed from its stream.
 
-    A push and an import do not say what the tag was, or whether there was one: `unknown` says whether they may set it.
+    A push and an import do not contain the old tag: `unknown` defines whether they may set it.
     """
 
     kind: ClassVar[str] = "immutable"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.MOVE})
     evaluates_removal: ClassVar[bool] = True
     unknown: str = parameter(
-        Choice("deny", "allow"), "whether a push or an import may set the tag, `deny` where absent", default="deny"
+        Choice("deny", "allow"), "whether a push or an import may set the tag; default `deny`", default="deny"
     )
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where a tag that had a source has another, or none, or where none can tell."""
+        """Yield a violation if a tag with a source is moved or removed, or if its old source is unknown."""
         del context
         if change.old_unknown and self.unknown == "deny":
             yield Violation(self._unknown(quoted(change.tag)), change.place.name, Reason.FORBIDDEN)
             return
         old = change.old.source if change.old else None
-        # What a stream follows moves the tags that it has, each of which is a change of its own.
+        # A followed repository moves existing tags, and each is a change of its own.
         if old is None or not change.moved or change.every_tag:
             return
         name, before = quoted(change.tag), quoted(str(old))
@@ -118,7 +118,7 @@ class Immutable(Rule):
             yield Violation(self._moved(name, before, now), change.field("from.name"), Reason.FORBIDDEN)
 
     def cel(self, terms: Terms) -> Iterator[Denial]:
-        """Yield denials of a tag that is moved, removed or overwritten, or of which none can tell."""
+        """Yield denials of a tag that is moved, removed or overwritten, or whose old source is unknown."""
         tag, name, field = terms.tag, quote(terms.tag.name), terms.tag.field("from.name")
         if self.unknown == "deny":
             yield Denial(terms.old_unknown, tag.field("name"), self._unknown(name), introduced=True)
@@ -134,7 +134,7 @@ class Immutable(Rule):
 
     @staticmethod
     def _unknown(name: str) -> str:
-        return f"{name} may point elsewhere already, and this request does not say; set it as a tag"
+        return f"{name} may already have another source, which this request does not contain; set the tag directly"
 
     @staticmethod
     def _removed(name: str, before: str) -> str:
@@ -145,23 +145,23 @@ class Immutable(Rule):
         return f"{name} points at {before} and may not be pointed at {now}"
 
     def remediation(self) -> Iterator[str]:
-        """Yield what can be done beside changing a tag."""
-        yield "Leave the tag as it is, and make a new one: `oc tag SOURCE STREAM:NEWTAG`."
+        """Yield the alternatives to changing a tag."""
+        yield "Keep the tag, and create a new one: `oc tag SOURCE STREAM:NEWTAG`."
         if self.unknown == "deny":
-            yield "A push and an import do not say what the tag was: set it by `oc tag` instead."
+            yield "A push and an import do not contain the old tag: set it by `oc tag` instead."
 
 
 @dataclass(frozen=True, slots=True)
 class Annotations(Rule):
-    """Which annotations a tag must have, and which it may not have."""
+    """Annotations that a tag must have, and annotations that it must not have."""
 
     kind: ClassVar[str] = "annotations"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.ANNOTATIONS})
     needs: ClassVar[tuple[str, ...]] = ("require", "deny")
     require: tuple[tuple[str, Glob], ...] = parameter(
-        GlobMap(ANNOTATION_KEY), "annotations that must be there, and what they must match"
+        GlobMap(ANNOTATION_KEY), "required annotations, and the globs for their values"
     )
-    deny: tuple[Glob, ...] = parameter(globs(ANNOTATION_KEY), "annotations that may not be there")
+    deny: tuple[Glob, ...] = parameter(globs(ANNOTATION_KEY), "denied annotations")
 
     def check(self, change: TagChange, context: EvaluationContext) -> Iterator[Violation]:
         """Yield a violation for each annotation that is missing, wrong or denied."""
@@ -178,7 +178,7 @@ class Annotations(Rule):
                 yield Violation(self._denied(quoted(name)), change.field("annotations"), Reason.FORBIDDEN)
 
     def cel(self, terms: Terms) -> Iterator[Denial]:
-        """Yield a denial for each annotation that is required, and one for each that is denied."""
+        """Yield a denial for each required annotation, and one for each denied annotation."""
         tag, found = terms.tag, terms.tag.annotations
         for name, glob in self.require:
             key, field = literal(name), tag.field(f'annotations["{name}"]')
@@ -207,17 +207,17 @@ class Annotations(Rule):
 
 @dataclass(frozen=True, slots=True)
 class TagLimit(Rule):
-    """How many tags a stream may have; a stream that loses tags is not held to it, however many are left."""
+    """The number of tags that a stream may have; a change that leaves fewer tags than before is always allowed."""
 
     kind: ClassVar[str] = "tagLimit"
     reads: ClassVar[frozenset[TagField]] = frozenset({TagField.TAG_COUNT})
     evaluates_tags: ClassVar[bool] = False
     evaluates_streams: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("max",)
-    max: int | None = parameter(Count(1), "the most tags it may have", default=None)
+    max: int | None = parameter(Count(1), "maximum number of tags", default=None)
 
     def check(self, change: StreamChange, context: EvaluationContext) -> Iterator[Violation]:
-        """Yield a violation where the stream has more tags than it may, and not fewer than it had."""
+        """Yield a violation if the stream has too many tags, and not fewer than before."""
         del context
         new, old = change.new, change.old
         if new is None or self.max is None or new.tags <= self.max or (old is not None and new.tags < old.tags):
@@ -225,7 +225,7 @@ class TagLimit(Rule):
         yield Violation(self._too_many(str(new.tags)), "spec.tags", Reason.FORBIDDEN)
 
     def cel(self, terms: Terms) -> Iterator[Denial]:
-        """Yield a denial of a stream with more tags than it may have, and not fewer than it had."""
+        """Yield a denial of a stream with too many tags, and not fewer than before."""
         stream = terms.stream
         wrong = all_of((f"{stream.tags} > {self.max}", negated(stream.fewer)))
         yield Denial(wrong, literal("spec.tags"), self._too_many(value(f"string({stream.tags})")), Subject.STREAM)
@@ -234,5 +234,5 @@ class TagLimit(Rule):
         return f"the stream has {tags} tags; allowed: {self.max}"
 
     def remediation(self) -> Iterator[str]:
-        """Yield how a stream gets fewer tags."""
-        yield f"Delete tags until {self.max} are left (`oc tag -d STREAM:TAG`), or begin another stream."
+        """Yield how to reduce the number of tags."""
+        yield f"Delete tags until {self.max} are left (`oc tag -d STREAM:TAG`), or create another stream."

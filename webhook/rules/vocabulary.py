@@ -1,6 +1,6 @@
-"""What the CEL of a rule can name: a tag, its image, its stream. No rule knows which resource carries them.
+"""The names in the CEL of a rule: a tag, its image, its stream. No rule knows the resource of a tag.
 
-`webhook.vap` binds each name to an expression, and evaluates the same CEL for a change as it is to be and as it was.
+`webhook.vap` binds each name to an expression, and evaluates the same CEL for the new and the old side of a change.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ EACH: Final = "k"  # the variable of one of several strings of a tag, such as th
 
 
 class Subject(Enum):
-    """What a Denial is about."""
+    """The subject of a Denial."""
 
     TAG = "a tag that is set"
     IMAGE = "the DockerImage that a tag is set to"
@@ -31,12 +31,12 @@ class Denial:
     """One message of a rule, in CEL.
 
     Attributes:
-        wrong: an expression: whether the subject breaks the rule.
-        field: an expression: the JSON path of the field that is wrong.
+        wrong: an expression: whether the subject violates the rule.
+        field: an expression: the JSON path of the field with the violation.
         message: the message, with `value` and `quote` in place of values.
-        subject: what it is about.
+        subject: the subject of the message.
         each: an expression: the strings of a tag that `wrong` evaluates one by one as `EACH`, "" for the tag itself.
-        introduced: whether the change always introduces it, so that what was before does not matter.
+        introduced: whether the change always introduces it, so that the old object does not matter.
     """
 
     wrong: str
@@ -56,7 +56,7 @@ class Inexpressible:
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """The annotations of a tag: CEL cannot join two maps, so they are an expression for each; the first wins."""
+    """The annotations of a tag: CEL cannot merge maps, so there are two expressions, and the first has precedence."""
 
     first: str
     rest: str
@@ -81,11 +81,11 @@ class Tag:
 
     Attributes:
         path: the JSON path of the tag.
-        fields: the JSON paths of fields that are not below it by their own name, by that name.
-        every: whether all tags of a repository are meant.
+        fields: the JSON paths of fields that are not below `path` under their own name, by name.
+        every: whether it stands for all tags of a repository.
         kind: the kind of its source, "" without a source.
         source: the name of its source.
-        written: its source as a message names it.
+        written: its source as in messages.
     """
 
     name: str
@@ -114,10 +114,10 @@ class Image:
 
     Attributes:
         of: the tag.
-        valid: whether the reference can be parsed; without it, only `sent` and `fault` mean something.
+        valid: whether the reference can be parsed; otherwise only `sent` and `fault` have a value.
         sent: the reference as it was sent.
         fault: why it cannot be parsed.
-        tag: the tag that is pulled, "" if only a digest is given.
+        tag: the tag that is pulled, "" if there is only a digest.
         insecure_riders: how many insecure imports of the same request are from the same registry.
         rider_field: the JSON path of the field that makes the first of them insecure.
     """
@@ -171,14 +171,14 @@ class Terms:
         image: the image of the tag.
         stream: the stream of the tag.
         namespace: the namespace of the stream.
-        moved: whether the tag pointed elsewhere before.
-        before: the tag as it was, if it moved.
+        moved: whether the tag had another source before.
+        before: the old tag, if it moved.
         rides: whether another import of the request makes that of the tag insecure.
-        old_unknown: whether the request does not say what the tag was.
-        removed_field: the JSON path of tags that are removed.
+        old_unknown: whether the request lacks the old tag.
+        removed_field: the JSON path of removed tags.
         followed: the name of the source that the followed repository gives to the tag.
         followed_field: the JSON path of the followed repository.
-        past: the variable that holds the object as it was; "" for the object as it is to be.
+        past: the variable with the old object; "" for the new object.
     """
 
     tag: Tag

@@ -19,20 +19,20 @@ from webhook.vap.variables import needed
 SUFFIX: Final = "istag-webhook.io"
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
 _ACTIONS: Final = {Mode.ENFORCE: "Deny", Mode.WARN: "Warn", Mode.AUDIT: "Audit"}
-# The API server drops a message of several lines.
+# The API server drops a multi-line message.
 _MESSAGE: Final = 'variables.findings.join("; ").replace("\\n", "\\\\x0a")'
-# Why each resource is left to the webhook that no ValidatingAdmissionPolicy speaks of.
+# Why each resource without a ValidatingAdmissionPolicy is left to the webhook.
 UNREAD: Final = tuple(f"{each.name}: {each.cel}" for each in RESOURCES.values() if isinstance(each.cel, str))
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What the export leaves to the webhook.
+    """An entry that the export leaves to the webhook.
 
     Attributes:
         part: `exemptions`, `defaults` or `rules`.
         name: the entry's name.
-        reason: why.
+        reason: why it is not exported.
     """
 
     part: str
@@ -45,12 +45,12 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What became of a policy.
+    """The export of a policy.
 
     Attributes:
         documents: the policies and their bindings.
-        rules: the rules that they hold.
-        left: the entries that they do not.
+        rules: the exported rules.
+        left: the entries that are not exported.
     """
 
     documents: tuple[dict[str, Any], ...]
@@ -60,11 +60,11 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What becomes one ValidatingAdmissionPolicy.
+    """The input of one ValidatingAdmissionPolicy.
 
     Attributes:
-        half: which findings of a rule are meant.
-        mode: what they do.
+        half: which findings of the rule it reports.
+        mode: the mode of these findings.
         findings: the expression for their messages.
     """
 
@@ -78,18 +78,20 @@ def export(policy: Policy, failure_policy: str = "Fail") -> Exported:
 
     Args:
         policy: the policy.
-        failure_policy: `Fail` or `Ignore`: what an expression that cannot be evaluated does.
+        failure_policy: `Fail` or `Ignore`: the effect of an expression that cannot be evaluated.
     """
     documents: list[dict[str, Any]] = []
     rules: list[str] = []
     left = [Left("exemptions", entry.name, NO_CLOCK) for entry in policy.exemptions if entry.period is not None]
-    left += [Left("defaults", entry.name, "a ValidatingAdmissionPolicy completes nothing") for entry in policy.defaults]
+    left += [
+        Left("defaults", entry.name, "a ValidatingAdmissionPolicy cannot mutate objects") for entry in policy.defaults
+    ]
     for entry in policy.rules:
         if entry.period is not None:
             left.append(Left("rules", entry.name, NO_CLOCK))
             continue
         made: list[dict[str, Any]] = []
-        reason = "it evaluates only resources, or has only modes, that are not exported"
+        reason = "none of its resources, or none of its modes, can be exported"
         for half, mode in _halves(entry):
             found = findings(entry, half)
             if isinstance(found, Inexpressible):
@@ -105,7 +107,7 @@ def export(policy: Policy, failure_policy: str = "Fail") -> Exported:
 
 
 def _halves(entry: RuleEntry) -> Iterator[tuple[Half, Mode]]:
-    """Yield what of a rule's findings is meant, and what is done for it."""
+    """Yield the halves of a rule's findings that are reported, and their modes."""
     if entry.mode is entry.existing:
         yield Half.ALL, entry.mode
         return

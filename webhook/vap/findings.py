@@ -1,4 +1,4 @@
-"""The messages of a rule as one expression, a list of strings: of what a change introduces, of what it leaves."""
+"""The messages of a rule as one expression for a list of strings: of introduced and of existing violations."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -12,7 +12,7 @@ from webhook.vap.selecting import AS_IT_WAS, EVERY, TO_BE, tag_condition
 
 
 class Half(Enum):
-    """Which findings of a rule are meant."""
+    """Which findings of a rule are reported."""
 
     ALL = "all"
     NEW = "new"
@@ -20,14 +20,14 @@ class Half(Enum):
 
 
 class _List(NamedTuple):
-    """Where the subjects of a denial are listed.
+    """The lists of the subjects of a denial.
 
     Attributes:
-        name: the variable that lists them.
-        of: the tag of one of them.
-        each: what one of them is called.
-        before: the variable that lists them as they were.
-        was: the tag of one of those.
+        name: the variable that lists the subjects.
+        of: the tag of a subject.
+        each: the name of a subject's variable.
+        before: the variable that lists the old subjects.
+        was: the tag of an old subject.
     """
 
     name: str
@@ -46,7 +46,7 @@ _LISTS: Final = {
 
 
 def findings(entry: RuleEntry, half: Half) -> str | Inexpressible:
-    """Return the expression for the messages of `entry`, "" if it has none in that half; or why there is none."""
+    """Return the expression for the messages of `entry`, "" if that half has none; or why it is not expressible."""
     now, before = entry.rule.cel(TO_BE), entry.rule.cel(AS_IT_WAS)
     if isinstance(now, Inexpressible):
         return now
@@ -68,9 +68,9 @@ def _of_stream(match: Match, denial: Denial, was: Denial, half: Half, named: str
     if denial.subject is Subject.EVERY_TAG:
         wrong = [TO_BE.stream.insecure, *(each for each in wrong if each != TO_BE.stream.insecure)]
         wrong.append(tag_condition(match, EVERY))
-    same = all_of(("oldObject != null", was.wrong, f"{_said(was)} == {_said(denial)}"))
+    same = all_of(("oldObject != null", was.wrong, f"{_message(was)} == {_message(denial)}"))
     broken = all_of((*wrong, *_in_half(half, same)))
-    return f"({broken} ? [{_said(denial, named)}] : [])"
+    return f"({broken} ? [{_message(denial, named)}] : [])"
 
 
 def _of_tags(match: Match, denial: Denial, was: Denial, half: Half, named: str) -> str:
@@ -83,27 +83,27 @@ def _of_tags(match: Match, denial: Denial, was: Denial, half: Half, named: str) 
             f"{found.was}.every == {found.of}.every",
             f"{found.was}.from == {found.of}.from",
             was.wrong,
-            f"{_said(was)} == {_said(denial)}",
+            f"{_message(was)} == {_message(denial)}",
         )
     )
     before = () if denial.introduced else _in_half(half, f"variables.{found.before}.exists(w, {same})")
     wrong = all_of((denial.wrong, *before))
     selected, listed = tag_condition(match, found.of), f"variables.{found.name}"
-    message = _said(denial, named)
+    message = _message(denial, named)
     if not denial.each:
         return f"{listed}.filter({found.each}, {all_of((selected, wrong))})\n.map({found.each}, {message})"
-    # A list for each tag, and there is no function everywhere that makes one list of several.
+    # A list for each tag, because not every version has a function to flatten a list.
     every = f"{denial.each}.filter({EACH}, {wrong}).map({EACH}, {message})"
     some = f"{denial.each}.exists({EACH}, {wrong})"
     return f'{listed}.filter({found.each}, {all_of((selected, some))})\n.map({found.each}, {every}.join("; "))'
 
 
 def _in_half(half: Half, was: str) -> Iterable[str]:
-    """Return the condition for a finding of this half; `was` is whether the same was found of what was before."""
+    """Return the condition for a finding of this half; `was` is whether the old object had the same finding."""
     if half is Half.ALL:
         return ()
     return (was if half is Half.EXISTING else negated(was),)
 
 
-def _said(denial: Denial, named: str = "") -> str:
+def _message(denial: Denial, named: str = "") -> str:
     return sentence(denial.field, denial.message + named)

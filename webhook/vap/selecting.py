@@ -1,4 +1,4 @@
-"""The vocabulary of the rules bound to variables, and which changes an entry applies to, in CEL."""
+"""The vocabulary of the rules bound to variables, and the changes that an entry applies to, in CEL."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -16,9 +16,9 @@ from webhook.rules.vocabulary import Annotations, Image, Stream, Tag, Terms
 EXPORTED: Final[Mapping[str, Cel]] = MappingProxyType(
     {name: resource.cel for name, resource in RESOURCES.items() if isinstance(resource.cel, Cel)}
 )
-# The resources of which a review says something of a stream as a whole.
+# The resources whose reviews have data on the stream as a whole.
 OF_STREAMS: Final = of_resources(tuple(name for name in EXPORTED if RESOURCES[name].streams))
-# The name in the request is empty where the API server is yet to make one (`generateName`).
+# The name in the request is empty if the API server has yet to generate it (`generateName`).
 NAME: Final = (
     'has(request.name) && request.name != "" ? request.name : '
     f"{got('object', 'metadata', 'name', default=got('object', 'metadata', 'generateName'))}"
@@ -28,7 +28,7 @@ _REPOSITORY: Final = "object.spec.dockerImageRepository"
 
 
 def tag(of: str) -> Tag:
-    """Return the names of the tag that `of` is: a variable, or an expression for one of `variables.tags`."""
+    """Return the names of the tag `of`: a variable, or an expression for one of `variables.tags`."""
     source = f"{of}.from"
     return Tag(
         name=f"{of}.name",
@@ -87,7 +87,7 @@ def _stream(of: str) -> Stream:
 
 
 def _removed_field() -> str:
-    """Return the JSON path of tags that are removed, whichever resource carries the change."""
+    """Return the JSON path of removed tags in any resource."""
     *most, (_, last) = ((of_resources((name,)), literal(cel.removed)) for name, cel in EXPORTED.items() if cel.removed)
     return f"({''.join(f'{asked} ? {path} : ' for asked, path in most)}{last})"
 
@@ -118,7 +118,7 @@ AS_IT_WAS: Final = _terms("w", "w", "oldObject", past="oldObject")
 
 
 _USER = "request.userInfo.username"
-# Every tag of a stream, those to come among them.
+# Every tag of a stream, including new ones.
 EVERY: Final = record(name='"*"', every="true")
 
 
@@ -127,7 +127,7 @@ def _in_groups(globs: Iterable[Glob]) -> str:
 
 
 def _of_request(selector: Selector) -> Iterator[str]:
-    """Yield what a selector asks of the request, whichever tag is meant."""
+    """Yield the conditions of a selector on the request, independent of the tag."""
     if selector.namespaces:
         yield matches("request.namespace", selector.namespaces)
     if selector.streams:
@@ -141,7 +141,7 @@ def _of_request(selector: Selector) -> Iterator[str]:
 
 
 def request_conditions(match: Match) -> list[tuple[str, str]]:
-    """Return the conditions that the request itself must meet, each with a name."""
+    """Return the named conditions that the request itself must meet."""
     found = [("matched", part) for part in [all_of(_of_request(match.only))] if part != "true"]
     if match.exclude is not None and not match.exclude.tags:
         found.append(("not-excluded", negated(all_of(_of_request(match.exclude)))))
@@ -149,7 +149,7 @@ def request_conditions(match: Match) -> list[tuple[str, str]]:
 
 
 def tag_condition(match: Match, t: str) -> str:
-    """Return whether the entry speaks of the tag `t`, of a request that meets the conditions."""
+    """Return whether the entry applies to the tag `t` of a request that meets the conditions."""
     parts: list[str] = []
     if match.only.tags:
         parts.append(any_of((f"{t}.every", matches(f"{t}.name", match.only.tags))))
@@ -159,12 +159,12 @@ def tag_condition(match: Match, t: str) -> str:
 
 
 def is_simple(entry: ExemptionEntry) -> bool:
-    """Whether the request alone says that an exemption holds."""
+    """Whether the request alone determines that an exemption applies."""
     return not (entry.annotation or entry.match.only.tags or (entry.match.exclude and entry.match.exclude.tags))
 
 
 def exempt_user(entry: ExemptionEntry) -> str:
-    """Return whether the request itself is one that an exemption may speak of."""
+    """Return whether an exemption may apply to the request itself."""
     asked = any_of(
         (
             *([matches(_USER, entry.users)] if entry.users else ()),
@@ -175,7 +175,7 @@ def exempt_user(entry: ExemptionEntry) -> str:
 
 
 def exempt_changes(entry: ExemptionEntry) -> str:
-    """Return whether an exemption speaks of every change of the request, and each gives the reason that it asks for."""
+    """Return whether an exemption applies to every change of the request, and each has the required reason."""
 
     def holds(t: str, given: str) -> str:
         parts = []
@@ -204,7 +204,7 @@ def exempt_changes(entry: ExemptionEntry) -> str:
 
 
 def _given_on_stream(name: str) -> str:
-    """Return whether the object has an annotation that says something, and did not have it before."""
+    """Return whether the object has a new annotation that is not blank."""
     key, found, before = literal(name), "variables.annotations", "variables.annotationsBefore"
     return (
         f'({key} in {found} && {found}[{key}].trim() != "" && '
@@ -213,7 +213,7 @@ def _given_on_stream(name: str) -> str:
 
 
 def _given(name: str) -> str:
-    """Return whether the tag `t` has an annotation that says something, and did not have it before."""
+    """Return whether the tag `t` has a new annotation that is not blank."""
     key, now, before = literal(name), tag("t").annotations, tag("w").annotations
     same = f"w.name == t.name && w.every == t.every && {before.has(key)}"
     return (
@@ -222,7 +222,7 @@ def _given(name: str) -> str:
     )
 
 
-# What an exemption that looks at tags must know: those that change, those that go, and whether the stream itself does.
+# Variables for exemptions by tag: the changed tags, the removed tags, and whether the stream itself changes.
 _LOOKUP: Final = f"({{0}} != null && {got('{0}', 'spec', 'lookupPolicy', 'local', default='false')} == true)"
 CHANGED: Final = {
     "removed": (

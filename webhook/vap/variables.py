@@ -10,7 +10,7 @@ from webhook.resources.parsing import INSECURE_REPOSITORY
 from webhook.vap.selecting import CHANGED, EXPORTED, NAME
 
 _LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-# OpenShift's own parser takes no IPv6 address, so none gets here; one is read as it is written.
+# OpenShift's own parser rejects IPv6 addresses, so none gets here; they would not be parsed.
 _IPV6: Final = r"\[[0-9a-f:]+\]"
 _HOST: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|{_IPV6})(?::[0-9]+)?"
 _PATH: Final = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*"
@@ -19,7 +19,7 @@ _SUFFIX: Final = (
     r"(?:@(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))?$"
 )
 _LONGEST: Final = 255
-# What stands before tag and digest; whether its first segment is a registry.
+# The name without tag and digest; whether its first segment is a registry.
 _NAME: Final = r"^(?:\[[0-9a-fA-F:]*\])?[^@:]*(?::[0-9]+/[^@:]*)?"
 _HOSTED: Final = rf"^(?:{LOCALHOST}|[^/]*[.:][^/]*)/"
 
@@ -36,10 +36,18 @@ def _alias(host: str) -> str:
 def images(tags: str) -> str:
     """Return the DockerImages among `tags`, parsed as Docker does.
 
-    CEL has no assignment: a list of one value, mapped, names it. `p` is the name without tag and digest, `h` whether
-    its first segment is a registry, `f` that segment, `n` the registry's host, `o` its port, `g` the registry, `s` the
-    repository as it is sent, `b` the repository, `c` whether the name can be parsed, `v` whether it also names no other
-    image than the one that is recorded.
+    CEL has no assignment: mapping a list of one value names it. The names are:
+
+    - `p`: the name without tag and digest
+    - `h`: whether its first segment is a registry
+    - `f`: that segment
+    - `n`: the registry's host
+    - `o`: the registry's port
+    - `g`: the registry
+    - `s`: the repository as sent
+    - `b`: the repository
+    - `c`: whether the name can be parsed
+    - `v`: whether it also names no other image than the recorded one
     """
     name = "t.from.name"
     digest = f'(!{name}.contains("@") ? "" : {name}.substring({name}.indexOf("@") + 1))'
@@ -82,10 +90,10 @@ FIELDS: Final = frozenset(
 
 
 def needed(resources: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that `given` need, and `given`, in an order in which none is used before it is there."""
+    """Return the variables that `given` need, and `given`, each before its first use."""
     words = set(_WORD.findall(" ".join((*given.values(), *(CHANGED.values() if "exempt" in given else ())))))
     if "exempt" in given:
-        words |= FIELDS  # a tag changes where any field of it does
+        words |= FIELDS  # a tag changes if any of its fields does
     known = {**variables(resources, words), **CHANGED, **given}
     found: dict[str, str] = {}
 
@@ -101,7 +109,7 @@ def needed(resources: Iterable[str], given: Mapping[str, str]) -> dict[str, str]
 
 
 def _carried(reader: TagReader, side: str, resources: Iterable[str]) -> str:
-    """Return the tags of one side, whichever of `resources` carries them."""
+    """Return the tags of one side of a review of any of `resources`."""
     *most, last = resources
     cases = [f'request.resource.resource == "{each}" ? (\n{EXPORTED[each].tags(reader, side)}\n) : ' for each in most]
     return "".join((*cases, f"(\n{EXPORTED[last].tags(reader, side)}\n)"))
@@ -142,8 +150,8 @@ def variables(resources: Iterable[str], words: Collection[str]) -> Mapping[str, 
     """Return the variables that read a review of one of `resources`.
 
     Args:
-        resources: the resources that can carry it.
-        words: the words of the expressions that use them, every field of a tag among them that they need.
+        resources: the resources of the reviews.
+        words: the words of the expressions that use them, including every field of a tag that they need.
     """
     carried = tuple(resources)
     pushed = any(EXPORTED[name].pushes for name in carried)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Install istag-webhook from this checkout and run `istag-webhook check`; action.yml describes each INPUT_ variable.
-# Exits as `check` does: 0 if everything would be allowed, 1 if something would be denied, 2 if an input cannot be used.
+# Exit codes: 0 everything would be allowed, 1 something would be denied, 2 an input cannot be used.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
-# Another step of the job finds it installed; another version of the action is another checkout.
+# Steps of a job share the installation; each version of the action has its own checkout.
 environment=${RUNNER_TEMP:?expected the directory of the job}/istag-webhook-$(printf %s "$root" | cksum | cut -d ' ' -f 1)
 
-# Print the arguments that a list of values, one a line, stands for; each ends with a null byte.
+# Print the arguments from a list of values, one per line, each terminated by a null byte.
 arguments() {
   local value
   while IFS= read -r value; do
@@ -19,7 +19,7 @@ arguments() {
 mapfile -d '' -t paths < <(arguments "${INPUT_PATHS:-}")
 mapfile -d '' -t options < <(arguments "${INPUT_POLICY:-}" --policy; arguments "${INPUT_OLD:-}" --old)
 if (( ${#paths[@]} == 0 )); then
-  echo '::error title=istag-webhook::paths: expected files or directories with manifests, one a line'
+  echo '::error title=istag-webhook::paths: expected files or directories with manifests, one per line'
   exit 2
 fi
 options+=(--namespace "${INPUT_NAMESPACE:-default}" --format "${INPUT_FORMAT:-github}")

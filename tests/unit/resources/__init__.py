@@ -1,1 +1,1 @@
-"""Each resource of the image API: what is read of its objects, and what is said of them."""
+"""Each resource of the image API: the changes in its objects, and their findings."""

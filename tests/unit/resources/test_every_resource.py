@@ -176,7 +176,7 @@ _PASSING = {
 
 @pytest.mark.parametrize("case", _CASES, ids=str)
 def test_the_same_change_gets_the_same_answer(case: str) -> None:
-    """A tag is denied with the same sentence whichever request would make it, and the field is where it stands there."""
+    """A tag is denied with the same message in every request, with the field of that request."""
     rule, fields, field = _CASES[case]
     policy = policy_of(f"spec: {{rules: [{{name: the-rule, {rule}}}]}}\n")
     tag = {**tag_of(None), **fields}
@@ -301,7 +301,7 @@ _FAILED = {"type": "ImportSuccess", "status": "False", "reason": "NotFound", "me
     ],
 )  # fmt: skip
 def test_the_conditions_of_a_tag(document: dict[str, Any], path: str) -> None:
-    """What the cluster says of a tag's last import is read from the old object, which the user did not write."""
+    """The conditions of a tag's last import are read from the old object, which the user did not write."""
     policy = policy_of("spec: {rules: [{name: c, existing: enforce, conditions: {deny: [ImportSuccess]}}]}\n")
     assert findings_of(evaluated(document, policy)) == [
         f'enforce {path}: condition "ImportSuccess" is False: "NotFound: no such image"'
@@ -364,7 +364,7 @@ def test_a_repository_is_completed() -> None:
     ],
 )
 def test_nothing_to_complete(document: dict[str, Any]) -> None:
-    """Where the API server keeps nothing, or nothing is new, nothing is patched."""
+    """If the API server stores nothing, or nothing is new, nothing is patched."""
     decision = engine.mutate(decoded(document), _DEFAULTS)
     assert (decision.patch, decision.verdict) == ((), "allow")
 
@@ -409,7 +409,7 @@ _DOCUMENTS = [
 
 @given(st.sampled_from(_DOCUMENTS), st.sampled_from(["object", "oldObject"]), st.lists(st.sampled_from(_KEYS)), _VALUES)
 def test_any_value_at_any_resource(document: dict[str, Any], side: str, path: list[str], value: Any) -> None:
-    """Whatever stands at any place of an object, it is read and evaluated: nothing is raised."""
+    """Any value at any place of an object is read and evaluated without an exception."""
     changed = json.loads(json.dumps(document))
     at: Any = changed["request"][side]
     if not isinstance(at, dict):

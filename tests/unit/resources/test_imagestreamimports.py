@@ -1,4 +1,4 @@
-"""What an import changes, and what is said of it."""
+"""The changes of an import, and their findings."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ def test_what_an_import_changes(document: dict[str, Any], tags: list[str]) -> No
     ],
 )  # fmt: skip
 def test_faults_of_an_import(document: dict[str, Any], field: str) -> None:
-    """What the API server would deny in an import is a finding at the same field."""
+    """The API server's errors for an import are findings at the same field."""
     decision = evaluated(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
     assert [finding.field for finding in decision.findings] == [field]
 
@@ -117,7 +117,7 @@ def test_an_exemption_of_some_tags_does_not_hold_for_a_repository() -> None:
 
 
 def test_an_exemption_of_some_tags_holds_for_the_stream_that_they_are_in() -> None:
-    """Who is exempt for a tag may set it through its stream, and nothing else there."""
+    """A user who is exempt for a tag may set it through its stream, and nothing else in it."""
     policy = policy_of(
         "spec: {exemptions: [{name: e, users: [alice], match: {tags: [live]}}], "
         "rules: [{name: r, registries: {allow: [quay.io]}}, {name: l, lookupPolicy: {local: false}}]}\n"

@@ -1,4 +1,4 @@
-"""What a push changes, and what is read of its image."""
+"""The changes of a push, and the data of its image."""
 
 import json
 from typing import Any

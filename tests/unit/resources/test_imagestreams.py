@@ -1,4 +1,4 @@
-"""Image streams: tags that are new, moved, removed or as they were, and what is said of the stream itself."""
+"""Image streams: tags that are new, moved, removed or unchanged, and findings about the stream itself."""
 
 from typing import Any
 
@@ -122,7 +122,7 @@ def test_what_is_read(document: dict[str, Any], told: list[str]) -> None:
     ],
 )
 def test_tags_of_a_stream(new: list[Any], old: list[Any], said: list[str]) -> None:
-    """Tags are matched by name: what is new or points elsewhere is evaluated anew, the rest as what it was."""
+    """Tags are matched by name: new and moved ones are evaluated as new, others as existing."""
     document = stream_review(
         stream_of(*(tag_of(source, name=name) for name, source in new)),
         stream_of(*(tag_of(source, name=name) for name, source in old)),
@@ -153,7 +153,7 @@ def test_untouched_tags_are_judged_only_where_a_rule_asks() -> None:
 
 
 def test_an_expression_sees_tags_of_which_nothing_changes() -> None:
-    """A rule that reads the whole object evaluates untouched tags anew, whatever `existing` says of what was so before."""
+    """A rule that reads the whole object evaluates unchanged tags as new, whatever `existing` is."""
     policy = policy_of(
         "spec: {rules: [{name: e, existing: ignore, expression: {validations: "
         "[{expression: '!has(object.metadata.labels)', message: no labels}]}}]}\n"
@@ -167,7 +167,7 @@ def test_an_expression_sees_tags_of_which_nothing_changes() -> None:
 
 
 def test_a_schema_fault_is_a_tags_own() -> None:
-    """What the schema says of a tag is evaluated with the tag, and what was so before is `existing` wherever it stands."""
+    """Schema faults of a tag are evaluated with the tag, and an earlier fault is `existing` at any place."""
     bad = tag_of(APP, name="b", importPolicy={"importMode": "All"})
     touched = {**bad, "annotations": {"a": "b"}}
     policy = policy_of("spec: {rules: [{name: s, schema: {}}]}\n")
@@ -187,7 +187,7 @@ def test_a_schema_fault_is_a_tags_own() -> None:
 
 @pytest.mark.parametrize(("old", "said"), [(5, "audit"), (False, "enforce")], ids=["as-it-was", "new"])
 def test_a_fault_of_a_stream(old: Any, said: str) -> None:
-    """What the schema says of a stream beside its tags is `existing` where it was so before."""
+    """An earlier schema fault of a stream outside of its tags is `existing`."""
     policy = policy_of("spec: {rules: [{name: s, schema: {}, existing: audit}]}\n")
     new, before = stream_of(local=5), stream_of(local=old)  # type: ignore[arg-type]
     found = [each.partition(": ")[0] for each in findings_of(evaluated(stream_review(new, before), policy))]
@@ -195,7 +195,7 @@ def test_a_fault_of_a_stream(old: Any, said: str) -> None:
 
 
 def test_a_new_stream_has_no_past() -> None:
-    """What a stream is created with is not `existing`, though the API server's own default would be the same."""
+    """A created stream has no `existing` findings, even for the API server's own defaults."""
     policy = policy_of("spec: {rules: [{name: l, existing: ignore, lookupPolicy: {local: true}}]}\n")
     assert findings_of(evaluated(stream_review(stream_of()), policy)) == [
         "enforce spec.lookupPolicy.local: local lookup is false; expected true"
@@ -243,7 +243,7 @@ def test_a_name_that_is_no_text(name: Any) -> None:
     ],
 )
 def test_what_is_no_tag_is_a_fault(tags: Any, field: str) -> None:
-    """Whatever stands in the place of a tag is denied at its place."""
+    """A value of the wrong type in place of a tag is denied at its place."""
     document = stream_review({**stream_of(), "spec": {"tags": tags}})
     decision = evaluated(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
     assert [finding.field for finding in decision.findings] == [field]
@@ -261,7 +261,7 @@ def test_a_stream_that_follows_a_repository() -> None:
 
 
 def test_a_new_tag_has_no_old_faults() -> None:
-    """A tag that is added is wrong anew, though another tag was wrong before in the same way."""
+    """A new tag has a new finding, even if another tag already had the same one."""
     wrong = {"from": docker("quay.io/acme/app:1"), "referencePolicy": {"type": "Remote"}}
     old = [{"name": "a", "from": APP}, {"name": "b", **wrong}]
     review = decoded(stream_review(stream_of(*old, {"name": "c", **wrong}), stream_of(*old)))

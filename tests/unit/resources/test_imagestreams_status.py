@@ -86,7 +86,7 @@ def test_what_is_read(document: dict[str, Any], told: list[str]) -> None:
     ],
 )  # fmt: skip
 def test_the_status_of_a_stream(new: dict[str, Any], old: dict[str, Any], said: list[str]) -> None:
-    """What a tag means now stands in its newest item: a status that points it elsewhere is evaluated."""
+    """A tag means its newest item: a status that changes the item is evaluated."""
     decision = evaluated(stream_review(new, old, "status"), policy_of(ANY % "audit"))
     assert len(decision.findings) == len(said)
     for finding, part in zip(decision.findings, said, strict=True):
@@ -95,14 +95,14 @@ def test_the_status_of_a_stream(new: dict[str, Any], old: dict[str, Any], said: 
 
 
 def test_a_status_cannot_remove_an_immutable_tag() -> None:
-    """A tag whose history is emptied means nothing any more."""
+    """A tag with an empty history has no meaning."""
     policy = policy_of("spec: {rules: [{name: fixed, immutable: {}}]}\n")
     document = stream_review(stream_of(), stream_with(f"quay.io/acme/app@{DIGEST}", DIGEST), "status")
     assert [finding.field for finding in evaluated(document, policy).findings] == ["status.tags"]
 
 
 def test_the_spec_in_a_status_is_not_stored() -> None:
-    """The API server keeps the spec's tags as they were, so what a status says of them changes nothing."""
+    """The API server keeps the spec's tags, so those in a status change nothing."""
     document = stream_review(stream_of(tag_of(EVIL)), stream_of(tag_of(APP)), "status")
     assert findings_of(evaluated(document, policy_of(ANY % "audit"))) == []
     more = stream_review(stream_of(tag_of(APP), tag_of(APP, name="b")), stream_of(tag_of(APP)), "status")

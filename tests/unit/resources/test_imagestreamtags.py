@@ -1,4 +1,4 @@
-"""What is read of an ImageStreamTag, and what is said of it."""
+"""The change of an ImageStreamTag, and its findings."""
 
 from typing import Any
 

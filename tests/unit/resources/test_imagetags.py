@@ -1,4 +1,4 @@
-"""What is read of an ImageTag, and what is said of it."""
+"""The change of an ImageTag, and its findings."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def test_what_is_read(document: dict[str, Any], told: list[str]) -> None:
 
 @pytest.mark.parametrize("spec", [5, [], "x"], ids=str)
 def test_an_image_tag_that_is_none(spec: Any) -> None:
-    """Whatever stands in the place of a new tag is denied at its place."""
+    """A value of the wrong type in place of a new tag is denied at its place."""
     document = reviewed("imagetags", "ImageTag", "app:live", {**itag_of(None), "spec": spec})
     decision = evaluated(document, policy_of("spec: {rules: [{name: s, schema: {}}]}\n"))
     assert [finding.field for finding in decision.findings] == ["spec"]

@@ -1,4 +1,4 @@
-"""Sources that were read stay in memory if they are short; nobody can fill it."""
+"""Short parsed sources stay in memory; no client can fill it."""
 
 import gc
 import tracemalloc
@@ -39,7 +39,7 @@ def test_sources_are_parsed_once() -> None:
 
 
 def test_sources_that_are_remembered() -> None:
-    """A source that was read stays in memory where it is short; long ones, which anybody may send, do not fill it."""
+    """A parsed source stays in memory if it is short; long ones do not fill it."""
     policy = policy_of(ANY % "audit")
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""What a resource's value says of it, held to recorded requests and to the resource's own reading."""
+"""The definition of a resource, compared with recorded requests and the resource's own parsing."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -57,7 +57,7 @@ def _sorted(value: Any) -> Any:
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=RESOURCES)
 def test_defaulting_is_the_api_servers(resource: Resource) -> None:
-    """What a client sent means, with our defaults, what it meant in the validating review that was recorded."""
+    """A client's object with our defaults means the same as the recorded validating review."""
     written = _written()[resource.name]
     assert len(written) > 50
     for step, sent, review in written:
@@ -105,7 +105,7 @@ def _probes() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("resource", "stream"), list(_probes()))
 def test_a_probe_is_complete_and_marked(resource: Resource, stream: Mapping[str, Any] | None) -> None:
-    """What a probe sends is of the resource's kind, marked as a probe, and nothing that decides is left to fill in."""
+    """A probe's object is of the resource's kind, is marked as a probe, and has all fields that decide."""
     sent = resource.probe.object(Run("app", "0123456789abcdef", stream))
     assert sent is not None
     assert (sent["apiVersion"], sent["kind"]) == (f"{GROUP}/{VERSION}", resource.kind)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from webhook.schemas.parameters import Choice
 
 if TYPE_CHECKING:
-    from webhook.policy.lint.base import Lint
+    from webhook.policy.lint.warning import Lint
 
 
 _LINTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -20,9 +20,9 @@ _LINTS: Final[Mapping[str, str]] = MappingProxyType(
         "shadowed-entry": "redundant:ShadowedEntry",
         "missing-internal-registry": "writing:MissingInternalRegistry",
         "rule-named-as-kind": "writing:RuleNamedAsKind",
-        "ends-soon": "ending:EndsSoon",
-        "ended": "ending:Ended",
-        "scheduled-imports-in-freeze": "ending:ScheduledImportsInFreeze",
+        "ends-soon": "exemptions:EndsSoon",
+        "ended": "exemptions:Ended",
+        "scheduled-imports-in-freeze": "exemptions:ScheduledImportsInFreeze",
         "exemption-without-annotation": "exemptions:ExemptionWithoutAnnotation",
         "denied-default": "redundant:DeniedDefault",
         "overrides-cluster-default": "redundant:OverridesClusterDefault",

@@ -10,7 +10,7 @@ from webhook.model.decision import Mode
 from webhook.model.review import TagField
 from webhook.model.tag import SourceKind
 from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
-from webhook.policy.lint.base import Hit, Lint, PolicyView, covers, example, of_object, overlap, selects_all, widest
+from webhook.policy.lint.warning import Hit, Lint, PolicyView, covers, example, of_object, overlap, selects_all, widest
 from webhook.policy.match import Match
 from webhook.resources.objects import IMPORT_MODE
 from webhook.rules.base import Rule

@@ -7,8 +7,8 @@ from logging import Logger
 from typing import Final
 
 from webhook.errors import Fault
-from webhook.policy.lint.base import Hit, PolicyView
 from webhook.policy.lint.catalogue import lints
+from webhook.policy.lint.warning import Hit, PolicyView
 from webhook.policy.loading import Policy
 from webhook.policy.sources import Located, documents, located
 

@@ -1,1 +1,1 @@
-"""`html`: one page that needs nothing else, for people."""
+"""`html`: one self-contained page for people."""

@@ -1,4 +1,4 @@
-// What an open row shows: the change, and the findings of each rule, in words.
+// The content of an open row: the change, and the findings of each rule.
 
 const MODES = { enforce: "denied", warn: "warning", audit: "recorded" };
 
@@ -19,7 +19,7 @@ function details(row) {
     make("h3", "", "Change"),
     make("dl", "", ...facts.flatMap(([name, value]) => [make("dt", "", breakable(name)), make("dd", "", breakable(value))])),
     ...section(row.before ? "Findings with this policy" : "Findings", row, row.findings, row.patch),
-    ...(row.before ? section("Findings when it was decided", row, row.findingsBefore, row.patchBefore) : []),
+    ...(row.before ? section("Findings of the recorded decision", row, row.findingsBefore, row.patchBefore) : []),
     make("p", "note", link),
   ];
 }
@@ -48,5 +48,5 @@ function section(title, row, found = [], patch = []) {
 const where = (finding, row) => [
   finding.field && `, field ${finding.field}`,
   finding.line && finding.line !== row.line ? `, line ${finding.line}` : "",
-  finding.existing ? ", already there before the change" : "",
+  finding.existing ? ", existed before the change" : "",
 ].join("");

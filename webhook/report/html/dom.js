@@ -1,6 +1,6 @@
-// Makes elements. Whatever a user sent becomes text, never markup.
+// Makes elements. Input becomes text, never markup.
 
-/** Return an element of class `name` that holds `children`, strings and elements. */
+/** Return an element of class `name` with `children`, strings and elements. */
 function make(tag, name, ...children) {
   const element = document.createElement(tag);
   if (name) element.className = name;
@@ -12,7 +12,7 @@ const one = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const number = (count) => count.toLocaleString("en-US");
 
-/** Return `text` with places where a line may break: where a path or a service account has its parts. */
+/** Return `text` with line break opportunities between the parts of a path or a service account. */
 function breakable(text) {
   const parts = text.split(/(?<=[/:@])/);
   return make("span", "", ...parts.flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part])));

@@ -1,4 +1,4 @@
-// The page: its controls follow the state, and the state follows its controls.
+// The page: keeps the controls and the state in sync.
 
 const form = one("#filters");
 const THEMES = ["automatic", "light", "dark"];

@@ -1,7 +1,7 @@
-"""`html`: one page that needs nothing else, for people: what came of it, where, by which rules, and each change.
+"""`html`: one self-contained page for people: the result, where, by which rules, and each change.
 
-The summary is in the page as it is written, so that it is read, and printed, without a script. The changes are in it as
-JSON that no parser of HTML ends early; the page's script shows, sorts and filters them, and writes text only.
+The summary is in the page itself, so it can be read and printed without a script. The changes are in the page as JSON
+that cannot end its script element. The page's script shows, sorts and filters them, and writes text only.
 """
 
 from base64 import b64encode
@@ -24,13 +24,13 @@ from webhook.report.tally import Tally
 from webhook.text import counted
 
 _SCRIPTS: Final = ("dom.js", "rows.js", "state.js", "details.js", "table.js", "page.js")
-# What HTML's tokenizer looks for in a script, and what JavaScript once took for the end of a line.
+# Characters that HTML's tokenizer looks for in a script, and that JavaScript once treated as line ends.
 _ESCAPES: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 MOST: Final = 10_000
-_WITH_FINDINGS: Final = "findings"  # allowed, with a warning or with a finding that is only recorded
+_WITH_FINDINGS: Final = "findings"  # allowed, with a finding in warn or audit mode
 _RANKS: Final = (NEWLY_DENIED, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, _WITH_FINDINGS, SKIP, ALLOW)
 _MOST_BARS: Final = 8
-_MOST_MORE: Final = 200  # bars that are shown on request
+_MOST_MORE: Final = 200  # bars shown on request
 
 
 def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
@@ -55,7 +55,7 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator
 
 
 def _environment() -> Environment:
-    """Return the templates' environment: whatever a template writes is escaped unless the package made it."""
+    """Return the templates' environment: all output is escaped unless the package produced it."""
     return Environment(
         loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -66,7 +66,7 @@ def _text(name: str) -> str:
 
 
 def _embedded(value: Any) -> str:
-    """Return JSON that stands in a script element and ends it nowhere (HTML, 4.12.1.3)."""
+    """Return JSON that is safe in a script element (HTML, 4.12.1.3)."""
     return orjson.dumps(value).decode().translate(_ESCAPES)
 
 
@@ -76,14 +76,14 @@ def _digest(text: str) -> str:
 
 
 class Listing:
-    """The changes that are listed: by rank, and within a rank in the order they came in."""
+    """The listed changes: by rank, and within a rank in the order of their arrival."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most, self._total, self._kept = most, 0, 0
         self._ranks: dict[str, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
 
     def add(self, outcome: Outcome) -> None:
-        """List `outcome`, and drop the last change of the lowest rank if there is no room for it."""
+        """List `outcome`, and drop the last change of the lowest rank if the list is full."""
         self._total += 1
         self._ranks[_rank(outcome)].append(row(outcome))
         if self._kept < self._most:
@@ -92,36 +92,36 @@ class Listing:
             next(rows for rows in reversed(self._ranks.values()) if rows).pop()
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return what is listed, the denied first."""
+        """Return the listed changes, denied ones first."""
         return list(chain.from_iterable(self._ranks.values()))
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """How many changes there are."""
         return self._total
 
     @property
     def left_out(self) -> int:
-        """How many are not listed."""
+        """How many changes are not listed."""
         return self._total - self._kept
 
 
 def _rank(outcome: Outcome) -> str:
-    """Return the entry of `_RANKS` that `outcome` belongs to."""
+    """Return the entry of `_RANKS` for `outcome`."""
     if outcome.change:
         return outcome.change
     return _WITH_FINDINGS if outcome.verdict == ALLOW and outcome.findings else outcome.verdict
 
 
 def row(outcome: Outcome) -> dict[str, Any]:
-    """Return what the page's script reads of `outcome`: what the format json says where it says something."""
-    said = {**outcome.as_json(), "title": outcome.title, "change": outcome.change}
-    return {key: value for key, value in said.items() if value}
+    """Return the values of `outcome` for the page's script: those of the format json that are not empty."""
+    values = {**outcome.as_json(), "title": outcome.title, "change": outcome.change}
+    return {key: value for key, value in values.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A sort of what is counted: the key that it is counted under, what people read, and its tone in the style."""
+    """A sort of result: the key of its count, its label, and its tone in the style."""
 
     key: str
     name: str
@@ -141,7 +141,7 @@ class Bar:
     """A name, and how many of each sort it has.
 
     Attributes:
-        parts: sorts, their counts, and where each begins and how long it is, in percent of the longest bar.
+        parts: sorts, their counts, and the start and length of each in percent of the longest bar.
     """
 
     name: str
@@ -154,8 +154,8 @@ class Chart:
     """Bars, the longest first.
 
     Attributes:
-        filter: which of the page's filters a bar sets.
-        more: the bars that are shown on request.
+        filter: the page's filter that a bar sets.
+        more: the bars shown on request.
         left_out: how many names have no bar.
     """
 
@@ -168,7 +168,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a page says before it lists anything."""
+    """The part of a page before the list."""
 
     headline: str
     figures: tuple[Figure, ...]
@@ -188,11 +188,11 @@ _OTHERS: Final = (Sort(SKIP, "skipped", "plain"), Sort(ERROR, "cannot be evaluat
 
 
 def summary(header: Header, tally: Tally) -> Summary:
-    """Return what a page of this report says first."""
+    """Return the summary of a report."""
     sorts = _CHANGED if header.compares else _JUDGED[:1]
     if header.compares:
         figures = [Figure(tally.changes[sort.key], sort) for sort in _CHANGED]
-        figures.append(Figure(tally.judged, Sort("", "evaluated", "plain")))
+        figures.append(Figure(tally.evaluated, Sort("", "evaluated", "plain")))
         rules = _chart("Rules", "rule", tally.reasons, sorts)
     else:
         figures = [Figure(tally.verdicts[sort.key], sort) for sort in _JUDGED]
@@ -209,7 +209,7 @@ def summary(header: Header, tally: Tally) -> Summary:
     return Summary(
         _headline(header, tally),
         tuple(figures),
-        tuple(f"{count:,} {why}" for why, count in sorted(tally.unjudged.items()) if count),
+        tuple(f"{why}: {count:,}" for why, count in sorted(tally.not_evaluated.items()) if count),
         sorts,
         timeline(tally.hours, [(sort.key, sort.name, sort.tone) for sort in sorts]) if tally.hours else None,
         tuple(chart for chart in charts if chart.bars),
@@ -217,22 +217,22 @@ def summary(header: Header, tally: Tally) -> Summary:
 
 
 def _headline(header: Header, tally: Tally) -> str:
-    if not tally.judged:
+    if not tally.evaluated:
         return "Nothing was evaluated"
     if not header.compares:
         refused = tally.verdicts[DENY]
-        return f"{counted(refused, header.judges)} would be denied" if refused else "Nothing would be denied"
+        return f"{counted(refused, header.subject)} would be denied" if refused else "Nothing would be denied"
     refused, allowed = tally.changes[NEWLY_DENIED], tally.changes[NEWLY_ALLOWED]
-    said = [f"{refused:,} more would be denied"] if refused else []
-    said += [f"{allowed:,} more would be allowed"] if allowed else []
-    if said:
-        return " and ".join(said)
+    parts = [f"{refused:,} more would be denied"] if refused else []
+    parts += [f"{allowed:,} more would be allowed"] if allowed else []
+    if parts:
+        return " and ".join(parts)
     completed = tally.changes[NEWLY_COMPLETED]
-    return f"{counted(completed, header.judges)} would be mutated differently" if completed else "Nothing would change"
+    return f"{counted(completed, header.subject)} would be mutated differently" if completed else "Nothing would change"
 
 
 def _chart(title: str, which: str, groups: Mapping[str, Mapping[str, int]], sorts: Iterable[Sort]) -> Chart:
-    """Return the bars of those groups that have any of `sorts`."""
+    """Return the bars of the groups that have any of `sorts`."""
     totals = Counter({name: sum(counts.get(sort.key, 0) for sort in sorts) for name, counts in groups.items()})
     ranked = sorted(((name, count) for name, count in totals.items() if count), key=lambda each: (-each[1], each[0]))
     longest = ranked[0][1] if ranked else 1

@@ -1,4 +1,4 @@
-// What the page lists: the outcomes as the format json says them, without what is empty.
+// The rows of the page: the outcomes of the format json, without empty values.
 
 const RESULTS = {
   newlyDenied: ["would be denied", "deny"],

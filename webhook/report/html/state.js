@@ -1,26 +1,26 @@
-// What the reader asked for. It stands in the address, so that a link leads to the same place.
+// The reader's choices, kept in the URL's fragment so that a link restores them.
 
 const FILTERS = ["q", "result", "rule", "mode", "namespace", "user"];
 const state = { sort: "", down: false, page: 1, row: "" };
 
 /** Take over what the address says. */
 function readAddress() {
-  const said = new URLSearchParams(location.hash.slice(1));
-  for (const name of FILTERS) state[name] = said.get(name) ?? "";
-  state.sort = COLUMNS.some((column) => column.key === said.get("sort")) ? said.get("sort") : "";
-  state.down = said.has("down");
-  state.page = Math.max(1, Number.parseInt(said.get("page"), 10) || 1);
-  state.row = said.get("row") ?? "";
+  const query = new URLSearchParams(location.hash.slice(1));
+  for (const name of FILTERS) state[name] = query.get(name) ?? "";
+  state.sort = COLUMNS.some((column) => column.key === query.get("sort")) ? query.get("sort") : "";
+  state.down = query.has("down");
+  state.page = Math.max(1, Number.parseInt(query.get("page"), 10) || 1);
+  state.row = query.get("row") ?? "";
 }
 
 /** Return the address of the state, with some of it changed. */
 function address(changes = {}) {
   const wanted = { ...state, ...changes };
-  const said = new URLSearchParams();
-  for (const name of [...FILTERS, "sort", "row"]) if (wanted[name]) said.set(name, wanted[name]);
-  if (wanted.down && wanted.sort) said.set("down", "");
-  if (wanted.page > 1) said.set("page", wanted.page);
-  return `#${said}`;
+  const query = new URLSearchParams();
+  for (const name of [...FILTERS, "sort", "row"]) if (wanted[name]) query.set(name, wanted[name]);
+  if (wanted.down && wanted.sort) query.set("down", "");
+  if (wanted.page > 1) query.set("page", wanted.page);
+  return `#${query}`;
 }
 
 const writeAddress = () => history.replaceState(null, "", address());

@@ -1,4 +1,4 @@
-// The table: one page of rows is in the document at a time, so that ten thousand are no more work than a hundred.
+// The table: one page of rows is in the document at a time, so that ten thousand rows are as fast as a hundred.
 
 const PAGE = 100;
 const PRINTED = 1000;
@@ -68,7 +68,7 @@ function draw(printing = false) {
   const shown = found.slice(start, printing ? PRINTED : start + PAGE);
   one("#table tbody").replaceChildren(...shown.flatMap(drawRow));
   if (!shown.length) {
-    const cell = make("td", "empty", rows.length ? "Nothing is as these filters ask." : "There is nothing to list.");
+    const cell = make("td", "empty", rows.length ? "No changes match these filters." : "Nothing to list.");
     cell.colSpan = COLUMNS.length;
     one("#table tbody").append(make("tr", "", cell));
   }
@@ -76,8 +76,8 @@ function draw(printing = false) {
     if (head.dataset.key === state.sort) head.setAttribute("aria-sort", state.down ? "descending" : "ascending");
     else head.removeAttribute("aria-sort");
   }
-  const said = found.length === rows.length ? `${number(rows.length)} listed` : `${number(found.length)} of ${number(rows.length)}`;
-  one("#found").textContent = printing && found.length > PRINTED ? `the first ${number(PRINTED)} of ${said}` : said;
+  const count = found.length === rows.length ? `${number(rows.length)} listed` : `${number(found.length)} of ${number(rows.length)}`;
+  one("#found").textContent = printing && found.length > PRINTED ? `the first ${number(PRINTED)} of ${count}` : count;
   one("#pages").hidden = pages === 1;
   one("#pages span").textContent = `Page ${number(state.page)} of ${number(pages)}`;
   one("#pages [name=before]").disabled = state.page === 1;

@@ -1,4 +1,4 @@
-"""A chart over time: what changed in each hour, day, week or month, whichever there are not too many of."""
+"""A chart over time: changes per hour, day, week or month, depending on the period."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 WIDTH: Final = 960  # units of the drawing, which is scaled to the page
-BASE: Final = 156  # where the bars stand
-_LEFT: Final = 44  # the numbers have room before it
+BASE: Final = 156  # y of the bottom of the bars
+_LEFT: Final = 44  # the scale is to the left of it
 _TOP: Final = 12
 _MOST: Final = 96  # bars
 _LABELS: Final = 6
-_GAP: Final = 0.28  # of a bar's share, at most 4 units
-_WIDEST: Final = 64  # units of a bar, so that few of them are bars and not slabs
+_GAP: Final = 0.28  # of a bar's share, up to 4 units
+_WIDEST: Final = 64  # units: the maximum width of a bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span of time: what a person reads of it, and its rectangles."""
+    """A span of time: its label, and its rectangles."""
 
-    said: str
+    label: str
     x: float
     width: float
     pieces: tuple[Piece, ...]
@@ -43,10 +43,10 @@ class Timeline:
 
     Attributes:
         unit: hour, day, week or month.
-        period: from when to when.
+        period: the first and the last day.
         spans: one for each unit of time.
-        labels: x, and what stands there below the bars.
-        lines: y, and the number that it stands for.
+        labels: x and text of each label below the bars.
+        lines: y and number of each grid line.
     """
 
     unit: str
@@ -57,11 +57,11 @@ class Timeline:
 
 
 def timeline(hours: Mapping[str, Mapping[str, int]], sorts: Sequence[tuple[str, str, str]]) -> Timeline | None:
-    """Return the chart of what was counted by hour, None where no hour is one.
+    """Return the chart of counts by hour, None without a valid hour.
 
     Args:
         hours: counts by hour, such as `2026-01-02T03`.
-        sorts: the key that each sort is counted under, its name and its tone.
+        sorts: the key of each sort's count, its label and its tone.
     """
     moments = {moment: counts for hour, counts in hours.items() if (moment := _moment(hour)) is not None}
     if not moments:
@@ -73,14 +73,14 @@ def timeline(hours: Mapping[str, Mapping[str, int]], sorts: Sequence[tuple[str, 
         counted[_start(unit, moment)].update(counts)
     highest = max(1, *(sum(counts[key] for key, _, _ in sorts) for counts in counted.values()))
     top = _rounded(highest)
-    share = (WIDTH - _LEFT) / max(len(counted), _LABELS)  # fewer begin at the left, where a phone shows them
+    share = (WIDTH - _LEFT) / max(len(counted), _LABELS)  # a few bars begin at the left, to be visible on a phone
     spans = tuple(
         _span(unit, start, counts, (_LEFT + index * share, share), sorts, top)
         for index, (start, counts) in enumerate(counted.items())
     )
     return Timeline(
         unit,
-        f"{_said('day', first)} to {_said('day', last)}" if first.date() != last.date() else _said("day", first),
+        f"{_label('day', first)} to {_label('day', last)}" if first.date() != last.date() else _label("day", first),
         spans,
         tuple(_labels(unit, list(counted), share)),
         tuple((_y(value, top), f"{value:,}") for value in dict.fromkeys((top, top // 2)) if value),
@@ -93,14 +93,16 @@ def _span(
 ) -> Span:  # fmt: skip
     x, share = at
     gap = max(min(share * _GAP, 4), share - _WIDEST)
-    pieces, below, said = [], 0, []
+    pieces, below, parts = [], 0, []
     for key, name, tone in sorts:
         if count := counts[key]:
             y, base = _y(below + count, top), _y(below, top)
             pieces.append(Piece(tone, round(x + gap / 2, 2), round(y, 2), round(share - gap, 2), round(base - y, 2)))
             below += count
-            said.append(f"{count:,} {name}")
-    return Span(f"{_said(unit, start)}: {', '.join(said) or 'no change'}", round(x, 2), round(share, 2), tuple(pieces))
+            parts.append(f"{count:,} {name}")
+    return Span(
+        f"{_label(unit, start)}: {', '.join(parts) or 'no change'}", round(x, 2), round(share, 2), tuple(pieces)
+    )
 
 
 def _y(value: int, top: int) -> float:
@@ -116,7 +118,7 @@ def _rounded(value: int) -> int:
 def _labels(unit: str, starts: Sequence[datetime], share: float) -> Iterator[tuple[float, str]]:
     every = -(-len(starts) // _LABELS)
     for index in range(0, len(starts), every):
-        yield round(_LEFT + (index + 0.5) * share, 2), _said(unit, starts[index])
+        yield round(_LEFT + (index + 0.5) * share, 2), _label(unit, starts[index])
 
 
 def _moment(hour: str) -> datetime | None:
@@ -127,7 +129,7 @@ def _moment(hour: str) -> datetime | None:
 
 
 def _start(unit: str, moment: datetime) -> datetime:
-    """Return when the unit of time begins in which `moment` is."""
+    """Return the start of the unit of time that contains `moment`."""
     if unit == "hour":
         return moment
     day = moment.replace(hour=0)
@@ -137,7 +139,7 @@ def _start(unit: str, moment: datetime) -> datetime:
 
 
 def _starts(unit: str, first: datetime, last: datetime) -> Iterator[datetime]:
-    """Yield the beginning of every unit of time from `first` to `last`."""
+    """Yield the start of every unit of time from `first` to `last`."""
     start, end = _start(unit, first), _start(unit, last)
     while start < end:
         yield start
@@ -146,12 +148,12 @@ def _starts(unit: str, first: datetime, last: datetime) -> Iterator[datetime]:
 
 
 def _count(unit: str, first: datetime, last: datetime) -> int:
-    """Return about how many units of time there are, never too few."""
+    """Return the approximate number of units of time, never too small."""
     return (last - first) // _UNITS[unit] + 1
 
 
-def _said(unit: str, start: datetime) -> str:
-    """Return how a person reads a time, in UTC."""
+def _label(unit: str, start: datetime) -> str:
+    """Return the label of a time, in UTC."""
     if unit == "year":
         return str(start.year)
     if unit == "month":
@@ -160,7 +162,7 @@ def _said(unit: str, start: datetime) -> str:
     return f"{day} {start:%H}:00" if unit == "hour" else f"week of {day}" if unit == "week" else day
 
 
-# Stepping on by this much leads into the next one, whatever its length.
+# A step of this length reaches the next unit, whatever the unit's length.
 _UNITS: Final = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),

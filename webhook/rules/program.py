@@ -1,4 +1,4 @@
-"""CEL, compiled and evaluated within bounds; the one module that knows the engine."""
+"""CEL, compiled and evaluated within bounds; the only module that uses the engine."""
 
 import re
 from collections.abc import Callable
@@ -23,14 +23,14 @@ _OTHER_TYPE: Final = "a value is null or has another type than the expression ex
 _UNKNOWN: Final = "the CEL engine failed, please report this"
 _SENTENCES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (IndexError, "an index is outside of its list"),
-    (ZeroDivisionError, "it divides by zero"),
+    (ZeroDivisionError, "division by zero"),
     (OverflowError, "a number does not fit into 64 bits"),
     (TypeError, _OTHER_TYPE),
 )
 
 
 def _engine() -> tuple[ModuleType, ModuleType]:
-    """Return the engine, and what it adds; importing it takes as long as all the rest, so who has no CEL does not."""
+    """Return the engine and its extensions; the import takes as long as all others, so it is only done for CEL."""
     import cel  # noqa: PLC0415 - see above
     from cel import stdlib  # noqa: PLC0415 - see above
 
@@ -39,12 +39,12 @@ def _engine() -> tuple[ModuleType, ModuleType]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """An expression that counts what it costs; the same as none but itself.
+    """An expression that counts its cost; equal only to itself.
 
     Attributes:
         variables: the variables that it reads.
         functions: the functions and macros that it calls.
-        added: whether it calls a function that is not the language's own.
+        added: whether it calls a function that the engine adds to the language.
     """
 
     variables: frozenset[str]
@@ -57,17 +57,17 @@ def compiled(source: str) -> Program:
     """Compile an expression and check its types, so that mistakes are errors here and not in production.
 
     Raises:
-        MalformedExpression: with a sentence for each mistake.
+        MalformedExpression: with a message for each mistake.
     """
-    from webhook.expressions.checking import check  # noqa: PLC0415 - as the engine
-    from webhook.expressions.declarations import declarations  # noqa: PLC0415 - as the engine
-    from webhook.expressions.parsing import counted, parse  # noqa: PLC0415 - as the engine
+    from webhook.expressions.checking import check  # noqa: PLC0415 - only for CEL, like the engine
+    from webhook.expressions.declarations import declarations  # noqa: PLC0415 - only for CEL, like the engine
+    from webhook.expressions.parser import counted, parse  # noqa: PLC0415 - only for CEL, like the engine
 
     cel, _ = _engine()
     try:
         cel.compile(source)
     except ValueError as error:
-        said = str(error).replace(source, "", 1).partition("ERROR: ")[2]  # it repeats the whole expression first
+        said = str(error).replace(source, "", 1).partition("ERROR: ")[2]  # the message begins with the whole expression
         raise MalformedExpression("expected a CEL expression: " + said.partition("\n")[0]) from None
     tree = parse(source)
     counts = counted(source, tree)
@@ -75,7 +75,7 @@ def compiled(source: str) -> Program:
     if found.faults:
         raise MalformedExpression(*found.faults)
     if TAG in found.variables:
-        counts = f"[{TAG}].map({TAG}, {counts}\n)[0]"  # so that the engine asks for it once, and not in each turn
+        counts = f"[{TAG}].map({TAG}, {counts}\n)[0]"  # so that the engine reads it once, not in each iteration
     return Program(found.variables, found.functions, found.added, cel.compile(counts))
 
 
@@ -95,17 +95,17 @@ def fault_of_pattern(literal: str) -> str:
 
 
 class Evaluation:
-    """What expressions are evaluated with on one review; what is the same for all of its tags is done once."""
+    """The evaluation of expressions on one review; values that all of its tags share are computed once."""
 
     def __init__(self, review: Review, budget: CostBudget) -> None:
-        from webhook.expressions.parsing import COUNT  # noqa: PLC0415 - as the engine
+        from webhook.expressions.parser import COUNT  # noqa: PLC0415 - only for CEL, like the engine
 
         cel, self._stdlib = _engine()
         self._values = {"object": review.object, "oldObject": review.old_object, "request": review.request}
         self._warm = partial(cel.evaluate, "true")
         self._context: Context = cel.Context()
         self._added = False
-        # Each new variable makes the engine build all of them anew, so the tag is one that it asks for.
+        # The engine rebuilds all variables for each new one, so the tag is a variable that it reads from a callback.
         self._asked: dict[str, Any] = {}
         self._context.set_variable_resolver(self._asked.get)
         self._context.add_function(COUNT, budget.take)
@@ -113,10 +113,10 @@ class Evaluation:
         self._known: dict[Program, Any] = {}
 
     def result(self, program: Program, tag: Callable[[], dict[str, Any]]) -> Any:
-        """Evaluate `program` where the variable `tag` is what `tag` returns; whatever the engine raises comes out.
+        """Evaluate `program` with `tag()` as the variable `tag`; exceptions of the engine propagate.
 
         Raises:
-            TimeoutError: it costs more than is left for the review.
+            TimeoutError: the cost exceeds the remaining budget of the review.
         """
         if program in self._known:
             return self._known[program]
@@ -128,7 +128,7 @@ class Evaluation:
         return found
 
     def _prepare(self, program: Program) -> None:
-        """Have what `program` reads, and let the engine take it up; that costs what the review's size allows."""
+        """Convert the variables that `program` reads, once; the cost is bounded by the size of the review."""
         missing = program.variables & self._values.keys()
         for name in missing:
             self._context.add_variable(name, self._values.pop(name))
@@ -140,13 +140,13 @@ class Evaluation:
 
 
 def failure(error: BaseException) -> str:
-    """Return why an expression could not be evaluated, from what the engine raised."""
+    """Return why an expression could not be evaluated, from the engine's exception."""
     if isinstance(error, TimeoutError):
         return str(error)
     if isinstance(error, KeyError):
-        return f"{quoted(str(error.args[0]))} is not there; test for it with has() or in first"
+        return f"{quoted(str(error.args[0]))} is missing; test for it with has() or in first"
     if isinstance(error, RuntimeError) and (found := _UNDEFINED.search(str(error))):
-        return f"{found[1]} was given a value that is null or has another type than it takes"
+        return f"{found[1]} was called with null or a value of the wrong type"
     if isinstance(error, RuntimeError) and (found := _FAILED.search(str(error))):
-        return f"{found[1]} cannot take the value that it was given"
+        return f"{found[1]} was called with an invalid value"
     return next((text for kind, text in _SENTENCES if isinstance(error, kind)), _UNKNOWN)

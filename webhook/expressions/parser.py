@@ -1,4 +1,4 @@
-"""Parses CEL, and writes an expression that counts the turns of its macros."""
+"""Parses CEL, and writes an expression that counts the iterations of its macros."""
 
 from dataclasses import replace
 from typing import Final
@@ -21,11 +21,11 @@ from webhook.expressions.syntax import (
 )
 from webhook.text import quoted
 
-MOST_NESTED: Final = 50  # brackets, conditions and steps such as `.name` in each other; keeps recursion within Python's
-_TOO_DEEP: Final = f"expected an expression nested {MOST_NESTED} deep at most"
-_MESSAGE: Final = "messages of protocol buffers are not supported"  # nor does the engine evaluate them
-_LONGEST: Final = 60  # characters of a part of an expression in a sentence
-# From what binds weakest; operators of one level are evaluated from the left (cel-spec, doc/langdef.md, Syntax).
+MOST_NESTED: Final = 50  # levels of brackets, conditions and steps such as `.name`, within Python's recursion limit
+_TOO_DEEP: Final = f"expected an expression of at most {MOST_NESTED} nested levels"
+_MESSAGE: Final = "messages of protocol buffers are not supported"  # the engine does not support them either
+_LONGEST: Final = 60  # characters of a part of an expression in a message
+# Weakest precedence first; operators of one level are evaluated from the left (cel-spec, doc/langdef.md, Syntax).
 _LEVELS: Final = (
     frozenset({"||"}),
     frozenset({"&&"}),
@@ -41,7 +41,7 @@ def parse(source: str) -> Node:
     """Parse an expression.
 
     Raises:
-        MalformedExpression: it is none, or it is nested too deeply.
+        MalformedExpression: it is invalid or nested too deeply.
     """
     parser = _Parser(source)
     node = parser.expression()
@@ -50,7 +50,7 @@ def parse(source: str) -> Node:
 
 
 class _Parser:
-    """Reads tokens from the left, one ahead."""
+    """Reads tokens from the left, with one token of lookahead."""
 
     def __init__(self, source: str) -> None:
         self._source, self._tokens = source, tokens(source)
@@ -59,7 +59,7 @@ class _Parser:
         self._depth = 0
 
     def expression(self) -> Node:
-        """Read an expression with everything that binds it."""
+        """Parse an expression with operators of every precedence."""
         self._depth += 1
         if self._depth > MOST_NESTED:
             raise MalformedExpression(_TOO_DEEP)
@@ -98,7 +98,7 @@ class _Parser:
         return True
 
     def _level(self, level: int) -> Node:
-        """Read operands with operators of this level between them."""
+        """Parse operands with operators of this level between them."""
         if level == len(_LEVELS):
             return self._unary()
         first = self._level(level + 1)
@@ -109,7 +109,7 @@ class _Parser:
         return Chain(first.start, rest[-1][1].end, first, tuple(rest)) if rest else first
 
     def _unary(self) -> Node:
-        """Read a value with the signs before it."""
+        """Parse a value with the signs before it."""
         signs: list[Token] = []
         while self._next.text in ("!", "-"):
             signs.append(self._step())
@@ -121,7 +121,7 @@ class _Parser:
         return node
 
     def _steps(self) -> Node:
-        """Read a value and the fields, elements and methods behind it."""
+        """Parse a value and the fields, elements and methods after it."""
         node = self._primary()
         steps = 0
         while self._next.text in (".", "["):
@@ -147,7 +147,7 @@ class _Parser:
 
     def _primary(self) -> Node:
         token = self._next
-        if token.text == ".":  # a name of the root, as every name is here
+        if token.text == ".":  # a name in the root scope, like every name here
             self._step()
             token = self._next
         if token.kind in _LITERALS:
@@ -169,7 +169,7 @@ class _Parser:
         raise MalformedExpression(f"expected a value in the CEL expression, got {got}")
 
     def _named(self) -> Node:
-        """Read a constant, a variable or a call."""
+        """Parse a constant, a variable or a call."""
         token = self._step()
         if token.text in _CONSTANTS:
             return Literal(token.start, token.end, _CONSTANTS[token.text])
@@ -184,7 +184,7 @@ class _Parser:
         return self._step().text
 
     def _list(self, closing: str) -> tuple[Node, ...]:
-        """Read values up to `closing`; a comma may be behind the last."""
+        """Parse values up to `closing`; a trailing comma is allowed."""
         found: list[Node] = []
         while not self._found(closing):
             found.append(self.expression())
@@ -212,19 +212,19 @@ def _within(node: Node, start: int, end: int) -> Node:
 
 COUNT: Final = "__step"
 _NESTED: Final = 2
-# The engine builds a list anew for each element that it gets, so the cost of these two grows with the square.
+# The engine rebuilds a list for each element that it adds, so the cost of these two is quadratic.
 _WEIGHTS: Final = {"all": 1, "exists": 1, "exists_one": 1, "existsOne": 1, "map": 10, "filter": 10}
 
 
 def counted(source: str, tree: Node) -> str:
-    """Return an expression that calls `COUNT` before each turn of a macro, and fails if that is false.
+    """Return an expression that calls `COUNT` before each iteration of a macro, and fails if that is false.
 
     Args:
         source: an expression.
-        tree: the same, parsed.
+        tree: the parsed expression.
 
     Raises:
-        MalformedExpression: a macro is in the body of more others than are allowed.
+        MalformedExpression: a macro is nested in the bodies of too many others.
     """
     insertions: list[tuple[int, str]] = []
     waiting = [(tree, 0)]
@@ -234,7 +234,7 @@ def counted(source: str, tree: Node) -> str:
             waiting.extend((each, depth) for each in node.parts)
             continue
         if depth >= _NESTED:
-            sentence = f"expected macros nested {_NESTED} deep at most, got .{node.function} in two others"
+            sentence = f"expected at most {_NESTED} nested macros, got .{node.function} in {_NESTED} others"
             raise MalformedExpression(sentence)
         body = node.arguments[1]
         insertions += (body.start, f"{COUNT}({_WEIGHTS[node.function]}) ? ("), (body.end, ") : [][0]")
@@ -243,7 +243,7 @@ def counted(source: str, tree: Node) -> str:
             waiting.append((node.target, depth))
     pieces: list[str] = []
     at = 0
-    for place, text in sorted(insertions):  # a comma or a bracket is between any two
+    for place, text in sorted(insertions):  # there is a comma or a bracket between any two
         pieces += source[at:place], text
         at = place
     return "".join((*pieces, source[at:]))

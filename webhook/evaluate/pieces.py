@@ -20,9 +20,9 @@ from webhook.text import nearest
 
 _LIST: Final = "List"
 _NAMED: Final = ("metadata", "from")
-_OWN: Final = "istag-webhook/"  # tests of policies hold image streams, which are no manifests
+_OWN: Final = "istag-webhook/"  # policy tests contain image streams that are not manifests
 _PARTS: Final = ("metadata", "spec", "tag", "image")
-# Manifests in text, such as the object-templates-raw of a ConfigurationPolicy or the data of a ConfigMap.
+# Manifests as text, such as the object-templates-raw of a ConfigurationPolicy or the data of a ConfigMap.
 _GROUPED: Final = re.compile(rf"\b{re.escape(GROUP)}/v")
 _KINDED: Final = re.compile(rf"\bkind[\"']?\s*:\s*[\"']?(?:{'|'.join(KINDS)})(?:List)?\b")
 
@@ -32,12 +32,12 @@ class Piece:
     """One object of a document.
 
     Attributes:
-        document: where it stands.
-        path: the JSON path at which it stands there, "" for the whole of it.
-        value: the object; an item of a typed list has the kind that the list says, and an object of a template has its
+        document: the document.
+        path: the JSON path of the object in the document, "" for the whole document.
+        value: the object. An item of a typed list has the kind from the list, and an object of a template has its
             parameters filled in.
         problem: why it cannot be evaluated, "" if it can.
-        field: what of the object the problem is with.
+        field: the field of the object with the problem.
     """
 
     document: Document
@@ -47,22 +47,22 @@ class Piece:
     field: str = ""
 
     def mark(self, field: str = "") -> Mark:
-        """Return the place of a field of the object, or of the object itself if none is given."""
+        """Return the place of a field of the object, or of the object itself without a field."""
         return self.document.mark(".".join(part for part in (self.path, field) if part))
 
     @property
     def kind(self) -> str:
-        """The object's kind, "" where it has none."""
+        """The object's kind, "" if missing."""
         return _text(self.value, "kind")
 
     @property
     def api_version(self) -> str:
-        """The object's apiVersion, "" where it has none."""
+        """The object's apiVersion, "" if missing."""
         return _text(self.value, "apiVersion")
 
 
 def pieces(document: Document, parameters: Mapping[str, str] = NOTHING) -> Iterator[Piece]:
-    """Yield the objects of `document`, in their order.
+    """Yield the objects of `document`, in order.
 
     Args:
         document: a document.
@@ -128,7 +128,7 @@ def _text(value: Any, key: str) -> str:
 
 
 def stream_within(value: Any) -> str | None:
-    """Return the path of the first image stream's object in an object of another kind, None if there is none."""
+    """Return the path of the first image stream's object in an object of another kind, None without one."""
     version = value.get("apiVersion") if isinstance(value, dict) else None
     if isinstance(version, str) and version.startswith(_OWN):
         return None
@@ -147,7 +147,7 @@ def stream_within(value: Any) -> str | None:
 
 
 def _is_stream(value: dict[str, Any]) -> bool:
-    """Return whether `value` is an object of ours, and not only a reference to one."""
+    """Return whether `value` is an object of the image API, not only a reference to one."""
     kind, version = value.get("kind"), value.get("apiVersion")
     if not isinstance(kind, str) or not isinstance(version, str) or kind.removesuffix("List") not in KINDS:
         return False
@@ -157,9 +157,9 @@ def _is_stream(value: dict[str, Any]) -> bool:
 
 
 def unrendered(value: Any) -> str | None:
-    """Return the path of the first name in an object that is a template action, None if there is none.
+    """Return the path of the first name in an object that is a template action, None without one.
 
-    The API server rejects such a name, so the object is meant to be rendered.
+    The API server rejects such a name, so the object must be rendered first.
     """
     stack: list[tuple[Path, Any]] = [(None, value)]
     while stack:
@@ -183,7 +183,7 @@ def _names(path: Path, key: str) -> bool:
 
 
 _TYPE: Final = ("apiVersion", "kind")
-_NO_TARGET: Final = ("status", "metadata")  # a misplaced field is never meant to be in these
+_NO_TARGET: Final = ("status", "metadata")  # a misplaced field never belongs in these
 TYPES: Final[Mapping[str, ApiType]] = MappingProxyType(
     {
         type(each).__name__: each
@@ -193,7 +193,7 @@ TYPES: Final[Mapping[str, ApiType]] = MappingProxyType(
 
 
 def unknown(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the path of each unknown field of an object, and the field that was probably meant, "" if there is none.
+    """Yield the path of each unknown field of an object, and the field that was probably meant, "" if unknown.
 
     Args:
         value: an object of one of KINDS.
