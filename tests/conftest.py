@@ -33,7 +33,7 @@ _KINDS: Final = ("unit", "system", "cluster")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flag that regenerates the golden answers."""
-    parser.addoption("--regenerate", action="store_true", help="write the expected answers of the golden reviews anew")
+    parser.addoption("--regenerate", action="store_true", help="update the expected answers of the golden reviews")
     parser.addoption("--measure", action="store_true", help="write what the tests of faults counted into FAULTS.md")
 
 

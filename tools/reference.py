@@ -283,9 +283,12 @@ def alerts() -> str:
 
 
 def record() -> str:
-    """Return the fields of a record, from its JSON Schema."""
-    schema = json.loads((DOCS / "reference" / "record.schema.json").read_text())
-    return _table(("field", "type", "meaning"), _recorded(schema, ""))
+    """Return the fields of each kind of line in the record, from the JSON Schema."""
+    kinds = json.loads((DOCS / "reference" / "record.schema.json").read_text())["$defs"]
+    return "\n\n".join(
+        f"### {kind.capitalize()}\n\n{_table(('field', 'type', 'meaning'), _recorded(schema, ''))}"
+        for kind, schema in kinds.items()
+    )
 
 
 def _recorded(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:

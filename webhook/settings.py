@@ -1,16 +1,22 @@
 """The settings of the service: flag, environment variable or default, validated together into one frozen value."""
 
+import errno
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from webhook.errors import Fault, SettingsError
+from webhook.text import address, nearest, printable
 
 PREFIX: Final = "ISTAG_WEBHOOK_"
 RECORD_LEVELS: Final = ("metadata", "request")
 LOG_FORMATS: Final = ("auto", "text", "json")
+EVERY_ADDRESS: Final = "::"
+EVERY_IPV4_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - a pod listens on its only address
+_ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port may work
 _PORTS: Final = range(65_536)
 _WORKERS: Final = range(1, 65)
 _API_SERVER_TIMEOUT: Final = 30  # seconds (admissionregistration.k8s.io/v1, timeoutSeconds)
@@ -39,6 +45,9 @@ class Settings:
     record: str = setting("-", "File to record decisions in, - for standard output.")
     record_level: str = setting(
         "metadata", "What a record holds: metadata, or request to include the whole request.", RECORD_LEVELS
+    )
+    record_key: Path | None = setting(
+        None, "Ed25519 key that signs a checkpoint of the record each second, PEM. Default: no checkpoints."
     )
     audit: str = setting(
         "required",
@@ -129,3 +138,36 @@ def unknown(environment: Mapping[str, str] = os.environ) -> list[str]:
     """Return the environment variables that have the prefix of a setting but name none."""
     known = {variable(each.name) for each in documented()}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def meant(name: str) -> str:
+    """Return a hint at the environment variable that is most like `name`, empty if none is."""
+    near = nearest(name, (variable(each.name) for each in documented()))
+    return f"; did you mean {near}?" if near else ""
+
+
+def is_dual_stack() -> bool:
+    """Return whether a socket on `::` accepts IPv4 too: the machine has IPv6, and net.ipv6.bindv6only is 0."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            return not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return False
+
+
+def unavailable(settings: Settings) -> Iterator[Fault]:
+    """Yield a fault for each address that is not available, because the server itself would retry forever."""
+    host = printable(settings.host)
+    for name, port in (("port", settings.port), ("management_port", settings.management_port)):
+        try:
+            family, kind, _, _, where = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind) as listener:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind(where)
+        except OSError as error:
+            if error.errno not in _ELSEWHERE:
+                yield Fault(flag("host"), "", f"cannot listen on {host}: {error.strerror}")
+                return
+            hint = f"set another port with {flag(name)} or {variable(name)}"
+            sentence = f"cannot listen on {address(host, port)}: {error.strerror}; {hint}"
+            yield Fault(flag(name), "", sentence)

@@ -30,6 +30,7 @@ from tools import figures
 
 from webhook.admission import codec, engine
 from webhook.audit import record
+from webhook.audit.chain import Chain, Writer
 from webhook.audit.journal import Journal
 from webhook.certs.issuing import issue
 from webhook.certs.serving import Serving
@@ -133,7 +134,8 @@ async def _counted(directory: Path) -> Figures:
     """Count every kind of review."""
     issue(directory, ["localhost"])
     policy = load(_TWENTY)
-    service = Service(lambda: policy, Journal(os.devnull, SharedMutex.make()), Metrics(), "budget")
+    journal = Journal(os.devnull, SharedMutex.make(), chain=Chain(Writer.current()))
+    service = Service(lambda: policy, journal, Metrics(), "budget")
     context: ssl.SSLContext = Serving(directory / "tls.crt", directory / "tls.key").context
     caller = Caller(create_app(service).wsgi_app, context, directory / "ca.crt")
     await caller.connect()

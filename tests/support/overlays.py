@@ -21,6 +21,7 @@ _LACKED: Final[Mapping[str, tuple[int, int]]] = {
     "ValidatingAdmissionPolicyBinding": (1, 30),
 }
 _ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+SIDECARS: Final = (1, 29)  # the first version that has them switched on
 MATCH_CONDITIONS: Final = (1, 27)  # the first version that has them, as alpha; on from 1.28
 # Fields of a kind's spec that older servers deny or drop, and the first version that has them switched on.
 _NEWER: Final[Mapping[str, tuple[str, tuple[int, int]]]] = {
@@ -38,6 +39,8 @@ def as_served(api: ApiServer, document: Document) -> Document:
     if is_configuration(document) and api.version < MATCH_CONDITIONS:
         for webhook in given["webhooks"]:
             webhook.pop("matchConditions", None)
+    if document["kind"] == "Deployment" and api.version < SIDECARS:
+        given["spec"]["template"]["spec"].pop("initContainers", None)
     field, since = _NEWER.get(document["kind"], ("", (0, 0)))
     if api.version < since:
         given["spec"].pop(field, None)

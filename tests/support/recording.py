@@ -1,7 +1,9 @@
 """Records for the tests, as the server writes them."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from tests.support.builders import REVIEWS, decoded
@@ -22,6 +24,15 @@ def recorded(
     context = Context(webhook, "1.2.3", level)
     time = BEGIN + timedelta(minutes=minutes)
     return record(review, decision, tags(decision), policy, context, time=time, seconds=0.001)
+
+
+def decisions(path: Path) -> list[dict[str, Any]]:
+    """Return the records of decisions in a file, without torn lines, policies and checkpoints."""
+    found = []
+    for line in path.read_bytes().splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return [line for line in found if line["kind"] == "decision"]
 
 
 def history(policy: Policy, times: int = 1) -> list[bytes]:

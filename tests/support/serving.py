@@ -108,8 +108,9 @@ class Server:
         return next((line for line in tuple(self.logs) if message in line["message"]), None)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the records that are complete on standard output; a thread reads it, which may lag behind an answer."""
-        return [json.loads(line) for line in bytes(self.out).split(b"\n")[:-1]]
+        """Return the complete records of decisions on standard output; a thread reads it, which may lag behind an answer."""
+        lines = map(json.loads, bytes(self.out).split(b"\n")[:-1])
+        return [line for line in lines if line["kind"] == "decision"]
 
     def workers(self) -> set[int]:
         """Return the pids of the workers that run now."""

@@ -22,8 +22,13 @@ from pathlib import Path
 import pytest
 from tests.support.serving import PATIENCE
 
+from webhook.audit.chain import Chain, Writer
 from webhook.audit.journal import Journal
+from webhook.certs.signing import Keys, make, signer
 from webhook.errors import RecordFailed
+from webhook.evaluate.records import Part
+from webhook.evaluate.runs import NOTE
+from webhook.evaluate.verify import Verification
 from webhook.files import SharedMutex
 
 # Forks writers that share one SharedMutex, as the workers do; argv: target, writers, lines of each.
@@ -417,6 +422,32 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     assert path.read_bytes() == b"x" * 10
     Journal(str(path), mutex).write(b"after")
     assert path.read_bytes() == b"xxxxxxxxxx\nafter\n"
+
+
+@pytest.mark.parametrize("room", range(0, 300, 7))
+def test_a_chain_over_a_line_that_failed(tmp_path: Path, room: int) -> None:
+    """However much of a line fits: no number is missing or there twice, and the next checkpoint counts the failure."""
+    path, line = tmp_path / "records.jsonl", b'{"format":1,"kind":"decision","policy":{"digest":"x"}}'
+    private, public = make(tmp_path)
+    chain = Chain(Writer("pod", 1, "2026-01-02T03:04:05.000000Z"), signer(private))
+    journal = Journal(str(path), SharedMutex.make(), chain=chain)
+    journal.write(line)
+    size = path.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (min(size + room, 2 * size - 1), hard))
+    try:
+        with pytest.raises(RecordFailed):
+            journal.write(line)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    journal.write(line)
+    journal.checkpoint(end=True)
+    verification, data = Verification(Keys(public)), path.read_bytes()
+    verification.add(Part("f", 1, data, len(data)))
+    assert not {each.kind for each in verification.found()} - {NOTE}
+    assert json.loads(data.splitlines()[-1])["failed"] == 1
+    journal.checkpoint()  # nothing is new
+    assert path.read_bytes() == data
 
 
 def test_a_line_torn_in_an_earlier_life(tmp_path: Path) -> None:

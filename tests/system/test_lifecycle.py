@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.support.builders import HEAD, REVIEWS
 from tests.support.measuring import Measured
 from tests.support.mileage import Callers
+from tests.support.recording import decisions
 from tests.support.serving import PATIENCE, Load, Server, ports, serving, until
 from tools.footprint import memory
 
@@ -74,7 +75,7 @@ def test_a_worker_killed_under_load(tmp_path: Path, measured: Measured) -> None:
     # A kill in the middle of a write leaves the beginning of a record, on a line of its own; no answer left for it.
     whole = [line for line in lines if line.endswith(b"}")]
     assert len(lines) - len(whole) <= 3
-    written = [json.loads(line)["uid"] for line in whole]
+    written = [each["uid"] for each in decisions(records)]
     assert len(written) >= load.answered
     assert set(written) == {json.loads(_BODY)["request"]["uid"]}
 

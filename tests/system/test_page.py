@@ -153,7 +153,7 @@ def test_without_a_script(show: Show, many: str) -> None:
     assert page.locator("#chart-namespace + ol .name").count() == 7
     assert page.locator("#chart-user + ol .count").all_inner_texts() == ["84", "83", "83"]
     assert page.locator(".timeline .span").count() == 38
-    expect(page.get_by_text("The list needs a script")).to_be_visible()
+    expect(page.get_by_text("The list needs JavaScript")).to_be_visible()
     expect(page.locator("#filters")).to_be_hidden()
     expect(page.locator("#table")).to_be_hidden()
 
@@ -274,7 +274,7 @@ def test_details(show: Show) -> None:
     page = show(_written([outcome]))
     page.locator(".open-row").click()
     said = page.locator("tr.detail").inner_text()
-    now, then = said.split("Findings when it was decided")
+    now, then = said.split("Findings of the recorded decision")
     assert "break-glass: fire" in now
     assert "logs/a.log:4" in now
     assert "is set to DockerImage nginx:1" in now
@@ -508,7 +508,7 @@ def test_rows_by_keyboard(show: Show, many: str, key: str) -> None:
 
 @pytest.mark.parametrize(
     ("namespaces", "summary", "hidden", "note"),
-    [(8, None, 0, None), (10, "and 2 more", 2, None), (250, "and 242 more", 200, "The page leaves out 42; the format json holds all.")],
+    [(8, None, 0, None), (10, "and 2 more", 2, None), (250, "and 242 more", 200, "42 more are not shown; --format json lists all.")],
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
@@ -603,7 +603,7 @@ def test_nothing_at_all(show: Show) -> None:
     page = show(_written([], not_evaluated={"other lines": 3}))
     assert page.locator("h1").inner_text() == "Nothing was evaluated"
     assert "Not evaluated: other lines: 3." in page.locator(".lead").inner_text()
-    assert page.locator("#table tbody").inner_text() == "There is nothing to list."
+    assert page.locator("#table tbody").inner_text() == "Nothing to list."
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_no_configuration(cluster: Cluster, allowed: tuple[str, ...] | None) -> 
     """Without a webhook configuration every resource is open, whatever registries may be imported from."""
     cluster.api.configurations, cluster.api.allowed = {}, allowed
     assert cluster.verdicts() == (1, dict.fromkeys(_ALL, "open"))
-    assert cluster.run().out.count("webhook configuration istag-webhook: ") == len(_ALL)
+    assert cluster.run().out.count("webhook configuration istag-webhook does not exist: ") == len(_ALL)
 
 
 @pytest.mark.parametrize(("policy", "code", "verdict"), [("Fail", 2, "down"), ("Ignore", 1, "open")])

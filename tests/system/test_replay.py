@@ -268,7 +268,7 @@ def test_selection(tmp_path: Path, strict: Path, options: list[str], judged: int
     (tmp_path / "a.log").write_bytes(b"\n".join(lines))
     done = _replay(tmp_path / "a.log", "--policy", strict, *options)
     assert f"{judged} evaluated" in done.stdout
-    assert ("left out" in done.stderr) == (judged < 4)
+    assert ("skipped by" in done.stderr) == (judged < 4)
 
 
 @pytest.mark.parametrize(
@@ -368,8 +368,8 @@ def halves(tmp_path: Path, strict: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda a, b: [a], "a.json: shard: expected all parts, but 2/2 is not there"),
-        (lambda a, b: [a, a], "b.json: shard: the part 1/2 is in {}/a.json already"),
+        (lambda a, b: [a], "a.json: shard: expected all parts, but 2/2 is missing"),
+        (lambda a, b: [a, a], "b.json: shard: duplicate part 1/2, also in {}/a.json"),
         (lambda a, b: [a, b.replace('"shard":"2/2"', '"shard":"2/3"')], "expected the parts of one report, got {}/a.json (1/2), {}/b.json (2/3)"),
         (lambda a, b: [a, b.replace('"command":"replay"', '"command":"scan"')], 'b.json: command: expected "replay" as in {}/a.json, got "scan"'),
         (lambda a, b: [a, b.replace('"digest":"sha256:', '"digest":"sha256:0')], 'b.json: digest: expected "sha256:'),

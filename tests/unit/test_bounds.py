@@ -108,6 +108,7 @@ def test_a_long_patch_is_replayed(size: int) -> None:
     document = _stream(size)
     _, line, decision = _answered(document, _COMPLETING, "mutate")
     found = read(line)
+    assert found is not None
     assert (len(decision.patch), len(found.patch), found.patch_more) == (size, 100, size - 100)
     line = json.dumps({**json.loads(line), "request": document["request"]}).encode()
     same, other = (

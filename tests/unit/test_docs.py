@@ -17,6 +17,7 @@ from tests.support.builders import HEAD, docker, push_review, review_of, stream_
 from tests.support.serving import Server, serving, until
 from tools.reference import DOCS, EXAMPLES, PAGES, ROOT, rendered
 
+from webhook.certs.signing import make
 from webhook.cli.main import main
 
 _LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
@@ -167,7 +168,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "  rules: [{name: ours, registries: {allow: [quay.io]}}]\n"
     )
     (directory / "policy.yaml").write_text(policy)
-    with serving(directory, "--policy", "policy.yaml", "--record-level", "request") as running:
+    key, _ = make(directory)
+    given = ("--policy", "policy.yaml", "--record-level", "request", "--record-key", str(key))
+    with serving(directory, *given) as running:
         yield running
 
 
@@ -184,14 +187,20 @@ def test_the_schema_of_a_record(server: Server) -> None:
     for path in ("/validate", "/mutate"):
         for review in reviews:
             assert server.post(json.dumps(review).encode(), path)[0] == 200, review
+    connection = server.connect()
+    headers = {"Content-Type": "application/json", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    connection.request("POST", "/validate", json.dumps(reviews[0]).encode(), headers)
+    assert connection.getresponse().status == 200
+    connection.close()
     schema = json.loads((DOCS / "reference" / "record.schema.json").read_text())
-    until(lambda: len(server.records()) == 2 * len(reviews), "the records")
-    lines = server.records()
+    until(lambda: len(server.records()) == 2 * len(reviews) + 1, "the records")
+    lines = [json.loads(line) for line in bytes(server.out).split(b"\n")[:-1]]
     for line in (*lines, json.loads((DOCS / "reference" / "record.example.json").read_text())):
         jsonschema.validate(line, schema)
-    assert {key for line in lines for key in line} == schema["properties"].keys()
+    for kind, fields in schema["$defs"].items():
+        assert {key for line in lines if line["kind"] == kind for key in line} == fields["properties"].keys()
     assert {key for line in lines for key in line.get("more", {})} | {"unevaluated", "groups", "patch"} == set(
-        schema["properties"]["more"]["properties"]
+        schema["$defs"]["decision"]["properties"]["more"]["properties"]
     )
 
 

@@ -60,13 +60,14 @@ def test_importing_does_nothing() -> None:
 _PACKAGE = _ROOT / "webhook"
 _MODULES = sorted(path for path in _PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 _LONGEST, _SHORTEST = 250, 30  # lines
-_MOST_MODULES = 137  # in rooms
+_MOST_MODULES = 142  # in rooms: 135, five of the record that proves itself, and two of time
 _SHORT: dict[str, str] = {}  # modules under 30 lines, and why
 # Modules that share a name, and the thing of which they are two sides.
 _TWO_SIDES = {
     "check": "a command, and what it evaluates",
     "diff": "a command, and what it evaluates",
     "fix": "a command, and what it evaluates",
+    "records": "a command, and what it reads",
     "replay": "a command, and what it evaluates",
     "scan": "a command, and what it evaluates",
     "tag": "a tag as a value, and as the API writes it",

@@ -1,10 +1,15 @@
 """The source of a certificate, and the other changes of a component."""
 
+import os
+import re
+import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 from click.testing import CliRunner
 from tests.support.rendered import (
     CERTIFICATES,
@@ -22,9 +27,12 @@ from tests.support.rendered import (
     the,
     webhooks,
 )
+from tests.support.serving import until
 
+from webhook.certs.signing import KEY
 from webhook.cli.main import main
 from webhook.cluster.client import selects
+from webhook.evaluate.records import LONGEST
 from webhook.settings import variable
 
 _CONFIGURATIONS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
@@ -92,6 +100,60 @@ def test_mutual_tls(kustomize: Kustomize, tmp_path: Path) -> None:
     mounted = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
     assert {"name": mounted[str(path.parent)], "configMap": {"name": "istag-webhook-client-ca"}} in pod["volumes"]
     assert variable("policy") in environment(documents)
+
+
+def test_record_key(kustomize: Kustomize, tmp_path: Path) -> None:
+    """The component sets what the server reads, and mounts the Secret that holds what `certs record-key` makes."""
+    documents = kustomize(overlay(tmp_path, MANIFESTS / "overlays" / "openshift", "record-key"))
+    pod, container = server(documents)
+    path = Path(environment(documents)[variable("record_key")])
+    mounted = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+    assert {"name": mounted[str(path.parent)], "secret": {"secretName": "istag-webhook-record-key"}} in pod["volumes"]
+    assert path.name == KEY
+
+
+def test_record_delivery(kustomize: Kustomize, tmp_path: Path) -> None:
+    """The server writes to the volume that the sidecars read; they start before it and end after it."""
+    documents = kustomize(overlay(tmp_path, MANIFESTS / "overlays" / "openshift", "record-delivery"))
+    pod, container = server(documents)
+    record = Path(environment(documents)[variable("record")])
+    assert {"name": "records", "mountPath": str(record.parent)} in container["volumeMounts"]
+    (mounted,) = (each["configMap"]["name"] for each in pod["volumes"] if each["name"] == "record-delivery")
+    files = the(documents, "ConfigMap", mounted)["data"]
+    for sidecar in pod["initContainers"]:
+        assert sidecar["restartPolicy"] == "Always"
+        assert {"name": "records", "mountPath": str(record.parent)} in sidecar["volumeMounts"]
+        assert {"name": "record-delivery", "mountPath": "/etc/vector", "readOnly": True} in sidecar["volumeMounts"]
+        (file,) = (each for each in (*sidecar.get("args", ()), *sidecar.get("command", ())) if "/etc/vector/" in each)
+        assert Path(file).name in files
+    config = yaml.safe_load(files["vector.yaml"])
+    (source,), (sink,) = config["sources"].values(), config["sinks"].values()
+    assert [fnmatch(str(record), pattern) for pattern in source["include"]] == [True]
+    assert source["max_line_bytes"] == LONGEST
+    assert (sink["inputs"], sink["encoding"]["codec"], sink["acknowledgements"]) == (
+        ["records"],
+        "text",
+        {"enabled": True},
+    )
+    page = (MANIFESTS.parent / "docs" / "how-to" / "deliver-records.md").read_text()
+    assert {name for name in re.findall(r"\$\{(\w+)", files["vector.yaml"]) if f"{name}=" not in page} == {"HOSTNAME"}
+
+
+def test_records_are_rotated(tmp_path: Path) -> None:
+    """The script renames a file that is large, keeps the newest, and leaves all others alone."""
+    for second in range(4):
+        (tmp_path / f"records.20260102T03040{second}Z.jsonl").write_text("old\n")
+    for name in ("records.jsonl", "other"):
+        (tmp_path / name).write_text("x" * 100)
+    script = MANIFESTS / "components" / "record-delivery" / "rotate.sh"
+    given = {**os.environ, "BYTES": "100", "KEPT": "2", "SECONDS_BETWEEN": "60"}
+    with subprocess.Popen(["sh", str(script), str(tmp_path)], env=given) as process:
+        until(lambda: not (tmp_path / "records.jsonl").exists() and len(list(tmp_path.iterdir())) == 3, "the rotation")
+        process.terminate()
+        assert process.wait(30) == 0
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept[:2] == ["other", "records.20260102T030403Z.jsonl"]
+    assert (tmp_path / kept[2]).read_text() == "x" * 100
 
 
 def test_fail_open(kustomize: Kustomize, tmp_path: Path) -> None:

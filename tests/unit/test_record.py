@@ -31,6 +31,8 @@ def test_metadata(shipped: Policy) -> None:
     )
     findings = found.pop("findings")
     assert found == {
+        "format": 1,
+        "kind": "decision",
         "time": "2026-01-02T03:04:05.678901Z",
         "webhook": "validate",
         "uid": "11111111-2222-3333-4444-555555555555",

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from webhook.audit.chain import Chain
 from webhook.errors import RecordFailed
 from webhook.files import SharedMutex
 from webhook.text import printable
@@ -28,18 +29,19 @@ class Journal:
     was killed, the output may contain an empty line.
     """
 
-    def __init__(self, target: str, mutex: SharedMutex, patience: float = 2.0) -> None:
+    def __init__(self, target: str, mutex: SharedMutex, patience: float = 2.0, chain: Chain | None = None) -> None:
         """Open the journal.
 
         Args:
             target: the path of a file, or "-" for standard output.
             mutex: the mutex of all writers.
             patience: seconds that a write may take.
+            chain: links the lines of this process; None writes them as they are.
 
         Raises:
             RecordFailed: the file cannot be opened.
         """
-        self._target, self._mutex, self._patience = target, mutex, patience
+        self._target, self._mutex, self._patience, self._chain = target, mutex, patience, chain
         self._name = "standard output" if target == STANDARD_OUTPUT else printable(target)
         self._descriptor = -1
         self._identity = (0, 0)
@@ -54,17 +56,34 @@ class Journal:
             RecordFailed: the line could not be written completely within the patience.
         """
         deadline = time.monotonic() + self._patience
-        mutex = self._mutex
+        mutex, chain = self._mutex, self._chain
         try:
             mutex.take(deadline)
             try:
-                if self._descriptor < 0 or self._target != STANDARD_OUTPUT:
-                    self._follow()
-                self._put(line + b"\n", deadline)
+                self._follow()
+                self._put(line if chain is None else chain.link(line), deadline)
             finally:
                 mutex.give()
-        except OSError as error:
+        except (OSError, RecordFailed) as error:
+            if chain is not None:
+                chain.failed += 1
+            if isinstance(error, RecordFailed):
+                raise
             raise self._failed(error) from error
+
+    def checkpoint(self, *, end: bool = False) -> None:
+        """Write a signed checkpoint if there are new lines, or if it is the `end` of this writer.
+
+        Raises:
+            RecordFailed: the checkpoint could not be written completely within the patience.
+        """
+        if (chain := self._chain) is None:
+            return
+        with self._locked() as deadline:
+            if (line := chain.checkpoint(end=end)) is not None:
+                self._follow()
+                self._put(line, deadline)
+                chain.checked()
 
     def reopen(self) -> None:
         """Open the file again, which may be a new file.
@@ -86,11 +105,12 @@ class Journal:
             self._close()
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Lock out other threads, which may be writing to the descriptor."""
+    def _locked(self) -> Iterator[float]:
+        """Lock out other threads, which may be writing to the descriptor; yield when the patience ends."""
+        deadline = time.monotonic() + self._patience
         try:
-            with self._mutex.taken(time.monotonic() + self._patience):
-                yield
+            with self._mutex.taken(deadline):
+                yield deadline
         except OSError as error:
             raise self._failed(error) from error
 
@@ -121,6 +141,8 @@ class Journal:
 
     def _follow(self) -> None:
         """Open the file again if its path refers to a new file, because it was rotated."""
+        if self._descriptor >= 0 and self._target == STANDARD_OUTPUT:
+            return
         if self._descriptor >= 0:
             try:
                 found = os.stat(self._target)  # noqa: PTH116 - faster, and called for every review
@@ -131,9 +153,9 @@ class Journal:
             self._close()
         self._open()
 
-    def _put(self, data: bytes, deadline: float) -> None:
-        """Write `data`, a line with its newline, and note for the next writer whether it is complete."""
-        mutex = self._mutex
+    def _put(self, line: bytes, deadline: float) -> None:
+        """Write `line` and its newline, and note for the next writer whether it is complete."""
+        mutex, data = self._mutex, line + b"\n"
         torn = mutex.torn
         if (torn or self._unread) and self._poll is None:
             torn = _unended(self._descriptor, default=torn)  # also detects a line torn by an earlier process
@@ -147,6 +169,9 @@ class Journal:
                 written += self._some(memoryview(data)[written:], deadline)
         finally:
             mutex.torn = data[written - 1 : written] != b"\n" if written else torn
+            # The next writer ends a line that lacks only its newline, so that the line counts.
+            if written >= len(data) - 1 and self._chain is not None:
+                self._chain.advance(line)
         self._unread = False
 
     def _some(self, rest: bytes | memoryview, deadline: float) -> int:

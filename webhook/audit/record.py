@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from webhook.admission.codec import operation
+from webhook.audit.chain import DECISION, FORMAT, POLICY, stamp
 from webhook.model.decision import Decision, Finding
 from webhook.model.review import Review, StreamChange
 from webhook.model.tag import TagReference
@@ -59,7 +60,7 @@ def tags(decision: Decision, most: int | None = None) -> Tags:
     ]
 
 
-def record(
+def record(  # noqa: PLR0913 - one for each origin of a field
     review: Review,
     decision: Decision,
     changed: Tags,
@@ -68,6 +69,7 @@ def record(
     *,
     time: datetime,
     seconds: float,
+    traceparent: str = "",
 ) -> bytes:
     """Return the record of `decision`, one line of JSON without its newline.
 
@@ -79,9 +81,12 @@ def record(
         context: the webhook, the version and the level.
         time: the arrival of the review, timezone-aware.
         seconds: the duration of the decision.
+        traceparent: the header of that name, "" if it is missing or malformed.
     """
     line: dict[str, Any] = {
-        "time": time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "format": FORMAT,
+        "kind": DECISION,
+        "time": stamp(time),
         "webhook": context.webhook,
         "uid": _short(review.uid),
         "resource": review.resource,
@@ -108,11 +113,32 @@ def record(
     if decision.exemption is not None:
         exemption = decision.exemption
         line["exemption"] = {"name": exemption.name, "reason": _short(exemption.reason), "ticket": exemption.ticket}
+    if traceparent:
+        line["traceparent"] = traceparent
     if context.level == "request":
         line["request"] = without_secrets(review.request)
     encoded = orjson.dumps(line)
     # The line is ASCII, so it contains no line separators or bidirectional controls.
     return encoded if encoded.isascii() else _ENCODER.encode(line).encode()
+
+
+def policy_record(policy: Policy, version: str, time: datetime) -> bytes:
+    """Return the line that holds the policy from which the following decisions come, without its newline.
+
+    The documents are in their canonical form, so that the SHA-256 of these bytes is the digest of the policy.
+
+    Args:
+        policy: the policy.
+        version: the version of this package.
+        time: when the policy takes effect, timezone-aware.
+    """
+    head = {"format": FORMAT, "kind": POLICY, "time": stamp(time), "version": version}
+    named = {"name": policy.name, "digest": policy.digest}
+    return b'%b,"policy":%b,"documents":%b}}' % (
+        _ENCODER.encode(head)[:-1].encode(),
+        _ENCODER.encode(named)[:-1].encode(),
+        policy.canonical.encode(),
+    )
 
 
 def annotations(decision: Decision, changed: Tags, policy: Policy) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from webhook.audit.chain import CHECKPOINT, DECISION, FORMAT, POLICY
 from webhook.errors import MalformedRecord
 from webhook.model.decision import Finding, Mode, PatchOp
 from webhook.text import escaped
@@ -41,8 +42,10 @@ class Recorded:
     request: Mapping[str, Any] | None
 
 
-def read(line: bytes) -> Recorded:
-    """Decode a line of the record; a prefix that a log collector adds before the first brace is ignored.
+def read(line: bytes) -> Recorded | None:
+    """Decode a line of the record; return None for a line of another kind: a policy or a checkpoint.
+
+    A prefix that a log collector adds before the first brace is ignored.
 
     Raises:
         MalformedRecord: the line is not a record.
@@ -52,7 +55,13 @@ def read(line: bytes) -> Recorded:
     except orjson.JSONDecodeError:
         raise MalformedRecord("expected a record, got a truncated line or one that is not JSON") from None
     try:
-        if value["webhook"] not in _WEBHOOKS or value["verdict"] not in _VERDICTS:
+        # The first versions wrote neither a format nor a kind, and only decisions.
+        if value.get("format", FORMAT) != FORMAT:
+            raise MalformedRecord(f"expected a record of format {FORMAT}")
+        kind = value.get("kind", DECISION)
+        if kind in (POLICY, CHECKPOINT):
+            return None
+        if kind != DECISION or value["webhook"] not in _WEBHOOKS or value["verdict"] not in _VERDICTS:
             raise MalformedRecord("expected a record of validate or mutate with its verdict")
         time, request = exactly(str, value["time"]), value.get("request")
         if not time.endswith("Z") or not datetime.fromisoformat(time):

@@ -1,4 +1,4 @@
-"""`istag-webhook certs` and `probe`: certificates of an installation, and a check that the API server calls it."""
+"""`istag-webhook certs` and `probe`: keys and certificates, and a check that the API server calls the webhook."""
 
 import json
 import sys
@@ -132,6 +132,25 @@ def cluster(
         fail(str(error))
     if expires:
         say(f"serving until {expires:%Y-%m-%d %H:%M} UTC")
+
+
+@certs.command("record-key")
+@click.option("--directory", type=GivenPath(), default=Path("certs"), show_default=True, help="Directory to write to.")
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+def record_key(directory: Path, *, force: bool) -> None:
+    """Make the key that signs checkpoints of the record.
+
+    The server reads record.key (--record-key). Keep record.pub away from the server: `records verify --key` needs it.
+    """
+    from webhook.certs.signing import make
+
+    try:
+        private, public = make(directory, force=force)
+    except CertificateError as error:
+        fail(str(error))
+    say(f"wrote {private}  (the key that signs: for a Secret)")
+    say(f"wrote {public}  (the key that verifies: for auditors)")
+    say(f"next: istag-webhook serve --record-key {private}")
 
 
 @click.command(short_help="Check that the API server calls the webhook for every resource.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from webhook.admission import engine
+from webhook.audit.chain import stamp
 from webhook.audit.recorded import Recorded, read
 from webhook.documents.inputs import STANDARD_INPUT
 from webhook.errors import Fault, MalformedRecord, MalformedReview, unexpected
@@ -111,13 +112,15 @@ class Part:
 
 
 def questions(part: Part, selection: Selection, remarks: Remarks) -> Iterator[Question]:
-    """Yield a question for each selected record in `part`; `remarks` collects the other lines."""
+    """Yield a question for each selected decision in `part`; `remarks` collects the other lines."""
     for number, line in enumerate(part.data.split(b"\n"), part.line):
         if not line or line.isspace() or not selection.shard.holds(line):
             continue
         origin = Origin(part.file, number)
         try:
             recorded = read_line(line)
+            if recorded is None:
+                continue
             if not selection.takes(recorded):
                 remarks.leave(NOT_SELECTED, origin)
                 continue
@@ -144,11 +147,11 @@ def _validated(review: Review, policy: Policy) -> Decision:
 
 def moment(time: datetime | None) -> str:
     """Return a time in the format of records, which compare as strings; "" for None."""
-    return "" if time is None else time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return "" if time is None else stamp(time.astimezone(UTC))
 
 
-def read_line(line: bytes) -> Recorded:
-    """Read a line of the record.
+def read_line(line: bytes) -> Recorded | None:
+    """Read a line of the record; return None for a policy or a checkpoint.
 
     Raises:
         MalformedRecord: it is not a record.

@@ -62,6 +62,7 @@ class Policy:
     Attributes:
         name: the names of its documents, joined by commas.
         digest: SHA-256 of its canonical form, `sha256:` and 64 hexadecimal digits.
+        canonical: its documents as a JSON list with sorted keys, in ASCII and without spaces.
         ignore: the names of the warnings to ignore.
         index: its rules, indexed by what they evaluate.
         texts: the names and texts of its files.
@@ -75,6 +76,7 @@ class Policy:
     ignore: tuple[str, ...]
     index: RuleIndex = field(repr=False, compare=False)
     texts: tuple[tuple[str, str], ...] = field(repr=False, compare=False)
+    canonical: str = field(repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest[:19]}"  # enough of the digest for a person to compare
@@ -121,15 +123,17 @@ def load(*paths: Path) -> Policy:
     rules = entries["rules"]
     if not any(isinstance(entry.rule, Schema) for entry in rules):
         rules = (_IMPLIED, *rules)
+    canonical = _canonical([document.value for document in documents])
     return Policy(
         ",".join(dict.fromkeys(name for _, name, _ in parsed)),
-        _digest([document.value for document in documents]),
+        f"sha256:{sha256(canonical.encode()).hexdigest()}",
         entries["exemptions"],
         entries["defaults"],
         rules,
         tuple(dict.fromkeys(chain.from_iterable(spec.get("ignore", ()) for _, _, spec in parsed))),
         RuleIndex.of(rules),
         tuple(texts),
+        canonical,
     )
 
 
@@ -234,6 +238,5 @@ def _duplicates(documents: list[Document]) -> list[Fault]:
     return faults
 
 
-def _digest(values: list[Any]) -> str:
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
-    return f"sha256:{sha256(canonical.encode()).hexdigest()}"
+def _canonical(values: list[Any]) -> str:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)

@@ -39,6 +39,7 @@ class Served:
             its errors are logged.
         drain: called when the server stops, to make readiness fail.
         shed: called for each admission request that is answered with 503 because of overload.
+        end: called last, when all requests are answered.
     """
 
     admission: WSGIApplication
@@ -47,6 +48,7 @@ class Served:
     tick: Callable[[int], None]
     drain: Callable[[], None]
     shed: Callable[[], None]
+    end: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class Worker(Base):  # type: ignore[misc]
         for port in self._ports:
             port.kept.abort()
         ticking.cancel()
+        await loop.shutdown_default_executor()  # a periodic check in progress may still use what `end` closes
+        served.end()
 
     def _quit(self) -> None:
         """Stop immediately, on SIGINT and SIGQUIT."""

@@ -2,12 +2,13 @@
 
 import json
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -28,6 +29,8 @@ from webhook.text import printable
 # MiB, and an AdmissionReview contains the object twice, so there is room to spare.
 LARGEST: Final = 7 * 2**20
 _JSON: Final = "application/json"
+# W3C Trace Context, 3.2: version, trace ID, parent ID and flags. ff is no version, and an ID is not zero.
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _log: Final = logging.getLogger("webhook.app")
 
 
@@ -102,12 +105,16 @@ def create_app(service: Service) -> Flask:
 def _answer(service: Service, context: Context, decide: Decide) -> Response | RawResponse:
     """Decode, decide, encode, record. The record is written last and before the answer is sent, so they agree."""
     time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
-    review = decode(_body(), catalog.RESOURCES, time)
+    environ = request.environ
+    review = decode(_body(environ), catalog.RESOURCES, time)
     try:
         decision = decide(review, policy)
         changed = tags(decision, MOST)
         body = encode(review, decision, annotations(decision, changed, policy))
-        line = record(review, decision, changed, policy, context, time=time, seconds=perf_counter() - started)
+        trace, seconds = environ.get("HTTP_TRACEPARENT", ""), perf_counter() - started
+        if trace and not _TRACEPARENT.fullmatch(trace):
+            trace = ""
+        line = record(review, decision, changed, policy, context, time=time, seconds=seconds, traceparent=trace)
         written = _recorded(service, line, review.uid)
     except Exception:  # noqa: BLE001 - logged with its traceback, and answered with 500
         service.metrics.fault()
@@ -130,13 +137,12 @@ def _recorded(service: Service, line: bytes, uid: str) -> bool:
     return True
 
 
-def _body() -> bytes:
-    """Return the body of the request.
+def _body(environ: Mapping[str, Any]) -> bytes:
+    """Return the body of the request, whose WSGI environment (PEP 3333) is `environ`.
 
     Raises:
         MalformedReview: its media type is not JSON, or it is too large.
     """
-    environ = request.environ
     encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if (environ.get("CONTENT_TYPE") != _JSON and request.mimetype != _JSON) or encoding != "identity":
         got = " ".join(

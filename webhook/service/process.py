@@ -1,35 +1,31 @@
 """The process of `istag-webhook serve`: checks the settings before any worker starts, and defines each worker."""
 
-import errno
 import logging
 import os
 import shutil
-import socket
 import tempfile
-import time
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from webhook.audit.chain import Chain, Signer, Writer
 from webhook.audit.journal import Journal
+from webhook.audit.record import policy_record
 from webhook.certs.serving import Serving
+from webhook.certs.signing import signer as signer_of
 from webhook.errors import CertificateError, Fault, InputError, PolicyError, RecordFailed, SettingsError
 from webhook.files import SharedMutex
 from webhook.policy.lint.reported import log_warnings, warnings_of
+from webhook.policy.loading import Policy
 from webhook.policy.sources import PolicySource
-from webhook.settings import Settings, documented, flag, unknown, variable
-from webhook.text import address, nearest, printable
+from webhook.settings import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Settings, is_dual_stack, meant, unavailable, unknown
 
 if TYPE_CHECKING:
     from webhook.service.metrics import Metrics
 
 DISTRIBUTION: Final = "istag-webhook"
-_EVERY_ADDRESS: Final = "::"
-_EVERY_IPV4_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - a pod listens on its only address
-_ELSEWHERE: Final = (errno.EADDRINUSE, errno.EACCES)  # another port may work
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 _log: Final = logging.getLogger("webhook.serve")
 
@@ -43,12 +39,14 @@ class Process:
         policy: the current policy and its files.
         serving: the serving certificate.
         mutex: the mutex of the writers of records.
+        signer: signs checkpoints of the record; None if there is no key.
     """
 
     settings: Settings
     policy: PolicySource
     serving: Serving
     mutex: SharedMutex
+    signer: Signer | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Process":
@@ -57,10 +55,10 @@ class Process:
         Raises:
             SettingsError: with every fault.
         """
-        if settings.host == _EVERY_ADDRESS and not _is_dual_stack():
-            settings = replace(settings, host=_EVERY_IPV4_ADDRESS)
-        faults = [*(Fault(name, "", f"no such setting{_meant(name)}") for name in unknown()), *_unusable(settings)]
-        policy = serving = None
+        if settings.host == EVERY_ADDRESS and not is_dual_stack():
+            settings = replace(settings, host=EVERY_IPV4_ADDRESS)
+        faults = [*(Fault(name, "", f"no such setting{meant(name)}") for name in unknown()), *unavailable(settings)]
+        policy = serving = signer = None
         mutex = SharedMutex.make()
         try:
             policy = PolicySource(*settings.policy)
@@ -71,12 +69,16 @@ class Process:
         except CertificateError as error:
             faults.extend(error.faults)
         try:
+            signer = None if settings.record_key is None else signer_of(settings.record_key)
+        except CertificateError as error:
+            faults.extend(error.faults)
+        try:
             Journal(settings.record, mutex).close()
         except RecordFailed as error:
             faults.append(Fault("", "", str(error)))
         if faults or policy is None or serving is None:
             raise SettingsError(tuple(faults))
-        return cls(settings, policy, serving, mutex)
+        return cls(settings, policy, serving, mutex, signer)
 
     def run(self) -> None:
         """Run the workers until the server stops."""
@@ -131,17 +133,18 @@ class Process:
         metrics, package = Metrics(), version(DISTRIBUTION)
         metrics.started(package)
         metrics.certificate(self.serving.expires.timestamp())
-        watched = _Watched(self.policy, self.serving, metrics)
+        journal = Journal(self.settings.record, self.mutex, chain=Chain(Writer.current(), self.signer))
+        best_effort = self.settings.audit == "best-effort"
+        watched = _Watched(self.policy, self.serving, metrics, journal, package, best_effort)
         draining: list[str] = []
-        watched.take()
         watched.tick()  # before the first answer
         service = Service(
-            policy=lambda: self.policy.current,
-            journal=Journal(self.settings.record, self.mutex),
+            policy=lambda: watched.used,
+            journal=journal,
             metrics=metrics,
             version=package,
             level=self.settings.record_level,
-            best_effort=self.settings.audit == "best-effort",
+            best_effort=best_effort,
         )
         return Served(
             admission=create_app(service).wsgi_app,
@@ -150,43 +153,79 @@ class Process:
             tick=watched.tick,
             drain=lambda: draining.append("draining"),
             shed=metrics.shed,
+            end=lambda: watched.checkpoint(end=True),
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Watched:
-    """The policy and the certificate of a worker, reloaded when their files change."""
+    """The periodic work of a worker: reload changed files, and sign a checkpoint of the record.
+
+    Attributes:
+        best_effort: whether a policy may be used that could not be recorded.
+        used: the policy that decides.
+    """
 
     policy: PolicySource
     serving: Serving
     metrics: "Metrics"
+    journal: Journal
+    version: str
+    best_effort: bool
+    used: Policy = field(init=False)
+    _recorded: str = field(init=False, default="")  # digests
+    _counted: str = field(init=False, default="")
 
-    def take(self) -> None:
-        """Count the current policy and its warnings."""
-        self.metrics.policy_loaded(self.policy.current, time.time())
-        warnings = log_warnings(self.policy.current, _log, datetime.now(UTC))
-        self.metrics.policy_warned(each.name for each in warnings)
+    def __post_init__(self) -> None:
+        self.used = self.policy.current
 
     def tick(self, under_way: int = 0) -> None:
         """Reload changed files, and write the metrics; called about once a second."""
         self.metrics.in_flight(under_way)
         self.metrics.flush()
         self._refresh_policy()
+        self._use_policy()
         self.metrics.policy_current(current=not self.policy.rejected)
         self._refresh_certificate()
+        self.checkpoint()
+
+    def checkpoint(self, *, end: bool = False) -> None:
+        """Write a checkpoint of the record; if that fails, the next one also covers its lines."""
+        try:
+            self.journal.checkpoint(end=end)
+        except RecordFailed as error:
+            _log.warning("checkpoint not written", extra={"error": str(error)})
 
     def _refresh_policy(self) -> None:
         policy = self.policy
         try:
             was_rejected = policy.rejected
-            if policy.refresh():
-                self.take()
-                _log.info("policy loaded", extra={"policy": str(policy.current)})
+            policy.refresh()
             if was_rejected and not policy.rejected:
                 _log.info("policy valid again", extra={"policy": str(policy.current)})
         except PolicyError as error:
             self.metrics.policy_rejected()
             _log_rejected("policy rejected, the last valid one stays in use", error)
+
+    def _use_policy(self) -> None:
+        """Record the current policy if it is new, then use it; if it cannot be recorded, the next check tries again."""
+        current, now = self.policy.current, datetime.now(UTC)
+        if current.digest != self._recorded:
+            try:
+                self.journal.write(policy_record(current, self.version, now))
+            except RecordFailed as error:
+                _log.warning("policy not recorded", extra={"policy": str(current), "error": str(error)})
+                if not self.best_effort and self._counted:
+                    return
+            else:
+                self._recorded = current.digest
+        if current.digest == self._counted:
+            return
+        first, self._counted, self.used = not self._counted, current.digest, current
+        self.metrics.policy_loaded(current, now.timestamp())
+        self.metrics.policy_warned(each.name for each in log_warnings(current, _log, now))
+        if not first:
+            _log.info("policy loaded", extra={"policy": str(current)})
 
     def _refresh_certificate(self) -> None:
         serving = self.serving
@@ -203,36 +242,3 @@ class _Watched:
 
 def _log_rejected(sentence: str, error: InputError) -> None:
     _log.error(sentence, extra={"faults": [str(fault) for fault in error.faults]})
-
-
-def _meant(name: str) -> str:
-    """Return a hint at the environment variable that is most like `name`, empty if none is."""
-    near = nearest(name, (variable(each.name) for each in documented()))
-    return f"; did you mean {near}?" if near else ""
-
-
-def _is_dual_stack() -> bool:
-    """Return whether a socket on `::` accepts IPv4 too: the machine has IPv6, and net.ipv6.bindv6only is 0."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            return not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
-    except OSError:
-        return False
-
-
-def _unusable(settings: Settings) -> Iterator[Fault]:
-    """Yield a fault for each address that is not available, because the server itself would retry forever."""
-    host = printable(settings.host)
-    for name, port in (("port", settings.port), ("management_port", settings.management_port)):
-        try:
-            family, kind, _, _, where = socket.getaddrinfo(settings.host, port, type=socket.SOCK_STREAM)[0]
-            with socket.socket(family, kind) as listener:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind(where)
-        except OSError as error:
-            if error.errno not in _ELSEWHERE:
-                yield Fault(flag("host"), "", f"cannot listen on {host}: {error.strerror}")
-                return
-            hint = f"set another port with {flag(name)} or {variable(name)}"
-            sentence = f"cannot listen on {address(host, port)}: {error.strerror}; {hint}"
-            yield Fault(flag(name), "", sentence)
