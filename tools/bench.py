@@ -339,13 +339,13 @@ def _rules(count: int) -> str:
 @main.command()
 def policies() -> None:
     """Print what a review costs by the rules of its policy: three for every namespace, the others for a team's."""
-    from tests.support.builders import policy_of  # noqa: PLC0415 - the tests' own
+    from tests.support.builders import NOW, policy_of  # noqa: PLC0415 - the tests' own
 
     from webhook.admission import engine  # noqa: PLC0415 - not for the servers that are measured
     from webhook.admission.codec import decode  # noqa: PLC0415 - as above
     from webhook.resources import catalog  # noqa: PLC0415 - as above
 
-    review = decode(plain(), catalog.RESOURCES)
+    review = decode(plain(), catalog.RESOURCES, NOW)
     click.echo("| rules | decision us |")
     click.echo("|--:|--:|")
     for count in (10, 100, 1_000):
@@ -381,6 +381,8 @@ def schemas() -> None:
 @click.argument("by", type=click.Choice(["field", "marshmallow"]))
 def accepting(by: str) -> None:
     """Print the microseconds of a review of each sort, from bytes to bytes."""
+    from tests.support.builders import NOW  # noqa: PLC0415 - the tests' own
+
     from webhook.schemas.schema import Document  # noqa: PLC0415 - before the schemas are made
 
     if by == "marshmallow":
@@ -393,7 +395,7 @@ def accepting(by: str) -> None:
     shipped = load()
 
     def answered(body: bytes) -> bytes:
-        review = decode(body, catalog.RESOURCES)
+        review = decode(body, catalog.RESOURCES, NOW)
         return encode(review, engine.validate(review, shipped), {})
 
     bodies = [json.loads((_REVIEWS / f"{name}.json").read_bytes()) for name in _CHECKED.values()]
@@ -409,7 +411,7 @@ def _loads(schema: Any, value: Any) -> bool:
 @main.command()
 def streams() -> None:
     """Print what an edit of a stream costs by its tags: one is changed, the others are left as they were."""
-    from tests.support.builders import policy_of  # noqa: PLC0415 - the tests' own
+    from tests.support.builders import NOW, policy_of  # noqa: PLC0415 - the tests' own
 
     from webhook.admission import engine  # noqa: PLC0415 - not for the servers that are measured
     from webhook.admission.codec import decode  # noqa: PLC0415 - as above
@@ -426,10 +428,10 @@ def streams() -> None:
     click.echo("|--:|--:|--:|--:|--:|--:|--:|")
     for count in (1, 10, 100, 1_000):
         body = stream(count)
-        review, moved = decode(body, catalog.RESOURCES), decode(stream(count, moved=count), catalog.RESOURCES)
+        review, moved = decode(body, catalog.RESOURCES, NOW), decode(stream(count, moved=count), catalog.RESOURCES, NOW)
         figures = (
             _fastest(lambda body=body: json.loads(body)),  # type: ignore[misc]
-            _fastest(lambda body=body: decode(body, catalog.RESOURCES)),  # type: ignore[misc]
+            _fastest(lambda body=body: decode(body, catalog.RESOURCES, NOW)),  # type: ignore[misc]
             _fastest(lambda review=review: engine.validate(review, shipped)),  # type: ignore[misc]
             _fastest(lambda review=review: engine.validate(review, asking)),  # type: ignore[misc]
             _fastest(lambda moved=moved: engine.validate(moved, cel)),  # type: ignore[misc]
@@ -473,6 +475,7 @@ def replay(rounds: int) -> None:
 def scan(count: int) -> None:
     """Print what a scan costs: the engine alone, and the command against a real API server on the same machine."""
     from tests.support import apiserver  # noqa: PLC0415 - the tests' own
+    from tests.support.builders import NOW  # noqa: PLC0415 - as above
     from tests.support.streams import fill, peak  # noqa: PLC0415 - as above
     from tests.support.streams import streams as made  # noqa: PLC0415 - as above
 
@@ -482,7 +485,7 @@ def scan(count: int) -> None:
     policy, (one,) = load(), made(1, 20)
     standing = policy.for_stored_streams()
     for name, call in (
-        ("evaluated", lambda: list(evaluated(one, standing, {}))),
+        ("evaluated", lambda: list(evaluated(one, standing, {}, NOW))),
         ("completed", lambda: completion(one, policy)),
     ):
         click.echo(f"engine alone, {name}: {20 / _fastest(call) * 1e6:,.0f} tags a second")

@@ -155,6 +155,11 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Versions", "More than one while it is rolled out.", "table", 4,
                 (("sum by (version) (istag_webhook_build_info)", "Pods"),), labels=(("version", "Version"),),
             ),
+            Panel(
+                "Exemptions and rules that end", "Below zero, they have ended.", "table", 12,
+                (("min by (part, entry) (istag_webhook_policy_ends_timestamp_seconds) - time()", "Time left"),), unit="s",
+                labels=(("part", "Part"), ("entry", "Entry")),
+            ),
         ),
     ),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from tests.support import shapes
-from tests.support.builders import HEAD, policy_of
+from tests.support.builders import HEAD, NOW, policy_of
 from tests.support.paths import ROOT
 from tests.support.robust import completing, strict
 
@@ -125,12 +125,12 @@ def _answer() -> Callable[[bytes], object]:
 
     def answer(body: bytes) -> None:
         for policy, webhook in asked:
-            review = decode(body, catalog.RESOURCES)
+            review = decode(body, catalog.RESOURCES, NOW)
             decision = getattr(engine, webhook)(review, policy)
             named = tags(decision, MOST)
             encode(review, decision, annotations(decision, named, policy))
             record(review, decision, named, policy, Context(webhook, "0", "request"), time=when, seconds=0.1)
-        review, policy, tally = decode(body, catalog.RESOURCES), strict(), Tally()
+        review, policy, tally = decode(body, catalog.RESOURCES, NOW), strict(), Tally()
         made = outcome(Origin("x", 1), review, engine.admit(review, policy))
         "".join(report.write(header("check", policy, "0", "2026-01-01T00:00:00Z"), tally.counting([made]), tally))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.apiserver import ApiServer
-from tests.support.builders import REVIEWS, docker, stream_of, tag_of
+from tests.support.builders import NOW, REVIEWS, docker, stream_of, tag_of
 from tests.support.serving import until
 from tests.support.vap import Evaluator
 
@@ -69,7 +69,7 @@ def test_recorded_creations(api: ApiServer, enforced: tuple[str, Evaluator]) -> 
     namespace, evaluator = enforced
     judged = 0
     for path in sorted(REVIEWS.glob("*-validate.json")):
-        review = decode(path.read_bytes(), catalog.RESOURCES)
+        review = decode(path.read_bytes(), catalog.RESOURCES, NOW)
         name = review.name or ""
         if review.operation != "CREATE" or "/" in review.resource or (":" in name and not api.any_name):
             continue

@@ -9,7 +9,7 @@ from typing import Any
 import cel
 import pytest
 from tests.support.apiserver import ApiServer
-from tests.support.builders import REVIEWS
+from tests.support.builders import NOW, REVIEWS
 from tests.support.installed import MUTATING, VALIDATING, Document, shipped
 from tests.support.overlays import MATCH_CONDITIONS, applied
 
@@ -94,7 +94,7 @@ def test_a_condition_spares_no_tag(path: Path, strict: Policy) -> None:
     spared = [
         each["name"] for each in _conditions(kind) if _compiled(each["expression"]).execute(variables) is not True
     ]
-    decision = decide(decode(path.read_bytes(), catalog.RESOURCES), strict)
+    decision = decide(decode(path.read_bytes(), catalog.RESOURCES, NOW), strict)
     assert not spared or not (decision.findings or decision.patch or decision.tags)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +15,7 @@ from webhook.policy.loading import Policy, load
 from webhook.resources import catalog
 
 DIGEST = "sha256:" + "a" * 64
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)  # a Monday; when the reviews of the tests come
 REVIEWS = DATA / "reviews"
 HEAD = "apiVersion: istag-webhook/v1\nkind: ImageTagPolicy\nmetadata: {name: test}\n"
 
@@ -219,7 +221,7 @@ def push_review(image: dict[str, Any] | None = None, tag: str = "live", **reques
 
 def decoded(document: dict[str, Any]) -> Review:
     """Decode a review."""
-    return decode(json.dumps(document).encode(), catalog.RESOURCES)
+    return decode(json.dumps(document).encode(), catalog.RESOURCES, NOW)
 
 
 def docker(name: str) -> dict[str, Any]:

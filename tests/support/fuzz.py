@@ -16,6 +16,7 @@ from unicodedata import category
 import jsonpatch
 from docker_image.digest import InvalidDigest
 from docker_image.reference import InvalidReference, Reference
+from tests.support.builders import NOW
 from tests.support.paths import DATA
 from tests.support.robust import SEEDS as MADE
 from tests.support.robust import answers, completing, records, reports, strict
@@ -53,7 +54,7 @@ def _shown(said: object) -> bool:
 def codec(data: bytes) -> None:
     """Bytes are a review that is evaluated, answered and recorded, or a MalformedReview; never anything else."""
     try:
-        review = decode(data, catalog.RESOURCES)
+        review = decode(data, catalog.RESOURCES, NOW)
     except MalformedReview as refused:
         assert _shown(refused)
         assert refused.status == 400
@@ -272,11 +273,11 @@ def policy(data: bytes) -> None:
                 assert _shown(fault)
             return
         assert load(path).digest == found.digest
-    for warning in lint(found).warnings:
+    for warning in lint(found, NOW).warnings:
         assert warning.fault.where == file.name
         assert warning.fault.line
         assert _shown(warning.fault)
-    review = decode(MADE["answers"]()[0], catalog.RESOURCES)
+    review = decode(MADE["answers"]()[0], catalog.RESOURCES, NOW)
     engine.validate(review, found)
     engine.mutate(review, found)
 
@@ -289,7 +290,7 @@ def _fast() -> str | None:
 def patch(data: bytes) -> None:
     """The patch of a review applies as in RFC 6902, leaves the review unchanged, and is complete at once."""
     try:
-        review = decode(data, catalog.RESOURCES)
+        review = decode(data, catalog.RESOURCES, NOW)
     except MalformedReview:
         return
     before = deepcopy(review.request)
@@ -302,7 +303,7 @@ def patch(data: bytes) -> None:
     assert alike(patched_document(review.object, operations), theirs)
     assert review.request == before
     again = decode(
-        json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), catalog.RESOURCES
+        json.dumps({**json.loads(data), "request": {**before, "object": theirs}}).encode(), catalog.RESOURCES, NOW
     )
     assert engine.mutate(again, completing()).patch == ()
 

@@ -11,7 +11,7 @@ from tests.openshift.imports import CHECKED
 from tests.openshift.objects import INTERNAL_REGISTRY, Document, Event, History, Meta, Source, Stream
 from tests.openshift.registry import Registries, Registry
 from tests.openshift.server import Cluster, Rights
-from tests.support.builders import policy_of
+from tests.support.builders import NOW, policy_of
 
 from webhook.admission import codec, engine
 from webhook.model.decision import Mode
@@ -108,6 +108,7 @@ class Webhooks:
         return codec.of_document(
             {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request_of(asked)},
             catalog.RESOURCES,
+            NOW,
         )
 
 

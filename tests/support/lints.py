@@ -16,6 +16,7 @@ class Row:
 
 
 _LIVE = "match: {tags: [live]}"
+_FREEZE = "schedule: {deny: [{name: freeze, from: 2026-12-20, until: 2027-01-07}]}"
 _QUAY = "registries: {allow: [quay.io, 'image-registry.openshift-image-registry.svc:5000']}"
 ROWS: Final[dict[str, list[Row]]] = {
     "alias-bypass": [
@@ -139,6 +140,27 @@ ROWS: Final[dict[str, list[Row]]] = {
         Row("hyphens", "{rules: [{name: import-policy, pin: {digest: true}}]}", ("rules[0].name",)),
         Row("other", "{rules: [{name: pinned, pin: {digest: true}}, {name: import-policies, pin: {digest: true}}]}"),
         Row("default", "{defaults: [{name: pin, set: {importPolicy: {scheduled: true}}}]}"),
+    ],
+    # The policies are checked on 2026-11-30, at 12:00 UTC.
+    "ends-soon": [
+        Row("exemption", "{exemptions: [{name: a, users: [bob], until: 2026-12-14}]}", ("exemptions[0].until",)),
+        Row("rule", f"{{rules: [{{name: a, until: 2026-11-30T12:00:01Z, {_QUAY}}}]}}", ("rules[0].until",)),
+        Row("fourteen-days", f"{{rules: [{{name: a, until: 2026-12-14T13:00, zone: Europe/Berlin, {_QUAY}}}]}}", ("rules[0].until",)),
+        Row("later", f"{{rules: [{{name: a, until: 2026-12-14T12:00:01Z, {_QUAY}}}, {{name: b, from: 2026-12-01, {_QUAY}}}]}}"),
+        Row("ended", f"{{rules: [{{name: a, until: 2026-11-30T12:00:00Z, {_QUAY}}}]}}"),
+    ],
+    "ended": [
+        Row("exemption", "{exemptions: [{name: a, users: [bob], from: 2026-11-01, until: 2026-11-30}]}", ("exemptions[0].until",)),
+        Row("rule", f"{{rules: [{{name: a, until: 2026-11-30T12:00:00Z, {_QUAY}}}]}}", ("rules[0].until",)),
+        Row("not-yet", f"{{rules: [{{name: a, until: 2026-11-30T12:00:01Z, {_QUAY}}}]}}"),
+    ],
+    "scheduled-imports-in-freeze": [
+        Row("alone", f"{{rules: [{{name: a, {_FREEZE}}}]}}", ("rules[0]",)),
+        Row("guard-elsewhere", f"{{rules: [{{name: a, {_FREEZE}}}, {{name: b, {_LIVE}, importPolicy: {{scheduled: false}}}}]}}", ("rules[0]",)),
+        Row("guard-warns", f"{{rules: [{{name: a, {_FREEZE}}}, {{name: b, mode: warn, importPolicy: {{scheduled: false}}}}]}}", ("rules[0]",)),
+        Row("guard-ends", f"{{rules: [{{name: a, {_FREEZE}}}, {{name: b, until: 2030-01-01, importPolicy: {{scheduled: false}}}}]}}", ("rules[0]",)),
+        Row("guarded", f"{{rules: [{{name: a, {_LIVE}, {_FREEZE}}}, {{name: b, importPolicy: {{scheduled: false}}}}]}}"),
+        Row("pinned", f"{{rules: [{{name: a, {_FREEZE}}}, {{name: b, pin: {{digest: true}}}}]}}"),
     ],
     "exemption-without-annotation": [
         Row("group", "{exemptions: [{name: a, groups: [sre]}, {name: b, users: [bob], annotation: x}]}", ("exemptions[0]",)),

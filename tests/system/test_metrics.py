@@ -28,7 +28,7 @@ spec:
     - {name: whole, set: {importPolicy: {importMode: PreserveOriginal}}}
   rules:
     - {name: trusted, registries: {allow: [quay.io]}}
-    - {name: fixed, mode: warn, pin: {denyTags: [latest]}}
+    - {name: fixed, mode: warn, until: 2099-01-01, pin: {denyTags: [latest]}}
 """
 _REFUSED = review_of(docker("docker.io/acme/app:latest"))
 _ALLOWED = review_of(docker("quay.io/acme/app:1"))
@@ -48,6 +48,7 @@ FAMILIES = {
     "istag_webhook_policy_loaded_timestamp_seconds": ("gauge", set()),
     "istag_webhook_policy_info": ("gauge", {"policy", "digest"}),
     "istag_webhook_policy_warnings": ("gauge", {"warning"}),
+    "istag_webhook_policy_ends_timestamp_seconds": ("gauge", {"part", "entry"}),
     "istag_webhook_certificate_expiry_timestamp_seconds": ("gauge", set()),
     "istag_webhook_faults": ("counter", set()),
     "istag_webhook_worker_starts": ("counter", set()),

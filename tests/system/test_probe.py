@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from tests.support.admitting import Attributes
 from tests.support.apiserver import Said
-from tests.support.builders import HEAD
+from tests.support.builders import HEAD, NOW
 from tests.support.imageapi import ImageApi, serving_images
 from tests.support.installed import VALIDATING, calling, shipped
 from tests.support.paths import DATA
@@ -320,7 +320,7 @@ def test_other_policies_have_nothing_to_say(resource: str) -> None:
 def _findings(sent: dict[str, Any]) -> tuple[Finding, ...]:
     """Return what the shipped policy finds in a request."""
     document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": sent}
-    return engine.validate(of_document(document, catalog.RESOURCES), load()).findings
+    return engine.validate(of_document(document, catalog.RESOURCES, NOW), load()).findings
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ def test_exemption(client: Make, lines: Lines, reason: str | None, allowed: bool
     if allowed:
         assert response["auditAnnotations"]["exemption"] == "break-glass: outage 17"
         assert response["auditAnnotations"]["audit"] == f"tag.from.name: {_SENTENCE} (rule trusted)"
-        assert lines.last["exemption"] == {"name": "break-glass", "reason": "outage 17"}
+        assert lines.last["exemption"] == {"name": "break-glass", "reason": "outage 17", "ticket": ""}
         assert [(each["rule"], each["mode"]) for each in lines.last["findings"]] == [("trusted", "audit")]
 
 

@@ -55,7 +55,7 @@ def test_policy_explain() -> None:
         "  deny: a list with at least one glob - denied labels",
         "  evaluates: imagestreammappings",
     ]
-    assert len(_run("policy", "explain").output.split("\n\n")) == 18
+    assert len(_run("policy", "explain").output.split("\n\n")) == 19
     assert _run("policy", "explain", "--shipped").output.startswith("# The default policy of istag-webhook")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.support.builders import (
     DIGEST,
+    NOW,
     decoded,
     docker,
     import_review,
@@ -138,7 +139,7 @@ def test_the_reference_of_a_push(reference: str | None, denied: list[str], to: s
 def test_a_scan_reads_what_was_pushed(stream: dict[str, Any], findings: list[str]) -> None:
     """A scan evaluates the newest reference in the history of each tag, and counts each tag once."""
     policy = _rules("trusted, registries: {allow: [quay.io/acme/**]}").for_stored_streams()
-    outcomes = list(evaluated(stream, policy, {}))
+    outcomes = list(evaluated(stream, policy, {}, NOW))
     assert [
         f"{each.title} {finding.rule} {finding.field}" for each in outcomes for finding in each.findings
     ] == findings
@@ -270,7 +271,7 @@ def test_an_insecure_stream_without_tags(document: dict[str, Any], denied: bool,
 def test_a_scan_reads_the_annotation_of_an_empty_stream() -> None:
     """An annotation of a stream is found even if no tag shows it."""
     (outcome,) = evaluated(
-        stream_of(metadata={"name": "app", "namespace": "app", **_MADE}), _SECURE.for_stored_streams(), {}
+        stream_of(metadata={"name": "app", "namespace": "app", **_MADE}), _SECURE.for_stored_streams(), {}, NOW
     )
     assert [f"{finding.rule} {finding.field}" for finding in outcome.findings] == [f"secure {_FIELD}"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.support.builders import HEAD, REVIEWS, docker, istag_of, review_of, tag_of
+from tests.support.builders import HEAD, NOW, REVIEWS, docker, istag_of, review_of, tag_of
 from tests.support.paths import DATA
 from tests.support.sentences import UNREADABLE
 
@@ -218,7 +218,7 @@ def _records(policy: Policy) -> list[bytes]:
     context, now = Context("validate", "0", "request"), datetime.now(UTC)
     made = []
     for path in sorted(REVIEWS.glob("*-validate.json")):
-        review = decode(path.read_bytes(), catalog.RESOURCES)
+        review = decode(path.read_bytes(), catalog.RESOURCES, NOW)
         decision = engine.validate(review, policy)
         made.append(record(review, decision, tags(decision), policy, context, time=now, seconds=0))
     return made

@@ -234,6 +234,10 @@ _COMPLY: dict[str, tuple[str, ...]] = {
         "A push and an import do not contain the old tag: set it by `oc tag` instead.",
     ),
     "immutable: {unknown: allow}": ("Keep the tag, and create a new one: `oc tag SOURCE STREAM:NEWTAG`.",),
+    "schedule: {deny: [{name: freeze, from: 2026-12-20, until: 2027-01-07}]}": (
+        "Wait until the time that the message names; `istag-webhook policy explain RULE` lists the next windows.",
+        "In an emergency, change it under an exemption, if the policy has one for you.",
+    ),
     'annotations: {require: {owner: "team-*"}}': (
         "Set an annotation owner that matches team-*: `oc annotate istag/STREAM:TAG owner=VALUE`.",
     ),

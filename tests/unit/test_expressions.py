@@ -8,6 +8,7 @@ import pytest
 from tests.support.builders import (
     DIGEST,
     HEAD,
+    NOW,
     REVIEWS,
     decoded,
     docker,
@@ -174,7 +175,7 @@ def _said(expression: str, **more: Any) -> tuple[bool, str]:
     """Return whether a review whose object has `more` is allowed, and what the rule said of it."""
     document = review_of(docker("quay.io/acme/app:1"))
     document["request"]["object"] |= more
-    decision = engine.validate(decode(json.dumps(document).encode(), catalog.RESOURCES), _policy(expression))
+    decision = engine.validate(decode(json.dumps(document).encode(), catalog.RESOURCES, NOW), _policy(expression))
     return decision.allowed, " ".join(finding.message for finding in decision.findings if finding.rule == "cel")
 
 
@@ -289,7 +290,7 @@ _EACH_AGAINST_ALL = "object.spec.tags.all(t, t.name != tag.name || t.name == tag
 )
 def test_a_thousand_tags(expression: str) -> None:
     """An expression on each of a thousand tags is evaluated: shared data costs the review once."""
-    assert engine.validate(decode(_stream(1_000), catalog.RESOURCES), _policy(expression)).allowed
+    assert engine.validate(decode(_stream(1_000), catalog.RESOURCES, NOW), _policy(expression)).allowed
 
 
 def test_what_is_found_once_is_of_its_own_expression() -> None:
@@ -302,7 +303,7 @@ def test_what_is_found_once_is_of_its_own_expression() -> None:
     review = json.loads(_stream(4))
     review["request"]["oldObject"]["spec"]["tags"].pop()
     review["request"]["object"]["spec"]["tags"][0] = review["request"]["oldObject"]["spec"]["tags"][0]
-    decision = engine.validate(decode(json.dumps(review).encode(), catalog.RESOURCES), policy)
+    decision = engine.validate(decode(json.dumps(review).encode(), catalog.RESOURCES, NOW), policy)
     said = {
         (finding.field, finding.message, finding.existing) for finding in decision.findings if finding.rule == "cel"
     }
@@ -313,8 +314,8 @@ def test_what_is_found_once_is_of_its_own_expression() -> None:
 def test_a_review_has_one_budget() -> None:
     """The cost of a few tags can be too much for a thousand: after the budget, every tag is denied."""
     policy = _policy(_EACH_AGAINST_ALL)
-    assert engine.validate(decode(_stream(20), catalog.RESOURCES), policy).allowed
-    decision = engine.validate(decode(_stream(1_000), catalog.RESOURCES), policy)
+    assert engine.validate(decode(_stream(20), catalog.RESOURCES, NOW), policy).allowed
+    decision = engine.validate(decode(_stream(1_000), catalog.RESOURCES, NOW), policy)
     refused = [_TOO_MUCH in finding.message for finding in decision.findings if finding.rule == "cel"]
     assert not decision.allowed
     assert all(refused)
@@ -327,15 +328,15 @@ def test_rules_share_the_budget() -> None:
     cheap = {"validations": [{"expression": "true"}, {"expression": "tag.name != ''"}]}
     rules = [{"name": "costly", "mode": "audit", "expression": costly}, {"name": "cheap", "expression": cheap}]
     policy = policy_of(f"spec: {json.dumps({'rules': rules})}\n")
-    decision = engine.validate(decode(_stream(1_000), catalog.RESOURCES), policy)
+    decision = engine.validate(decode(_stream(1_000), catalog.RESOURCES, NOW), policy)
     assert not decision.allowed
     assert {finding.rule for finding in decision.findings if _TOO_MUCH in finding.message} == {"costly", "cheap"}
-    assert engine.validate(decode(_stream(20), catalog.RESOURCES), policy).allowed
+    assert engine.validate(decode(_stream(20), catalog.RESOURCES, NOW), policy).allowed
 
 
 def test_what_cannot_be_afforded_is_news() -> None:
     """If the budget is spent, the old violations are unknown, so no finding counts as existing."""
-    review = decode(_stream(1_000, moved=False, scheduled=True), catalog.RESOURCES)
+    review = decode(_stream(1_000, moved=False, scheduled=True), catalog.RESOURCES, NOW)
     policy = _policy(f"{_EACH_AGAINST_ALL} && !tag.scheduled")
     decision = engine.validate(review, policy)
     assert not decision.allowed
@@ -352,7 +353,7 @@ def test_what_is_known_of_what_was_costs_nothing() -> None:
         f"spec: {json.dumps({'rules': [{'name': 'cel', 'expression': {'validations': validations}}]})}\n"
     )
     decision = engine.validate(
-        decode(_stream(1_000, moved=False, scheduled=True), catalog.RESOURCES), policy, most=None
+        decode(_stream(1_000, moved=False, scheduled=True), catalog.RESOURCES, NOW), policy, most=None
     )
     assert any(_TOO_MUCH in finding.message for finding in decision.findings)
     existing = [finding.existing for finding in decision.findings if finding.message == "known"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.builders import REVIEWS
+from tests.support.builders import NOW, REVIEWS
 
 from webhook.admission import engine
 from webhook.admission.codec import decode, encode
@@ -18,7 +18,7 @@ _FILES = sorted(path for path in REVIEWS.glob("*.json") if not path.name.endswit
 
 
 def _answer(path: Path, policy: Policy) -> dict[str, Any]:
-    review = decode(path.read_bytes(), catalog.RESOURCES)
+    review = decode(path.read_bytes(), catalog.RESOURCES, NOW)
     decide = engine.mutate if "-mutate" in path.name else engine.validate
     decision = decide(review, policy)
     response: dict[str, Any] = json.loads(encode(review, decision, annotations(decision, tags(decision), policy)))[

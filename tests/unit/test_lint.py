@@ -11,7 +11,18 @@ import yaml
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import DIGEST, HEAD, decoded, docker, istag_of, policy_of, review_of, stream_tag, tag_of
+from tests.support.builders import (
+    DIGEST,
+    HEAD,
+    NOW,
+    decoded,
+    docker,
+    istag_of,
+    policy_of,
+    review_of,
+    stream_tag,
+    tag_of,
+)
 from tests.support.examples import examples
 from tests.support.lints import ROWS, Row
 
@@ -35,7 +46,7 @@ def _params(wanted: Callable[[Row], bool]) -> list[Any]:
 
 
 def _warnings(name: str, spec: str) -> list[PolicyWarning]:
-    return [each for each in lint(policy_of(f"spec: {spec}\n")).warnings if each.name == name]
+    return [each for each in lint(policy_of(f"spec: {spec}\n"), NOW).warnings if each.name == name]
 
 
 def test_each_warning_is_listed_by_its_name() -> None:
@@ -104,7 +115,7 @@ def test_ignore_counts_for_every_document(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text(
         HEAD + "spec: {rules: [{name: b, mode: warn, immutable: {}}], ignore: [nothing-to-evaluate]}\n"
     )
-    assert lint(load(tmp_path)).warnings == ()
+    assert lint(load(tmp_path), NOW).warnings == ()
     (tmp_path / "b.yaml").unlink()
     (tmp_path / "a.yaml").write_text(_SIGNED + "  ignore: [nothing-to-evaluate]\n")
     ignoring = load(tmp_path)
@@ -204,7 +215,7 @@ def test_what_we_publish_has_no_warning(name: str, tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text(text)
     policy = load(path)
-    found = lint(policy)
+    found = lint(policy, NOW)
     assert ([str(each) for each in found.warnings], found.unused) == ([], ())
     lines = text.splitlines()
     at = next((index for index, line in enumerate(lines) if "ignore: [" in line), None)

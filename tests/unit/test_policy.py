@@ -54,7 +54,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
             HEAD + "spec:\n  rules:\n    - name: a\n",
             [
                 "6: spec.rules[0]: expected exactly one of schema, sourceKinds, registries, pin, crossNamespace, importPolicy, "
-                "referencePolicy, lookupPolicy, tagName, tagLimit, immutable, annotations, labels, platforms, imageSize, signatures, "
+                "referencePolicy, lookupPolicy, tagName, tagLimit, immutable, schedule, annotations, labels, platforms, imageSize, signatures, "
                 "conditions, expression; got none"
             ],
             id="no-kind",
@@ -63,7 +63,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
             HEAD + "spec: {rules: [{name: a, immutable: {}, schema: {}}]}",
             [
                 "4: spec.rules[0]: expected exactly one of schema, sourceKinds, registries, pin, crossNamespace, importPolicy, "
-                "referencePolicy, lookupPolicy, tagName, tagLimit, immutable, annotations, labels, platforms, imageSize, signatures, "
+                "referencePolicy, lookupPolicy, tagName, tagLimit, immutable, schedule, annotations, labels, platforms, imageSize, signatures, "
                 "conditions, expression; got schema and immutable"
             ],
             id="two-kinds",

@@ -8,6 +8,7 @@ import pytest
 from tests.openshift.admission import Review
 from tests.openshift.api import outcomes
 from tests.openshift.server import Cluster, Outcome, Request, Rights
+from tests.support.builders import NOW
 
 from webhook.admission import engine
 from webhook.admission.codec import of_document
@@ -66,7 +67,9 @@ def test_only_a_webhook_denies_it_and_nothing_stores_it(resource: str, *, stream
         for outcome in _sent(resource, cluster, dry_run=dry_run):
             assert (outcome.cluster.streams, outcome.cluster.images) == (cluster.streams, cluster.images)
             assert [review.webhook for review in outcome.reviews] == ["mutate", "validate"]
-            assert not engine.validate(of_document(_document(outcome.reviews[-1]), catalog.RESOURCES), load()).allowed
+            assert not engine.validate(
+                of_document(_document(outcome.reviews[-1]), catalog.RESOURCES, NOW), load()
+            ).allowed
 
 
 def _document(review: Review) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.builders import REVIEWS
+from tests.support.builders import NOW, REVIEWS
 from tests.support.recording import recorded
 
 from webhook.documents.inputs import input_files
@@ -50,7 +50,11 @@ def _said(outcome: Outcome) -> Outcome:
 def test_each_source_gets_the_same_answer(path: Path, shipped: Policy, strict: Policy) -> None:
     """A review in a file, in a test case and in a record is decided alike."""
     case = Case("a", Expected(), review=path.name)
-    asked = (_of_file(path), ask(case, Origin(str(path.parent / "policy.test.yaml"), 1)), _of_record(path, shipped))
+    asked = (
+        _of_file(path),
+        ask(case, Origin(str(path.parent / "policy.test.yaml"), 1), NOW),
+        _of_record(path, shipped),
+    )
     for policy in (shipped, strict):
         of_file, of_case, of_record = (_said(answer(each, policy)) for each in asked)
         assert of_file == of_case == of_record

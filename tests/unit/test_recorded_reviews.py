@@ -13,6 +13,7 @@ from tests.openshift.api import outcomes
 from tests.openshift.normal import pruned
 from tests.openshift.objects import Document
 from tests.openshift.server import Cluster
+from tests.support.builders import NOW
 
 from webhook.admission import codec, engine
 from webhook.model.decision import Decision, Mode
@@ -62,7 +63,7 @@ def place(trace: Document, step: Document) -> str:
 def answered(request: Document, webhook: str) -> Decision:
     """Decide a recorded review from its bytes, and write the answer."""
     body = orjson.dumps({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request})
-    found = codec.decode(body, catalog.RESOURCES)
+    found = codec.decode(body, catalog.RESOURCES, NOW)
     decision = HOOKS[webhook](found, shipped())
     codec.encode(found, decision, {})
     return decision

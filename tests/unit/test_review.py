@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import decoded, docker, review_of
+from tests.support.builders import NOW, decoded, docker, review_of
 
 from webhook.admission.codec import decode, encode
 from webhook.errors import MalformedReview
@@ -121,19 +121,19 @@ _PLAIN = json.dumps(review_of(docker("docker.io/acme/app:1"))).encode()
 def test_malformed(body: bytes, sentence: str) -> None:
     """A document that is not a review of a known resource is denied with what was expected."""
     with pytest.raises(MalformedReview) as refused:
-        decode(body, catalog.RESOURCES)
+        decode(body, catalog.RESOURCES, NOW)
     assert str(refused.value) == sentence
 
 
 def test_a_byte_order_mark_is_refused() -> None:
     """A byte order mark is no JSON (RFC 8259, section 8.1)."""
     with pytest.raises(MalformedReview, match="expected JSON"):
-        decode(b"\xef\xbb\xbf" + _PLAIN, catalog.RESOURCES)
+        decode(b"\xef\xbb\xbf" + _PLAIN, catalog.RESOURCES, NOW)
 
 
 def test_an_emoji_by_its_surrogate_pair_is_taken() -> None:
     """A pair of escapes is one character, and no lone surrogate."""
-    review = decode(_PLAIN.replace(b'"alice"', rb'"al\ud83d\ude00ce"'), catalog.RESOURCES)
+    review = decode(_PLAIN.replace(b'"alice"', rb'"al\ud83d\ude00ce"'), catalog.RESOURCES, NOW)
     assert review.user.name == "al😀ce"
 
 
@@ -141,7 +141,7 @@ def test_an_emoji_by_its_surrogate_pair_is_taken() -> None:
 def test_any_bytes(body: bytes) -> None:
     """For any bytes the codec returns a Review or raises MalformedReview."""
     try:
-        decode(body, catalog.RESOURCES)
+        decode(body, catalog.RESOURCES, NOW)
     except MalformedReview as refused:
         assert refused.status == 400
 
@@ -159,7 +159,7 @@ def test_any_value_anywhere(path: list[str], value: Any) -> None:
     if path:
         at[path[-1]] = value
     try:
-        catalog.changes(decode(json.dumps(document).encode(), catalog.RESOURCES))
+        catalog.changes(decode(json.dumps(document).encode(), catalog.RESOURCES, NOW))
     except MalformedReview as refused:
         assert str(refused)
 
@@ -177,5 +177,5 @@ def test_version_and_uid_are_echoed(version: str) -> None:
 def test_the_uid_of_a_malformed_review_is_known() -> None:
     """The readable part of an invalid review's uid is kept for the log."""
     with pytest.raises(MalformedReview) as refused:
-        decode(b'{"request":{"uid":"abc\\u0007"}}', catalog.RESOURCES)
+        decode(b'{"request":{"uid":"abc\\u0007"}}', catalog.RESOURCES, NOW)
     assert refused.value.uid == "abc\\x07"

@@ -454,6 +454,106 @@ ROWS: dict[str, Row] = {
     "immutable-import-allowed": Row(
         "immutable: {unknown: allow}", None, review=import_review(imported("quay.io/acme/app:1"))
     ),
+    # schedule, of reviews that come on Monday, 2026-11-30, at 12:00 UTC
+    "schedule-outside": Row('schedule: {deny: [{name: night, from: "22:00", until: "06:00"}]}', _APP),
+    "schedule-ended": Row("schedule: {deny: [{name: past, from: 2026-11-01, until: 2026-11-30T12:00}]}", _APP),
+    "schedule-same-source": Row(
+        "schedule: {deny: [{name: freeze, from: 2026-11-30, until: 2026-12-01}]}", _APP,
+        old=_APP, tag={"importPolicy": {"scheduled": True}},
+    ),
+    "schedule-dated": Row(
+        "schedule: {deny: [{name: freeze, from: 2026-11-30, until: 2026-12-01}]}", _APP,
+        (
+            'tag.from.name: "live" may not change in the window freeze, which ends 2026-12-01T00:00Z; '
+            "allowed: from 2026-12-01T00:00Z",
+        ),
+        old=docker("quay.io/acme/app:0"),
+    ),
+    "schedule-new": Row(
+        "schedule: {deny: [{name: freeze, from: 2026-11-30T12:00:00Z, until: 2026-12-01T00:00:00Z}]}", _APP,
+        (
+            'tag.from.name: "live" may not change in the window freeze, which ends 2026-12-01T00:00Z; '
+            "allowed: from 2026-12-01T00:00Z",
+        ),
+    ),
+    "schedule-in-another-zone": Row(
+        'schedule: {zone: Asia/Kathmandu, deny: [{name: evening, days: [Mon], from: "17:45", until: "06:00"}]}', _APP,
+        (
+            'tag.from.name: "live" may not change in the window evening, which ends 2026-12-01T06:00+05:45; '
+            "allowed: from 2026-12-01T06:00+05:45",
+        ),
+    ),
+    "schedule-two-in-a-row": Row(
+        'schedule: {deny: [{name: week, from: "Sun 00:00", until: "Tue 00:00"}, {name: day, days: [Tue], from: "00:00", until: "00:00"}]}',
+        _APP,
+        (
+            'tag.from.name: "live" may not change in the window week, which ends 2026-12-01T00:00Z; '
+            "allowed: from 2026-12-02T00:00Z",
+        ),
+    ),
+    "schedule-until-an-exception": Row(
+        "schedule: {deny: [{name: freeze, from: 2026-11-01, until: 2027-01-07}], exceptions: [{name: x, from: 2026-12-02T08:00, until: 2026-12-03}]}",
+        _APP,
+        (
+            'tag.from.name: "live" may not change in the window freeze, which ends 2027-01-07T00:00Z; '
+            "allowed: from 2026-12-02T08:00Z",
+        ),
+    ),
+    "schedule-in-an-exception": Row(
+        'schedule: {deny: [{name: freeze, from: 2026-11-01, until: 2027-01-07}], exceptions: [{name: noon, from: "12:00", until: "13:00"}]}',
+        _APP,
+    ),
+    "schedule-allowed": Row('schedule: {allow: [{name: office, days: [Mon, Tue], from: "09:00", until: "17:00"}]}', _APP),
+    "schedule-not-allowed": Row(
+        'schedule: {allow: [{name: morning, from: "08:00", until: "12:00"}, {name: thursday, days: [Thu], from: "09:00", until: "17:00"}]}',
+        _APP,
+        (
+            'tag.from.name: "live" may change only in the windows morning, thursday; allowed: from 2026-12-01T08:00Z',
+        ),
+    ),
+    "schedule-allowed-and-denied": Row(
+        'schedule: {allow: [{name: office, from: "09:00", until: "17:00"}], deny: [{name: freeze, from: 2026-11-30, until: 2026-12-05}]}',
+        _APP,
+        (
+            'tag.from.name: "live" may not change in the window freeze, which ends 2026-12-05T00:00Z; '
+            "allowed: from 2026-12-05T09:00Z",
+        ),
+    ),
+    "schedule-never-again": Row(
+        "schedule: {allow: [{name: past, from: 2026-01-01, until: 2026-02-01}]}", _APP,
+        ('tag.from.name: "live" may change only in the windows past; allowed: never, no window follows',),
+    ),
+    "schedule-always-denied": Row(
+        'schedule: {deny: [{name: always, from: "00:00", until: "00:00"}]}', _APP,
+        (
+            'tag.from.name: "live" may not change in the window always, which ends 2026-12-01T00:00Z; '
+            "allowed: not for a long time",
+        ),
+    ),
+    "schedule-removed": Row(
+        "schedule: {deny: [{name: freeze, from: 2026-11-30, until: 2026-12-01}]}", None,
+        (
+            'spec.tags: "live" may not change in the window freeze, which ends 2026-12-01T00:00Z; '
+            "allowed: from 2026-12-01T00:00Z",
+        ),
+        review=stream_review(stream_of(), stream_of(tag_of(_APP))),
+    ),
+    "schedule-imported": Row(
+        "schedule: {deny: [{name: freeze, from: 2026-11-30, until: 2026-12-01}]}", None,
+        (
+            'spec.images[0].to.name: "live" may not change in the window freeze, which ends 2026-12-01T00:00Z; '
+            "allowed: from 2026-12-01T00:00Z",
+        ),
+        review=import_review(imported("quay.io/acme/app:1")),
+    ),
+    "schedule-pushed": Row(
+        "schedule: {deny: [{name: freeze, from: 2026-11-30, until: 2026-12-01}]}", None,
+        (
+            'tag: "live" may not change in the window freeze, which ends 2026-12-01T00:00Z; '
+            "allowed: from 2026-12-01T00:00Z",
+        ),
+        review=_BARE,
+    ),
     # annotations
     "annotation": Row(
         'annotations: {require: {owner: "team-*"}}', _APP, tag={"annotations": {"owner": "team-pay"}},
@@ -709,6 +809,18 @@ REASONS: dict[str, Reason] = {
             "immutable-removed-with-its-stream",
             "immutable-pushed",
             "immutable-imported",
+            "schedule-dated",
+            "schedule-new",
+            "schedule-in-another-zone",
+            "schedule-two-in-a-row",
+            "schedule-until-an-exception",
+            "schedule-not-allowed",
+            "schedule-allowed-and-denied",
+            "schedule-never-again",
+            "schedule-always-denied",
+            "schedule-removed",
+            "schedule-imported",
+            "schedule-pushed",
             "annotation-denied",
             "label-denied",
             "label-two-denied",

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import DIGEST, decoded, docker, import_review, imported, policy_of, push_review, review_of
+from tests.support.builders import (
+    DIGEST,
+    NOW,
+    decoded,
+    docker,
+    import_review,
+    imported,
+    policy_of,
+    push_review,
+    review_of,
+)
 
 from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
@@ -122,7 +132,7 @@ def test_the_same_is_decided_again(make: Callable[[], dict[str, Any]], shipped: 
     document = make()
     for policy in (shipped, _JUDGING):
         recorded = _recorded(document, policy)
-        again = engine.validate(recorded_review(recorded["request"]), policy)
+        again = engine.validate(recorded_review(recorded["request"], NOW), policy)
         assert [finding.rule for finding in again.findings] == [finding["rule"] for finding in recorded["findings"]]
 
 

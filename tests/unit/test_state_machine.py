@@ -22,6 +22,7 @@ from tests.openshift.objects import EXTERNAL_REGISTRY, INTERNAL_REGISTRY, Docume
 from tests.openshift.server import Outcome, Request
 from tests.openshift.wire import encode_stream
 from tests.support import guarded
+from tests.support.builders import NOW
 from tests.support.examples import examples
 from tests.support.guarded import APP, EVIL, HOME, IMPORTER, LIB, PLAIN, PUSHER, REASON, TEST, Fact, Webhooks
 
@@ -414,4 +415,4 @@ def test_a_policy_that_promises_less_is_noticed(name: str) -> None:
 def test_what_is_not_promised_is_warned_of() -> None:
     """`policy validate` has a warning for each thing that the policy language cannot promise."""
     assert guarded.WARNED.keys() == guarded.NOT_PROMISED.keys()
-    assert set(guarded.WARNED.values()) <= {warning.name for warning in lint(guarded.policy()).warnings}
+    assert set(guarded.WARNED.values()) <= {warning.name for warning in lint(guarded.policy(), NOW).warnings}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.builders import REVIEWS, decoded, docker, stream_of, tag_of
+from tests.support.builders import NOW, REVIEWS, decoded, docker, stream_of, tag_of
 
 from webhook.admission import engine
 from webhook.evaluate.question import request_of, review_of
@@ -39,7 +39,7 @@ def test_a_manifest_is_judged_as_its_recorded_review(path: Path, shipped: Policy
         pytest.skip("no manifest makes this review")
     user = User(recorded.user.name, groups=recorded.user.groups)
     manifest = _as_a_user_writes(recorded.object)
-    made = review_of(request_of(manifest, recorded.old_object, user, "u", recorded.namespace))
+    made = review_of(request_of(manifest, recorded.old_object, user, "u", recorded.namespace), NOW)
     assert (made.resource, made.name, made.namespace) == (recorded.resource, recorded.name, recorded.namespace)
     for policy in (shipped, strict):
         expected, got = engine.admit(recorded, policy), engine.admit(made, policy)
@@ -98,5 +98,5 @@ def test_whatever_a_manifest_holds(kind: str, key: str, value: Any, strict: Poli
     """A manifest of the wrong form is evaluated by the schema, and nothing is raised."""
     manifest = {"apiVersion": "image.openshift.io/v1", "kind": kind, "metadata": {"name": "a:b"}, key: value}
     for old in (None, manifest, stream_of(tag_of(docker("a/b:1"))) | {"kind": kind}):
-        review = review_of(request_of(manifest, old, User("u"), "u"))
+        review = review_of(request_of(manifest, old, User("u"), "u"), NOW)
         assert engine.admit(review, strict).verdict in ("allow", "deny")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.builders import DIGEST, docker, policy_of, stream_of, stream_tag, tag_of
+from tests.support.builders import DIGEST, NOW, docker, policy_of, stream_of, stream_tag, tag_of
 
 from webhook.evaluate.scan import completion, evaluated
 from webhook.evaluate.streams import key_of
@@ -18,7 +18,7 @@ def _findings(stream: dict[str, Any], rules: str, images: dict[str, dict[str, An
     known = {digest: read_image({"metadata": {"name": digest}, **image}) for digest, image in (images or {}).items()}
     return [
         f"{outcome.title} {finding.mode} {finding}"
-        for outcome in evaluated(stream, policy, known)
+        for outcome in evaluated(stream, policy, known, NOW)
         for finding in outcome.findings
     ]
 
@@ -128,7 +128,7 @@ def test_as_it_stands(stream: dict[str, Any], rules: str, expected: list[str]) -
 def test_every_finding_is_of_something_that_exists() -> None:
     """A finding of a scan says that nothing changed."""
     policy = policy_of("spec:\n  rules:\n    - {name: known, registries: {allow: [gcr.io]}}").for_stored_streams()
-    found = [finding for outcome in evaluated(_STREAM, policy, {}) for finding in outcome.findings]
+    found = [finding for outcome in evaluated(_STREAM, policy, {}, NOW) for finding in outcome.findings]
     assert [(type(each), each.mode, each.existing) for each in found] == [(Finding, Mode.ENFORCE, True)] * 2
 
 
@@ -155,7 +155,7 @@ def test_no_exemption_holds() -> None:
         "spec:\n  exemptions:\n    - {name: all, users: ['*']}\n"
         "  rules:\n    - {name: known, registries: {allow: [gcr.io]}}\n"
     )
-    assert [outcome.verdict for outcome in evaluated(_STREAM, policy.for_stored_streams(), {})] == ["deny"] * 2
+    assert [outcome.verdict for outcome in evaluated(_STREAM, policy.for_stored_streams(), {}, NOW)] == ["deny"] * 2
     assert policy.exemptions != ()
 
 
@@ -167,7 +167,7 @@ def test_all_of_a_stream_is_judged() -> None:
         _event("pushed"),
     )
     outcomes = list(
-        evaluated(stream, policy_of("spec: {rules: [{name: few, tagLimit: {max: 9}}]}").for_stored_streams(), {})
+        evaluated(stream, policy_of("spec: {rules: [{name: few, tagLimit: {max: 9}}]}").for_stored_streams(), {}, NOW)
     )
     assert [(each.title, each.resource, each.verdict, each.operation, each.user) for each in outcomes] == [
         ("app/app:live", "imagestreams", "allow", "", ""),

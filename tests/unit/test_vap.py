@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.support.builders import (
     DIGEST,
     HEAD,
+    NOW,
     REVIEWS,
     decoded,
     docker,
@@ -69,7 +70,7 @@ def _exported(name: str) -> tuple[Policy, Exported, Evaluator]:
 @pytest.mark.parametrize("name", ["", "strict", "wide"], ids=["shipped", "strict", "wide"])
 def test_recorded_reviews(name: str) -> None:
     """Every exported rule does to every recorded review what it does in the webhook, and says what it says."""
-    reviews = (decode(path.read_bytes(), catalog.RESOURCES) for path in _FILES)
+    reviews = (decode(path.read_bytes(), catalog.RESOURCES, NOW) for path in _FILES)
     assert sum(bool(agreed(review, *_exported(name))) for review in reviews) > 20
 
 

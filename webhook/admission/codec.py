@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -27,27 +28,29 @@ _INVALID: Final = 422
 _REVIEW: Final = AdmissionReview()
 
 
-def decode(body: bytes, resources: Collection[str]) -> Review:
+def decode(body: bytes, resources: Collection[str], time: datetime) -> Review:
     """Decode the AdmissionReview in `body`.
 
     Args:
         body: the body of the request, JSON in UTF-8.
         resources: the known resources of image.openshift.io/v1, with subresources after a slash.
+        time: when the request came, timezone-aware.
 
     Raises:
         MalformedReview: `body` is not an AdmissionReview of a known resource, or is too large.
     """
     if why := too_large(body):
         raise MalformedReview(why, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    return of_document(parse(body), resources, small=len(body) <= MOST_TAGS)
+    return of_document(parse(body), resources, time, small=len(body) <= MOST_TAGS)
 
 
-def of_document(document: Any, resources: Collection[str], *, small: bool = False) -> Review:
+def of_document(document: Any, resources: Collection[str], time: datetime, *, small: bool = False) -> Review:
     """Return the Review in `document`.
 
     Args:
         document: an AdmissionReview as JSON values.
         resources: as in `decode`.
+        time: as in `decode`.
         small: whether the document has fewer bytes than a list may have elements.
 
     Raises:
@@ -69,6 +72,7 @@ def of_document(document: Any, resources: Collection[str], *, small: bool = Fals
         name=request.get("name") or "",
         user=_user(request["userInfo"]),
         dry_run=request.get("dryRun") is True,
+        time=time,
         request=request,
     )
 

@@ -100,6 +100,8 @@ def _evaluate(change: Change, index: int, context: EvaluationContext, policy: Po
     """Add the findings in the change at `index` of the review."""
     was: Change | None = None
     for entry in policy.index.selected(change, context.review.user):
+        if entry.period is not None and not entry.period.holds(context.review.time):
+            continue
         if findings.full and (findings.denied or Mode.ENFORCE not in (entry.mode, entry.existing)):
             findings.cut = True
             continue
@@ -142,12 +144,14 @@ def exempt(changes: tuple[Change, ...], review: Review, policy: Policy) -> Exemp
         if _applies(entry, review) and all(entry.match.selects(each, review.user, perhaps=False) for each in changes):
             reasons = [_reason(entry, change) for change in changes]
             if not entry.annotation or all(reasons):
-                return Exemption(entry.name, "; ".join(dict.fromkeys(reasons)))
+                return Exemption(entry.name, "; ".join(dict.fromkeys(reasons)), entry.ticket)
     return None
 
 
 def _applies(entry: ExemptionEntry, review: Review) -> bool:
-    """Whether the exemption names the user, or one of the user's groups."""
+    """Whether the exemption has effect, and names the user or one of the user's groups."""
+    if entry.period is not None and not entry.period.holds(review.time):
+        return False
     if any_matches(entry.users, review.user.name):
         return True
     return bool(entry.groups) and any(any_matches(entry.groups, group) for group in review.user.groups)

@@ -111,7 +111,8 @@ def record(  # noqa: PLR0913 - one for each origin of a field
     if (lookup := _lookup(decision)) is not None:
         line["lookupPolicy"] = {"from": lookup[0], "to": lookup[1]}
     if decision.exemption is not None:
-        line["exemption"] = {"name": decision.exemption.name, "reason": _short(decision.exemption.reason)}
+        exemption = decision.exemption
+        line["exemption"] = {"name": exemption.name, "reason": _short(exemption.reason), "ticket": exemption.ticket}
     if traceparent:
         line["traceparent"] = traceparent
     if context.level == "request":

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from webhook.cli.options import GivenPath, empty_option, policy_option, sender_options
+from webhook.cli.options import GivenPath, at_option, empty_option, policy_option, sender_options
 from webhook.cli.output import Wanted, fail, report_options
 from webhook.errors import PolicyError
 from webhook.text import printable, quoted
@@ -48,6 +48,7 @@ def _parameters(context: click.Context, option: click.Parameter, given: tuple[st
     "--as", "write", type=click.Choice(_WRITES), default=_WRITES[0], show_default=True,
     help="How FILES update --old: oc replace, oc apply or oc apply --server-side.",
 )  # fmt: skip
+@at_option("When the changes come, for exemptions and rules that end and for freeze windows.")
 @click.option(
     "--strict", is_flag=True, help="Treat unknown fields and image streams that cannot be evaluated as errors."
 )
@@ -90,7 +91,7 @@ def check(
         fail(str(error))
     parameters = options["parameters"]
     before = Old(options["namespace"], parameters=parameters)
-    sender = Sender(User(options["user"], groups=options["groups"]), parameters, Write(options["write"]))
+    sender = Sender(User(options["user"], groups=options["groups"]), parameters, Write(options["write"]), options["at"])
     asked = checked(input_files(files, exclude=options["excluded"]), policy, sender, before, strict=strict)
     tally = emit(head("check", policy), with_notes(chain(before.read(input_files(old)), asked), files), wanted)
     if fail_on_empty and not tally.evaluated:

@@ -149,6 +149,13 @@ def policy_option(text: str = _POLICY) -> Decorator:
     )  # fmt: skip
 
 
+def at_option(text: str) -> Decorator:
+    """Return the option `--at`: the moment that is meant, by default now."""
+    return click.option(
+        "--at", type=Moment(), metavar="TIME", default=lambda: datetime.now(UTC), show_default="now", help=text
+    )
+
+
 def policy_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the argument PATHS of a policy to `command`; empty if neither it nor the variable is set."""
     return click.argument("paths", nargs=-1, type=GivenPath(), envvar=variable("policy"))(command)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from textwrap import wrap
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli.options import format_option, output_option, policy_argument, policy_option
+from webhook.cli.options import at_option, format_option, output_option, policy_argument, policy_option
 from webhook.cli.output import fail, say, write
 from webhook.errors import PolicyError
 from webhook.report.shape import writer
@@ -38,7 +39,8 @@ def schema() -> None:
 @format_option((_TABLE, "json", "sarif", "github", "junit"))
 @output_option
 @click.option("--fail-on-warn", is_flag=True, help="Exit with 1 if there are warnings.")
-def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail_on_warn: bool) -> None:
+@at_option("Warn about what ends within 14 days of this time.")
+def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail_on_warn: bool, at: datetime) -> None:
     """Validate the policy in PATHS (files and directories, - for standard input).
 
     Reports every error and every warning with file, line and column. A warning is about a policy that is valid but
@@ -58,7 +60,7 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
         if format_ != _TABLE:
             write(_report(format_, None, invalid(error.faults)), output)
         fail(str(error))
-    linted = lint(policy)
+    linted = lint(policy, at)
     pieces = _report(format_, policy, validated(policy, linted.warnings, failing=fail_on_warn))
     write(chain([_summary(policy, linted)] if format_ == _TABLE else (), pieces), output)
     for note in linted.unused:
@@ -147,11 +149,13 @@ def _head(policy: "Policy", left: list[str]) -> Iterator[str]:
 @click.option("--resources", is_flag=True, help="Print what each rule kind evaluates in each resource.")
 @click.option("--fields", is_flag=True, help="Print each field of the API, and the rule kinds that read it.")
 @click.option("--warnings", is_flag=True, help="Explain every warning of `policy validate`.")
+@at_option("List the windows of a rule of the kind schedule from this time on.")
 @click.option("--shipped", "show_shipped", is_flag=True, help="Print the shipped policy instead.")
-def explain(
+def explain(  # noqa: PLR0913 - one for each option
     words: tuple[str, ...],
     policies: tuple[Path, ...],
     *,
+    at: datetime,
     markdown: bool,
     resources: bool,
     fields: bool,
@@ -166,45 +170,41 @@ def explain(
 
     Exit codes: 0 explained, 2 the text names nothing known, or the policy cannot be used.
     """
-    from webhook.policy.explain import (
-        explained,
-        fields_table,
-        fields_text,
-        kinds,
-        resources_table,
-        resources_text,
-        table,
-        variables_table,
-    )
+    from webhook.policy import explain as about
     from webhook.policy.lint.catalogue import warnings_table, warnings_text
     from webhook.policy.loading import load, shipped
 
     if show_shipped:
         say(shipped(), nl=False)
     elif resources:
-        say(resources_table() if markdown else resources_text())
+        say(about.resources_table() if markdown else about.resources_text())
     elif fields:
-        say(fields_table() if markdown else fields_text())
+        say(about.fields_table() if markdown else about.fields_text())
     elif warnings:
         say(warnings_table() if markdown else warnings_text())
     elif markdown:
-        say(next((found for word in words if word in kinds() and (found := variables_table(word))), table()))
+        say(
+            next(
+                (found for word in words if word in about.kinds() and (found := about.variables_table(word))),
+                about.table(),
+            )
+        )
     elif not words:
-        say("\n\n".join(explained(each) for each in kinds()))
+        say("\n\n".join(about.explained(each) for each in about.kinds()))
     else:
         text = sys.stdin.read() if words == ("-",) else " ".join(words)
         try:
             policy = load(*policies)
         except PolicyError as error:
             fail(str(error))
-        texts = list(_explanations(text.strip(), policy))
+        texts = list(_explanations(text.strip(), policy, at))
         if not texts:
             sys.exit(2)
         say("\n\n".join(texts))
 
 
-def _explanations(text: str, policy: "Policy") -> Iterator[str]:
-    """Yield a text for each rule or kind in `text`; unknown ones are printed to standard error."""
+def _explanations(text: str, policy: "Policy", time: datetime) -> Iterator[str]:
+    """Yield a text for each rule or kind in `text` as of `time`; unknown ones are printed to standard error."""
     from webhook.admission.engine import PROBE_EXPLAINED
     from webhook.policy.explain import RuleMessage, explained, explained_rule, kinds, read_message
     from webhook.policy.lint.catalogue import explained_warning, mentioned
@@ -232,7 +232,7 @@ def _explanations(text: str, policy: "Policy") -> Iterator[str]:
         if len(found) > 1:
             click.echo(f"rule {each.rule}…: the message was cut; the rule is one of {', '.join(found)}", err=True)
         for name in found:
-            yield explained_rule(policy, rules[name], places.get(name), each.sentence)
+            yield explained_rule(policy, rules[name], places.get(name), time, each.sentence)
 
 
 def _unknown(text: str, policy: "Policy") -> str:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from webhook.cli.fix import pace_options
-from webhook.cli.options import connection, namespaces_option, policy_option, selector_option, shard_option
+from webhook.cli.options import at_option, connection, namespaces_option, policy_option, selector_option, shard_option
 from webhook.cli.output import Wanted, fail, report_options, write
 from webhook.errors import ClusterError, MalformedGlob, PolicyError
 from webhook.report.shape import Shard
@@ -43,6 +44,7 @@ _PATIENCE: Final = 0.25  # seconds: every request of a scan is safe to repeat
     "--write-reports", "reports", type=click.Choice(_APIS),
     help="Write a report to each namespace of the cluster, and remove stale reports of this command.",
 )  # fmt: skip
+@at_option("Evaluate exemptions and rules that end as of this time.")
 @click.option("--fix", "fixing", is_flag=True, help="Show the settings of the policy's defaults that tags lack.")
 @click.option(
     "--apply", "really", is_flag=True, help="With --fix: make these settings, except those that import a tag."
@@ -63,6 +65,7 @@ def scan(  # noqa: PLR0913 - one for each option
     selector: str,
     shard: Shard,
     chunk: int,
+    at: datetime,
 ) -> None:
     """Evaluate a live cluster by a policy.
 
@@ -109,7 +112,7 @@ def scan(  # noqa: PLR0913 - one for each option
         with _progress(wanted) as progress:
             if fixing:
                 sys.exit(fix(cluster, selection, policy, progress, wanted, really=really, pace=pace))
-            tally, faults = _scan(cluster, selection, policy, progress, wanted, images=images, reports=reports)
+            tally, faults = _scan(cluster, selection, policy, at, progress, wanted, images=images, reports=reports)
     except (PolicyError, MalformedGlob, ClusterError) as error:
         fail(str(error))
     for fault in faults:
@@ -122,10 +125,11 @@ def scan(  # noqa: PLR0913 - one for each option
         end(tally, wanted)
 
 
-def _scan(
+def _scan(  # noqa: PLR0913 - what, by what, when, and how
     cluster: "Cluster",
     selection: "Selection",
     policy: "Policy",
+    time: datetime,
     progress: "Progress",
     wanted: Wanted,
     *,
@@ -143,7 +147,7 @@ def _scan(
     if selection.shard.count > 1 and wanted.output is not None and wanted.output.is_file():
         wanted.output.unlink()  # a part that fails must not leave the output of the last run
     first, tally, faults = head("scan", policy, selection.shard), Tally(), list[str]()
-    found: Iterable[Outcome] = tally.counting(scanned(cluster, selection, policy, progress, images=images))
+    found: Iterable[Outcome] = tally.counting(scanned(cluster, selection, policy, time, progress, images=images))
     api = APIS[reports] if reports else None
     written = Reports(cluster, api) if api else None
     unasked = [entry.name for entry in policy.rules if TagField.IMAGE in entry.rule.reads and not images]

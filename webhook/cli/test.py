@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from textwrap import wrap
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import orjson
 
-from webhook.cli.options import GivenPath, format_option, output_option
+from webhook.cli.options import GivenPath, at_option, format_option, output_option
 from webhook.cli.output import say, write
 from webhook.text import counted, escaped
 
@@ -36,13 +37,13 @@ _WIDEST: Final = 48  # columns: longer expected values are wrapped, so that the 
     "-k", "patterns", metavar="PATTERN", multiple=True,
     help="Run only cases whose name contains PATTERN or matches it as a glob, ignoring case; may be repeated.",
 )  # fmt: skip
+@at_option("When the change of a case comes that has no `at`.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only failed cases and the summary.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the verdict and the findings of each case.")
 @click.option(
-    "--coverage",
-    is_flag=True,
+    "--coverage", is_flag=True,
     help="List the rules that report nothing in any case, and unused defaults and exemptions.",
-)
+)  # fmt: skip
 @click.option("--fail-uncovered", is_flag=True, help="Exit with 1 if there are any; implies --coverage.")
 @format_option(("table", "json", "junit"))
 @output_option
@@ -54,6 +55,7 @@ def test(  # noqa: PLR0913 - one for each option
     format_: str,
     output: Path | None,
     *,
+    at: datetime,
     quiet: bool,
     verbose: bool,
     coverage: bool,
@@ -83,7 +85,7 @@ def test(  # noqa: PLR0913 - one for each option
         selected, deselected = select(found, patterns)
         if deselected and not selected:
             faults.append(none_selected(patterns, deselected))
-        results, coverages, wrong = run(selected, policies)
+        results, coverages, wrong = run(selected, at, policies)
     faults += wrong
     shown = Shown(tuple(results), tuple(coverages) if coverage or fail_uncovered else (), deselected, quiet, verbose)
     write(_FORMATS[format_](shown), output)

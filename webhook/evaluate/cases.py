@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -19,6 +20,7 @@ from webhook.resources.catalog import RESOURCES, TAG
 from webhook.schemas.containers import Items, Record, parse
 from webhook.schemas.parameters import Bool, Choice, Object, Parameter, Schema, Sentence, Text
 from webhook.schemas.patterns import TextMap
+from webhook.schemas.times import Instant
 
 SUFFIXES: Final = tuple(f"{mark}.{form}" for mark in (".test", "_test") for form in ("yaml", "yml", "json"))
 
@@ -35,6 +37,7 @@ class Case:
         review: the file of a recorded AdmissionReview, relative to the test's, "" for an object.
         user: the user who sends the object.
         groups: that user's groups.
+        at: when the change comes, None for the time of the run.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Case:
     review: str = ""
     user: str = "developer"
     groups: tuple[str, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +109,8 @@ _DOCS: Final[Mapping[str, str]] = MappingProxyType(
 
 def _tag(annotations: tuple[tuple[str, str], ...] = (), referencePolicy: str | None = None, **given: Any) -> Any:  # noqa: N803 - the API's name
     """Return a TagReference."""
-    return {
-        **given,
-        **({"referencePolicy": {"type": referencePolicy}} if referencePolicy is not None else {}),
-        **({"annotations": dict(annotations)} if annotations else {}),
-    }
+    reference = {"referencePolicy": {"type": referencePolicy}} if referencePolicy is not None else {}
+    return {**given, **reference, **({"annotations": dict(annotations)} if annotations else {})}
 
 
 def _change(
@@ -172,6 +173,7 @@ _CASE: Final = Record(
         "review": Text(),
         "user": Text(),
         "groups": Items(Text(), empty=True),
+        "at": Instant(),
         "expect": EXPECT,
     },
     _case,
@@ -183,6 +185,7 @@ _CASE: Final = Record(
         "review": "or the file of an AdmissionReview, relative to this one",
         "user": "the user who sends it; default developer",
         "groups": "the user's groups",
+        "at": "when the change comes; default: `--at`, or now",
         "expect": "the expected outcome",
     },
     one_of=("change", "object", "review"),
@@ -211,11 +214,9 @@ def load(file: InputFile) -> tuple[list[Suite], list[Fault]]:
         spec, wrong = parse(_TEST, document)
         faults.extend(wrong or _duplicates(document))
         if spec is not None:
-            policies, cases = spec
-            directory = Path(file.name).parent
-            lines = (document.line(f"spec.cases[{index}]") for index in range(len(cases)))
-            paths = tuple(directory / path for path in policies) or (_default_policy(Path(file.name)),)
-            suites.append(Suite(file.name, paths, tuple(zip(cases, lines, strict=True))))
+            lines = (document.line(f"spec.cases[{index}]") for index in range(len(spec[1])))
+            paths = tuple(Path(file.name).parent / path for path in spec[0]) or (_default_policy(Path(file.name)),)
+            suites.append(Suite(file.name, paths, tuple(zip(spec[1], lines, strict=True))))
     return suites, faults
 
 

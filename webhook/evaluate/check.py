@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
 
@@ -69,11 +70,13 @@ class Sender:
         user: the user who would send a manifest; a review names its own.
         parameters: values of the parameters of templates.
         write: how a client writes the manifests.
+        time: when the manifests and reviews are sent.
     """
 
     user: User = _DEVELOPER
     parameters: Mapping[str, str] = field(default_factory=dict)
     write: Write = Write.REPLACE
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 def check(
@@ -201,14 +204,14 @@ def _question(piece: Piece, sender: Sender, old: Old, index: int) -> Question | 
     """
     origin = Origin(piece.document.where, piece.mark().line)
     if piece.kind == "AdmissionReview":
-        review = of_document(piece.value, RESOURCES)
+        review = of_document(piece.value, RESOURCES, sender.time)
         return Question(
             origin, review, mark=lambda field: piece.mark(f"request.object.{field}" if field else "request.object")
         )
     if piece.kind in KINDS and piece.api_version == API_VERSION:
         stored = old.of(piece.value)
         written = sender.write.written(piece.value, stored)
-        review = review_of(request_of(written, stored, sender.user, f"check-{index}", old.namespace))
+        review = review_of(request_of(written, stored, sender.user, f"check-{index}", old.namespace), sender.time)
         return Question(origin, review, mark=piece.mark, notes=tuple(_unknown(piece)))
     return None
 

@@ -5,6 +5,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,9 +145,10 @@ def compare_cluster(cluster: Cluster, before: Policy, after: Policy) -> Iterator
     Raises:
         ClusterError: the cluster cannot be read.
     """
+    time = datetime.now(UTC)
     first, second = before.for_stored_streams(), after.for_stored_streams()
     for stream in streams(cluster, Streams(), lambda *_: None):
-        whole, *tags = compare(scan.questions(stream, {}), first, second)
+        whole, *tags = compare(scan.questions(stream, {}, time), first, second)
         yield Pair(_completed(whole.before, stream, before), _completed(whole.after, stream, after))
         yield from tags
 

@@ -9,6 +9,7 @@ part of the records, and a shard with its part of the source.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from webhook.admission import engine
@@ -87,14 +88,14 @@ def _patch_before(recorded: Recorded, decision: Decision) -> tuple[PatchOp, ...]
     return (*patch, *decision.patch[len(patch) :])
 
 
-def review_of(request: Mapping[str, Any]) -> Review:
-    """Return the review of `request`.
+def review_of(request: Mapping[str, Any], time: datetime) -> Review:
+    """Return the review of `request`, which came at `time`.
 
     Raises:
         MalformedReview: it is not a review of a known resource.
     """
     document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-    return of_document(document, RESOURCES)
+    return of_document(document, RESOURCES, time)
 
 
 def request_of(

@@ -127,7 +127,7 @@ def questions(part: Part, selection: Selection, remarks: Remarks) -> Iterator[Qu
             if recorded.request is None:
                 remarks.leave(METADATA, origin)
                 continue
-            review = review_of(recorded.request)
+            review = review_of(recorded.request, datetime.fromisoformat(recorded.time))
         except MalformedRecord as error:
             remarks.leave(OTHER, origin, error)
         except MalformedReview as error:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,7 +13,7 @@ from webhook.cluster.client import Cluster, Resource
 from webhook.errors import ClusterError
 from webhook.evaluate.question import API_VERSION, Question, answers, stored_request
 from webhook.evaluate.streams import Progress, Selection, key_of, streams
-from webhook.model.decision import Decision, Mode, PatchOp, allow, deny
+from webhook.model.decision import Decision, Finding, Mode, PatchOp, allow, deny
 from webhook.model.review import Change, Review, User
 from webhook.model.tag import Image
 from webhook.policy.loading import Policy
@@ -22,6 +23,7 @@ from webhook.resources.catalog import STREAM
 from webhook.resources.history import read_image
 from webhook.resources.objects import GROUP, VERSION
 from webhook.rules.base import EvaluationContext
+from webhook.schemas.times import written
 
 # A cluster does not store the user who set a tag: rules that match users or groups report nothing, and no exemption
 # applies.
@@ -32,7 +34,13 @@ _TOGETHER: Final = 8  # concurrent requests; an API server allows a client a few
 
 
 def scan(
-    cluster: Cluster, selection: Selection, policy: Policy, progress: Progress, *, images: bool = False
+    cluster: Cluster,
+    selection: Selection,
+    policy: Policy,
+    time: datetime,
+    progress: Progress,
+    *,
+    images: bool = False,
 ) -> Iterator[Outcome]:
     """Yield the outcome of each tag in a cluster, grouped by namespace.
 
@@ -40,6 +48,7 @@ def scan(
         cluster: the cluster.
         selection: the selected image streams.
         policy: the policy as it was loaded.
+        time: the moment as of which the tags are evaluated.
         progress: is called with the progress.
         images: whether to fetch the tags' images, for the rules that evaluate them.
 
@@ -48,22 +57,25 @@ def scan(
     """
     asked, fetched = policy.for_stored_streams(), Images(cluster)
     for stream in streams(cluster, selection, progress):
-        yield from evaluated(stream, asked, fetched.of(stream) if images else {})
+        yield from evaluated(stream, asked, fetched.of(stream) if images else {}, time)
 
 
-def evaluated(stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image]) -> Iterator[Outcome]:
+def evaluated(
+    stream: Mapping[str, Any], policy: Policy, images: Mapping[str, Image], time: datetime
+) -> Iterator[Outcome]:
     """Yield the outcome of each tag of `stream`, after one for the stream if there are findings about it.
 
     Args:
         stream: an ImageStream as the API server returns it.
         policy: the policy, made by `Policy.for_stored_streams`.
         images: the known images, by digest.
+        time: the moment as of which the tags are evaluated.
     """
-    found = answers(questions(stream, images), policy)
+    found = answers(questions(stream, images, time), policy)
     return (outcome for outcome in found if outcome.tags or outcome.findings or outcome.message)
 
 
-def questions(stream: Mapping[str, Any], images: Mapping[str, Image]) -> Iterator[Question]:
+def questions(stream: Mapping[str, Any], images: Mapping[str, Image], time: datetime) -> Iterator[Question]:
     """Yield a question for `stream` itself, and one for each of its tags as stored.
 
     They need a policy made by `Policy.for_stored_streams`.
@@ -71,8 +83,9 @@ def questions(stream: Mapping[str, Any], images: Mapping[str, Image]) -> Iterato
     Args:
         stream: an ImageStream as the API server returns it.
         images: the known images, by digest.
+        time: the moment as of which the tags are evaluated.
     """
-    review = _review(stream, is_stored=True)
+    review = _review(stream, time, is_stored=True)
     context = EvaluationContext(review)
     for part in catalog.stored_parts(review, images):
         change = part[0]
@@ -82,23 +95,50 @@ def questions(stream: Mapping[str, Any], images: Mapping[str, Image]) -> Iterato
 
 def _decide(part: tuple[Change, ...], context: EvaluationContext, _: Review, policy: Policy) -> Decision:
     """Decide on one part of a stored stream."""
-    findings = tuple(finding for change in part for finding in engine.evaluate(change, context, policy))
+    findings = tuple(
+        _under_ended_exemption(finding, change, context.review, policy)
+        for change in part
+        for finding in engine.evaluate(change, context, policy)
+    )
     denied = any(finding.mode is Mode.ENFORCE for finding in findings)
     return (deny if denied else allow)(part[:1], findings)
 
 
+def _under_ended_exemption(finding: Finding, change: Change, review: Review, policy: Policy) -> Finding:
+    """Return the finding; if an exemption that ended matches the change, the message names it, its end and ticket."""
+    for entry in policy.exemptions:
+        if entry.period is None or entry.period.end is None or not entry.period.ended(review.time):
+            continue
+        given = change.new.annotations.get(entry.annotation, "") if change.new is not None else ""
+        if (given or not entry.annotation) and entry.match.selects(change, review.user, perhaps=False):
+            ticket = f" (ticket {entry.ticket})" if entry.ticket else ""
+            note = f"the exemption {entry.name} ended {written(entry.period.end)}{ticket}"
+            return replace(finding, message=f"{finding.message}; {note}")
+    return finding
+
+
 def completion(stream: Mapping[str, Any], policy: Policy) -> tuple[PatchOp, ...]:
-    """Return what the defaults of `policy` would set if every tag of `stream` were new, () if nothing is missing."""
-    return engine.mutate(_review(stream, is_stored=False), policy).patch
+    """Return what the defaults of `policy` would set now if all tags of `stream` were new, () if nothing is missing."""
+    return engine.mutate(_review(stream, datetime.now(UTC), is_stored=False), policy).patch
 
 
-def _review(stream: Mapping[str, Any], *, is_stored: bool) -> Review:
+def _review(stream: Mapping[str, Any], time: datetime, *, is_stored: bool) -> Review:
     """Return the review in which the API server would send `stream`; the items of a list lack their kind."""
     namespace, _, name = key_of(stream).partition("/")
     document = {"apiVersion": API_VERSION, "kind": STREAM.kind, **stream}
     request = stored_request(document, document if is_stored else None, NOBODY)
     return Review(
-        "v1", "", STREAM.name, STREAM.kind, request["operation"], namespace, name, NOBODY, dry_run=True, request=request
+        version="v1",
+        uid="",
+        resource=STREAM.name,
+        kind=STREAM.kind,
+        operation=request["operation"],
+        namespace=namespace,
+        name=name,
+        user=NOBODY,
+        dry_run=True,
+        time=time,
+        request=request,
     )
 
 

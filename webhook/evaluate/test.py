@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
@@ -125,8 +126,15 @@ def none_selected(patterns: tuple[str, ...], deselected: int) -> Fault:
     )
 
 
-def run(suites: Iterable[Suite], policies: tuple[Path, ...] = ()) -> tuple[list[Result], list[Coverage], list[Fault]]:
+def run(
+    suites: Iterable[Suite], time: datetime, policies: tuple[Path, ...] = ()
+) -> tuple[list[Result], list[Coverage], list[Fault]]:
     """Run every case by `policies`, or by those that its suite names; each policy is loaded once.
+
+    Args:
+        suites: the cases.
+        time: when the changes come, if a case does not say so.
+        policies: the policy, instead of those that the suites name.
 
     Returns:
         The results, the coverage of each policy, and the errors.
@@ -148,7 +156,7 @@ def run(suites: Iterable[Suite], policies: tuple[Path, ...] = ()) -> tuple[list[
         policy, met = loaded
         for case, line in suite.cases:
             try:
-                question = ask(case, Origin(suite.file, line))
+                question = ask(case, Origin(suite.file, line), time)
             except CaseError as error:
                 faults.extend(error.faults)
                 continue
@@ -165,25 +173,25 @@ def run(suites: Iterable[Suite], policies: tuple[Path, ...] = ()) -> tuple[list[
     return results, list(coverages), faults
 
 
-def ask(case: Case, origin: Origin) -> Question:
-    """Return the question of `case`, which begins at `origin`.
+def ask(case: Case, origin: Origin, time: datetime) -> Question:
+    """Return the question of `case`, which begins at `origin`; it comes at `time` if the case does not say when.
 
     Raises:
         CaseError: it contains nothing that can be evaluated.
     """
     try:
-        return Question(origin, _review(case, origin))
+        return Question(origin, _review(case, origin, case.at or time))
     except MalformedReview as error:
         raise _error(origin, case, str(error)) from None
 
 
-def _review(case: Case, origin: Origin) -> Review:
+def _review(case: Case, origin: Origin, time: datetime) -> Review:
     if case.object is None:
-        return of_document(_recorded(case, origin, Path(origin.file).parent / case.review), RESOURCES)
+        return of_document(_recorded(case, origin, Path(origin.file).parent / case.review), RESOURCES, time)
     for key, value in (("object", case.object), ("oldObject", case.old)):
         if value is not None and (value.get("apiVersion"), value.get("kind")) not in _OF_OURS:
             raise _error(origin, case, f"{key}: expected one of {', '.join(KINDS)} of {API_VERSION}")
-    return review_of(request_of(case.object, case.old, User(case.user, groups=case.groups), "test"))
+    return review_of(request_of(case.object, case.old, User(case.user, groups=case.groups), "test"), time)
 
 
 def _recorded(case: Case, origin: Origin, path: Path) -> Any:

@@ -64,10 +64,11 @@ class PatchOp:
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """An exemption that was applied, with the user's reason, "" if it does not require one."""
+    """An exemption that was applied, with the user's reason, "" if it does not require one, and its ticket."""
 
     name: str
     reason: str = ""
+    ticket: str = ""
 
 
 @quick

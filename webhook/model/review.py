@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -34,6 +35,7 @@ class Review:
         version: the apiVersion of the review, which the answer repeats.
         resource: the resource, with its subresource after a slash.
         kind: the kind of the object.
+        time: when the request came, timezone-aware; the only clock of a decision.
         request: the request as it was sent; read-only.
     """
 
@@ -46,6 +48,7 @@ class Review:
     name: str
     user: User
     dry_run: bool
+    time: datetime
     request: Mapping[str, Any] = field(repr=False)
 
     @property

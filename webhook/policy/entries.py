@@ -19,11 +19,13 @@ from webhook.rules.cluster import Conditions, ImageSize, Labels, Platforms, Sign
 from webhook.rules.cluster import Schema as SchemaRule
 from webhook.rules.expression import Expression
 from webhook.rules.policies import ImportPolicy, LookupPolicy, ReferencePolicy
+from webhook.rules.schedule import Schedule
 from webhook.rules.source import CrossNamespace, Pin, Registries, SourceKinds
 from webhook.rules.tags import Annotations, Immutable, TagLimit, TagName
 from webhook.schemas.containers import Record
 from webhook.schemas.parameters import Choice, Parameter, Schema, Sentence
 from webhook.schemas.patterns import NameText, globs
+from webhook.schemas.times import PERIOD, PERIOD_DOCS, Period, period
 
 KINDS: Final[tuple[type[Rule], ...]] = (
     SchemaRule,
@@ -37,6 +39,7 @@ KINDS: Final[tuple[type[Rule], ...]] = (
     TagName,
     TagLimit,
     Immutable,
+    Schedule,
     Annotations,
     Labels,
     Platforms,
@@ -55,7 +58,7 @@ _BY_KIND: Final[Mapping[str, type[Rule]]] = {kind.kind: kind for kind in KINDS}
 
 @dataclass(frozen=True, slots=True)
 class RuleEntry:
-    """A rule of the policy: its requirement, the changes it matches, and the effect of a violation."""
+    """A rule of the policy: its requirement, the changes it matches, the effect of a violation, and when it holds."""
 
     name: str
     rule: Rule
@@ -63,6 +66,7 @@ class RuleEntry:
     existing: Mode = Mode.AUDIT
     match: Match = Match()
     description: str = ""
+    period: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,15 @@ class DefaultEntry:
 
 @dataclass(frozen=True, slots=True)
 class ExemptionEntry:
-    """An exemption of the policy: the users, and the annotation that must give a reason."""
+    """An exemption of the policy: the users, the annotation that must give a reason, and when it holds."""
 
     name: str
     users: tuple[Glob, ...] = ()
     groups: tuple[Glob, ...] = ()
     annotation: str = ""
     match: Match = Match()
+    ticket: str = ""
+    period: Period | None = None
 
 
 class Name(Parameter):
@@ -112,9 +118,10 @@ def _rule_entry(
     mode: str = Mode.ENFORCE,
     existing: str = Mode.AUDIT,
     match: Match | None = None,
-    **kinds: Rule,
+    **rest: Any,
 ) -> RuleEntry:
-    rule = next(iter(kinds.values()))
+    when = period(rest)
+    rule: Rule = next(iter(rest.values()))
     wanted = match or Match()
     can = resources(rule)
     if can and wanted.only.resources and set(can).isdisjoint(wanted.only.resources):
@@ -131,7 +138,7 @@ def _rule_entry(
         raise ValidationError(
             {"match": {"tags": [f"{rule.kind} evaluates streams, not tags, so the rule can never match"]}}
         )
-    return RuleEntry(name, rule, Mode(mode), Mode(existing), wanted, description)
+    return RuleEntry(name, rule, Mode(mode), Mode(existing), wanted, description, when)
 
 
 def resources(rule: Rule | type[Rule]) -> list[str]:
@@ -150,7 +157,8 @@ def evaluated(rule: Rule | type[Rule]) -> list[Resource]:
 
 
 def _exemption(name: str, match: Match | None = None, **values: Any) -> ExemptionEntry:
-    return ExemptionEntry(name, match=match or Match(), **values)
+    when = period(values)
+    return ExemptionEntry(name, match=match or Match(), period=when, **values)
 
 
 RULE: Final = Record(
@@ -160,6 +168,7 @@ RULE: Final = Record(
         "mode": Choice(Mode.ENFORCE, Mode.WARN, Mode.AUDIT),
         "existing": Choice(*Mode),
         "match": MATCH,
+        **PERIOD,
         **{kind: _rule_record(cls) for kind, cls in _BY_KIND.items()},
     },
     _rule_entry,
@@ -169,6 +178,7 @@ RULE: Final = Record(
         "mode": "effect of a violation: deny the request, warn the client, or only record it",
         "existing": "effect of a violation that the change did not introduce",
         "match": "changes to evaluate; default: all",
+        **PERIOD_DOCS,
         **{kind: cls.documentation() for kind, cls in _BY_KIND.items()},
     },
     one_of=tuple(_BY_KIND),
@@ -184,7 +194,9 @@ EXEMPTION: Final = Record(
         "users": globs(USER),
         "groups": globs(GROUP),
         "annotation": NameText(ANNOTATION_KEY),
+        "ticket": Sentence(),
         "match": MATCH,
+        **PERIOD,
     },
     _exemption,
     docs={
@@ -192,7 +204,9 @@ EXEMPTION: Final = Record(
         "users": "exempt users",
         "groups": "groups whose members are exempt",
         "annotation": "an annotation that the tag must have; its value is recorded as the reason",
+        "ticket": "the ticket that grants the exemption; it is recorded with each use",
         "match": "changes that are exempt; default: all",
+        **PERIOD_DOCS,
     },
     needs=("users", "groups"),
 )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from textwrap import indent
 from typing import Final
 
@@ -15,6 +16,8 @@ from webhook.resources.catalog import RESOURCES
 from webhook.resources.definition import Resource, Row
 from webhook.resources.parsing import SOURCE
 from webhook.rules.base import Rule
+from webhook.rules.schedule import Schedule
+from webhook.schemas.times import written
 
 
 def kinds() -> list[str]:
@@ -201,19 +204,22 @@ _MODES: Final = {
 }
 
 
-def explained_rule(policy: Policy, entry: RuleEntry, where: Located | None, sentence: str = "") -> str:
+def explained_rule(policy: Policy, entry: RuleEntry, where: Located | None, time: datetime, sentence: str = "") -> str:
     """Return the explanation of one rule.
 
     Args:
         policy: the policy of the rule.
         entry: the rule.
         where: its place, None for the built-in rule `schema`.
+        time: the moment from which windows are listed.
         sentence: the message of the rule, "" if there is none.
     """
-    return "\n".join(_denial_lines(policy, entry, where, sentence))
+    return "\n".join(_denial_lines(policy, entry, where, time, sentence))
 
 
-def _denial_lines(policy: Policy, entry: RuleEntry, where: Located | None, sentence: str) -> Iterator[str]:
+def _denial_lines(
+    policy: Policy, entry: RuleEntry, where: Located | None, time: datetime, sentence: str
+) -> Iterator[str]:
     yield f"{entry.name}: rule of policy {policy.name}, {where or 'built in'}"
     if sentence:
         yield f"  message: {sentence}"
@@ -221,12 +227,24 @@ def _denial_lines(policy: Policy, entry: RuleEntry, where: Located | None, sente
         yield f"  description: {entry.description}"
     yield f"  {entry.mode}: a violation {_MODES[entry.mode]}"
     yield f"  existing {entry.existing}: a violation that the change did not introduce {_MODES[entry.existing]}"
+    if entry.period is not None:
+        yield f"  in effect {entry.period}"
     yield ""
     if where:
         yield indent(where.source, "  ")
         yield ""
     yield indent(explained(entry.rule.kind), "  ")
     yield ""
+    yield from _windows(entry.rule, time)
     yield "To fix it:"
     for each in entry.rule.remediation():
         yield f"  - {each}"
+
+
+def _windows(rule: Rule, time: datetime) -> Iterator[str]:
+    """Yield the next windows of a rule about when tags may change."""
+    if isinstance(rule, Schedule):
+        yield f"The next windows from {written(time, rule.zone)} on ({rule.zone}):"
+        for part, span in rule.upcoming(time, most=10):
+            yield f"  - {part}: {span.name}, {written(span.start, rule.zone)} to {written(span.end, rule.zone)}"
+        yield ""

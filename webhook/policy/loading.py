@@ -90,10 +90,12 @@ class Policy:
         """Return the policy for a scan of stored streams.
 
         A scan evaluates every rule in its own `mode`, because `existing` only limits what an unrelated edit reports.
-        Exemptions do not apply, because they exempt the user of a request, and a scan has none.
+        Exemptions do not apply, because they exempt the user of a request, and a scan has none. Those that end are
+        kept, because a scan names them if a tag still violates the policy after their end.
         """
         rules = tuple(replace(entry, existing=entry.mode) for entry in self.rules)
-        return replace(self, exemptions=(), rules=rules, index=RuleIndex.of(rules))
+        ending = tuple(each for each in self.exemptions if each.period is not None and each.period.end is not None)
+        return replace(self, exemptions=ending, rules=rules, index=RuleIndex.of(rules))
 
 
 def load(*paths: Path) -> Policy:

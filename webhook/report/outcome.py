@@ -150,7 +150,7 @@ class Outcome:
             "findingsBefore": [_as_json(finding, Mark(self.origin.line)) for finding in self.findings_before],
             "patch": [operation(op) for op in self.patch],
             "patchBefore": [operation(op) for op in self.patch_before],
-            "exemption": {"name": self.exemption.name, "reason": self.exemption.reason} if self.exemption else None,
+            "exemption": {key: getattr(self.exemption, key) for key in _EXEMPTION} if self.exemption else None,
             "message": self.message,
         }
 
@@ -178,6 +178,7 @@ class Outcome:
 
 
 _VERDICTS: Final = (ALLOW, DENY, SKIP, ERROR)
+_EXEMPTION: Final = ("name", "reason", "ticket")
 _TEXTS: Final = ("verdict", "before", "resource", "operation", "namespace", "name", "user", "time", "message")
 
 
@@ -205,7 +206,7 @@ def _finding(value: Any) -> Finding:
 
 
 def _exemption(value: Any) -> Exemption | None:
-    return None if value is None else Exemption(exactly(str, value["name"]), exactly(str, value["reason"]))
+    return None if value is None else Exemption(*(exactly(str, value[key]) for key in _EXEMPTION))
 
 
 def outcome(

@@ -106,7 +106,7 @@ def _answer(service: Service, context: Context, decide: Decide) -> Response | Ra
     """Decode, decide, encode, record. The record is written last and before the answer is sent, so they agree."""
     time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
     environ = request.environ
-    review = decode(_body(environ), catalog.RESOURCES)
+    review = decode(_body(environ), catalog.RESOURCES, time)
     try:
         decision = decide(review, policy)
         changed = tags(decision, MOST)

@@ -5,6 +5,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 POLICY: Final = "istag_webhook_policy_info"
+ENDS: Final = "istag_webhook_policy_ends_timestamp_seconds"
 # From half a millisecond, the time of a decision, to ten seconds, the API server's default timeout.
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 # The label for whether a record was written.
@@ -75,6 +76,13 @@ class Instruments:
             ("warning",),
             registry=registry,
             multiprocess_mode="livemax",
+        )
+        self.ends = Gauge(
+            ENDS,
+            "When an exemption or a rule of the current policy ends (`until`).",
+            ("part", "entry"),
+            registry=registry,
+            multiprocess_mode="livemin",
         )
         self.in_flight = Gauge(
             "istag_webhook_admission_requests_in_flight",

@@ -16,7 +16,7 @@ from webhook.model.decision import Decision
 from webhook.model.review import Review
 from webhook.policy.lint.catalogue import names
 from webhook.policy.loading import Policy
-from webhook.service.instruments import BUCKETS, POLICY, RESULTS, Instruments
+from webhook.service.instruments import BUCKETS, ENDS, POLICY, RESULTS, Instruments
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _Labels = tuple[str, ...]
@@ -32,6 +32,7 @@ class Metrics:
         # The answers since the last flush. The deque is thread-safe: one thread appends, another one removes.
         self._answers: deque[_Answer] = deque()
         self._in_force: tuple[str, str] | None = None
+        self._ending: set[tuple[str, str]] = set()
 
     def started(self, version: str) -> None:
         """Record that a worker of `version` started."""
@@ -77,6 +78,17 @@ class Metrics:
             self._of.policy.labels(*self._in_force).set(0)
         self._in_force = (policy.name, policy.digest[:19])
         self._of.policy.labels(*self._in_force).set(1)
+        ends = {
+            (part, entry.name): entry.period.end.timestamp()
+            for part, entries in (("exemptions", policy.exemptions), ("rules", policy.rules))
+            for entry in entries
+            if entry.period is not None and entry.period.end is not None
+        }
+        for labels in self._ending - ends.keys():
+            self._of.ends.labels(*labels).set(0)
+        for labels, end in ends.items():
+            self._of.ends.labels(*labels).set(end)
+        self._ending = set(ends)
 
     def policy_warned(self, warnings: Iterable[str]) -> None:
         """Set the warnings about the current policy, by name."""
@@ -187,7 +199,7 @@ def forget(pid: int) -> None:
 
 
 class _Current(Collector):
-    """Hides the policies that are no longer current in another collector, because a shared file keeps every label."""
+    """Hides in another collector what is no longer of the current policy, because a shared file keeps every label."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
@@ -195,6 +207,6 @@ class _Current(Collector):
     def collect(self) -> Iterable[Metric]:
         """Yield each metric."""
         for metric in self._collector.collect():
-            if metric.name == POLICY:
+            if metric.name in (POLICY, ENDS):
                 metric.samples = [sample for sample in metric.samples if sample.value]
             yield metric

@@ -115,7 +115,7 @@ class Process:
             "policy": policy.name,
             "digest": policy.digest,
             "rules": len(policy.rules),
-            "warnings": len(warnings_of(policy, _log)),
+            "warnings": len(warnings_of(policy, _log, datetime.now(UTC))),
         }
 
     def _beat(self) -> None:
@@ -223,7 +223,7 @@ class _Watched:
             return
         first, self._counted, self.used = not self._counted, current.digest, current
         self.metrics.policy_loaded(current, now.timestamp())
-        self.metrics.policy_warned(each.name for each in log_warnings(current, _log))
+        self.metrics.policy_warned(each.name for each in log_warnings(current, _log, now))
         if not first:
             _log.info("policy loaded", extra={"policy": str(current)})
 

@@ -10,6 +10,7 @@ from webhook.policy.loading import Policy
 from webhook.resources.catalog import RESOURCES
 from webhook.resources.cel import all_of, any_of, negated
 from webhook.resources.objects import GROUP, VERSION
+from webhook.rules.schedule import NO_CLOCK
 from webhook.rules.vocabulary import Inexpressible
 from webhook.vap.findings import Half, findings
 from webhook.vap.selecting import EXPORTED, exempt_changes, exempt_user, is_simple, request_conditions
@@ -29,7 +30,7 @@ class Left:
     """An entry that the export leaves to the webhook.
 
     Attributes:
-        part: `defaults` or `rules`.
+        part: `exemptions`, `defaults` or `rules`.
         name: the entry's name.
         reason: why it is not exported.
     """
@@ -81,10 +82,14 @@ def export(policy: Policy, failure_policy: str = "Fail") -> Exported:
     """
     documents: list[dict[str, Any]] = []
     rules: list[str] = []
-    left = [
+    left = [Left("exemptions", entry.name, NO_CLOCK) for entry in policy.exemptions if entry.period is not None]
+    left += [
         Left("defaults", entry.name, "a ValidatingAdmissionPolicy cannot mutate objects") for entry in policy.defaults
     ]
     for entry in policy.rules:
+        if entry.period is not None:
+            left.append(Left("rules", entry.name, NO_CLOCK))
+            continue
         made: list[dict[str, Any]] = []
         reason = "none of its resources, or none of its modes, can be exported"
         for half, mode in _halves(entry):
@@ -117,10 +122,9 @@ def _documents(policy: Policy, entry: RuleEntry, part: _Part, failure_policy: st
     if not carried:
         return
     name = f"{entry.name}.{'existing.' if part.half is Half.EXISTING else ''}{SUFFIX}"
-    simple = [each for each in policy.exemptions if is_simple(each)]
-    looking = {
-        each.name: all_of((exempt_user(each), exempt_changes(each))) for each in policy.exemptions if each not in simple
-    }
+    lasting = [each for each in policy.exemptions if each.period is None]
+    simple = [each for each in lasting if is_simple(each)]
+    looking = {each.name: all_of((exempt_user(each), exempt_changes(each))) for each in lasting if each not in simple}
     holds = "size(variables.findings) == 0"
     given = {"findings": part.findings}
     if looking:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.openshift import recorded
-from tests.support.builders import decoded, stream_of, tag_of
+from tests.support.builders import NOW, decoded, stream_of, tag_of
 
 from webhook.evaluate.question import request_of, review_of
 from webhook.model.review import Review, StreamChange, TagChange, User
@@ -85,7 +85,7 @@ def test_a_short_form_is_read_as_it_is_written(
     before, after = (
         resource.short(namespace, stream, tag, {"from": {"kind": "DockerImage", "name": name}}) for name in names
     )
-    review = review_of(request_of(after, before if old else None, User("u"), "u"))
+    review = review_of(request_of(after, before if old else None, User("u"), "u"), NOW)
     (change,) = (each for each in resource.changes(review, untouched=True) if isinstance(each, TagChange))
     assert str(change) == f"{namespace}/{stream}:{tag}"
     assert [_source(change.new), _source(change.old)] == [names[1], names[0] if old and resource.says_old else ""]
@@ -111,7 +111,7 @@ def test_a_probe_is_complete_and_marked(resource: Resource, stream: Mapping[str,
     assert (sent["apiVersion"], sent["kind"]) == (f"{GROUP}/{VERSION}", resource.kind)
     old = stream if resource.probe.replaces else None
     review = replace(
-        review_of(request_of(sent, old, User("u"), "u")),
+        review_of(request_of(sent, old, User("u"), "u"), NOW),
         resource=resource.name,
     )
     review = replace(review, request={**review.request, "object": sent, "oldObject": old})

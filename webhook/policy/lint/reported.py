@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from logging import Logger
 from typing import Final
 
@@ -43,12 +44,12 @@ class Linted:
     unused: tuple[Fault, ...]
 
 
-def lint(policy: Policy) -> Linted:
-    """Check `policy` for everything that is valid but dangerous."""
+def lint(policy: Policy, time: datetime) -> Linted:
+    """Check `policy` for everything that is valid but dangerous at `time`."""
     entries = located(policy)
     places = {entry.name: (position, entry) for position, entry in enumerate(entries)}
     found: list[tuple[tuple[int, int, int], PolicyWarning]] = []
-    for name, hit in _hits(policy, entries):
+    for name, hit in _hits(policy, entries, time):
         position, entry = places[hit.entry]
         fault = entry.fault(hit.path, hit.sentence)
         warning = PolicyWarning(name, f"{entry.part}/{entry.name}", fault)
@@ -60,7 +61,7 @@ def lint(policy: Policy) -> Linted:
     )
 
 
-def _hits(policy: Policy, entries: tuple[Located, ...]) -> Iterator[tuple[str, Hit]]:
+def _hits(policy: Policy, entries: tuple[Located, ...], time: datetime) -> Iterator[tuple[str, Hit]]:
     """Yield the results of every check, with the name of the warning."""
     written = sum(entry.part == "rules" for entry in entries)
     view = PolicyView(
@@ -68,6 +69,7 @@ def _hits(policy: Policy, entries: tuple[Located, ...]) -> Iterator[tuple[str, H
         policy.defaults,
         policy.rules[len(policy.rules) - written :],  # without the built-in rule `schema`, which is first
         {entry.name: entry.value.keys() for entry in entries},
+        time,
     )
     for each in lints():
         for hit in each.check(view):
@@ -85,22 +87,22 @@ def _unused(policy: Policy, found: set[str]) -> Iterator[Fault]:
 _MOST: Final = 50  # lines for one policy
 
 
-def warnings_of(policy: Policy, log: Logger) -> tuple[PolicyWarning, ...]:
-    """Return the warnings about `policy`; if the check fails, log the error and return none, because it is optional."""
+def warnings_of(policy: Policy, log: Logger, time: datetime) -> tuple[PolicyWarning, ...]:
+    """Return the warnings about `policy` at `time`; a check that fails is logged, because it is optional."""
     try:
-        return lint(policy).warnings
+        return lint(policy, time).warnings
     except Exception:  # logged with its traceback
         log.exception("the policy could not be checked for warnings", extra={"policy": str(policy)})
         return ()
 
 
-def log_warnings(policy: Policy, log: Logger) -> tuple[PolicyWarning, ...]:
-    """Check `policy`, and log its warnings, at most 50.
+def log_warnings(policy: Policy, log: Logger, time: datetime) -> tuple[PolicyWarning, ...]:
+    """Check `policy` at `time`, and log its warnings, at most 50.
 
     Returns:
         All warnings, as `warnings_of` does.
     """
-    found = warnings_of(policy, log)
+    found = warnings_of(policy, log, time)
     for warning in found[:_MOST]:
         log.warning(
             "policy warning",

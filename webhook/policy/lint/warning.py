@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from webhook.globs.matching import Glob
@@ -24,12 +25,14 @@ class PolicyView:
         defaults: the defaults, in order.
         rules: the rules, in order.
         keys: the keys of each entry in its file, by the name of the entry.
+        time: when the policy is checked, timezone-aware.
     """
 
     exemptions: tuple[ExemptionEntry, ...]
     defaults: tuple[DefaultEntry, ...]
     rules: tuple[RuleEntry, ...]
     keys: Mapping[str, Collection[str]]
+    time: datetime
 
     @property
     def enforced(self) -> tuple[RuleEntry, ...]:
@@ -176,6 +179,7 @@ def overlap(one: Match, other: Match) -> bool:
 STREAM: Final = "istag-webhook-lint"
 OTHER: Final = "istag-webhook-lint-other"
 _TAG: Final = f"{STREAM}:tag"
+_ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)  # no rule that is tried on an example depends on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,7 @@ def of_object(document: Mapping[str, Any]) -> Example:
         name=_TAG,
         user=User(STREAM),
         dry_run=True,
+        time=_ANY_TIME,
         request=request,
     )
     return Example(review, next(change for change in changes(review) if isinstance(change, TagChange)))
