@@ -87,18 +87,18 @@ def test_each_decision_comes_after_its_policy(tmp_path: Path) -> None:
             _policy(policy, registry)
             allowed = registry == "quay.io"
             until(lambda: {server.post(_BODY)[1]["response"]["allowed"] for _ in range(8)} == {allowed}, registry)  # noqa: B023 - asked at once
-    last: dict[str, str] = {}
+    recorded: dict[str, set[str]] = {}  # a decision that began before a reload may be written after the new policy
     for line in _lines(records):
         writer = json.dumps(line["writer"])
         if line["kind"] == "policy":
-            last[writer] = line["policy"]["digest"]
+            recorded.setdefault(writer, set()).add(line["policy"]["digest"])
             (document,) = line["policy"]["documents"]
             (tmp_path / "again.json").write_text(json.dumps(document))
             assert load(tmp_path / "again.json").digest == line["policy"]["digest"]
         else:
-            assert line["policy"]["digest"] == last[writer]
+            assert line["policy"]["digest"] in recorded[writer]
     code, found = _verify(records)
-    assert (code, _kinds(found)) == (0, ["unproven"] * (1 + len(last)))
+    assert (code, _kinds(found)) == (0, ["unproven"] * (1 + len(recorded)))
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,9 @@ _BAD = 300
 _BEYOND = {
     "a name that is taken": re.compile(r'the name ".*" is already used by '),
     "an entry that can never match": re.compile(r"excludes everything that is matched|it can never match"),
-    "syntax of an expression": re.compile(r"expected a CEL expression: |nested \d+ deep at most"),
+    "syntax of an expression": re.compile(
+        r"expected a CEL expression: |expected (an expression of )?at most \d+ nested (macros|levels)"
+    ),
     "types of an expression": re.compile(
         r"expected a boolean expression|unknown (name|field|function) |cannot take |are never equal; |"
         r"is not a valid pattern for matches: |^\".*\": expected "
