@@ -4,35 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from tests.support.apiserver import ApiServer
-from tests.support.builders import HEAD, docker, stream_of, tag_of
-
-from webhook.cli.main import main
-
-_RULES = """\
-spec:
-  exemptions: [{name: x, users: [a]}]
-  defaults:
-    - {name: one, set: {importPolicy: {scheduled: true}}}
-    - {name: two, set: {importPolicy: {importMode: PreserveOriginal}}}
-  rules:
-    - {name: trusted, registries: {allow: [quay.io, registry.redhat.io]}}
-    - {name: pinned, mode: warn, pin: {digest: true}}
-"""
+from tests.support.builders import docker, stream_of, tag_of
+from tests.support.policydiff import diff, equal_policies
 
 
 @pytest.fixture
 def policies(tmp_path: Path) -> tuple[Path, Path]:
     """Two files with the same policy."""
-    paths = tmp_path / "a.yaml", tmp_path / "b.yaml"
-    for path in paths:
-        path.write_text(HEAD + _RULES)
-    return paths
-
-
-def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["policy", "diff", *map(str, arguments)])
+    return equal_policies(tmp_path)
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
@@ -47,7 +27,7 @@ def test_a_cluster(scannable: ApiServer, policies: tuple[Path, Path], form: str)
     namespace = scannable.namespace()
     tags_ = [tag_of(docker(f"{registry}/a:1"), name=registry) for registry in ("quay.io", "registry.redhat.io")]
     scannable.create(namespace, {**stream_of(*tags_), "metadata": {"name": "app", "namespace": namespace}})
-    done = _run(one, two, "--against", "cluster", "--kubeconfig", scannable.kubeconfig, "--format", form)
+    done = diff(one, two, "--against", "cluster", "--kubeconfig", scannable.kubeconfig, "--format", form)
     assert done.exit_code == 1, done.stderr
     if form == "json":
         found = {each["after"]["tags"][0]["tag"]: each["change"] for each in json.loads(done.stdout)["outcomes"]

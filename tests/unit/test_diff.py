@@ -9,41 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from tests.support.builders import HEAD, NOW, REVIEWS, docker, istag_of, review_of, tag_of
 from tests.support.paths import DATA
+from tests.support.policydiff import diff, equal_policies
 from tests.support.sentences import UNREADABLE
 
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.audit.record import Context, record, tags
-from webhook.cli.main import main
 from webhook.policy.loading import Policy, load
 from webhook.resources import catalog
-
-_RULES = """\
-spec:
-  exemptions: [{name: x, users: [a]}]
-  defaults:
-    - {name: one, set: {importPolicy: {scheduled: true}}}
-    - {name: two, set: {importPolicy: {importMode: PreserveOriginal}}}
-  rules:
-    - {name: trusted, registries: {allow: [quay.io, registry.redhat.io]}}
-    - {name: pinned, mode: warn, pin: {digest: true}}
-"""
 
 
 @pytest.fixture
 def policies(tmp_path: Path) -> tuple[Path, Path]:
     """Two files with the same policy."""
-    paths = tmp_path / "a.yaml", tmp_path / "b.yaml"
-    for path in paths:
-        path.write_text(HEAD + _RULES)
-    return paths
-
-
-def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["policy", "diff", *map(str, arguments)])
+    return equal_policies(tmp_path)
 
 
 def test_the_same(policies: tuple[Path, Path]) -> None:
@@ -58,7 +39,7 @@ def test_the_same(policies: tuple[Path, Path]) -> None:
                          {"name": "two", "set": {"importPolicy": {"importMode": "PreserveOriginal"}}}],
         })
     )  # fmt: skip
-    done = _run(one, two)
+    done = diff(one, two)
     assert (done.exit_code, done.stdout.splitlines()[2:]) == (0, ["the entries are identical"])
 
 
@@ -88,7 +69,7 @@ def test_entries(policies: tuple[Path, Path], old: str, new: str, lines: list[st
     two.write_text(two.read_text().replace(old, new))
     if lines == ["~ rules/pinned: renamed"]:
         lines = ["~ rules/fixed: renamed ({a}:11:7 -> {b}:11:7)", "    name: pinned -> fixed"]
-    done = _run(one, two)
+    done = diff(one, two)
     assert done.exit_code == 1, done.output
     assert done.stdout.splitlines()[2:] == [line.format(a=one, b=two) for line in lines]
 
@@ -98,7 +79,7 @@ def test_the_order_of_defaults(policies: tuple[Path, Path]) -> None:
     one, two = policies
     lines = two.read_text().splitlines(keepends=True)
     two.write_text("".join([*lines[:6], lines[7], lines[6], *lines[8:]]))
-    done = _run(one, two)
+    done = diff(one, two)
     assert done.exit_code == 1
     assert done.stdout.splitlines()[2:] == [
         f"~ defaults/two: moved ({one}:8:7 -> {two}:7:7)", f"~ defaults/one: moved ({one}:7:7 -> {two}:8:7)",
@@ -110,11 +91,11 @@ def test_ignored_warnings(policies: tuple[Path, Path]) -> None:
     one, two = policies
     one.write_text(one.read_text() + "  ignore: [alias-bypass, implicit-existing]\n")
     two.write_text(two.read_text() + "  ignore: [implicit-existing, empty-match]\n")
-    done = _run(one, two)
+    done = diff(one, two)
     assert (done.exit_code, done.stdout.splitlines()[2:]) == (
         1, ["+ ignore/empty-match: added", "- ignore/alias-bypass: removed"],
     )  # fmt: skip
-    assert _run(one, one).exit_code == 0
+    assert diff(one, one).exit_code == 0
 
 
 def test_changes(policies: tuple[Path, Path], tmp_path: Path) -> None:
@@ -128,7 +109,7 @@ def test_changes(policies: tuple[Path, Path], tmp_path: Path) -> None:
         review_of(docker(name)) for name in ("registry.redhat.io/a:1", "quay.io/a:x", f"quay.io/a@sha256:{'a' * 64}")
     ]
     reviews.write_text("\n".join(json.dumps(each) for each in sent))
-    done = _run(one, two, "--against", reviews)
+    done = diff(one, two, "--against", reviews)
     assert done.exit_code == 1
     told = done.stdout.splitlines()
     assert told[told.index(f"{reviews}:1: app/app:live: allowed -> denied") :] == [
@@ -151,7 +132,7 @@ def test_what_the_defaults_set(policies: tuple[Path, Path], tmp_path: Path) -> N
     one, two = policies
     two.write_text(two.read_text().replace("importMode: PreserveOriginal", "insecure: true"))
     (tmp_path / "tag.json").write_text(json.dumps(istag_of(tag_of(docker(f"quay.io/a:1@sha256:{'a' * 64}")))))
-    done = _run(one, two, "--against", tmp_path / "tag.json", "--user", "bob")
+    done = diff(one, two, "--against", tmp_path / "tag.json", "--user", "bob")
     assert done.stdout.splitlines()[-5:] == [
         f"{tmp_path}/tag.json:1: app/app:live: allowed",
         '  - sets /tag/importPolicy/importMode to "PreserveOriginal"',
@@ -165,15 +146,15 @@ def test_another_text_that_comes_to_the_same(policies: tuple[Path, Path]) -> Non
     """With --against, the same is what comes to the same: 0, although an entry is another."""
     one, two = policies
     two.write_text(two.read_text().replace("name: trusted,", "name: trusted, description: x,"))
-    done = _run(one, two, "--against", REVIEWS)
+    done = diff(one, two, "--against", REVIEWS)
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "144 evaluated: no differences")
-    assert _run(one, two).exit_code == 1
+    assert diff(one, two).exit_code == 1
 
 
 def test_json(policies: tuple[Path, Path]) -> None:
     """The JSON form is one document with the entries, both outcomes of each change, and the summary."""
     one, _ = policies
-    done = _run("shipped", one, "--format", "json", "--against", REVIEWS)
+    done = diff("shipped", one, "--format", "json", "--against", REVIEWS)
     found: dict[str, Any] = json.loads(done.stdout)
     assert done.exit_code == 1
     assert (found["kind"], found["before"]["name"], found["after"]["name"]) == ("PolicyDiff", "shipped", "test")
@@ -184,13 +165,13 @@ def test_json(policies: tuple[Path, Path]) -> None:
     assert newly
     assert {(each["before"]["verdict"], each["after"]["verdict"]) for each in newly} == {("allow", "deny")}
     assert found["summary"]["evaluated"] == 144
-    assert json.loads(_run("shipped", one, "--format", "json").stdout)["outcomes"] == []
+    assert json.loads(diff("shipped", one, "--format", "json").stdout)["outcomes"] == []
 
 
 def test_nothing_to_judge(tmp_path: Path) -> None:
     """An input without a change of a tag exits with 2 and a message, so it is not taken for equality."""
     (tmp_path / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\n")
-    done = _run("shipped", "shipped", "--against", tmp_path)
+    done = diff("shipped", "shipped", "--against", tmp_path)
     assert (done.exit_code, done.stderr) == (2, f"nothing to evaluate in {tmp_path}\n")
 
 
@@ -204,7 +185,7 @@ def test_nothing_to_judge(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_unusable(arguments: tuple[str, ...], sentence: str) -> None:
     """An invalid input exits with 2 and a message with the file and the reason."""
-    done = _run(*arguments)
+    done = diff(*arguments)
     assert (done.exit_code, done.stderr.strip()) == (2, sentence)
     assert "no differences" not in done.stdout
 
@@ -243,7 +224,7 @@ def test_records(tmp_path: Path, form: str) -> None:
     ]  # fmt: skip
     assert (done.returncode, found["summary"]["evaluated"]) == (1, len(lines))
     files = [f"--against={each}" for each in sorted(REVIEWS.glob("*-validate.json"))]
-    reviews = json.loads(_run("shipped", other, "--format", "json", *files).stdout)
+    reviews = json.loads(diff("shipped", other, "--format", "json", *files).stdout)
     assert found["summary"]["changes"]["denied"] == reviews["summary"]["changes"]["denied"]
     where = {(each["after"]["file"], each["after"]["line"]) for each in found["outcomes"]}
     assert len(where) == len(found["outcomes"])
@@ -254,7 +235,7 @@ def test_a_broken_record_file(tmp_path: Path) -> None:
     """A compressed file that was cut off ends with 2, after what could be read of it."""
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"\n".join(_records(load())))[:-20])
-    done = _run("shipped", "shipped", "--against", path)
+    done = diff("shipped", "shipped", "--against", path)
     assert done.exit_code == 2
     assert f"{path}: the compressed data is incomplete or invalid" in done.stderr
 
@@ -267,6 +248,6 @@ def test_nothing_on_standard_input() -> None:
 
 def test_no_cluster(tmp_path: Path) -> None:
     """A cluster that cannot be asked ends with 2."""
-    done = _run("shipped", "shipped", "--against", "cluster", "--kubeconfig", tmp_path / "missing")
+    done = diff("shipped", "shipped", "--against", "cluster", "--kubeconfig", tmp_path / "missing")
     assert done.exit_code == 2
     assert str(tmp_path / "missing") in done.stderr
