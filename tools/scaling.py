@@ -6,6 +6,7 @@ more than 2.3 times as much at twice the size.
 """
 
 import argparse
+import gc
 import json
 import os
 import re
@@ -83,7 +84,8 @@ def _counts(chosen: list[str]) -> list[tuple[str, int, int]]:
             "--run",
             *chosen,
         ]
-        subprocess.run([*command], check=True, cwd=directory, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+        subprocess.run([*command], check=True, cwd=directory, env=environment)
         profiles = sorted(Path(directory).glob("counts.*"), key=lambda path: int(path.suffix[1:]))
         counts = list(map(_count, profiles[-2 * len(chosen) :]))  # imports call it too, before them
     return list(zip(chosen, counts[::2], counts[1::2], strict=True))
@@ -104,6 +106,8 @@ def _run(chosen: list[str]) -> None:
     for name, make, evaluate in pipelines:
         for size in (_SIZES[name], 2 * _SIZES[name]):
             scope = {"evaluate": evaluate, "given": make(size)}
+            gc.collect()
+            gc.freeze()  # a collection walks only what the evaluation makes, whenever it happens
             exec("evaluate(given)", scope)  # noqa: S102 - the only way to COUNTED that every build of Python has
 
 
