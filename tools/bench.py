@@ -36,8 +36,9 @@ from tools.footprint import seconds as used
 
 from webhook.certs.issuing import issue
 from webhook.certs.serving import Serving
-from webhook.server.application import Listen, run
+from webhook.server.application import run
 from webhook.server.worker import Served
+from webhook.settings import Settings
 
 _REVIEWS: Final = DATA / "reviews"
 
@@ -123,13 +124,16 @@ def serve(worker: str, which: str, port: int, directory: Path) -> None:
         return null_app() if which == "null" else our_app("-", *_APPS[which])
 
     if worker == "own":
-        listen = Listen("127.0.0.1", port, 0, 1, 120, 0.0, 1, 7 * 2**20, 1.0)
+        from webhook.service.app import LARGEST  # noqa: PLC0415 - after the metrics' directory is known
+
+        settings = Settings("127.0.0.1", port, management_port=0, workers=1, drain=0.0, grace=1)
         context = Serving(cert, key).context  # it is not renewed here
         run(
-            listen,
+            settings,
             lambda: Served(
                 app().wsgi_app, null_app().wsgi_app, lambda: context, lambda _: None, lambda: None, lambda: None
             ),
+            largest=LARGEST,
         )
     options = {
         "bind": f"127.0.0.1:{port}", "worker_class": worker, "threads": 4 * CONNECTIONS, "keepalive": 120, "loglevel": "error",

@@ -87,8 +87,12 @@ def test_modules_are_small() -> None:
 
 
 def test_an_init_is_a_docstring() -> None:
-    """Importing one module of a room imports none of its neighbours."""
+    """Importing one module of a room imports none of its neighbours; the package itself has the version as well."""
     bodies = {path: ast.parse(path.read_text()).body for path in _PACKAGE.rglob("__init__.py")}
+    assert [ast.unparse(each).partition(":")[0] for each in bodies.pop(_PACKAGE / "__init__.py")[1:]] == [
+        "from typing import Final",
+        "__version__",
+    ]
     assert [path for path, body in bodies.items() if len(body) != 1 or not isinstance(body[0], ast.Expr)] == []
 
 

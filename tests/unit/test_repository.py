@@ -11,7 +11,10 @@ from typing import Final
 import pytest
 from tests.support.paths import ROOT
 
-_URL: Final[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+from webhook import __version__
+
+_PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+_URL: Final[str] = _PROJECT["urls"]["Repository"]
 _PATH: Final = _URL.removeprefix("https://github.com/")
 _NAME: Final = _PATH.rpartition("/")[2]
 _BINARY: Final = {".xz", ".png", ".ico"}
@@ -81,6 +84,7 @@ def test_another_spelling_is_noticed(text: str) -> None:
 
 
 def test_one_version() -> None:
-    """A version after the address is the package's."""
+    """The package, its metadata and each address with a version name the version of pyproject.toml."""
+    assert __version__ == version("istag-webhook") == _PROJECT["version"]
     said = {found for path, text in _texts() if path != Path(__file__) for found in _VERSIONED.findall(text)}
-    assert said == {version("istag-webhook")}
+    assert said == {__version__}

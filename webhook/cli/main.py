@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from webhook import __version__
 from webhook.cli.options import GivenPath
 from webhook.cli.output import INTERRUPTED, fail, say, unwritable
 from webhook.errors import CertificateError, SettingsError
@@ -95,7 +96,6 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
     return settings
 
 
-DISTRIBUTION: Final = "istag-webhook"
 _HELP: Final = ["-h", "--help"]
 _GARBAGE: Final = 20_000  # objects
 _COMMANDS: Final = {
@@ -207,7 +207,7 @@ def _printing() -> Iterator[None]:
 
 
 @click.group(cls=_Main, lazy=_COMMANDS, context_settings={"help_option_names": _HELP, "max_content_width": 100})
-@click.version_option(package_name=DISTRIBUTION, message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:
     """Decide which OpenShift image stream tag may point where."""
 
@@ -220,6 +220,4 @@ def policy() -> None:
 @click.command()
 def version() -> None:
     """Print the version."""
-    from importlib.metadata import version as installed
-
-    say(installed(DISTRIBUTION))
+    say(__version__)

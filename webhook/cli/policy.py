@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from webhook import __version__
 from webhook.cli.options import at_option, format_option, output_option, policy_argument, policy_option
 from webhook.cli.output import fail, say, write
 from webhook.errors import PolicyError
@@ -69,12 +70,12 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
 
 
 def _report(form: str, policy: "Policy | None", outcomes: "Iterable[Outcome]") -> Iterator[str]:
-    from webhook.cli.reporting import now, package_version
+    from webhook.cli.reporting import now
     from webhook.report.header import validation_header
     from webhook.report.tally import Tally
 
     tally = Tally()
-    return writer(form)(validation_header(policy, package_version(), now()), tally.counting(outcomes), tally)
+    return writer(form)(validation_header(policy, __version__, now()), tally.counting(outcomes), tally)
 
 
 def _summary(policy: "Policy", linted: "Linted") -> str:

@@ -3,12 +3,11 @@
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Final
 
 import click
 
-from webhook.cli.main import DISTRIBUTION
+from webhook import __version__
 from webhook.cli.output import Wanted, write
 from webhook.model.decision import Mode
 from webhook.policy.loading import Policy
@@ -26,14 +25,9 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def package_version() -> str:
-    """Return the version of this package."""
-    return version(DISTRIBUTION)
-
-
 def head(command: str, policy: Policy, shard: Shard | None = None) -> Header:
     """Return the header of a report made now, of one part if `shard` is one of several."""
-    return header(command, policy, package_version(), now(), shard)
+    return header(command, policy, __version__, now(), shard)
 
 
 def emit(head: Header, outcomes: Iterable[Outcome], wanted: Wanted) -> Tally:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from http import HTTPStatus
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -15,6 +14,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
+from webhook import __version__
 from webhook.errors import ClusterError
 from webhook.text import printable, quoted
 
@@ -52,7 +52,7 @@ class Transport:
         configuration.retries = retries(patience)
         self.server: str = configuration.host
         self._client = ApiClient(configuration)
-        self._client.user_agent = f"istag-webhook/{version('istag-webhook')}"
+        self._client.user_agent = f"istag-webhook/{__version__}"
 
     @classmethod
     def of(cls, kubeconfig: Path | None, context: str | None, patience: float) -> "Transport":

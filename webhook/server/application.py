@@ -4,9 +4,8 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from mmap import mmap
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any, Final, NoReturn
 
 from gunicorn.app.base import BaseApplication
@@ -14,6 +13,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from webhook.server.worker import Served, Terms, Worker
+from webhook.settings import Settings
 from webhook.text import address
 
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - heartbeats must not wait for a disk or need a writable root
@@ -21,31 +21,6 @@ _STUCK_SECONDS: Final = 30
 _SPARE_SECONDS: Final = 5
 _LONG: Final = 10**9  # seconds
 _REDUNDANT: Final = ("Starting gunicorn", "Listening at", "Using worker")
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """The parameters of the server.
-
-    Attributes:
-        keepalive: seconds to keep an idle connection open.
-        drain: seconds to keep answering after SIGTERM.
-        grace: seconds for requests in progress after that.
-        largest: the maximum size of a request body, in bytes.
-        patience: seconds that an admission request may wait; then it is answered with 503.
-        about: additional fields of the log line `listening`.
-    """
-
-    host: str
-    port: int
-    management_port: int
-    workers: int
-    keepalive: int
-    drain: float
-    grace: int
-    largest: int
-    patience: float
-    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _Logs(Logger):  # type: ignore[misc]
@@ -82,25 +57,27 @@ class _Application(BaseApplication):  # type: ignore[misc]
     """The settings in gunicorn's terms."""
 
     def __init__(
-        self, listen: Listen, build: Callable[[], Served], beat: Callable[[], None], worker_ended: Callable[[int], None]
+        self,
+        terms: Terms,
+        build: Callable[[], Served],
+        about: Mapping[str, Any],
+        beat: Callable[[], None],
+        worker_ended: Callable[[int], None],
     ) -> None:
-        self._listen, self._build, self._worker_ended = listen, build, worker_ended
-        self.beat, self._logged = beat, False
-        self.terms = Terms(
-            listen.keepalive, listen.drain, listen.grace, listen.largest, listen.patience, stopping=mmap(-1, 1)
-        )
+        self.terms, self._build, self._about = terms, build, about
+        self.beat, self._worker_ended, self._logged = beat, worker_ended, False
         super().__init__()
 
     def load_config(self) -> None:
         """Set all options; gunicorn's own command line, environment and file are not read."""
-        listen = self._listen
+        settings = self.terms.settings
         options = {
-            "bind": [address(listen.host, port) for port in (listen.port, listen.management_port)],
-            "workers": listen.workers,
+            "bind": [address(settings.host, port) for port in (settings.port, settings.management_port)],
+            "workers": settings.workers,
             "worker_class": Worker,
             "logger_class": _Logs,
             "timeout": _STUCK_SECONDS,
-            "graceful_timeout": int(listen.drain + listen.grace) + _SPARE_SECONDS,
+            "graceful_timeout": int(settings.drain + settings.grace) + _SPARE_SECONDS,
             "control_socket_disable": True,
             "proc_name": "istag-webhook",
             "worker_tmp_dir": _SHARED_MEMORY if os.path.isdir(_SHARED_MEMORY) else None,  # noqa: PTH112 - gunicorn expects a str
@@ -126,7 +103,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
             admission, management = (address(*each.sock.getsockname()[:2]) for each in worker.sockets)
             logging.getLogger("webhook.server").info(
                 "listening",
-                extra={"admission": f"https://{admission}", "management": f"http://{management}", **self._listen.about},
+                extra={"admission": f"https://{admission}", "management": f"http://{management}", **self._about},
             )
 
     def _stop_in_time(self, _arbiter: Arbiter) -> None:
@@ -154,19 +131,23 @@ class _Application(BaseApplication):  # type: ignore[misc]
 
 
 def run(
-    listen: Listen,
+    settings: Settings,
     build: Callable[[], Served],
     *,
+    largest: int,
+    about: Mapping[str, Any] = MappingProxyType({}),
     beat: Callable[[], None] = lambda: None,
     worker_ended: Callable[[int], None] = lambda _: None,
 ) -> NoReturn:
     """Serve until SIGTERM or SIGINT, and end the process with gunicorn's exit code.
 
     Args:
-        listen: the parameters.
+        settings: the settings of the service.
         build: creates what a worker serves, in the worker.
+        largest: the maximum size of a request body, in bytes.
+        about: additional fields of the log line `listening`.
         beat: called in this process about once a second, and before a worker is replaced; its errors are logged.
         worker_ended: called in this process with the pid of a worker that ended.
     """
-    _Application(listen, build, beat, worker_ended).run()
+    _Application(Terms(settings, largest, stopping=mmap(-1, 1)), build, about, beat, worker_ended).run()
     raise SystemExit(0)

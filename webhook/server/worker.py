@@ -20,6 +20,7 @@ from webhook.server.connection import Connection
 from webhook.server.secured import SecuredConnection
 from webhook.server.state import GOODBYE_SECONDS, Listener, Port
 from webhook.server.tls import Buffers, HandshakeQueue, Handshakes
+from webhook.settings import Settings
 
 _BEAT_SECONDS: Final = 1.0
 _STEP_SECONDS: Final = 0.05
@@ -53,22 +54,16 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The timeouts and limits of a worker.
+    """What the arbiter tells every worker.
 
     Attributes:
-        keepalive: seconds to keep an idle connection open.
-        drain: seconds to keep answering when the server stops.
-        grace: seconds for requests in progress after that.
+        settings: the settings of the service.
         largest: the maximum size of a request body, in bytes.
-        patience: seconds that an admission request may wait.
         stopping: one shared byte; nonzero if the server stops, and does not only replace its workers.
     """
 
-    keepalive: float
-    drain: float
-    grace: float
+    settings: Settings
     largest: int
-    patience: float
     stopping: mmap
 
 
@@ -104,11 +99,11 @@ class Worker(Base):  # type: ignore[misc]
             port.ending = True
         if terms.stopping[0] and not self._quick:
             served.drain()
-            await self._until(loop.time() + terms.drain, lambda: self._quick)
+            await self._until(loop.time() + terms.settings.drain, lambda: self._quick)
         else:
             await of_management.close()  # the other workers keep answering, and are ready
         await of_admission.close()
-        await self._until(loop.time() + (0.0 if self._quick else terms.grace), self._idle_closed)
+        await self._until(loop.time() + (0.0 if self._quick else terms.settings.grace), self._idle_closed)
         await of_management.close()
         await self._until(loop.time() + GOODBYE_SECONDS, self._idle_closed)
         for port in self._ports:
@@ -160,7 +155,7 @@ def _ports(loop: asyncio.AbstractEventLoop, served: Served, terms: Terms) -> tup
     """Return the admission and the management port; each limits its own connections."""
     common: dict[str, Any] = {
         "largest": terms.largest,
-        "keepalive": terms.keepalive,
+        "keepalive": terms.settings.keepalive,
         "context": served.context,
         "failed": Handshakes().failed,
         "handshakes": HandshakeQueue(loop),
@@ -168,6 +163,6 @@ def _ports(loop: asyncio.AbstractEventLoop, served: Served, terms: Terms) -> tup
         "clock": loop.time,
     }
     return (
-        Port(served.admission, AdmissionQueue(terms.patience), shed=served.shed, **common),
+        Port(served.admission, AdmissionQueue(terms.settings.patience), shed=served.shed, **common),
         Port(served.management, AdmissionQueue(inf), shed=lambda: None, **common),
     )

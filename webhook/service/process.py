@@ -7,9 +7,9 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from webhook import __version__
 from webhook.audit.chain import Chain, Signer, Writer
 from webhook.audit.journal import Journal
 from webhook.audit.record import policy_record
@@ -25,7 +25,6 @@ from webhook.settings import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Settings, is_dua
 if TYPE_CHECKING:
     from webhook.service.metrics import Metrics
 
-DISTRIBUTION: Final = "istag-webhook"
 _METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 _log: Final = logging.getLogger("webhook.serve")
 
@@ -84,25 +83,19 @@ class Process:
         """Run the workers until the server stops."""
         directory, parent = tempfile.mkdtemp(prefix="istag-webhook-"), os.getpid()
         os.environ[_METRICS] = directory
-        from webhook.server.application import Listen, run  # noqa: PLC0415 - as above
+        from webhook.server.application import run  # noqa: PLC0415 - as above
         from webhook.service.app import LARGEST  # noqa: PLC0415 - it reads the environment on import
         from webhook.service.metrics import forget  # noqa: PLC0415 - as above
 
-        settings = self.settings
-        listen = Listen(
-            settings.host,
-            settings.port,
-            settings.management_port,
-            settings.workers,
-            settings.keepalive,
-            settings.drain,
-            settings.grace,
-            LARGEST,
-            settings.patience,
-            self._about(),
-        )
         try:
-            run(listen, self._worker, beat=self._beat, worker_ended=forget)
+            run(
+                self.settings,
+                self._worker,
+                largest=LARGEST,
+                about=self._about(),
+                beat=self._beat,
+                worker_ended=forget,
+            )
         finally:
             if os.getpid() == parent:  # a worker that ends also gets here
                 shutil.rmtree(directory, ignore_errors=True)
@@ -111,7 +104,7 @@ class Process:
         """Return the fields of the log line `listening`."""
         policy = self.policy.current
         return {
-            "version": version(DISTRIBUTION),
+            "version": __version__,
             "policy": policy.name,
             "digest": policy.digest,
             "rules": len(policy.rules),
@@ -130,19 +123,19 @@ class Process:
         from webhook.service.app import Service, create_app, create_management_app  # noqa: PLC0415 - as in run
         from webhook.service.metrics import Metrics  # noqa: PLC0415 - as in run
 
-        metrics, package = Metrics(), version(DISTRIBUTION)
-        metrics.started(package)
+        metrics = Metrics()
+        metrics.started(__version__)
         metrics.certificate(self.serving.expires.timestamp())
         journal = Journal(self.settings.record, self.mutex, chain=Chain(Writer.current(), self.signer))
         best_effort = self.settings.audit == "best-effort"
-        watched = _Watched(self.policy, self.serving, metrics, journal, package, best_effort)
+        watched = _Watched(self.policy, self.serving, metrics, journal, best_effort)
         draining: list[str] = []
         watched.tick()  # before the first answer
         service = Service(
             policy=lambda: watched.used,
             journal=journal,
             metrics=metrics,
-            version=package,
+            version=__version__,
             level=self.settings.record_level,
             best_effort=best_effort,
         )
@@ -170,7 +163,6 @@ class _Watched:
     serving: Serving
     metrics: "Metrics"
     journal: Journal
-    version: str
     best_effort: bool
     used: Policy = field(init=False)
     _recorded: str = field(init=False, default="")  # digests
@@ -212,7 +204,7 @@ class _Watched:
         current, now = self.policy.current, datetime.now(UTC)
         if current.digest != self._recorded:
             try:
-                self.journal.write(policy_record(current, self.version, now))
+                self.journal.write(policy_record(current, __version__, now))
             except RecordFailed as error:
                 _log.warning("policy not recorded", extra={"policy": str(current), "error": str(error)})
                 if not self.best_effort and self._counted:
