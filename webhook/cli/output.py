@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import Any, Final, NoReturn
 
 import click
@@ -86,8 +85,11 @@ class Wanted:
         """The writer of the report; a table has columns on a terminal."""
         if self.format != "table":
             return writer(self.format)
-        width = get_terminal_size().columns if self.output is None and sys.stdout.isatty() else 0
+        from shutil import get_terminal_size
+
         from webhook.report.table import write as table
+
+        width = get_terminal_size().columns if self.output is None and sys.stdout.isatty() else 0
 
         return partial(table, width=width, verbose=self.verbose)
 

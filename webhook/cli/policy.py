@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from webhook.policy.lint.reported import Linted
     from webhook.policy.loading import Policy
     from webhook.report.outcome import Outcome
-    from webhook.vap.export import Exported
 
 _TABLE: Final = "table"
 
@@ -110,6 +109,7 @@ def export(paths: tuple[Path, ...], failure_policy: str, output: Path | None) ->
     """
     from webhook.documents import yaml
     from webhook.policy.loading import load
+    from webhook.vap.export import UNREAD
     from webhook.vap.export import export as as_vap
 
     try:
@@ -117,18 +117,12 @@ def export(paths: tuple[Path, ...], failure_policy: str, output: Path | None) ->
     except PolicyError as error:
         fail(str(error))
     exported = as_vap(policy, failure_policy)
-    left = list(_left(exported))
+    left = [*map(str, exported.left), *UNREAD]
     summary = f"{policy}: {counted(len(exported.rules), 'rule')} exported; left to the webhook: {len(left)}"
     click.echo("\n".join((summary, *(f"  {each}" for each in left))), err=True)
     if not exported.rules:
         fail("no rule can be exported")
     write(("\n".join(_head(policy, left)), "\n", yaml.dump_all(exported.documents)), output)
-
-
-def _left(exported: "Exported") -> Iterator[str]:
-    from webhook.vap.export import UNREAD
-
-    yield from (*map(str, exported.left), *UNREAD)
 
 
 def _head(policy: "Policy", left: list[str]) -> Iterator[str]:
