@@ -46,7 +46,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its kind, the name of its directory, and give what shares a process to one worker.
 
-    All tests of a module of `system` share its servers, and all tests with the fixture `api` share one API server.
+    The tests of a module share its servers, and what it reads once. All tests with the fixture `api` share one API server.
     Coverage leaves out what evaluates the same lines hundreds of times: slow tests, and properties.
     """
     for item in items:
@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
         if isinstance(item, pytest.Function) and "api" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("api"))
-        elif kind == "system":
+        else:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 

@@ -19,6 +19,7 @@ from webhook.model.review import Review
 from webhook.policy.loading import Policy
 from webhook.vap.export import Exported
 
+Variables = tuple[tuple[str, str], ...]  # names and expressions; each reads only those before it
 # The fields of AdmissionRequest that the variable `request` has (k8s.io/apiserver, admission/plugin/cel).
 _REQUEST = (
     "kind", "resource", "subResource", "requestKind", "requestResource", "requestSubResource", "name", "namespace",
@@ -26,6 +27,7 @@ _REQUEST = (
 )  # fmt: skip
 
 _ACTIONS: Final = {Mode.ENFORCE: "Deny", Mode.WARN: "Warn", Mode.AUDIT: "Audit"}
+_VARIABLE: Final = re.compile(r"\bvariables\.(\w+)")
 _ELEMENT: Final = re.compile(r"spec\.(?P<list>tags|images)\[(?P<index>\d+)\]")
 _MALFORMED: Final = re.compile(r"( is not an image reference): .*(?= \(rule )")
 
@@ -33,6 +35,18 @@ _MALFORMED: Final = re.compile(r"( is not an image reference): .*(?= \(rule )")
 @lru_cache(maxsize=4_096)
 def _compiled(text: str) -> cel.Program:
     return cel.compile(text)
+
+
+@lru_cache(maxsize=4_096)
+def _read(text: str, variables: Variables) -> Mapping[str, Variables]:
+    """Return the variables that an expression reads by name, each behind all that itself reads."""
+    names = set(_VARIABLE.findall(text))
+    found: dict[str, Variables] = {}
+    for at, (name, expression) in enumerate(variables):
+        if name in names:
+            below = {each for needed in _read(expression, variables[:at]).values() for each in needed}
+            found[name] = (*(each for each in variables[:at] if each in below), variables[at])
+    return found
 
 
 def _find(text: str, pattern: str) -> str:
@@ -47,23 +61,23 @@ class Scope:
         self._context = cel.Context(variables)
         stdlib.add_stdlib_to_context(self._context)
         self._context.add_function("find", _find)
-        self._made: dict[tuple[str, ...], Any] = {}
+        self._values: dict[Variables, Any] = {}
 
-    def evaluated(self, text: str) -> Any:
-        """Evaluate an expression; whatever the engine raises comes out."""
+    def evaluated(self, text: str, variables: Variables = ()) -> Any:
+        """Evaluate an expression, and those of `variables` that it reads; whatever the engine raises comes out.
+
+        As in the API server, a variable has an expression and is evaluated on its first use. Its value is used again
+        for another policy in which it and all that it reads have the same expressions.
+        """
+        if read := _read(text, variables):
+            self._context.add_variable("variables", {name: self._value(needed) for name, needed in read.items()})
         return _compiled(text).execute(self._context)
 
-    def compose(self, variables: Iterable[Mapping[str, str]]) -> None:
-        """Compute `variables`, each from those before it; values shared with other policies are reused."""
-        composed: dict[str, Any] = {}
-        made: tuple[str, ...] = ()
-        for each in variables:
-            made = (*made, each["name"], each["expression"])
-            if made not in self._made:
-                self._context.add_variable("variables", composed)
-                self._made[made] = self.evaluated(each["expression"])
-            composed[each["name"]] = self._made[made]
-        self._context.add_variable("variables", composed)
+    def _value(self, needed: Variables) -> Any:
+        """Return the value of the last variable of `needed`, which has all that it reads."""
+        if needed not in self._values:
+            self._values[needed] = self.evaluated(needed[-1][1], needed[:-1])
+        return self._values[needed]
 
 
 class Evaluator:
@@ -105,11 +119,11 @@ def _message(spec: Mapping[str, Any], request: Mapping[str, Any], scope: Scope) 
         return None
     if not all(scope.evaluated(condition["expression"]) is True for condition in spec.get("matchConditions", ())):
         return None
-    scope.compose(spec["variables"])
+    variables = tuple((each["name"], each["expression"]) for each in spec["variables"])
     (validation,) = spec["validations"]
-    if scope.evaluated(validation["expression"]) is True:
+    if scope.evaluated(validation["expression"], variables) is True:
         return None
-    said = scope.evaluated(validation["messageExpression"])
+    said = scope.evaluated(validation["messageExpression"], variables)
     assert isinstance(said, str)
     assert "\n" not in said
     return said

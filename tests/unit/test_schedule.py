@@ -2,6 +2,7 @@
 
 import ast
 import json
+from bisect import bisect_left
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -81,14 +82,20 @@ def _schedule(zone: str, **parts: Any) -> Schedule:
 
 @cache
 def _clock(zone: str, day: date) -> list[tuple[datetime, datetime]]:
-    """Return each minute around `day` (UTC), with the latest time that the clock has shown by then."""
-    begin = datetime.combine(day - timedelta(days=12), datetime.min.time(), UTC)
-    minutes = [begin + _MINUTE * n for n in range(24 * 1440)]
+    """Return each minute of the days around `day` (UTC), more than a week, with the latest time shown by then."""
+    begin = datetime.combine(day - timedelta(days=5), datetime.min.time(), UTC)
+    minutes = [begin + _MINUTE * n for n in range(11 * 1440)]
     shown, found = datetime(1, 1, 1), []  # noqa: DTZ001 - local
     for minute in minutes:
         shown = max(shown, minute.astimezone(ZoneInfo(zone)).replace(tzinfo=None))
         found.append((minute, shown))
     return found
+
+
+@cache
+def _jumps(zone: str, day: date) -> list[int]:
+    """Return the minutes around `day` at which the clock jumps or stands still."""
+    return [n for n, ((_, one), (_, two)) in enumerate(pairwise(_clock(zone, day)), 1) if two - one != _MINUTE]
 
 
 def _occurrences(window: dict[str, Any], first: date, last: date) -> list[tuple[datetime, datetime]]:
@@ -114,17 +121,17 @@ def test_a_window_is_the_minutes_on_the_clock(zone: str, day: date, windows: lis
     """Minute by minute, a rule denies what the clock on the wall says, when it jumps as well."""
     clock = _clock(zone, day)
     spans = [
-        span for each in windows for span in _occurrences(each, day - timedelta(days=20), day + timedelta(days=20))
+        span for each in windows for span in _occurrences(each, day - timedelta(days=13), day + timedelta(days=7))
     ]
-    closed = [any(start <= shown < end for start, end in spans) for _, shown in clock]
-    edges = [n for n, (before, after) in enumerate(pairwise(closed), 1) if before != after]
-    jumps = [n for n, ((_, one), (_, two)) in enumerate(pairwise(clock), 1) if two - one != _MINUTE]
-    near = sorted({min(max(n + by, 0), len(clock) - 1) for n in (*edges, *jumps) for by in (-1, 0, 1)})
+    shown = [local for _, local in clock]  # it never goes back, so the minutes of a span follow each other
+    edges = {bisect_left(shown, at) for span in spans for at in span}
+    near = sorted({min(max(n + by, 0), len(clock) - 1) for n in (*edges, *_jumps(zone, day)) for by in (-1, 0, 1)})
     rule = _schedule(zone, deny=windows)
     asked = near + data.draw(st.lists(st.integers(0, len(clock) - 1), max_size=20))
-    assert [_denies(rule, clock[n][0]) for n in asked] == [closed[n] for n in asked]
+    closed = [any(start <= shown[n] < end for start, end in spans) for n in asked]
+    assert [_denies(rule, clock[n][0]) for n in asked] == closed
     allowing = _schedule(zone, allow=windows)
-    assert [_denies(allowing, clock[n][0]) for n in asked[:20]] == [not closed[n] for n in asked[:20]]
+    assert [_denies(allowing, clock[n][0]) for n in asked[:20]] == [not each for each in closed[:20]]
 
 
 def _denies(rule: Schedule, moment: datetime) -> bool:

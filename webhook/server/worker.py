@@ -54,7 +54,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the arbiter tells every worker.
+    """The settings of a worker, and whether its server stops.
 
     Attributes:
         settings: the settings of the service.
