@@ -3,15 +3,17 @@
 import json
 import re
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import jsonschema
 from tests.support.paths import DATA
 
 from webhook.admission.codec import decode
 from webhook.model.review import Review
-from webhook.policy.loading import Policy, load
+from webhook.policy.loading import Policy, load, schema
 from webhook.resources import catalog
 
 DIGEST = "sha256:" + "a" * 64
@@ -48,6 +50,12 @@ def policy_of(text: str) -> Policy:
         path = Path(directory) / "policy.yaml"
         path.write_text(HEAD + text)
         return load(path)
+
+
+@cache
+def policy_schema() -> jsonschema.Draft202012Validator:
+    """Return what validates a document against the published schema of a policy."""
+    return jsonschema.Draft202012Validator(schema())
 
 
 def tag_of(source: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:

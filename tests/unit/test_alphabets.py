@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import HEAD, policy_of
+from tests.support.builders import HEAD, policy_of, policy_schema
 from tests.support.examples import examples
 
 from webhook.errors import MalformedGlob, PolicyError
@@ -32,7 +32,6 @@ from webhook.globs.alphabets import (
 )
 from webhook.globs.matching import Glob, ReferenceGlob
 from webhook.policy.entries import KINDS
-from webhook.policy.loading import schema
 from webhook.reference import STREAM as STREAM_GRAMMAR
 from webhook.reference import TAG as TAG_GRAMMAR
 from webhook.schemas.parameters import Parameter
@@ -299,7 +298,7 @@ def test_every_place(path: str, text: str, wrong: str) -> None:
     (fault,) = refused.value.faults
     assert fault.path == f"spec.{path}"
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(yaml.safe_load(HEAD + spec), schema())
+        policy_schema().validate(yaml.safe_load(HEAD + spec))
 
 
 def _patterns(parameter: Any) -> bool:

@@ -19,6 +19,7 @@ from tests.support.builders import (
     docker,
     istag_of,
     policy_of,
+    policy_schema,
     review_of,
     stream_tag,
     tag_of,
@@ -34,7 +35,7 @@ from webhook.model.review import TagChange, User
 from webhook.policy.lint.catalogue import lints, names
 from webhook.policy.lint.reported import PolicyWarning, lint
 from webhook.policy.lint.warning import covers, overlap
-from webhook.policy.loading import load, schema
+from webhook.policy.loading import load
 from webhook.policy.match import Match, Selector
 from webhook.resources import imagestreamtags
 
@@ -142,7 +143,7 @@ def test_an_unknown_warning_is_an_error(ignore: str, fault: str) -> None:
     listed = ", ".join(names())
     assert (done.exit_code, done.stderr) == (2, f"-:9:{fault.replace('NAMES', listed)}\n")
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(yaml.safe_load(text), schema())
+        policy_schema().validate(yaml.safe_load(text))
 
 
 def test_an_ignored_warning_alone_is_no_policy() -> None:

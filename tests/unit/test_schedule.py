@@ -28,6 +28,7 @@ from tests.support.builders import (
     stream_review,
     tag_of,
 )
+from tests.support.examples import examples
 from tests.support.recording import recorded
 
 from webhook.admission import engine
@@ -116,13 +117,12 @@ def _occurrences(window: dict[str, Any], first: date, last: date) -> list[tuple[
 
 
 @pytest.mark.parametrize(("zone", "day"), _JUMPS, ids=_IDS)
+@examples(40)
 @given(windows=st.lists(_WINDOWS, min_size=1, max_size=2), data=st.data())
 def test_a_window_is_the_minutes_on_the_clock(zone: str, day: date, windows: list[Any], data: st.DataObject) -> None:
     """Minute by minute, a rule denies what the clock on the wall says, when it jumps as well."""
     clock = _clock(zone, day)
-    spans = [
-        span for each in windows for span in _occurrences(each, day - timedelta(days=13), day + timedelta(days=7))
-    ]
+    spans = [span for each in windows for span in _occurrences(each, day - timedelta(days=13), day + timedelta(days=7))]
     shown = [local for _, local in clock]  # it never goes back, so the minutes of a span follow each other
     edges = {bisect_left(shown, at) for span in spans for at in span}
     near = sorted({min(max(n + by, 0), len(clock) - 1) for n in (*edges, *_jumps(zone, day)) for by in (-1, 0, 1)})

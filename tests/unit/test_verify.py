@@ -14,6 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.support.builders import docker, review_of
+from tests.support.examples import examples
 from tests.support.recording import BEGIN, recorded
 
 from webhook.audit.chain import Chain, Signer, Writer
@@ -187,7 +188,7 @@ _ALTERATIONS: Final = ("drop", "duplicate", "swap", "edit", "insert", "truncate"
 
 
 @given(history=_histories(), kind=st.sampled_from(_ALTERATIONS), data=st.data())
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_one_alteration(history: History, kind: str, data: st.DataObject) -> None:
     """It is a problem; at the begin or the end of a writer, the report says that it cannot tell."""
     files = [list(lines) for lines in history.files]
