@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and "api" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("api"))
         else:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            item.add_marker(pytest.mark.xdist_group(f"{kind}.{item.path.stem}"))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -19,9 +19,10 @@ _LEFT_OUT: Final = ("tests/data/corpus", "build", "dist", "site")
 
 
 def _files() -> Iterator[tuple[str, str]]:
-    for path in sorted(_ROOT.rglob("*")):
+    rooms = [each for each in sorted(_ROOT.iterdir()) if not each.name.startswith(".")]  # not the environments
+    for path in (each for room in rooms for each in ([room] if room.is_file() else sorted(room.rglob("*")))):
         name = path.relative_to(_ROOT).as_posix()
-        if path.suffix in (".yaml", ".yml", ".json", ".md") and not name.startswith((*_LEFT_OUT, ".")):
+        if path.suffix in (".yaml", ".yml", ".json", ".md") and not name.startswith(_LEFT_OUT):
             yield name, path.read_text()
 
 
