@@ -2,7 +2,10 @@
 
 import json
 import re
+from base64 import b64decode
+from collections.abc import Mapping
 from math import inf, isfinite, nan
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from webhook.text import quoted
@@ -122,3 +125,37 @@ def key(value: Scalar) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+PLAIN: Final = "!plain"  # the tag of unquoted scalars without one; a document cannot contain it
+_BINARY: Final = "tag:yaml.org,2002:binary"
+_TYPED: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
+    {
+        "tag:yaml.org,2002:int": (int,),
+        "tag:yaml.org,2002:float": (int, float),
+        "tag:yaml.org,2002:bool": (bool,),
+        "tag:yaml.org,2002:null": (type(None),),
+    }
+)
+
+
+def tagged(tag: str, text: str, *, own: bool = False) -> Scalar:
+    """Return the value of a scalar with a tag; a date is a string in JSON.
+
+    Args:
+        tag: the tag, PLAIN for none.
+        text: the scalar.
+        own: as for `resolve`.
+
+    Raises:
+        ValueError: the scalar is a number that JSON cannot represent, or does not have the type of its tag.
+    """
+    if tag == _BINARY:
+        return b64decode(text).decode()
+    types = _TYPED.get(tag, ())
+    if tag != PLAIN and not types:
+        return text
+    value = resolve(text, own=own)
+    if types and type(value) not in types:
+        raise ValueError(f"expected {tag}")
+    return value
