@@ -24,12 +24,11 @@ from webhook.admission.codec import of_document
 from webhook.cli.main import main
 from webhook.cluster.client import selects
 from webhook.errors import ClusterError
-from webhook.evaluate.denials import Answer, Probed, Verdict, denial
-from webhook.evaluate.probe import request
+from webhook.evaluate.probe import Answer, Probed, Verdict, denial
 from webhook.model.decision import Finding
 from webhook.policy.loading import load
 from webhook.resources import catalog
-from webhook.resources.objects import PROBE_RULE, PROBE_STREAM
+from webhook.resources.objects import PROBE_RULE, PROBE_STREAM, Run
 
 _NAME = "validate.istag-webhook.io"
 _ALL = tuple(catalog.RESOURCES)
@@ -300,11 +299,12 @@ def test_no_condition_spares_what_is_sent(resource: str) -> None:
 def _review(resource: str) -> dict[str, Any]:
     """Return the request of the review of what is sent."""
     stream = {"metadata": {"name": PROBE_STREAM, "namespace": PROBE_STREAM}, "spec": {}, "status": {}}
-    sent = request(resource, PROBE_STREAM, "1", stream)
-    assert sent is not None
+    sent = catalog.RESOURCES[resource].probe
+    body = sent.object(Run(PROBE_STREAM, "1", stream))
+    assert body is not None
     old = stream if sent.replaces else None
     operation = "UPDATE" if sent.replaces else "CREATE"
-    return Attributes(resource, PROBE_STREAM, {}, sent.body["metadata"]["name"], operation, sent.body, old).request()
+    return Attributes(resource, PROBE_STREAM, {}, body["metadata"]["name"], operation, body, old).request()
 
 
 @pytest.mark.parametrize("resource", _ALL)
@@ -366,9 +366,9 @@ def test_what_is_sent_cannot_be_stored() -> None:
     (seen,) = [each for each in verdicts if each["label"] == "stream bad double dash dot"]
     assert (seen["code"], seen["reviews"]) == (422, "M,V")  # both webhooks were called first
     for resource in ("imagestreamtags", "imagetags"):
-        sent = request(resource, "app", "1", None)
+        sent = catalog.RESOURCES[resource].probe.object(Run("app", "1", None))
         assert sent is not None
-        assert ".." in sent.body["metadata"]["name"].partition(":")[0]
+        assert ".." in sent["metadata"]["name"].partition(":")[0]
     error = ClusterError(seen["message"], seen["code"], {"details": {"kind": "ImageStream"}})
     assert denial("imagestreamtags", error, [_NAME]).verdict is Verdict.OPEN
 

@@ -12,10 +12,9 @@ from tests.support.builders import NOW
 
 from webhook.admission import engine
 from webhook.admission.codec import of_document
-from webhook.evaluate.probe import request
 from webhook.policy.loading import load
 from webhook.resources import catalog
-from webhook.resources.objects import GROUP, PROBE_STREAM, VERSION
+from webhook.resources.objects import GROUP, PROBE_STREAM, VERSION, Run
 
 _RUN = "0123456789abcdef"
 _USER = "system:serviceaccount:istag-webhook:istag-webhook-probe"
@@ -41,10 +40,9 @@ def _stored(cluster: Cluster) -> dict[str, Any] | None:
 
 def _sent(resource: str, cluster: Cluster, *, dry_run: bool) -> list[Outcome]:
     """Send what the probe sends."""
-    sent = request(resource, PROBE_STREAM, _RUN, _stored(cluster))
-    assert sent is not None
-    method, name = ("PUT", sent.body["metadata"]["name"]) if sent.replaces else ("POST", "")
-    body = json.loads(json.dumps(sent.body))
+    sent = catalog.RESOURCES[resource].probe
+    body = json.loads(json.dumps(sent.object(Run(PROBE_STREAM, _RUN, _stored(cluster)))))
+    method, name = ("PUT", body["metadata"]["name"]) if sent.replaces else ("POST", "")
     return outcomes(cluster, Request(_USER, method, resource, PROBE_STREAM, name, body, dry_run=dry_run))
 
 

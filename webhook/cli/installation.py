@@ -19,7 +19,7 @@ from webhook.cli.output import fail, say, write
 from webhook.errors import CertificateError, ClusterError, PolicyError
 
 if TYPE_CHECKING:
-    from webhook.evaluate.denials import Probed
+    from webhook.evaluate.probe import Probed
     from webhook.policy.loading import Policy
 
 

@@ -12,15 +12,16 @@ in the API server, after all webhooks were called (openshift-apiserver 4.22, obs
 The API server denies none of them before the webhooks are called.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
 
 from webhook.cluster.client import Cluster, Resource, selects
 from webhook.errors import ClusterError
-from webhook.evaluate.denials import Answer, Probed, Verdict, denial
 from webhook.resources import catalog
 from webhook.resources.definition import Resource as Reviewed
 from webhook.resources.objects import GROUP, PROBE_STREAM, VERSION, Run
@@ -29,6 +30,52 @@ _CONFIGURATIONS: Final = Resource("admissionregistration.k8s.io", "v1", "validat
 _NAMESPACES: Final = Resource("", "v1", "namespaces")
 _STREAMS: Final = Resource(GROUP, VERSION, catalog.STREAM.name)
 _TRIES: Final = 5  # as often as client-go's RetryOnConflict
+# k8s.io/apiserver, pkg/admission/plugin/webhook/errors/statuserror.go and its dispatcher's ErrCallingWebhook
+_DENIED: Final = re.compile(r'admission webhook "(?P<name>[^"]*)" denied the request')
+_FAILED: Final = re.compile(r'(?:Internal error occurred: )?failed calling webhook "(?P<name>[^"]*)"')
+
+
+class Verdict(StrEnum):
+    """Whether a resource is protected by the webhook."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict on a resource, and its reason."""
+
+    resource: str
+    verdict: Verdict
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The result of a run.
+
+    Attributes:
+        answers: one for each resource.
+        left: descriptions of objects that the run left behind.
+        unlisted: why objects left behind cannot be listed, "" if they can.
+    """
+
+    answers: tuple[Answer, ...]
+    left: tuple[str, ...] = ()
+    unlisted: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every resource is closed and nothing was left behind, 1 if one is open or something was left, else 2."""
+        verdicts = {answer.resource: answer.verdict for answer in self.answers}
+        if self.left or Verdict.OPEN in verdicts.values():
+            return 1
+        closed = verdicts == dict.fromkeys(catalog.RESOURCES, Verdict.CLOSED)
+        return 0 if closed and not self.unlisted else 2
 
 
 def probe(cluster: Cluster, namespace: str, configuration: str) -> Probed:
@@ -66,50 +113,6 @@ def probe(cluster: Cluster, namespace: str, configuration: str) -> Probed:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A request to one resource.
-
-    Attributes:
-        resource: the resource.
-        namespace: its namespace.
-        body: the object.
-    """
-
-    resource: Reviewed
-    namespace: str
-    body: Mapping[str, Any]
-
-    @property
-    def api(self) -> Resource:
-        """The resource that is written."""
-        return Resource(GROUP, VERSION, self.resource.plural)
-
-    @property
-    def replaces(self) -> bool:
-        """Whether it replaces an existing object."""
-        return self.resource.probe.replaces
-
-    @property
-    def subresource(self) -> str:
-        """The subresource that is written, "" for none."""
-        return self.resource.subresource
-
-
-def request(resource: str, namespace: str, run: str, stream: Mapping[str, Any] | None) -> Request | None:
-    """Return the request to a resource, None if it needs an image stream and there is none.
-
-    Args:
-        resource: the resource's name.
-        namespace: the namespace of the request.
-        run: a word that marks the requests of this run and no others; lower-case letters and digits.
-        stream: an image stream of the namespace as the API server lists it, None if there is none.
-    """
-    found = catalog.RESOURCES[resource]
-    body = found.probe.object(Run(namespace, run, stream))
-    return Request(found, namespace, body) if body is not None else None
-
-
-@dataclass(frozen=True, slots=True)
 class _Run:
     """One run.
 
@@ -137,30 +140,61 @@ class _Run:
 
     def answer(self, resource: str, stream: Mapping[str, Any] | None, tries: int = _TRIES) -> Answer:
         """Send a request to one resource, again after a conflict, and return the verdict."""
-        sent = request(resource, self.namespace, self.word, stream)
-        if sent is None:
+        reviewed = catalog.RESOURCES[resource]
+        body = reviewed.probe.object(Run(self.namespace, self.word, stream))
+        if body is None:
             hint = f"oc create imagestream {PROBE_STREAM} -n {self.namespace}"
             return Answer(resource, Verdict.UNKNOWN, f"namespace {self.namespace} has no image stream: {hint}")
         try:
-            self._send(sent)
+            self._send(reviewed, body)
         except ClusterError as error:
-            if sent.replaces and error.status == HTTPStatus.CONFLICT and tries > 1:
+            if reviewed.probe.replaces and error.status == HTTPStatus.CONFLICT and tries > 1:
                 return self.answer(resource, self.stream(), tries - 1)
             return denial(resource, error, self.webhooks)
         return Answer(resource, Verdict.OPEN, "no webhook denied the request; the API server accepted it")
 
-    def _send(self, sent: Request) -> None:
+    def _send(self, reviewed: Reviewed, body: Mapping[str, Any]) -> None:
         """Send a request as a dry run; if a dry run is not enough, the request also fails in the API server."""
-        if sent.replaces:
-            self.cluster.replace(sent.api, sent.body, sent.namespace, sent.subresource, dry_run=True)
+        api = Resource(GROUP, VERSION, reviewed.plural)
+        if reviewed.probe.replaces:
+            self.cluster.replace(api, body, self.namespace, reviewed.subresource, dry_run=True)
         else:
-            self.cluster.create(sent.api, sent.body, sent.namespace, dry_run=True)
+            self.cluster.create(api, body, self.namespace, dry_run=True)
 
     def left(self) -> Iterator[str]:
         """Yield what the run left behind: the image streams that contain its word anywhere."""
         for each in self.streams():
             if _holds(each, self.word):
                 yield f"image stream {self.namespace}/{each['metadata']['name']}"
+
+
+def denial(resource: str, error: ClusterError, webhooks: Collection[str]) -> Answer:
+    """Return the verdict on a resource from an error of the API server.
+
+    Args:
+        resource: the resource.
+        error: the error.
+        webhooks: the names of this installation's webhooks.
+    """
+    message = str(error)
+    denied, failed = _DENIED.match(message), _FAILED.match(message)
+    if denied and denied["name"] in webhooks:
+        return Answer(resource, Verdict.CLOSED, message)
+    if failed and failed["name"] in webhooks:
+        return Answer(resource, Verdict.DOWN, message)
+    if denied:
+        return Answer(resource, Verdict.UNKNOWN, f"another webhook denied the request: {message}")
+    if failed:
+        return Answer(resource, Verdict.UNKNOWN, f"another webhook failed: {message}")
+    if catalog.RESOURCES[resource].probe.came_after(error.status, error.answer):
+        return Answer(
+            resource,
+            Verdict.OPEN,
+            f"no webhook denied the request; the API server did, after calling all of them: {message}",
+        )
+    return Answer(
+        resource, Verdict.UNKNOWN, f"something else denied the request: {message}" if error.status else message
+    )
 
 
 def _holds(value: Any, word: str) -> bool:
