@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from webhook.cli.options import GivenPath, at_option, empty_option, policy_option, sender_options
-from webhook.cli.output import Wanted, fail, report_options
+from webhook.cli.output import Wanted, emit, end, fail, head, nothing, report_options, with_notes
 from webhook.errors import PolicyError
 from webhook.text import printable, quoted
 
@@ -77,7 +77,6 @@ def check(
 
     Exit codes: 0 everything would be allowed, 1 something would be denied, 2 an input or the policy cannot be used.
     """
-    from webhook.cli.reporting import emit, end, head, nothing, with_notes
     from webhook.documents.inputs import input_files
     from webhook.evaluate.check import Old, Sender
     from webhook.evaluate.check import check as checked

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from webhook.cli.options import Duration
-from webhook.cli.output import INTERRUPTED, Wanted, say
+from webhook.cli.output import INTERRUPTED, NOTHING, Wanted, say
 from webhook.errors import ClusterError
 from webhook.text import counted, printable
 
@@ -82,7 +82,6 @@ def fix(
     Raises:
         ClusterError: the API server cannot be reached, or does not allow listing the streams.
     """
-    from webhook.cli.reporting import NOTHING
     from webhook.evaluate.fix import Fix
     from webhook.evaluate.streams import key_of, streams
 

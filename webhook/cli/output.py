@@ -1,22 +1,32 @@
-"""Output of a command: to a terminal, a pipe, or a file that is written atomically."""
+"""Output of a command: reports to a terminal, a pipe or a file, messages on standard error, and exit codes."""
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from webhook import __version__
 from webhook.cli.options import format_option, output_option, verbose_option
 from webhook.files import atomic
-from webhook.report.shape import FORMATS, Format, writer
+from webhook.report.shape import FORMATS, Format, Shard, writer
+from webhook.text import printable
+
+if TYPE_CHECKING:
+    from webhook.policy.loading import Policy
+    from webhook.report.header import Header
+    from webhook.report.outcome import Outcome
+    from webhook.report.tally import Tally
 
 # The exit codes of a shell: 128 and the number of the signal, SIGINT and SIGPIPE.
 INTERRUPTED: Final = 130
 UNREAD: Final = 141
+NOTHING: Final = "there are no tags in the selected image streams"
 
 
 def fail(message: str) -> NoReturn:
@@ -126,3 +136,75 @@ def _with_wanted(command: Callable[..., None]) -> Callable[..., None]:
         "--exit-zero", is_flag=True, help="Exit with 0 despite findings, for a job that only reports."
     )
     return option(wrapped)
+
+
+def now() -> str:
+    """Return the current time (RFC 3339, UTC)."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def head(command: str, policy: "Policy", shard: Shard | None = None) -> "Header":
+    """Return the header of a report made now, of one part if `shard` is one of several."""
+    from webhook.report.header import header
+
+    return header(command, policy, __version__, now(), shard)
+
+
+def emit(head: "Header", outcomes: "Iterable[Outcome]", wanted: Wanted) -> "Tally":
+    """Write a report, and print errors and warnings to standard error as well.
+
+    Returns:
+        The summary.
+    """
+    from webhook.report.tally import Tally
+
+    tally = Tally()
+    write(wanted.writer(head, tally.counting(_reported(outcomes)), tally), wanted.output)
+    return tally
+
+
+def nothing(message: str, *, failing: bool) -> None:
+    """Report that nothing was evaluated, and exit with 2 if `failing`."""
+    click.echo(message, err=True)
+    if failing:
+        sys.exit(2)
+
+
+def end(tally: "Tally", wanted: Wanted) -> None:
+    """Exit with 2 if an input cannot be used, 1 if a change is denied, else 0."""
+    from webhook.model.decision import Mode
+    from webhook.report.outcome import DENY, ERROR
+
+    denied = tally.verdicts[DENY] or (wanted.fail_on_warn and tally.modes[str(Mode.WARN)])
+    sys.exit(2 if tally.verdicts[ERROR] else wanted.code(found=bool(denied)))
+
+
+def with_notes(outcomes: "Iterable[Outcome]", files: Collection[str]) -> "Iterator[Outcome]":
+    """Yield `outcomes`; print a note for each of `files` of which nothing was evaluated."""
+    from webhook.report.outcome import SKIP
+
+    silent: dict[str, list[str]] = {}
+    evaluated: set[str] = set()
+    for outcome in outcomes:
+        if outcome.verdict == SKIP and not outcome.findings:
+            silent.setdefault(outcome.origin.file, []).append(outcome.message)
+        else:
+            evaluated.add(outcome.origin.file)
+        yield outcome
+    for file in dict.fromkeys(files):
+        if file in silent and file not in evaluated:
+            click.echo(f"{printable(file)}: nothing to evaluate: {', '.join(dict.fromkeys(silent[file]))}", err=True)
+
+
+def _reported(outcomes: "Iterable[Outcome]") -> "Iterator[Outcome]":
+    """Yield `outcomes`; print the errors, and the findings of what was skipped, to standard error."""
+    from webhook.report.outcome import ERROR, SKIP, Origin
+
+    for outcome in outcomes:
+        if outcome.verdict == ERROR:
+            click.echo(f"{printable(str(outcome.origin))}: {outcome.message}".removeprefix(": "), err=True)
+        if outcome.verdict == SKIP:
+            for finding, mark in outcome.located():
+                at = Origin(outcome.origin.file, *(mark if mark.line else outcome.origin.mark))
+                click.echo(f"{printable(str(at))}: warning: {finding.message}", err=True)
+        yield outcome

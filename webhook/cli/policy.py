@@ -13,7 +13,7 @@ import click
 
 from webhook import __version__
 from webhook.cli.options import at_option, format_option, output_option, policy_argument, policy_option
-from webhook.cli.output import fail, say, write
+from webhook.cli.output import fail, now, say, write
 from webhook.errors import PolicyError
 from webhook.report.shape import writer
 from webhook.text import counted, nearest, quoted
@@ -69,7 +69,6 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
 
 
 def _report(form: str, policy: "Policy | None", outcomes: "Iterable[Outcome]") -> Iterator[str]:
-    from webhook.cli.reporting import now
     from webhook.report.header import validation_header
     from webhook.report.tally import Tally
 

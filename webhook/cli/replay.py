@@ -19,7 +19,7 @@ from webhook.cli.options import (
     shard_option,
     verbose_option,
 )
-from webhook.cli.output import Wanted, fail, format_options, write
+from webhook.cli.output import Wanted, end, fail, format_options, head, nothing, write
 from webhook.errors import MalformedGlob, PolicyError, ReportError, WorkerLost
 from webhook.report.shape import Shard, writer
 
@@ -65,7 +65,6 @@ def replay(  # noqa: PLR0913 - one for each option
     Exit codes: 0 no decision would change, 1 a decision would change, 2 a file or the policy cannot be used. A part of
     several (--shard) exits with 0 instead of 1: merge reports the findings of all parts.
     """
-    from webhook.cli.reporting import head
     from webhook.documents.inputs import expand
     from webhook.evaluate.records import Remarks, Selection, moment
     from webhook.evaluate.replay import Evaluation
@@ -108,7 +107,6 @@ def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[in
 
 def _ended(tally: "Tally", remarks: "Remarks", shard: Shard, wanted: Wanted, *, failing: bool) -> int:
     """Report the records that could not be used, and return the exit code."""
-    from webhook.cli.reporting import nothing
     from webhook.evaluate.records import NOT_SELECTED
 
     for fault in remarks.faults:
@@ -143,7 +141,6 @@ def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
 
     Exit codes: 0 no findings, 1 findings, 2 a file is not such a report.
     """
-    from webhook.cli.reporting import end
     from webhook.report.json import merged
     from webhook.report.tally import Tally
 

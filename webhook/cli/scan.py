@@ -12,7 +12,7 @@ import click
 
 from webhook.cli.fix import pace_options
 from webhook.cli.options import at_option, connection, namespaces_option, policy_option, selector_option, shard_option
-from webhook.cli.output import Wanted, fail, report_options, write
+from webhook.cli.output import NOTHING, Wanted, end, fail, head, report_options, write
 from webhook.errors import ClusterError, MalformedGlob, PolicyError
 from webhook.report.shape import Shard
 
@@ -98,7 +98,6 @@ def scan(  # noqa: PLR0913 - one for each option
         if wrong:
             raise click.UsageError(sentence)
     from webhook.cli.fix import fix
-    from webhook.cli.reporting import NOTHING, end
     from webhook.cluster.client import connect
     from webhook.evaluate.streams import Selection
     from webhook.globs.alphabets import NAMESPACE
@@ -137,7 +136,6 @@ def _scan(  # noqa: PLR0913 - what, by what, when, and how
     reports: str | None,
 ) -> "tuple[Tally, list[str]]":
     """Print the findings, write the reports, and return the summary and what could not be written."""
-    from webhook.cli.reporting import head
     from webhook.evaluate.reports import Reports, written_back
     from webhook.evaluate.scan import scan as scanned
     from webhook.model.review import TagField

@@ -14,7 +14,7 @@ import click
 import orjson
 
 from webhook.cli.options import GivenPath, at_option, format_option, output_option
-from webhook.cli.output import say, write
+from webhook.cli.output import now, say, write
 from webhook.text import counted, escaped
 
 if TYPE_CHECKING:
@@ -188,7 +188,6 @@ def _findings(result: "Result") -> Iterator[str]:
 
 def as_junit(shown: Shown) -> Iterator[str]:
     """Yield the report of the cases as JUnit XML."""
-    from webhook.cli.reporting import now
     from webhook.report import pipelines
 
     by_file: dict[str, list[pipelines.Case]] = {}
