@@ -1,20 +1,175 @@
-"""`istag-webhook records`: verify that records are complete and unaltered."""
+"""The commands that read records: `istag-webhook replay`, `merge` of its parts, and `records verify`."""
 
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli.options import GivenPath, format_option, output_option
-from webhook.cli.output import fail, write
-from webhook.errors import CertificateError, Fault
+from webhook.cli.options import (
+    GivenPath,
+    empty_option,
+    format_option,
+    namespaces_option,
+    output_option,
+    period_options,
+    policy_option,
+    shard_option,
+    verbose_option,
+)
+from webhook.cli.output import Wanted, end, fail, format_options, head, nothing, write
+from webhook.errors import CertificateError, Fault, MalformedGlob, PolicyError, ReportError, WorkerLost
+from webhook.report.shape import Shard, writer
 
 if TYPE_CHECKING:
+    from webhook.evaluate.records import Remarks
     from webhook.evaluate.runs import Found
     from webhook.evaluate.verify import Verification
+    from webhook.report.tally import Tally
+
+_STANDARD_INPUT: Final = "-"
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=GivenPath(str))
+@policy_option()
+@period_options
+@namespaces_option
+@click.option("--skip-dry-run", is_flag=True, help="Skip records of dry runs.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="one a core",
+    help="Number of processes.",
+)  # fmt: skip
+@shard_option
+@empty_option
+@format_options
+def replay(  # noqa: PLR0913 - one for each option
+    files: tuple[str, ...],
+    policies: tuple[Path, ...],
+    workers: int,
+    wanted: Wanted,
+    *,
+    fail_on_empty: bool,
+    since: datetime | None,
+    until: datetime | None,
+    namespaces: tuple[str, ...],
+    skip_dry_run: bool,
+    shard: Shard,
+) -> None:
+    """Evaluate recorded decisions by another policy.
+
+    Reports what would be denied that was allowed, and the reverse. FILES hold records of level request, plain or gzip,
+    among any other lines; a directory means all files below it, - is standard input. A decision of validate is
+    evaluated as by check: the policy's defaults are applied before its rules. A decision of mutate is computed again.
+
+    Exit codes: 0 no decision would change, 1 a decision would change, 2 a file or the policy cannot be used. A part of
+    several (--shard) exits with 0 instead of 1: merge reports the findings of all parts.
+    """
+    from webhook.documents.inputs import expand
+    from webhook.evaluate.records import Remarks, Selection, moment
+    from webhook.evaluate.replay import Evaluation
+    from webhook.evaluate.replay import replay as evaluate_again
+    from webhook.globs.alphabets import NAMESPACE
+    from webhook.globs.matching import Glob
+    from webhook.policy.loading import load
+    from webhook.report.tally import Tally
+
+    try:
+        policy = load(*policies)
+        globs = tuple(Glob.compile(each, NAMESPACE) for each in namespaces)
+    except (PolicyError, MalformedGlob) as error:
+        fail(str(error))
+    evaluation = Evaluation(policy, Selection(moment(since), moment(until), globs, not skip_dry_run, shard))
+    tally, remarks = Tally(), Remarks()
+    found = expand(files, remarks.faults)
+    try:
+        with (
+            _progress(found, wanted) as progress,
+            closing(evaluate_again(found, evaluation, tally, remarks, workers, progress)) as outcomes,
+        ):
+            write(writer(wanted.format)(head("replay", policy, shard), outcomes, tally), wanted.output)
+    except WorkerLost as error:
+        fail(str(error))
+    sys.exit(_ended(tally, remarks, shard, wanted, failing=fail_on_empty))
+
+
+@contextmanager
+def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[int], None]]:
+    """Yield a callback for the bytes done: a progress bar on a terminal, unless the report is written to it."""
+    size = sum(file.stat().st_size for file in files if file is not None and file.exists())
+    streams = wanted.output is None and wanted.format != "table" and sys.stdout.isatty()
+    if not size or streams or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=size, label="replay", file=sys.stderr) as bar:
+        yield bar.update
+
+
+def _ended(tally: "Tally", remarks: "Remarks", shard: Shard, wanted: Wanted, *, failing: bool) -> int:
+    """Report the records that could not be used, and return the exit code."""
+    from webhook.evaluate.records import NOT_SELECTED
+
+    for fault in remarks.faults:
+        click.echo(str(fault), err=True)
+    for line in remarks.lines:
+        click.echo(str(line), err=True)
+    others = {why: count for why, count in tally.not_evaluated.items() if count}
+    if others:
+        skipped = ", ".join(f"{why}: {count:,}" for why, count in sorted(others.items()))
+        click.echo(f"not evaluated: {skipped}", err=True)
+    if remarks.faults:
+        return 2
+    if shard.count > 1:
+        return 0
+    if not tally.evaluated:
+        wanting = "one that --since, --until, --namespace and --skip-dry-run select"
+        if set(others) != {NOT_SELECTED}:
+            wanting = "records of level request (serve --record-level request)"
+        nothing(f"no record was evaluated: expected {wanting}", failing=failing)
+    return wanted.code(found=bool(tally.changes.total()))
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=GivenPath())
+@format_options
+@verbose_option
+def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
+    """Join the reports of a command's parts, in any format.
+
+    FILES are the output of --format json for each part of --shard I/N: all parts, of the same command, policy and
+    version; - is standard input. A single complete report is converted to another format.
+
+    Exit codes: 0 no findings, 1 findings, 2 a file is not such a report.
+    """
+    from webhook.report.json import merged
+    from webhook.report.tally import Tally
+
+    tally = Tally()
+    try:
+        with ExitStack() as opened:
+            reports = [
+                (
+                    str(file),
+                    opened.enter_context(
+                        nullcontext(sys.stdin.buffer) if str(file) == _STANDARD_INPUT else file.open("rb")
+                    ),
+                )
+                for file in files
+            ]
+            header, outcomes = merged(reports, tally)
+            write(wanted.writer(header, outcomes, tally), wanted.output)
+    except OSError as error:
+        fail(f"{error.filename}: cannot be read: {error.strerror}")
+    except ReportError as error:
+        fail(str(error))
+    if header.compares:
+        sys.exit(wanted.code(found=bool(tally.changes.total())))
+    end(tally, wanted)
 
 
 @click.group()
