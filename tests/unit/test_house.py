@@ -95,6 +95,15 @@ def test_an_init_is_a_docstring() -> None:
     assert [path for path, body in bodies.items() if len(body) != 1 or not isinstance(body[0], ast.Expr)] == []
 
 
+def test_the_server_lists_its_modules() -> None:
+    """The docstring of the server names its modules, and no others."""
+    listed = re.findall(
+        r"^- (`.*?):", (_PACKAGE / "server" / "__init__.py").read_text().partition("\nThe server uses")[0], re.MULTILINE
+    )
+    named = {name for line in listed for name in re.findall(r"`(\w+)`", line)}
+    assert named == {path.stem for path in _MODULES if path.parent.name == "server"}
+
+
 def test_a_name_is_one_module() -> None:
     """Two modules share a name only if they are two sides of one thing."""
     places = defaultdict(list)

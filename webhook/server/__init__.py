@@ -2,12 +2,11 @@
 
 Each worker runs one event loop and evaluates requests on it. The modules, from the bottom:
 
-- `state`: the states of a connection and their timeouts.
-- `request` and `http`: requests, their limits, and their parser.
-- `tls`: encryption in memory.
-- `queue` and `handshakes`: the schedule of the loop.
-- `wsgi`: the call of an app.
-- `kept` and `port`: the connections, their limit, and what they share.
+- `wsgi`: a request, and the call of the app that answers it.
+- `http`: the parser of requests, and their limits.
+- `tls`: encryption in memory, and the order of handshakes.
+- `capacity`: how many requests wait, and which connections are kept.
+- `state`: the states of a connection, and what the connections of a port share.
 - `connection` and `secured`: one connection, plain or with TLS.
 - `worker` and `application`: a gunicorn worker, and gunicorn around it.
 
