@@ -111,13 +111,13 @@ def records(data: bytes) -> None:
     if b"\n" in data:
         return
     for policy in _policies():
-        result = Evaluation(policy)(Part("x", 1, data + b"\n" + _line(), len(data)))
-        assert result.remarks.faults == []
-        assert result.tally.evaluated >= 1
-        for outcome in result.outcomes:
+        judged = Evaluation(policy)(Part("x", 1, data + b"\n" + _line(), len(data)))
+        assert judged.remarks.faults == []
+        assert judged.tally.evaluated >= 1
+        for outcome in judged.outcomes:
             for name in ("table", "json"):
                 "".join(
-                    writer(name)(header("replay", policy, "0", "2026-01-02T03:04:05Z"), [outcome], result.tally)
+                    writer(name)(header("replay", policy, "0", "2026-01-02T03:04:05Z"), [outcome], judged.tally)
                 ).encode()
 
 

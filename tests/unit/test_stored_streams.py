@@ -159,7 +159,7 @@ def test_no_exemption_holds() -> None:
     assert policy.exemptions != ()
 
 
-def test_all_of_a_stream_is_evaluated() -> None:
+def test_all_of_a_stream_is_judged() -> None:
     """Each tag of the specification, each that was only pushed, and the repository that is followed."""
     stream = _with_status(
         stream_of(tag_of(docker("quay.io/acme/app:1")), dockerImageRepository="quay.io/acme/app"),
