@@ -26,6 +26,7 @@ from tests.support.paths import DATA
 from tests.support.sentences import INSECURE_IMPORT
 
 from webhook.admission import engine
+from webhook.audit.journal import Entry
 from webhook.errors import RecordFailed
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
 from webhook.model.review import Reason
@@ -325,10 +326,10 @@ def test_validate_never_patches(client: Make) -> None:
     assert {"patch", "patchType"}.isdisjoint(_answer(client(policy), review_of(_BAD)))
 
 
-class _Broken:
-    def write(self, line: bytes) -> None:
+class _Broken(Lines):
+    def settle(self, entry: Entry) -> None:
         """Fail as a full disk does."""
-        raise RecordFailed(f"records.jsonl: No space left on device ({len(line)} bytes)")
+        raise RecordFailed(f"records.jsonl: No space left on device ({len(entry.line)} bytes)")
 
 
 def test_a_lost_record_is_a_fault_of_ours(client: Make, caplog: pytest.LogCaptureFixture) -> None:
