@@ -1,13 +1,12 @@
 """The server: a gunicorn worker on httptools and `ssl`, from the socket to the WSGI call of an app and back.
 
-Each worker runs one event loop and evaluates requests on it. The modules, from the bottom:
+Each worker runs one event loop. In a turn of the loop it reads what clients sent, evaluates the complete requests one
+after the other, and then sends their answers. The modules, from the bottom:
 
-- `state`: the states of a connection and their timeouts.
-- `request` and `http`: requests, their limits, and their parser.
-- `tls`: encryption in memory.
-- `queue` and `handshakes`: the schedule of the loop.
-- `wsgi`: the call of an app.
-- `kept` and `port`: the connections, their limit, and what they share.
+- `wsgi` and `http`: the call of an app, and the parser of requests with its limits.
+- `tls`: encryption in memory, and the schedule of handshakes.
+- `capacity`: when to evaluate a request, and which connections to keep.
+- `state`: the states of a connection with their timeouts, and what the connections of a port share.
 - `connection` and `secured`: one connection, plain or with TLS.
 - `worker` and `application`: a gunicorn worker, and gunicorn around it.
 
