@@ -25,7 +25,7 @@ _Labels = tuple[str, ...]
 
 @dataclass(slots=True)
 class _Counts:
-    """What was counted since the last flush.
+    """The counts since the last flush.
 
     Attributes:
         buckets: observed durations, by webhook and position of the bucket.
