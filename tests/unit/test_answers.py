@@ -290,7 +290,7 @@ def test_findings_stand_in_the_order_of_the_policy() -> None:
     assert [finding.rule for finding in findings] == ["c", "b"]
 
 
-def test_a_cluster_completes_first_and_then_judges() -> None:
+def test_a_cluster_completes_first_and_then_evaluates() -> None:
     """The rules see the completed object, and the patch is in the answer; without defaults there is no patch."""
     rules = "rules: [{name: m, importPolicy: {importMode: [PreserveOriginal]}}]"
     defaults = "defaults: [{name: d, set: {importPolicy: {importMode: PreserveOriginal}}}]"
