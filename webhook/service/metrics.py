@@ -144,11 +144,11 @@ class Metrics:
                 counter.labels(*labels).inc(count)
         if counts.patches:
             self._of.patches.inc(counts.patches)
-        # The library has no call for many observations; it would lock and share each one.
         for (webhook, bucket), count in counts.buckets.items():
-            self._of.duration.labels(webhook)._buckets[bucket].inc(count)  # noqa: SLF001
+            histogram = self._of.duration.labels(webhook)
+            histogram._buckets[bucket].inc(count)  # noqa: SLF001 - the library has no call for many observations
         for webhook, seconds in counts.seconds.items():
-            self._of.duration.labels(webhook)._sum.inc(seconds)  # noqa: SLF001
+            self._of.duration.labels(webhook)._sum.inc(seconds)  # noqa: SLF001 - as above
 
     def exposition(self) -> bytes:
         """Return the metrics of all workers in Prometheus' text format."""
