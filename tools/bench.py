@@ -386,7 +386,7 @@ def accepting(by: str) -> None:
     from webhook.schemas.schema import Document  # noqa: PLC0415 - before the schemas are made
 
     if by == "marshmallow":
-        Document._acceptance = lambda self: lambda value: not self.validate(value)  # type: ignore[method-assign] # noqa: SLF001 - our own
+        Document.accepts = _loads  # type: ignore[method-assign, assignment]
     from webhook.admission import engine  # noqa: PLC0415 - as above
     from webhook.admission.codec import decode, encode  # noqa: PLC0415 - as above
     from webhook.policy.loading import load  # noqa: PLC0415 - as above
@@ -401,6 +401,11 @@ def accepting(by: str) -> None:
     bodies = [json.loads((_REVIEWS / f"{name}.json").read_bytes()) for name in _CHECKED.values()]
     written = [json.dumps(document, separators=(",", ":")).encode() for document in bodies]
     click.echo(json.dumps([_fastest(lambda body=body: answered(body)) for body in written]))  # type: ignore[misc]
+
+
+def _loads(schema: Any, value: Any) -> bool:
+    """Whether marshmallow itself loads an object."""
+    return isinstance(value, dict) and not schema.validate(value)
 
 
 @main.command()

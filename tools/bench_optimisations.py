@@ -30,27 +30,7 @@ def _without_quick_values() -> None:
 def _without_fast_acceptance() -> None:
     from webhook.schemas.schema import Document  # noqa: PLC0415 - as above
 
-    Document._acceptance = lambda self: lambda value: not self.validate(value)  # type: ignore[method-assign] # noqa: SLF001 - our own
-
-
-def _without_one_function_for_a_schema() -> None:
-    from webhook.schemas.schema import Document  # noqa: PLC0415 - as above
-
-    def looping(self: Document) -> Callable[[Any], bool]:
-        def accepts(value: Any) -> bool:
-            if value.__class__ is not dict:
-                return False
-            for key, required, whole, field_accepts in self._checked:
-                if key not in value:
-                    if required:
-                        return False
-                elif (found := value[key]) is not None and found.__class__ is not whole and not field_accepts(found):
-                    return False
-            return next(iter(self.contradictions(value)), None) is None
-
-        return accepts
-
-    Document._acceptance = looping  # type: ignore[method-assign] # noqa: SLF001 - as above
+    Document.accepts = lambda self, value: not Document.validate(self, value)  # type: ignore[method-assign]
 
 
 def _without_canonical_json() -> None:
@@ -96,7 +76,6 @@ def _without_shared_matches() -> None:
 _OPTIMISATIONS: Final[dict[str, Callable[[], None]]] = {
     "values made without a call for each field (`values.quick`)": _without_quick_values,
     "schemas that accept without marshmallow (`Document.accepts`)": _without_fast_acceptance,
-    "one function for each schema, without a loop over its fields": _without_one_function_for_a_schema,
     "JSON that is canonical is read by orjson alone": _without_canonical_json,
     "parsed sources are cached": _without_cached_sources,
     "Flask without sessions, hooks and a URL map (`service.lean`)": _without_lean_flask,
