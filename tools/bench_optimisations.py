@@ -52,8 +52,10 @@ def _without_lean_flask() -> None:
 
     class Stock(Flask):
         def make_response(self, rv: Any) -> Response:
-            body = rv._body if isinstance(rv, lean.RawResponse) else rv  # noqa: SLF001 - our own
-            return super().make_response(Response(body, content_type="application/json"))
+            if isinstance(rv, lean.Deferred):
+                answer = rv._finish()  # noqa: SLF001 - our own
+                rv = Response(answer, content_type=lean.JSON) if isinstance(answer, bytes) else answer
+            return super().make_response(rv)
 
     setattr(app, "Lean", lambda name: Stock(name, static_folder=None))  # noqa: B010 - in the place of a class
 
@@ -82,17 +84,15 @@ _OPTIMISATIONS: Final[dict[str, Callable[[], None]]] = {
 
 
 def _app() -> Any:
-    """Return the app with twenty rules, whose records go nowhere."""
+    """Return the app with twenty rules, whose records stay in memory."""
+    from tests.support.builders import Lines  # noqa: PLC0415 - as above
+
     from webhook.policy.loading import load  # noqa: PLC0415 - as above
     from webhook.service.app import Service, create_app  # noqa: PLC0415 - as above
     from webhook.service.metrics import Metrics  # noqa: PLC0415 - as above
 
-    class Nowhere:
-        def write(self, line: bytes) -> None:
-            """Drop the line."""
-
     policy, metrics = load(_TWENTY), Metrics()
-    return create_app(Service(lambda: policy, Nowhere(), metrics, "bench")), metrics
+    return create_app(Service(lambda: policy, Lines(), metrics, "bench")), metrics
 
 
 def _spent(bodies: Iterable[tuple[str, bytes, int]]) -> list[float]:

@@ -61,7 +61,7 @@ def in_force(
     """Our configurations in force, without a pod that could answer, and what is added to them."""
     added = [] if request.param == "all" else [request.param]
     chosen = overlay(tmp_path_factory.mktemp("forced"), MANIFESTS / "base", "self-signed", *added, "release")
-    probed = api.namespace(**{"istag-webhook/judged": "true"})
+    probed = api.namespace(**{"istag-webhook/enabled": "true"})
     with applied(api, kustomize(chosen)) as said:
         assert said.code == 0, said.err
         until(lambda: _is_called(api, probed), "the validating webhook to be called")
@@ -89,7 +89,7 @@ def _created(api: ApiServer, namespace: str) -> int:
         ("openshift", {}, set()),
         ("openshift-etcd", {"openshift.io/run-level": "0"}, set()),
         ("", {}, {"all"}),
-        ("", {"istag-webhook/judged": "true"}, {"all", "opt-in"}),
+        ("", {"istag-webhook/enabled": "true"}, {"all", "opt-in"}),
     ],
     ids=["own", "kube-public", "openshift", "run-level", "team", "team-that-opts-in"],
 )

@@ -64,7 +64,7 @@ def test_the_overlay(cluster: Path, kustomize: Kustomize) -> None:
     assert data == {"policy.yaml": (cluster / "policy.yaml").read_text()}
     for webhook in webhooks(documents).values():
         assert webhook["failurePolicy"] == "Ignore"
-        assert webhook["namespaceSelector"]["matchLabels"] == {"istag-webhook/judged": "true"}
+        assert webhook["namespaceSelector"]["matchLabels"] == {"istag-webhook/enabled": "true"}
 
 
 def test_the_readme_installs(tmp_path: Path, kustomize: Kustomize) -> None:

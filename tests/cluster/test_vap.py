@@ -67,7 +67,7 @@ def test_the_types_are_right(api: ApiServer, enforced: tuple[str, Evaluator]) ->
 def test_recorded_creations(api: ApiServer, enforced: tuple[str, Evaluator]) -> None:
     """A recorded creation is denied, warned about or allowed as by the evaluator of the other tests."""
     namespace, evaluator = enforced
-    judged = 0
+    evaluated = 0
     for path in sorted(REVIEWS.glob("*-validate.json")):
         review = decode(path.read_bytes(), catalog.RESOURCES, NOW)
         name = review.name or ""
@@ -78,5 +78,5 @@ def test_recorded_creations(api: ApiServer, enforced: tuple[str, Evaluator]) -> 
         refused, said = _created(api, namespace, json.loads(json.dumps(review.object)), review.user.name)
         assert refused is ("Deny" in actions), f"{path.name}: {said}"
         assert ("Warning:" in said) is ("Warn" in actions), f"{path.name}: {said}"
-        judged += 1
-    assert judged > 3
+        evaluated += 1
+    assert evaluated > 3

@@ -17,7 +17,9 @@ import subprocess
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import CodeType, FrameType, FunctionType
@@ -47,7 +49,7 @@ STAGES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = {
     "decode": (codec.decode,),
     "changes": tuple(resource.changes for resource in RESOURCES.values()),
     "rules": (engine.validate, engine.mutate),
-    "record": (record.tags, record.annotations, record.record, Journal.write),
+    "record": (record.tags, record.annotations, record.record, Journal.add, Journal.settle),
     "encode": (codec.encode,),
 }
 LAST: Final = "http"
@@ -86,9 +88,10 @@ class _Stages:
         return True
 
 
-def _calls(feed: Callable[[], None]) -> Counter[str]:
-    """Return the calls of each stage."""
-    stages, found = _Stages(), Counter[str]()
+@contextmanager
+def _calls(found: Counter[str]) -> Iterator[None]:
+    """Count the calls of each stage."""
+    stages = _Stages()
 
     def count(frame: FrameType, event: str, _argument: object) -> None:
         if event in ("call", "return"):
@@ -98,15 +101,15 @@ def _calls(feed: Callable[[], None]) -> Counter[str]:
 
     sys.setprofile(count)
     try:
-        feed()
+        yield
     finally:
         sys.setprofile(None)
-    return found
 
 
-def _bytes(feed: Callable[[], None]) -> Counter[str]:
-    """Return the most bytes that each stage needs beyond what there was when it began, or went on."""
-    stages, found = _Stages(), Counter[str]()
+@contextmanager
+def _bytes(found: Counter[str]) -> Iterator[None]:
+    """Measure the most bytes that each stage needs beyond what there was when it began, or went on."""
+    stages = _Stages()
     base = 0
 
     def measure(frame: FrameType, event: str, _argument: object) -> None:
@@ -122,12 +125,11 @@ def _bytes(feed: Callable[[], None]) -> Counter[str]:
     base = tracemalloc.get_traced_memory()[0]
     sys.setprofile(measure)
     try:
-        feed()
+        yield
     finally:
         sys.setprofile(None)
         found[LAST] = max(found[LAST], tracemalloc.get_traced_memory()[1] - base)
         tracemalloc.stop()
-    return found
 
 
 async def _counted(directory: Path) -> Figures:
@@ -145,19 +147,21 @@ async def _counted(directory: Path) -> Figures:
 async def _kind(caller: Caller, kind: Kind) -> dict[str, dict[str, int]]:
     """Count a kind of review: the minimum of several, without work that is done once a second."""
     for version in range(_WARM):
-        await _answered(caller, kind, version, lambda feed: feed())
+        await _answered(caller, kind, version, nullcontext)
     found: dict[str, dict[str, int]] = {stage: {} for stage in (*STAGES, LAST)}
     for version in range(_WARM, _WARM + _COUNTED):
-        counts: dict[str, Counter[str]] = {}
-        await _answered(caller, kind, 2 * version, lambda feed: counts.update(calls=_calls(feed)))  # noqa: B023 - called at once
-        await _answered(caller, kind, 2 * version + 1, lambda feed: counts.update(bytes=_bytes(feed)))  # noqa: B023 - as above
+        counts: dict[str, Counter[str]] = {"calls": Counter(), "bytes": Counter()}
+        await _answered(caller, kind, 2 * version, partial(_calls, counts["calls"]))
+        await _answered(caller, kind, 2 * version + 1, partial(_bytes, counts["bytes"]))
         for what, of in counts.items():
             for stage, kept in found.items():
                 kept[what] = min(kept.get(what, of[stage]), of[stage])
     return found
 
 
-async def _answered(caller: Caller, kind: Kind, version: int, around: Callable[[Callable[[], None]], None]) -> None:
+async def _answered(
+    caller: Caller, kind: Kind, version: int, around: Callable[[], AbstractContextManager[object]]
+) -> None:
     gc.collect()
     answer = await caller.post(kind.path, kind.make(f"1.{version}"), around)
     assert answer.startswith(b"HTTP/1.1 200 "), answer

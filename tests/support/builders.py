@@ -12,6 +12,7 @@ import jsonschema
 from tests.support.paths import DATA
 
 from webhook.admission.codec import decode
+from webhook.audit.journal import Entry
 from webhook.model.review import Review
 from webhook.policy.loading import Policy, load, schema
 from webhook.resources import catalog
@@ -33,9 +34,13 @@ class Lines:
     def __init__(self) -> None:
         self.lines: list[bytes] = []
 
-    def write(self, line: bytes) -> None:
-        """Keep one line."""
-        self.lines.append(line)
+    def add(self, line: bytes) -> Entry:
+        """Take one line, which `settle` keeps."""
+        return Entry(line)
+
+    def settle(self, entry: Entry) -> None:
+        """Keep its line."""
+        self.lines.append(entry.line)
 
     @property
     def last(self) -> dict[str, Any]:

@@ -62,12 +62,12 @@ def codec(data: bytes) -> None:
     policy = strict()
     for webhook, decide in (("validate", engine.validate), ("mutate", engine.mutate)):
         decision = decide(review, policy)
-        judged = tags(decision)
-        answer = json.loads(encode(review, decision, annotations(decision, judged, policy)))
+        changed = tags(decision)
+        answer = json.loads(encode(review, decision, annotations(decision, changed, policy)))
         assert (answer["apiVersion"], answer["response"]["uid"]) == (review.version, review.uid)
         assert answer["response"]["allowed"] is decision.allowed
         context = Context(webhook, "0", "request")
-        line = record(review, decision, judged, policy, context, time=_WHEN, seconds=0.001)
+        line = record(review, decision, changed, policy, context, time=_WHEN, seconds=0.001)
         assert b"\n" not in line
         assert json.loads(line)["verdict"] == decision.verdict
 

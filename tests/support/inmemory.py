@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 from wsgiref.types import WSGIApplication
@@ -62,20 +63,22 @@ class Caller:
             try:
                 self._client.do_handshake()
             except ssl.SSLWantReadError:
-                self._send(lambda feed: feed())
+                self._receive(self._outgoing.read())
                 await self._turn()
             else:
-                self._send(lambda feed: feed())
+                self._receive(self._outgoing.read())
                 await self._turn()
                 return
 
-    async def post(self, path: str, body: bytes, around: Callable[[Callable[[], None]], None]) -> bytes:
+    async def post(
+        self, path: str, body: bytes, around: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> bytes:
         """Post a body and return the answer, head and body.
 
         Args:
             path: of the endpoint.
             body: JSON.
-            around: called with what makes the server take what was sent, and answer; it calls that once.
+            around: the context in which the server takes what was sent, and answers.
         """
         head = (
             f"POST {path}?timeout=10s HTTP/1.1\r\nHost: localhost:8443\r\nUser-Agent: kube-apiserver-admission\r\n"
@@ -83,7 +86,10 @@ class Caller:
             "Accept-Encoding: gzip\r\n\r\n"
         )
         self._client.write(head.encode() + body)
-        self._send(around)
+        data = self._outgoing.read()
+        with around():
+            self._receive(data)
+            await asyncio.sleep(0)  # the loop evaluates the request in its next turn
         await self._turn()
         answer = bytearray()
         try:
@@ -93,20 +99,15 @@ class Caller:
             return bytes(answer)
         raise ConnectionError("the server ended the connection")
 
-    def _send(self, around: Callable[[Callable[[], None]], None]) -> None:
+    def _receive(self, sent: bytes) -> None:
         """Have the server take what the client has written."""
-        data = memoryview(self._outgoing.read())
-
-        def feed() -> None:
-            at = 0
-            while at < len(data):
-                buffer = self._connection.get_buffer(-1)
-                size = min(len(buffer), len(data) - at)
-                buffer[:size] = data[at : at + size]
-                self._connection.buffer_updated(size)
-                at += size
-
-        around(feed)
+        data, at = memoryview(sent), 0
+        while at < len(data):
+            buffer = self._connection.get_buffer(-1)
+            size = min(len(buffer), len(data) - at)
+            buffer[:size] = data[at : at + size]
+            self._connection.buffer_updated(size)
+            at += size
 
     async def _turn(self) -> None:
         """Let the loop do what the server left for later, and hand the client what was sent."""

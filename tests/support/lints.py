@@ -154,6 +154,17 @@ ROWS: Final[dict[str, list[Row]]] = {
         Row("rule", f"{{rules: [{{name: a, until: 2026-11-30T12:00:00Z, {_QUAY}}}]}}", ("rules[0].until",)),
         Row("not-yet", f"{{rules: [{{name: a, until: 2026-11-30T12:00:01Z, {_QUAY}}}]}}"),
     ],
+    "windows-over": [
+        Row("denied", "{rules: [{name: a, schedule: {deny: [{name: w, from: 2026-11-01, until: 2026-11-30}]}}]}", ("rules[0].schedule.deny",)),
+        Row("allowed", "{rules: [{name: a, schedule: {allow: [{name: w, from: 2026-11-01, until: 2026-11-30}]}}]}", ("rules[0].schedule.allow",)),
+        Row("both", "{rules: [{name: a, schedule: {deny: [{name: w, from: 'Fri 16:00', until: 'Mon 07:00'}], allow: [{name: x, from: 2026-11-01, until: 2026-11-02}]}}]}",
+            ("rules[0].schedule.allow",)),
+        Row("not-yet", "{rules: [{name: a, schedule: {deny: [{name: w, from: 2026-11-01T00:00:00Z, until: 2026-11-30T12:00:01Z}]}}]}"),
+        Row("another", "{rules: [{name: a, schedule: {deny: [{name: w, from: 2026-11-01, until: 2026-11-02}, {name: x, from: 2026-12-20, until: 2027-01-02}]}}]}"),
+        Row("every-week", "{rules: [{name: a, schedule: {deny: [{name: w, from: 'Fri 16:00', until: 'Mon 07:00'}]}}]}"),
+        Row("only-exceptions-are-over", "{rules: [{name: a, schedule: {deny: [{name: w, from: '16:00', until: '17:00'}], exceptions: [{name: x, from: 2026-11-01, until: 2026-11-02}]}}]}"),
+        Row("denials-are-over", "{rules: [{name: a, schedule: {deny: [{name: w, from: 2026-11-01, until: 2026-11-02}], allow: [{name: x, from: '08:00', until: '16:00'}]}}]}"),
+    ],
     "scheduled-imports-in-freeze": [
         Row("alone", f"{{rules: [{{name: a, {_FREEZE}}}]}}", ("rules[0]",)),
         Row("guard-elsewhere", f"{{rules: [{{name: a, {_FREEZE}}}, {{name: b, {_LIVE}, importPolicy: {{scheduled: false}}}}]}}", ("rules[0]",)),

@@ -111,13 +111,13 @@ def records(data: bytes) -> None:
     if b"\n" in data:
         return
     for policy in _policies():
-        judged = Evaluation(policy)(Part("x", 1, data + b"\n" + _line(), len(data)))
-        assert judged.remarks.faults == []
-        assert judged.tally.evaluated >= 1
-        for outcome in judged.outcomes:
+        evaluated = Evaluation(policy)(Part("x", 1, data + b"\n" + _line(), len(data)))
+        assert evaluated.remarks.faults == []
+        assert evaluated.tally.evaluated >= 1
+        for outcome in evaluated.outcomes:
             for name in ("table", "json"):
                 "".join(
-                    writer(name)(header("replay", policy, "0", "2026-01-02T03:04:05Z"), [outcome], judged.tally)
+                    writer(name)(header("replay", policy, "0", "2026-01-02T03:04:05Z"), [outcome], evaluated.tally)
                 ).encode()
 
 

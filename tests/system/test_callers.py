@@ -171,7 +171,7 @@ def test_bodies_that_are_only_announced(server: Server) -> None:
             assert server.post(body)[0] == 200
 
 
-def test_who_is_gone_is_not_judged(server: Server) -> None:
+def test_requests_of_disconnected_clients_are_dropped(server: Server) -> None:
     """A caller that resets its connection while it waits leaves no record."""
     with contextlib.ExitStack() as stack:
         callers = [stack.enter_context(_tls(server)) for _ in range(30)]

@@ -450,6 +450,49 @@ def test_a_chain_over_a_line_that_failed(tmp_path: Path, room: int) -> None:
     assert path.read_bytes() == data
 
 
+@pytest.mark.parametrize("room", range(0, 1_200, 31))
+def test_lines_that_are_written_together(tmp_path: Path, room: int) -> None:
+    """However many bytes fit: each line is either reported as lost or whole, and the chain continues."""
+    path, line = tmp_path / "records.jsonl", b'{"format":1,"kind":"decision","policy":{"digest":"x"}}'
+    private, public = make(tmp_path)
+    chain = Chain(Writer("pod", 1, "2026-01-02T03:04:05.000000Z"), signer(private))
+    journal = Journal(str(path), SharedMutex.make(), chain=chain)
+    journal.write(line)
+    entries = [journal.add(line) for _ in range(5)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, hard))
+    lost = 0
+    try:
+        for entry in entries:
+            try:
+                journal.settle(entry)
+            except RecordFailed:
+                lost += 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes().count(b"\n") == 6 - lost
+    assert [entry.error is None for entry in entries] == sorted(
+        (entry.error is None for entry in entries), reverse=True
+    )
+    journal.write(line)
+    journal.checkpoint(end=True)
+    verification, data = Verification(Keys(public)), path.read_bytes()
+    verification.add(Part("f", 1, data, len(data)))
+    assert not {each.kind for each in verification.found()} - {NOTE}
+    assert json.loads(data.splitlines()[-1])["failed"] == lost
+
+
+def test_a_line_is_written_once_however_it_is_settled(tmp_path: Path) -> None:
+    """The first settled line takes the others along, in the order in which they were added."""
+    path = tmp_path / "records.jsonl"
+    journal = Journal(str(path), SharedMutex.make())
+    entries = [journal.add(b"%d" % number) for number in range(3)]
+    assert path.read_bytes() == b""
+    for entry in reversed(entries):
+        journal.settle(entry)
+        assert path.read_bytes() == b"0\n1\n2\n"
+
+
 def test_a_line_torn_in_an_earlier_life(tmp_path: Path) -> None:
     """A file whose last line has no end, for the machine went down in it, is continued on a line of its own."""
     path = tmp_path / "records.jsonl"

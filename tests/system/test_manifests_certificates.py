@@ -165,9 +165,9 @@ def test_fail_open(kustomize: Kustomize, tmp_path: Path) -> None:
 def test_opt_in(kustomize: Kustomize, tmp_path: Path) -> None:
     """With the component only a namespace that asks for it is evaluated; ours and the platform's still are not."""
     found = webhooks(kustomize(overlay(tmp_path, MANIFESTS / "overlays" / "openshift", "opt-in")))
-    judged = {"istag-webhook/judged": "true"}
+    evaluated = {"istag-webhook/enabled": "true"}
     for webhook in found.values():
-        for name, labels, called in (("app", {}, False), ("app", judged, True), ("kube-system", judged, False)):
+        for name, labels, called in (("app", {}, False), ("app", evaluated, True), ("kube-system", evaluated, False)):
             given = {"kubernetes.io/metadata.name": name, **labels}
             assert selects(webhook["namespaceSelector"], given) is called
 

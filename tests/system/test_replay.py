@@ -67,11 +67,11 @@ def strict(tmp_path: Path) -> Path:
     return _policy(tmp_path)
 
 
-def _judged(line: bytes, policy: str) -> tuple[str, list[str]]:
+def _evaluated(line: bytes, policy: str) -> tuple[str, list[str]]:
     """Return what changes, and the rules that say so."""
-    judged = Evaluation(policy_of(policy))(Part("r", 1, line, 0))
-    assert judged.tally.evaluated == 1
-    found = judged.outcomes
+    evaluated = Evaluation(policy_of(policy))(Part("r", 1, line, 0))
+    assert evaluated.tally.evaluated == 1
+    found = evaluated.outcomes
     return (found[0].change, [finding.rule for finding in found[0].deciding]) if found else ("", [])
 
 
@@ -100,20 +100,20 @@ def test_what_changes(
     document: dict[str, Any], webhook: str, then: str, now: str, change: str, rules: list[str]
 ) -> None:
     """Differences from another policy are reported, with the rules that deny a change, or denied it before."""
-    assert _judged(recorded(document, policy_of(then), webhook), now) == (change, rules)
+    assert _evaluated(recorded(document, policy_of(then), webhook), now) == (change, rules)
 
 
 def test_the_same_policy_changes_nothing(shipped: Policy) -> None:
     """Every recorded review that is evaluated again by the same policy comes out as it was."""
     lines = history(shipped)
-    judged = Evaluation(shipped)(Part("r", 1, b"\n".join(lines), 0))
-    assert (judged.outcomes, judged.tally.evaluated) == ([], len(lines))
+    evaluated = Evaluation(shipped)(Part("r", 1, b"\n".join(lines), 0))
+    assert (evaluated.outcomes, evaluated.tally.evaluated) == ([], len(lines))
 
 
 def test_secrets_that_were_not_recorded_change_nothing() -> None:
     """No rule reads the parts of an image that the record omits."""
     image = {"dockerImageMetadata": {"kind": "DockerImage", "Config": {"Env": ["A=b"], "Labels": {"owner": "me"}}}}
-    assert _judged(recorded(push_review(image), policy_of(_IMAGE)), _IMAGE) == ("", [])
+    assert _evaluated(recorded(push_review(image), policy_of(_IMAGE)), _IMAGE) == ("", [])
 
 
 def _mixed(policy: Policy) -> bytes:
@@ -169,8 +169,8 @@ _ANY = policy_of(_OPEN)
 def test_records_that_are_no_records(field: str, value: Any) -> None:
     """A line that looks like a record and holds something else is counted, and nothing is raised."""
     line = json.dumps({**json.loads(recorded(_NGINX, _ANY)), field: value}).encode()
-    judged = Evaluation(_ANY)(Part("r", 1, line, 0))
-    assert (judged.tally.evaluated, judged.tally.not_evaluated.total()) == (0, 1)
+    evaluated = Evaluation(_ANY)(Part("r", 1, line, 0))
+    assert (evaluated.tally.evaluated, evaluated.tally.not_evaluated.total()) == (0, 1)
 
 
 def _gzipped(data: bytes) -> bytes:
@@ -221,7 +221,7 @@ def test_files_that_cannot_be_read(
 
 
 @pytest.mark.parametrize("stored", [b"", b"\n\n", recorded(_NGINX, _ANY, level="metadata"), b"nothing"])
-def test_nothing_to_judge(tmp_path: Path, stored: bytes) -> None:
+def test_nothing_to_evaluate(tmp_path: Path, stored: bytes) -> None:
     """If no record can be evaluated, the command does not report success."""
     (tmp_path / "a.log").write_bytes(stored)
     done = _replay(tmp_path / "a.log")
@@ -230,7 +230,7 @@ def test_nothing_to_judge(tmp_path: Path, stored: bytes) -> None:
     assert "no record was evaluated: expected records of level request" in done.stderr
 
 
-def test_nothing_is_left_to_judge(tmp_path: Path) -> None:
+def test_nothing_is_left_to_evaluate(tmp_path: Path) -> None:
     """If the options exclude every record, the message names them and not the record's level."""
     (tmp_path / "a.log").write_bytes(recorded(_NGINX, _ANY))
     done = _replay(tmp_path / "a.log", "--namespace", "nowhere")
@@ -247,7 +247,7 @@ def test_nothing_changes(tmp_path: Path, strict: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "judged"),
+    ("options", "evaluated"),
     [
         ([], 4),
         (["--since", "2026-01-02T04:04:05Z"], 3),
@@ -260,7 +260,7 @@ def test_nothing_changes(tmp_path: Path, strict: Path) -> None:
     ],
     ids=["all", "since", "since-offset", "until", "day", "glob", "two", "dry-run"],
 )
-def test_selection(tmp_path: Path, strict: Path, options: list[str], judged: int) -> None:
+def test_selection(tmp_path: Path, strict: Path, options: list[str], evaluated: int) -> None:
     """Records are chosen by time, namespace and whether they were only tried; the others are counted as left out."""
     lines = [
         recorded(review_of(docker("nginx"), namespace=namespace, dryRun=dry), _ANY, minutes=60 * hour)
@@ -268,8 +268,8 @@ def test_selection(tmp_path: Path, strict: Path, options: list[str], judged: int
     ]
     (tmp_path / "a.log").write_bytes(b"\n".join(lines))
     done = _replay(tmp_path / "a.log", "--policy", strict, *options)
-    assert f"{judged} evaluated" in done.stdout
-    assert ("skipped by" in done.stderr) == (judged < 4)
+    assert f"{evaluated} evaluated" in done.stdout
+    assert ("skipped by" in done.stderr) == (evaluated < 4)
 
 
 @pytest.mark.parametrize(

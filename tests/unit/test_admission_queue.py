@@ -2,10 +2,33 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 import pytest
 
-from webhook.server.capacity import Admission, AdmissionQueue
+from webhook.server.capacity import AdmissionQueue
+
+
+@dataclass
+class _Asking:
+    """A request that takes two milliseconds."""
+
+    evaluator: "Evaluator"
+    number: int
+    future: "asyncio.Future[int | None]"
+    admitted: bool = False
+
+    def evaluate(self, *, admitted: bool) -> None:
+        """Take the time."""
+        self.admitted = admitted
+        if admitted:
+            time.sleep(0.002)
+            self.evaluator.evaluated.append(self.number)
+        self.evaluator.shed += not admitted
+
+    def reply(self) -> None:
+        """Answer."""
+        self.future.set_result(self.number if self.admitted else None)
 
 
 class Evaluator:
@@ -25,16 +48,9 @@ class Evaluator:
         """Ask for one evaluation."""
         future: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
-        def turn(admitted: bool) -> None:
-            if admitted:
-                time.sleep(0.002)
-                self.evaluated.append(number)
-            self.shed += not admitted
-            future.set_result(number if admitted else None)
-
-        admission = self.queue.admit(turn)
-        if admission is not Admission.QUEUED:
-            turn(admission is Admission.NOW)
+        if not self.queue.admit(_Asking(self, number, future)):
+            self.shed += 1
+            future.set_result(None)
         return future
 
 
@@ -96,8 +112,9 @@ def test_a_queue_that_stands() -> None:
     asyncio.run(ask())
 
 
-def test_a_turn_that_raises() -> None:
-    """An error in the turn of one request is reported by the loop; the others are evaluated."""
+@pytest.mark.parametrize("method", ["evaluate", "reply"])
+def test_a_request_that_raises(method: str) -> None:
+    """An error in one request is reported by the loop; the others are evaluated and answered."""
 
     async def ask() -> None:
         evaluator = Evaluator(60.0)
@@ -105,11 +122,18 @@ def test_a_turn_that_raises() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
         error = ValueError("no")
 
-        def fails(_: bool) -> None:
-            raise error
+        class Fails(_Asking):
+            def evaluate(self, *, admitted: bool) -> None:
+                del admitted
+                if method == "evaluate":
+                    raise error
+
+            def reply(self) -> None:
+                if method == "reply":
+                    raise error
 
         before = [evaluator.asked(number) for number in range(20)]
-        assert evaluator.queue.admit(fails) is Admission.QUEUED
+        assert evaluator.queue.admit(Fails(evaluator, -1, before[0]))
         after = [evaluator.asked(number) for number in range(20, 40)]
         assert await asyncio.gather(*before, *after) == list(range(40))
         assert reported == [error]
@@ -118,14 +142,41 @@ def test_a_turn_that_raises() -> None:
 
 
 @pytest.mark.parametrize("patience", [0.001, 60.0], ids=["short", "long"])
-def test_an_idle_queue_lets_a_request_in_at_once(patience: float) -> None:
-    """Without others a request is never queued."""
+def test_an_idle_queue_evaluates_in_the_next_turn(patience: float) -> None:
+    """Without others a request is never shed, and has its answer when the loop has turned once."""
 
     async def ask() -> None:
-        queue = AdmissionQueue(patience)
-        for _ in range(100):
-            assert queue.admit(lambda _: None) is Admission.NOW
+        evaluator = Evaluator(patience)
+        for number in range(20):
+            future = evaluator.asked(number)
+            await asyncio.sleep(0)
+            assert future.done()
             await asyncio.sleep(0.001)
+        assert evaluator.evaluated == list(range(20))
+
+    asyncio.run(ask())
+
+
+def test_requests_of_one_turn_are_evaluated_before_the_first_is_answered() -> None:
+    """Their code stays in the processor's caches, and their records are written at once."""
+
+    async def ask() -> None:
+        events: list[str] = []
+
+        class Notes(_Asking):
+            def evaluate(self, *, admitted: bool) -> None:
+                assert admitted
+                events.append(f"evaluate {self.number}")
+
+            def reply(self) -> None:
+                events.append(f"reply {self.number}")
+
+        evaluator = Evaluator(60.0)
+        future: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        for number in range(3):
+            assert evaluator.queue.admit(Notes(evaluator, number, future))
+        await asyncio.sleep(0)
+        assert events == ["evaluate 0", "evaluate 1", "evaluate 2", "reply 0", "reply 1", "reply 2"]
 
     asyncio.run(ask())
 

@@ -26,6 +26,7 @@ from tests.support.paths import DATA
 from tests.support.sentences import INSECURE_IMPORT
 
 from webhook.admission import engine
+from webhook.audit.journal import Entry
 from webhook.errors import RecordFailed
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
 from webhook.model.review import Reason
@@ -289,7 +290,7 @@ def test_findings_stand_in_the_order_of_the_policy() -> None:
     assert [finding.rule for finding in findings] == ["c", "b"]
 
 
-def test_a_cluster_completes_first_and_then_judges() -> None:
+def test_a_cluster_completes_first_and_then_evaluates() -> None:
     """The rules see the completed object, and the patch is in the answer; without defaults there is no patch."""
     rules = "rules: [{name: m, importPolicy: {importMode: [PreserveOriginal]}}]"
     defaults = "defaults: [{name: d, set: {importPolicy: {importMode: PreserveOriginal}}}]"
@@ -325,10 +326,10 @@ def test_validate_never_patches(client: Make) -> None:
     assert {"patch", "patchType"}.isdisjoint(_answer(client(policy), review_of(_BAD)))
 
 
-class _Broken:
-    def write(self, line: bytes) -> None:
+class _Broken(Lines):
+    def settle(self, entry: Entry) -> None:
         """Fail as a full disk does."""
-        raise RecordFailed(f"records.jsonl: No space left on device ({len(line)} bytes)")
+        raise RecordFailed(f"records.jsonl: No space left on device ({len(entry.line)} bytes)")
 
 
 def test_a_lost_record_is_a_fault_of_ours(client: Make, caplog: pytest.LogCaptureFixture) -> None:

@@ -366,7 +366,7 @@ def test_a_job_that_only_reports(tmp_path: Path) -> None:
     assert _run(tmp_path / "nothing.yaml", "--exit-zero").exit_code == 2
 
 
-def test_judges_what_the_defaults_make(tmp_path: Path) -> None:
+def test_evaluates_what_the_defaults_make(tmp_path: Path) -> None:
     """A rule that asks for what a default sets is content, as in a cluster."""
     policy = _policy(
         tmp_path / "policy.yaml",

@@ -198,8 +198,8 @@ def test_exclude(tmp_path: Path, globs: list[str], left: list[str]) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(_STREAM)
     report = _report(tmp_path, *(each for glob in globs for each in ("--exclude", glob)))
-    judged = [each for each in report["outcomes"] if each["verdict"] != "skip"]
-    assert [Path(each["file"]).relative_to(tmp_path).as_posix() for each in judged] == left
+    evaluated = [each for each in report["outcomes"] if each["verdict"] != "skip"]
+    assert [Path(each["file"]).relative_to(tmp_path).as_posix() for each in evaluated] == left
     assert report["summary"]["notEvaluated"].get("excluded by --exclude", 0) > 0 or len(left) == 3
 
 

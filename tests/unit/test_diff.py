@@ -168,7 +168,7 @@ def test_json(policies: tuple[Path, Path]) -> None:
     assert json.loads(diff("shipped", one, "--format", "json").stdout)["outcomes"] == []
 
 
-def test_nothing_to_judge(tmp_path: Path) -> None:
+def test_nothing_to_evaluate(tmp_path: Path) -> None:
     """An input without a change of a tag exits with 2 and a message, so it is not taken for equality."""
     (tmp_path / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\n")
     done = diff("shipped", "shipped", "--against", tmp_path)

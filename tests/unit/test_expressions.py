@@ -360,7 +360,7 @@ def test_what_is_known_of_what_was_costs_nothing() -> None:
     assert existing == [True] * 1_000
 
 
-def test_what_is_usual_is_judged() -> None:
+def test_what_is_usual_is_evaluated() -> None:
     """Each tag of a large stream against all others is within the bound."""
     names = [f"v{number}" for number in range(1_000)]
     assert _said(

@@ -60,7 +60,7 @@ def test_importing_does_nothing() -> None:
 _PACKAGE = _ROOT / "webhook"
 _MODULES = sorted(path for path in _PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 _LONGEST, _SHORTEST = 250, 30  # lines
-_MOST_MODULES = 137  # in rooms: 135, and two of the record that proves itself and of time
+_MOST_MODULES = 138  # in rooms: 135, and 3 of the record that proves itself and of time
 _SHORT: dict[str, str] = {}  # modules under 30 lines, and why
 # Modules that share a name, and the thing of which they are two sides.
 _TWO_SIDES = {

@@ -82,7 +82,7 @@ def test_what_is_counted(listed: bool) -> None:
     assert (reports["other"]["summary"]["pass"], reports["other"]["results"]) == (1, [])
 
 
-def test_what_cannot_be_judged() -> None:
+def test_what_cannot_be_evaluated() -> None:
     """An input that cannot be read is an error without a namespace; other objects are skipped."""
     outcomes = [Outcome(Origin("a.yaml", 3), ERROR, message="expected a name"), Outcome(Origin("b.yaml", 1), SKIP)]
     report = _reports(outcomes)[""]

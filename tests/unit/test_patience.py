@@ -197,7 +197,7 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.stderr == "/nonexistent/report.json: cannot be written: No such file or directory\n"
 
 
-def test_nothing_to_judge(tmp_path: Path) -> None:
+def test_nothing_to_evaluate(tmp_path: Path) -> None:
     """A scan that finds no tag says so: a name may be misspelt."""
     with _answering(tmp_path, 200) as kubeconfig:
         done = _scan("--kubeconfig", kubeconfig, "--namespace", "taem-a")

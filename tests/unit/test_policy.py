@@ -121,7 +121,7 @@ def _faults(tmp_path: Path, text: str) -> list[str]:
             [
                 "4: spec.rules[0].match.resources: lookupPolicy evaluates none of these, so the rule can never match; expected imagestreams"
             ],
-            id="never-judges",
+            id="never-evaluates",
         ),
         pytest.param(
             HEAD + "spec: {rules: [{name: a, expression: {validations: [{expression: '1 +'}]}}]}",

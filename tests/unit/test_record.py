@@ -62,7 +62,7 @@ def test_metadata(shipped: Policy) -> None:
     }
 
 
-def test_request_can_be_judged_again(shipped: Policy) -> None:
+def test_request_can_be_evaluated_again(shipped: Policy) -> None:
     """At level `request` the record holds what the same decision comes from."""
     document = review_of(docker("nginx:1"), tag={"importPolicy": {"insecure": True}})
     found = _record(document, shipped, "request")

@@ -233,11 +233,11 @@ def test_table_on_a_terminal(outcomes: list[Outcome]) -> None:
 @given(st.lists(_outcomes(), max_size=3), st.integers(20, 300))
 def test_whatever_a_terminal_shows(outcomes: list[Outcome], width: int) -> None:
     """Hostile text moves no cursor, and no message is lost: each line is printable, each finding has a row."""
-    judged = [each for each in outcomes if each.verdict in (ALLOW, DENY)]
-    lines = _columns(width, *judged)
+    evaluated = [each for each in outcomes if each.verdict in (ALLOW, DENY)]
+    lines = _columns(width, *evaluated)
     assert all(line.isprintable() for line in lines)
     rows = [line for line in lines if line.startswith(("allowed", "denied", "exempt"))]
-    assert len(rows) >= sum(len(each.findings) + len(each.patch) for each in judged)
+    assert len(rows) >= sum(len(each.findings) + len(each.patch) for each in evaluated)
 
 
 def test_columns_hold_few_rows() -> None:

@@ -32,7 +32,7 @@ def _as_a_user_writes(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", _VALIDATED, ids=lambda path: path.stem)
-def test_a_manifest_is_judged_as_its_recorded_review(path: Path, shipped: Policy, strict: Policy) -> None:
+def test_a_manifest_is_evaluated_as_its_recorded_review(path: Path, shipped: Policy, strict: Policy) -> None:
     """A user's manifest with the old object gets the verdict and the findings of the recorded review."""
     recorded = decoded(json.loads(path.read_text()))
     if recorded.object is None or "/" in recorded.resource:

@@ -132,7 +132,7 @@ def test_every_finding_is_of_something_that_exists() -> None:
     assert [(type(each), each.mode, each.existing) for each in found] == [(Finding, Mode.ENFORCE, True)] * 2
 
 
-def test_the_images_rules_judge_images_that_are_known() -> None:
+def test_the_images_rules_evaluate_images_that_are_known() -> None:
     """The image of a tag is evaluated if it was fetched, whether the tag was imported or pushed."""
     other = "sha256:" + "b" * 64
     stream = _with_status(
@@ -159,7 +159,7 @@ def test_no_exemption_holds() -> None:
     assert policy.exemptions != ()
 
 
-def test_all_of_a_stream_is_judged() -> None:
+def test_all_of_a_stream_is_evaluated() -> None:
     """Each tag of the specification, each that was only pushed, and the repository that is followed."""
     stream = _with_status(
         stream_of(tag_of(docker("quay.io/acme/app:1")), dockerImageRepository="quay.io/acme/app"),

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -82,6 +82,25 @@ class Chain:
         self._prev = sha256(line).hexdigest().encode()
         self._seq += 1
         self._since += 1
+
+    def extend(self, lines: Iterable[bytes]) -> list[bytes]:
+        """Return the JSON objects `lines` as the next lines of the chain, the last of which is now its last line."""
+        linked = []
+        for line in lines:
+            linked.append(each := self.link(line))
+            self.advance(each)
+        return linked
+
+    @property
+    def position(self) -> tuple[int, bytes, int]:
+        """The end of the chain, for `back`."""
+        return self._seq, self._prev, self._since
+
+    def back(self, position: tuple[int, bytes, int], lines: Iterable[bytes]) -> None:
+        """End the chain as it was, continued by the linked `lines` only, because others were not written."""
+        self._seq, self._prev, self._since = position
+        for line in lines:
+            self.advance(line)
 
     def checkpoint(self, *, end: bool = False) -> bytes | None:
         """Return a linked checkpoint, None if there is nothing new to sign.

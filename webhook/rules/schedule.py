@@ -201,6 +201,10 @@ class Schedule(Rule):
         found = merge(*(self._spans(part, window, moment) for part, windows in parts for window in windows))
         return [(part, span) for span, part in islice(found, most)]
 
+    def is_over(self, windows: Iterable[Window], moment: datetime) -> bool:
+        """Whether none of `windows`, which are of this rule, ends after `moment`."""
+        return next(self._next(windows, moment), None) is None
+
     def _spans(self, part: str, window: Window, moment: datetime) -> Iterator[tuple[Span, str]]:
         return ((span, part) for span in window.spans(moment, self.zone))
 

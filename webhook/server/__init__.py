@@ -1,12 +1,12 @@
 """The server: a gunicorn worker on httptools and `ssl`, from the socket to the WSGI call of an app and back.
 
-Each worker runs one event loop and evaluates requests on it. The modules, from the bottom:
+Each worker runs one event loop. In a turn of the loop it reads what clients sent, evaluates the complete requests one
+after the other, and then sends their answers. The modules, from the bottom:
 
-- `wsgi`: a request, and the call of the app that answers it.
-- `http`: the parser of requests, and their limits.
-- `tls`: encryption in memory, and the order of handshakes.
-- `capacity`: how many requests wait, and which connections are kept.
-- `state`: the states of a connection, and what the connections of a port share.
+- `wsgi` and `http`: the call of an app, and the parser of requests with its limits.
+- `tls`: encryption in memory, and the schedule of handshakes.
+- `capacity`: when to evaluate a request, and which connections to keep.
+- `state`: the states of a connection with their timeouts, and what the connections of a port share.
 - `connection` and `secured`: one connection, plain or with TLS.
 - `worker` and `application`: a gunicorn worker, and gunicorn around it.
 

@@ -3,10 +3,9 @@
 import asyncio
 from typing import Any, Final
 
-from webhook.server.capacity import Admission
 from webhook.server.http import Reader
 from webhook.server.state import GOODBYE_SECONDS, REQUEST_SECONDS, Port, State, Stateful
-from webhook.server.wsgi import BUSY, Answer, Environ, ProtocolError, Request, answer, encoded, environment, failure
+from webhook.server.wsgi import BUSY, Answer, Call, Environ, ProtocolError, Request, encoded, environment, failure
 
 _PENDING_BYTES: Final = 2**14  # of further requests that a client may send before it has its answer
 _RESTED_SECONDS: Final = 1.0  # after this idle time a connection frees its caches
@@ -19,7 +18,9 @@ class Connection(Stateful, asyncio.BufferedProtocol):
     It keeps reading while a request is evaluated, to notice that the client has disconnected.
     """
 
-    __slots__ = ("_common", "_paused", "_peer", "_pending", "_port", "_reader", "_request", "_stuck", "_transport")
+    __slots__ = (
+        "_call", "_common", "_paused", "_peer", "_pending", "_port", "_reader", "_request", "_stuck", "_transport",
+    )  # fmt: skip
 
     scheme = "http"
 
@@ -30,6 +31,7 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         self._peer = ""
         self._reader: Reader | None = None
         self._request: Request | None = None  # the request in evaluation
+        self._call: Call | None = None  # its evaluation
         self._common: Environ | None = None
         self._pending: bytearray | None = None  # plain bytes that follow it
         self._paused = False  # reading is paused, because too many bytes are pending
@@ -169,29 +171,33 @@ class Connection(Stateful, asyncio.BufferedProtocol):
             self._write(_CONTINUE)
 
     def _ask(self, request: Request) -> None:
-        """Evaluate a request, now or later."""
-        self._request = request
+        """Queue a request for its evaluation."""
+        port, self._request = self._port, request
         self.enter(State.EVALUATING)
-        self._port.kept.used(self)
-        admission = Admission.SHED if request.shed else self._port.queue.admit(self._turn)
-        if admission is not Admission.QUEUED:
-            self._evaluate(request, admitted=admission is Admission.NOW)
-
-    def _turn(self, admitted: bool) -> None:  # noqa: FBT001 - the queue's signature
-        """Answer a request that has waited in the queue, unless its client has disconnected."""
-        if self._request is not None:
-            self._evaluate(self._request, admitted=admitted)
-            self._go_on()
-
-    def _evaluate(self, request: Request, *, admitted: bool) -> None:
-        port = self._port
-        if not admitted:
+        port.kept.used(self)
+        if request.shed or not port.queue.admit(self):
             port.shed()
             self._answer(BUSY, request)
+
+    def evaluate(self, *, admitted: bool) -> None:
+        """Call the app, unless the client has disconnected or the request has waited for too long."""
+        port, request = self._port, self._request
+        if request is None:
+            return
+        if not admitted:
+            port.shed()
             return
         if self._common is None:
             self._common = environment(self.scheme, self._transport.get_extra_info("sockname"), self._peer)
-        self._answer(answer(port.app, request, self._common), request)
+        self._call = Call(port.app, request, self._common)
+
+    def reply(self) -> None:
+        """Send the answer of the app; an answer whose client has disconnected is only completed."""
+        call, self._call = self._call, None
+        found = BUSY if call is None else call.answer()
+        if self._request is not None:
+            self._answer(found, self._request)
+            self._go_on()
 
     def _answer(self, found: Answer, request: Request | None) -> None:
         """Send the answer to a request; None means that the bytes were not a valid request."""
@@ -213,6 +219,8 @@ class Connection(Stateful, asyncio.BufferedProtocol):
 
     def _go_on(self) -> None:
         """Process the bytes that arrived during an evaluation, and resume reading."""
+        if self._pending is None and (self._reader is None or not self._reader.ready):
+            return
         data, self._pending = self._pending or bytearray(), None
         at = self._parse(data, 0, len(data))
         if self.state is State.CLOSING:

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
@@ -97,6 +97,7 @@ def check_lines(head: bytearray, *, first: bool) -> None:
 
 Environ = dict[str, Any]
 _NO_BODY: Final = ("204", "304")
+_log: Final = logging.getLogger("webhook.server")
 
 
 class Answer:
@@ -127,6 +128,7 @@ BUSY: Final = failure(
     "the webhook has more reviews than it can evaluate; try again",
     ("Retry-After", "1"),
 )
+FAILED: Final = failure(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed; see its log")
 
 
 def environment(scheme: str, server: tuple[Any, ...], client: str) -> Environ:
@@ -146,12 +148,54 @@ def environment(scheme: str, server: tuple[Any, ...], client: str) -> Environ:
     }
 
 
-def answer(app: WSGIApplication, request: Request, common: Environ) -> Answer:
-    """Call the app with a request; log an error and answer it with 500."""
+class Call:
+    """The call of the app with a request, and the start_response callable of that call (PEP 3333).
+
+    An app may leave work until its result is read. The server evaluates several requests before it reads the results.
+    """
+
+    __slots__ = ("_fields", "_result", "_status", "_written")
+
+    def __init__(self, app: WSGIApplication, request: Request, common: Environ) -> None:
+        """Call the app; an error is logged, and answered with 500."""
+        self._status = ""
+        self._fields: list[tuple[str, str]] = []
+        self._written: list[bytes] = []
+        self._result: Iterable[bytes] | None = None
+        environ = _environ(request, common)
+        request.body = b""  # now owned by wsgi.input
+        try:
+            self._result = app(environ, self)
+        except Exception:  # noqa: BLE001 - logged with its traceback, and answered with 500
+            _log.exception("request failed")
+
+    def __call__(self, status: str, fields: list[tuple[str, str]], _exc: Any = None, /) -> Callable[[bytes], object]:
+        """Set status and fields; a later call replaces them."""
+        self._status, self._fields = status, fields
+        return self._written.append
+
+    def answer(self) -> Answer:
+        """Read the result; an error is logged, and answered with 500."""
+        result = self._result
+        if result is None:
+            return FAILED
+        try:
+            try:
+                content = b"".join((*self._written, *result))
+            finally:
+                if (close := getattr(result, "close", None)) is not None:
+                    close()
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("request failed")
+            return FAILED
+        return Answer(self._status, self._fields, content)
+
+
+def _environ(request: Request, common: Environ) -> Environ:
     path, _, query = request.target.partition(b"#")[0].partition(b"?")
     if not path.startswith(b"/") and (slashes := path.find(b"://")) >= 0:  # the absolute form (RFC 9112, 3.2.2)
         path = b"/" + path[slashes + 3 :].partition(b"/")[2]
-    environ: Environ = {
+    return {
         **common,
         **request.fields,
         "REQUEST_METHOD": request.method,
@@ -160,42 +204,6 @@ def answer(app: WSGIApplication, request: Request, common: Environ) -> Answer:
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
         "wsgi.input": BytesIO(request.body),
     }
-    request.body = b""  # now owned by wsgi.input
-    try:
-        return _called(app, environ)
-    except Exception:
-        logging.getLogger("webhook.server").exception("request failed")
-        return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed; see its log")
-
-
-class _Starting:
-    """The start_response callable of an app (PEP 3333)."""
-
-    __slots__ = ("fields", "status", "written")
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.fields: list[tuple[str, str]] = []
-        self.written: list[bytes] = []
-
-    def __call__(
-        self, status: str, fields: list[tuple[str, str]], exc_info: Any = None, /
-    ) -> Callable[[bytes], object]:
-        """Set status and fields; a later call replaces them."""
-        del exc_info
-        self.status, self.fields = status, fields
-        return self.written.append
-
-
-def _called(app: WSGIApplication, environ: Environ) -> Answer:
-    starting = _Starting()
-    result = app(environ, starting)
-    try:
-        content = b"".join((*starting.written, *result))
-    finally:
-        if (close := getattr(result, "close", None)) is not None:
-            close()
-    return Answer(starting.status, starting.fields, content)
 
 
 class Dates:

@@ -15,20 +15,20 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from webhook.admission import engine
 from webhook.admission.codec import decode, encode
+from webhook.audit.journal import Entry
 from webhook.audit.record import MOST, Context, annotations, record, tags
 from webhook.errors import MalformedReview, RecordFailed
 from webhook.model.decision import Decision
 from webhook.model.review import Review
 from webhook.policy.loading import Policy
 from webhook.resources import catalog
-from webhook.service.lean import Lean, RawResponse
+from webhook.service.lean import JSON, Deferred, Lean
 from webhook.service.metrics import CONTENT_TYPE, Metrics
 from webhook.text import printable
 
 # The body limit of controller-runtime's webhook server (pkg/webhook/admission/http.go). etcd accepts requests of 1.5
 # MiB, and an AdmissionReview contains the object twice, so there is room to spare.
 LARGEST: Final = 7 * 2**20
-_JSON: Final = "application/json"
 # W3C Trace Context, 3.2: version, trace ID, parent ID and flags. ff is no version, and an ID is not zero.
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _log: Final = logging.getLogger("webhook.app")
@@ -37,8 +37,11 @@ _log: Final = logging.getLogger("webhook.app")
 class Journal(Protocol):
     """The destination of records."""
 
-    def write(self, line: bytes) -> None:
-        """Write one line.
+    def add(self, line: bytes) -> Entry:
+        """Take one line."""
+
+    def settle(self, entry: Entry) -> None:
+        """Write the lines that were added, unless `entry` is settled.
 
         Raises:
             RecordFailed: the line could not be written.
@@ -77,11 +80,11 @@ def create_app(service: Service) -> Flask:
     mutating = Context("mutate", service.version, service.level)
 
     @app.post("/validate")
-    def validate() -> Response | RawResponse:
+    def validate() -> Response | Deferred:
         return _answer(service, validating, engine.validate)
 
     @app.post("/mutate")
-    def mutate() -> Response | RawResponse:
+    def mutate() -> Response | Deferred:
         return _answer(service, mutating, engine.mutate)
 
     @app.errorhandler(MalformedReview)
@@ -102,8 +105,11 @@ def create_app(service: Service) -> Flask:
     return app
 
 
-def _answer(service: Service, context: Context, decide: Decide) -> Response | RawResponse:
-    """Decode, decide, encode, record. The record is written last and before the answer is sent, so they agree."""
+def _answer(service: Service, context: Context, decide: Decide) -> Response | Deferred:
+    """Decode, decide, encode, and record. The record is written last and before the answer is sent, so they agree.
+
+    It is written when the server reads the answer, with the records of other reviews that were evaluated until then.
+    """
     time, started, policy = datetime.now(UTC), perf_counter(), service.policy()
     environ = request.environ
     review = decode(_body(environ), catalog.RESOURCES, time)
@@ -115,19 +121,25 @@ def _answer(service: Service, context: Context, decide: Decide) -> Response | Ra
         if trace and not _TRACEPARENT.fullmatch(trace):
             trace = ""
         line = record(review, decision, changed, policy, context, time=time, seconds=seconds, traceparent=trace)
-        written = _recorded(service, line, review.uid)
+        entry = service.journal.add(line)
     except Exception:  # noqa: BLE001 - logged with its traceback, and answered with 500
-        service.metrics.fault()
-        _log.exception("review failed", extra={"uid": printable(review.uid)})
-        return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to evaluate the review; see its log")
-    service.metrics.answered(context.webhook, review, decision, perf_counter() - started, written=written)
-    return RawResponse(body, _JSON)
+        return _failed(service, review)
+
+    def finish() -> Response | bytes:
+        try:
+            written = _recorded(service, entry, review.uid)
+        except RecordFailed:
+            return _failed(service, review)
+        service.metrics.answered(context.webhook, review, decision, perf_counter() - started, written=written)
+        return body
+
+    return Deferred(finish)
 
 
-def _recorded(service: Service, line: bytes, uid: str) -> bool:
+def _recorded(service: Service, entry: Entry, uid: str) -> bool:
     """Write the record; return whether it was written. A failure is an error unless the setting is best-effort."""
     try:
-        service.journal.write(line)
+        service.journal.settle(entry)
     except RecordFailed as error:
         if not service.best_effort:
             service.metrics.record_failed()
@@ -137,6 +149,13 @@ def _recorded(service: Service, line: bytes, uid: str) -> bool:
     return True
 
 
+def _failed(service: Service, review: Review) -> Response:
+    """Log the current exception, and return an answer that says only that."""
+    service.metrics.fault()
+    _log.exception("review failed", extra={"uid": printable(review.uid)})
+    return _status(HTTPStatus.INTERNAL_SERVER_ERROR, "the webhook failed to evaluate the review; see its log")
+
+
 def _body(environ: Mapping[str, Any]) -> bytes:
     """Return the body of the request, whose WSGI environment (PEP 3333) is `environ`.
 
@@ -144,12 +163,12 @@ def _body(environ: Mapping[str, Any]) -> bytes:
         MalformedReview: its media type is not JSON, or it is too large.
     """
     encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
-    if (environ.get("CONTENT_TYPE") != _JSON and request.mimetype != _JSON) or encoding != "identity":
+    if (environ.get("CONTENT_TYPE") != JSON and request.mimetype != JSON) or encoding != "identity":
         got = " ".join(
             part for part in (request.mimetype or "none", encoding if encoding != "identity" else "") if part
         )
         raise MalformedReview(
-            f"expected Content-Type {_JSON}, got {printable(got)[:100]}", HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+            f"expected Content-Type {JSON}, got {printable(got)[:100]}", HTTPStatus.UNSUPPORTED_MEDIA_TYPE
         )
     length = environ.get("CONTENT_LENGTH", "")
     if length.isdecimal() and int(length) <= LARGEST:
@@ -181,7 +200,7 @@ def _status(status: HTTPStatus, message: str) -> Response:
         "reason": status.phrase.title().replace(" ", ""),
         "message": message,
     }
-    return Response(json.dumps(document), status=status, content_type=_JSON)
+    return Response(json.dumps(document), status=status, content_type=JSON)
 
 
 def create_management_app(ready: Callable[[], str], metrics: Metrics) -> Flask:

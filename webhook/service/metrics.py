@@ -4,12 +4,13 @@ import os
 import struct
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from threading import Lock
 from time import sleep
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Histogram, Metric, generate_latest, multiprocess, values
+from prometheus_client import CollectorRegistry, Metric, generate_latest, multiprocess, values
 from prometheus_client.registry import Collector
 
 from webhook.model.decision import Decision
@@ -20,7 +21,24 @@ from webhook.service.instruments import BUCKETS, ENDS, POLICY, RESULTS, Instrume
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _Labels = tuple[str, ...]
-_Answer = tuple[_Labels, float, Iterable[_Labels], str | None, int, str]
+
+
+@dataclass(slots=True)
+class _Counts:
+    """The counts since the last flush.
+
+    Attributes:
+        buckets: observed durations, by webhook and position of the bucket.
+        seconds: their sums, by webhook.
+    """
+
+    requests: Tally[_Labels] = field(default_factory=Tally)
+    records: Tally[_Labels] = field(default_factory=Tally)
+    findings: Tally[_Labels] = field(default_factory=Tally)
+    exemptions: Tally[_Labels] = field(default_factory=Tally)
+    buckets: Tally[tuple[str, int]] = field(default_factory=Tally)
+    seconds: dict[str, float] = field(default_factory=dict)
+    patches: int = 0
 
 
 class Metrics:
@@ -29,8 +47,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry()
         self._of = Instruments(self._registry)
-        # The answers since the last flush. The deque is thread-safe: one thread appends, another one removes.
-        self._answers: deque[_Answer] = deque()
+        self._counts, self._lock = _Counts(), Lock()
         self._in_force: tuple[str, str] | None = None
         self._ending: set[tuple[str, str]] = set()
 
@@ -44,23 +61,20 @@ class Metrics:
         self._of.in_flight.set(requests)
 
     def answered(self, webhook: str, review: Review, decision: Decision, seconds: float, *, written: bool) -> None:
-        """Count one answer and its record at the next `flush`; updating a shared file costs as much as ten rules."""
+        """Count one answer and its record; updating a shared file costs as much as ten rules, so `flush` does that."""
         verdict, exemption = decision.verdict, decision.exemption
-        self._answers.append(
-            (
-                (webhook, review.resource, review.operation, verdict, "true" if review.dry_run else "false"),
-                seconds,
-                [
-                    (finding.rule, finding.mode, verdict, "true" if finding.existing else "false")
-                    for finding in decision.findings
-                ]
-                if decision.findings
-                else (),
-                exemption.name if exemption is not None else None,
-                len(decision.patch),
-                RESULTS[written],
-            )
-        )
+        requested = webhook, review.resource, review.operation, verdict, "true" if review.dry_run else "false"
+        with self._lock:
+            counts = self._counts
+            counts.requests[requested] += 1
+            counts.records[RESULTS[written],] += 1
+            counts.buckets[webhook, bisect_left(BUCKETS, seconds)] += 1
+            counts.seconds[webhook] = counts.seconds.get(webhook, 0.0) + seconds
+            for finding in decision.findings:
+                counts.findings[finding.rule, finding.mode, verdict, "true" if finding.existing else "false"] += 1
+            if exemption is not None:
+                counts.exemptions[exemption.name,] += 1
+            counts.patches += len(decision.patch)
 
     def malformed(self, status: int) -> None:
         """Count a request that is not a valid review."""
@@ -118,52 +132,28 @@ class Metrics:
 
     def flush(self) -> None:
         """Write the counts to the shared files; called once a second from another thread, and before an exposition."""
-        requests, findings, exemptions, records = (Tally[_Labels]() for _ in range(4))
-        durations: dict[str, list[float]] = {}
-        operations = 0
-        for labels, seconds, found, exemption, patched, result in self._taken():
-            requests[labels] += 1
-            records[result,] += 1
-            findings.update(found)
-            durations.setdefault(labels[0], []).append(seconds)
-            operations += patched
-            if exemption is not None:
-                exemptions[exemption,] += 1
+        with self._lock:
+            counts, self._counts = self._counts, _Counts()
         for counter, tally in (
-            (self._of.requests, requests),
-            (self._of.findings, findings),
-            (self._of.exemptions, exemptions),
-            (self._of.records, records),
+            (self._of.requests, counts.requests),
+            (self._of.records, counts.records),
+            (self._of.findings, counts.findings),
+            (self._of.exemptions, counts.exemptions),
         ):
-            for key, count in tally.items():
-                counter.labels(*key).inc(count)
-        if operations:
-            self._of.patches.inc(operations)
-        for webhook, observed in durations.items():
-            _observe(self._of.duration.labels(webhook), observed)
-
-    def _taken(self) -> Iterator[_Answer]:
-        """Remove and yield the current answers; a concurrent flush may take some of them."""
-        for _ in range(len(self._answers)):
-            try:
-                yield self._answers.popleft()
-            except IndexError:
-                return
+            for labels, count in tally.items():
+                counter.labels(*labels).inc(count)
+        if counts.patches:
+            self._of.patches.inc(counts.patches)
+        for (webhook, bucket), count in counts.buckets.items():
+            histogram = self._of.duration.labels(webhook)
+            histogram._buckets[bucket].inc(count)  # noqa: SLF001 - the library has no call for many observations
+        for webhook, seconds in counts.seconds.items():
+            self._of.duration.labels(webhook)._sum.inc(seconds)  # noqa: SLF001 - as above
 
     def exposition(self) -> bytes:
         """Return the metrics of all workers in Prometheus' text format."""
         self.flush()
         return exposition(self._registry)
-
-
-def _observe(histogram: Histogram, observed: Iterable[float]) -> None:
-    """Add many observations to `histogram` at once, because the library would lock and share each one."""
-    values, buckets = list(observed), Tally[int]()
-    for each in values:
-        buckets[bisect_left(BUCKETS, each)] += 1
-    histogram._sum.inc(sum(values))  # noqa: SLF001 - the library has no call for this
-    for bucket, count in buckets.items():
-        histogram._buckets[bucket].inc(count)  # noqa: SLF001 - as above
 
 
 # The directory of the shared files. prometheus_client reads this variable on import, so it must be set before that.

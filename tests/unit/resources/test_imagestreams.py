@@ -131,7 +131,7 @@ def test_tags_of_a_stream(new: list[Any], old: list[Any], said: list[str]) -> No
     assert found == said
 
 
-def test_untouched_tags_are_judged_only_where_a_rule_asks() -> None:
+def test_untouched_tags_are_evaluated_only_where_a_rule_asks() -> None:
     """Under `existing: ignore` alone a tag of which nothing changes is not even read; the record has what changes."""
     tags = [tag_of(EVIL, name=f"v{number}") for number in range(5)]
     document = stream_review(stream_of(*tags, tag_of(APP)), stream_of(*tags))

@@ -22,6 +22,7 @@ _LINTS: Final[Mapping[str, str]] = MappingProxyType(
         "rule-named-as-kind": "writing:RuleNamedAsKind",
         "ends-soon": "exemptions:EndsSoon",
         "ended": "exemptions:Ended",
+        "windows-over": "exemptions:WindowsOver",
         "scheduled-imports-in-freeze": "exemptions:ScheduledImportsInFreeze",
         "exemption-without-annotation": "exemptions:ExemptionWithoutAnnotation",
         "denied-default": "redundant:DeniedDefault",

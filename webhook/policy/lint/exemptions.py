@@ -187,6 +187,30 @@ class ScheduledImportsInFreeze(Lint):
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class WindowsOver(Lint):
+    """All windows of a rule of the kind `schedule` are over.
+
+    Without another `deny` window the rule has no effect; without another `allow` window it denies every change.
+    """
+
+    name: ClassVar[str] = "windows-over"
+    remedy: ClassVar[str] = "Add the next windows, or delete the rule."
+
+    def check(self, policy: PolicyView) -> Iterator[Hit]:
+        """Yield each rule without another window."""
+        for entry in policy.rules:
+            rule = entry.rule
+            if not isinstance(rule, Schedule):
+                continue
+            if rule.allow and rule.is_over(rule.allow, policy.time):
+                yield Hit(
+                    entry.name, "schedule.allow", "no window follows, so every change is denied; add the next one"
+                )
+            elif rule.deny and not rule.allow and rule.is_over(rule.deny, policy.time):
+                yield Hit(entry.name, "schedule.deny", "no window follows, so the rule has no effect; add the next one")
+
+
 def _denies_schedules(entry: RuleEntry) -> bool:
     rule = entry.rule
     denies = (isinstance(rule, ImportPolicy) and rule.scheduled is False) or (isinstance(rule, Pin) and rule.digest)
