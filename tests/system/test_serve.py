@@ -147,6 +147,7 @@ def test_policy_certificate_and_records_change_while_it_runs(tmp_path: Path) -> 
         assert server.post(body, connection=kept)[0] == 200
         issue(tmp_path / "certs", ["localhost"], force=True)
         until(lambda: server.logged("certificate valid again"), "the recovery to be logged")
+        until(lambda: _serves(server), "every worker to serve the last certificate")
         kept.close()
 
         records.rename(tmp_path / "records.1")
