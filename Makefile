@@ -108,7 +108,7 @@ mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and
 	$(BIN)/python -m tools.mutants
 
 golden: .venv/dev  ## rewrite the golden answers, the dashboards and the generated parts of the documentation; read the diff
-	$(BIN)/pytest tests/unit/test_golden.py tests/unit/test_docs.py tests/system/test_dashboards.py --regenerate -q
+	$(BIN)/pytest tests/unit/test_query_records.py tests/unit/test_golden.py tests/unit/test_docs.py tests/system/test_dashboards.py --regenerate -q
 
 budget: .venv/dev  ## count what a review costs, by stage, and make that its budget; read the diff
 	$(BIN)/python -m tests.support.budget --write
