@@ -144,7 +144,7 @@ def _resource(request: dict[str, Any]) -> str:
 def _renamed(request: dict[str, Any], namespace: str, uid: str, place: int) -> dict[str, Any]:
     user = request["userInfo"]
     if user["username"] in ("alice", "bob"):
-        user = {**user, "username": f"{user['username']}-{place % 50}"}
+        user = {**user, "username": f"{user['username']}-{place % 500}"}
     return {**request, "uid": uid, "namespace": namespace, "userInfo": user}
 
 

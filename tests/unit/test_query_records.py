@@ -16,7 +16,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from tests.support.trail import BEGIN, RULES, Pods, calls, incidents, policies
-from tools.columns import SCHEMA, SQL, columns, rendered
+from tools.record_queries import PAGE, SCHEMA, SQL, columns, queries, rendered
 from tools.reference import DOCS
 
 from webhook.certs.signing import make, signer
@@ -28,9 +28,9 @@ from webhook.resources import catalog
 Line = dict[str, Any]
 Rows = list[tuple[Any, ...]]
 
-_PAGE: Final = (DOCS / "how-to" / "query-records.md").read_text()
+_PAGE: Final = PAGE.read_text()
 _JOB: Final = DOCS / "how-to" / "records-to-parquet.yaml"
-_QUERIES: Final = dict(re.findall(r"^### ([^\n]+)\n(?:(?!^#).)*?^```sql\n(.*?)^```$", _PAGE, re.MULTILINE | re.DOTALL))
+_QUERIES: Final = queries()
 _IMPORTER: Final = "system:serviceaccount:openshift-infra:image-import-controller"
 
 

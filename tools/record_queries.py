@@ -1,4 +1,4 @@
-"""The columns of the record for DuckDB, from the record's JSON Schema: `python -m tools.columns` writes records.sql.
+"""The SQL of docs/how-to/query-records.md: its queries, and the columns, which `python -m tools.record_queries` writes.
 
 DuckDB guesses types file by file. A file in which a field never occurs then has no such column, and an empty list has
 no type. So that a query means the same for all files, `docs/how-to/records.sql` states the types.
@@ -14,9 +14,16 @@ from tools.reference import DOCS
 
 SCHEMA: Final = DOCS / "reference" / "record.schema.json"
 SQL: Final = DOCS / "how-to" / "records.sql"
+PAGE: Final = DOCS / "how-to" / "query-records.md"
+_QUERY: Final = re.compile(r"^### ([^\n]+)\n(?:(?!^#).)*?^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PART: Final = re.compile(r"(?<=columns = \{\n).*?(?=    \}\);\n)", re.DOTALL)
 _SCALARS: Final = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "string": "VARCHAR"}
 _TIME: Final = "TIMESTAMP WITH TIME ZONE"
+
+
+def queries() -> dict[str, str]:
+    """Return the queries of the page by their questions, in the order of the page."""
+    return dict(_QUERY.findall(PAGE.read_text()))
 
 
 def columns(schema: Mapping[str, Any]) -> dict[str, str]:
