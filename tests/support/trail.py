@@ -212,8 +212,8 @@ class Pods:
         )
 
     def fail(self) -> None:
-        """Let the last server fail to write a line, as while another writer does not end."""
-        journal, mutex = self.journals[-1]
+        """Let the first server fail to write a line, as while another writer does not end."""
+        journal, mutex = self.journals[0]
         with mutex.taken(monotonic() + 1):
             try:
                 journal.write(b"{}")

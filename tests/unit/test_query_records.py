@@ -406,6 +406,12 @@ def test_a_query(question: str, records: Records, database: duckdb.DuckDBPyConne
     _compare(database.execute(_QUERIES[question]).fetchall(), _EXPECTED[question](records))
 
 
+def test_the_records_are_not_complete(records: Records) -> None:
+    """A line is missing, one could not be written, and one writer has no end: otherwise the query could not show them."""
+    missing, _, failed, ended = zip(*(row[6:] for row in _complete(records)), strict=True)
+    assert (sum(missing), sum(failed), ended.count(False)) == (1, 1, 1)
+
+
 def test_the_exported_files(records: Records, database: duckdb.DuckDBPyConnection) -> None:
     """The files hold every change and every line."""
     database.execute(_QUERIES["How do I give the changes to other tools?"])
