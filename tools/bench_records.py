@@ -28,7 +28,8 @@ _NAME: Final = "bench-records"
 _MILLION: Final = 1_000_000
 _YEAR: Final = 100  # millions: what a large cluster records
 _TEAMS: Final = 400
-_SPAN: Final = timedelta(days=90)  # what a quarter of a year's files hold
+_DAY: Final = _YEAR * _MILLION / 365
+_CALLS: Final = 1.5  # of webhooks for a request, on average
 _SMALL: Final = 60  # records in a file, as of a pod that delivers each minute
 _FILES: Final = 2_000
 _PARQUET: Final = "CREATE OR REPLACE VIEW records AS FROM 'records.parquet';"
@@ -38,9 +39,10 @@ _CHILD: Final = """
 import sys, time, duckdb
 views, query = sys.argv[1:]
 connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")
 connection.execute(views)
 started = time.perf_counter()
-connection.execute(query).fetchall()
+connection.execute(query if query.startswith("COPY") else f"CREATE TEMP TABLE answer AS {query}")
 print(time.perf_counter() - started)
 """
 
@@ -64,10 +66,11 @@ def main() -> None:
 @click.argument("part")
 @click.argument("level")
 def write(directory: Path, key: Path, number: int, part: str, level: str) -> None:
-    """Write records: `part` names the pods, and begins with the number of the quarter."""
-    begin = BEGIN + _SPAN * int(part.partition("-")[0])
+    """Write records as often as a large cluster does; `part` names the pods, and begins with the number of the batch."""
+    cores = len(os.sched_getaffinity(0))
+    begin = BEGIN + timedelta(days=int(part.partition("-")[0]) * number * cores / _DAY)
     pods = Pods(directory, signer(key), level, f"{part}-")
-    made = pods.write(islice(calls(_TEAMS, begin, _SPAN.total_seconds() / (number / 1.75)), number))
+    made = pods.write(islice(calls(_TEAMS, begin, 86_400 / (_DAY / cores / _CALLS)), number))
     pods.end()
     pods.rotate()
     click.echo(made)
@@ -92,11 +95,11 @@ def _queried(directory: Path, question: str, more: str = "") -> Cost:
     return Cost(float(printed), cost.memory)
 
 
-def _written(directory: Path, key: Path, number: int, quarter: int, level: str = "metadata") -> None:
+def _written(directory: Path, key: Path, number: int, batch: int, level: str = "metadata") -> None:
     """Write `number` records with a process for each core."""
     cores = len(os.sched_getaffinity(0))
     command = [sys.executable, "-m", "tools.bench_records", "write", str(directory), str(key), str(number // cores)]
-    parts = [f"{quarter}-{core}" for core in range(cores)]
+    parts = [f"{batch}-{core}" for core in range(cores)]
     processes = [subprocess.Popen([*command, part, level], stdout=subprocess.PIPE, text=True) for part in parts]
     made = sum(int(process.communicate()[0]) for process in processes)
     assert made == number // cores * cores
@@ -144,8 +147,8 @@ def _measured(directory: Path, records: int, times: int, rounds: int) -> Iterato
     per = records / _MILLION
     key, public = make(directory / "keys")
     small, large = directory / "small", directory / "large"
-    for quarter in range(times):
-        _written((large if quarter else small) / "records", key, records, quarter)
+    for batch in range(times):
+        _written((large if batch else small) / "records", key, records, batch)
     for file in (small / "records").rglob("*.jsonl*"):  # DuckDB does not follow symlinks to directories
         (large / "records" / f"first-{file.parent.name}-{file.name}").hardlink_to(file)
     _written(directory / "replay" / "records", key, records // 10, 0, "request")
