@@ -21,6 +21,7 @@ from tools.reference import DOCS
 
 from webhook.certs.signing import make, signer
 from webhook.errors import MalformedReference
+from webhook.evaluate.records import LONGEST
 from webhook.reference import ImageReference
 from webhook.registry import DOCKER_HUB, is_registry
 from webhook.resources import catalog
@@ -432,6 +433,11 @@ def test_the_columns_are_those_of_the_schema(pytestconfig: pytest.Config) -> Non
         SQL.write_text(anew)
     assert SQL.read_text() == anew
     assert SQL.read_text().count("': '") == len(columns(json.loads(SCHEMA.read_text())))
+
+
+def test_the_longest_line() -> None:
+    """DuckDB takes lines as long as the commands take."""
+    assert f"maximum_object_size = {LONGEST}," in SQL.read_text()
 
 
 def test_no_value_is_lost(records: Records, database: duckdb.DuckDBPyConnection) -> None:
