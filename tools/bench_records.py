@@ -48,10 +48,11 @@ print(time.perf_counter() - started)
 
 
 class Cost(NamedTuple):
-    """The seconds of a process, and its most memory in MiB."""
+    """The seconds of a process, its most memory in MiB, and its seconds of CPU."""
 
     seconds: float
     memory: float
+    cpu: float
 
 
 @click.group()
@@ -86,13 +87,13 @@ def _run(*command: str | Path, directory: Path, codes: Iterable[int] = (0,)) -> 
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in codes:
         raise click.ClickException(f"{command}: exit code {process.returncode}")
-    return printed, Cost(time.perf_counter() - started, used.ru_maxrss / 1024)
+    return printed, Cost(time.perf_counter() - started, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)
 
 
 def _queried(directory: Path, question: str, more: str = "") -> Cost:
     """Run a query in a process of its own, in `directory`; `more` is SQL after the views."""
     printed, cost = _run(sys.executable, "-c", _CHILD, SQL.read_text() + more, _QUERIES[question], directory=directory)
-    return Cost(float(printed), cost.memory)
+    return cost._replace(seconds=float(printed))
 
 
 def _written(directory: Path, key: Path, number: int, batch: int, level: str = "metadata") -> None:
@@ -177,7 +178,7 @@ def _measured(directory: Path, records: int, times: int, rounds: int) -> Iterato
     yield f"| `records verify` | {verified.seconds / per:.1f} | {verified.memory:,.0f} | |"
     yield f"| `replay`, level `request`, of {records // 10:,} | {10 * replayed.seconds / per:.0f} | {replayed.memory:,.0f} | |"
     yield ""
-    yield from _scaled(large, times, per, (sum(median.values()), sum(quick.values())))
+    yield from _scaled(small, large, times)
     yield from _year(directory, small, records, (median, quick, export), verified.seconds / per)
 
 
@@ -185,17 +186,16 @@ def _command(*arguments: str | Path) -> tuple[str | Path, ...]:
     return (sys.executable, "-m", "webhook.cli", *arguments)
 
 
-def _scaled(large: Path, times: int, per: float, sums: tuple[float, float]) -> Iterator[str]:
-    """Yield what so many times as many records cost."""
+def _scaled(small: Path, large: Path, times: int) -> Iterator[str]:
+    """Yield what so many times as many records cost, in CPU, as a busy machine makes seconds longer; they take turns."""
     *questions, export = _QUERIES
-    whole = [_queried(large, question) for question in (*questions, export)]
-    packed = [_queried(large, question, _PARQUET) for question in questions]
-    for name, costs, one in (("as JSON", whole, sums[0]), ("in Parquet", packed, sums[1])):
-        seconds = sum(each.seconds for each in costs)
-        yield (
-            f"- {times} times as many records take {seconds / (one * per):.1f} times as long {name}, all queries together, "
-            f"and up to {max(each.memory for each in costs):,.0f} MiB."
-        )
+    for name, more in (("as JSON", ""), ("in Parquet", _PARQUET)):
+        if not more:
+            _queried(large, export)
+        pairs = [(_queried(small, each, more), _queried(large, each, more)) for each in questions]
+        ratio = statistics.median(many.cpu / one.cpu for one, many in pairs)
+        memory = max(many.memory for _, many in pairs)
+        yield f"- {times} times as many records take {ratio:.1f} times the CPU {name}, and up to {memory:,.0f} MiB."
 
 
 def _year(
