@@ -19,7 +19,7 @@ CYCLONEDX := --spec-version 1.6 --output-reproducible --no-validate
 GO := GOTOOLCHAIN=local GOPROXY=off CGO_ENABLED=0 $(CURDIR)/.peers/go/bin/go
 LOCK := --universal --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help run test test-unit coverage docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-optimisations bench-report bench-memory bench-peers faults fuzz mutants golden budget lock audit sbom licences release pythons clean
+.PHONY: help run test test-unit coverage docs browser valgrind scaling lint bench bench-cluster bench-instructions bench-load bench-optimisations bench-report bench-memory bench-peers bench-records faults fuzz mutants golden budget lock audit sbom licences release pythons clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ bench-report: .venv/dev valgrind .peers/go/webhook .peers/uvloop/uvloop  ## meas
 bench-optimisations: .venv/dev  ## measure what each optimisation on the path of a review saves, into docs/performance.md
 	$(BIN)/python -m tools.bench_optimisations --write
 
+bench-records: .venv/dev  ## measure the queries of docs/how-to/query-records.md on a million records and on four, into docs/performance.md; some fifteen minutes
+	$(BIN)/python -m tools.bench_records measure --write
+
 bench-memory: .venv/dev  ## measure what a worker holds after up to a million reviews, which takes some ten minutes
 	$(BIN)/python -m tools.bench memory
 
@@ -108,7 +111,7 @@ mutants: .venv/mutants  ## change the rooms that decide, a little at a time, and
 	$(BIN)/python -m tools.mutants
 
 golden: .venv/dev  ## rewrite the golden answers, the dashboards and the generated parts of the documentation; read the diff
-	$(BIN)/pytest tests/unit/test_golden.py tests/unit/test_docs.py tests/system/test_dashboards.py --regenerate -q
+	$(BIN)/pytest tests/unit/test_query_records.py tests/unit/test_golden.py tests/unit/test_docs.py tests/system/test_dashboards.py --regenerate -q
 
 budget: .venv/dev  ## count what a review costs, by stage, and make that its budget; read the diff
 	$(BIN)/python -m tests.support.budget --write

@@ -35,7 +35,7 @@ EXAMPLES: Final = DOCS / "policies" / "kinds"
 _PART: Final = re.compile(
     r"<!-- (?P<sort>istag-webhook|file|reference) (?P<words>[^>]+) -->\n.*?<!-- end -->", re.DOTALL
 )
-_LANGUAGES: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+_LANGUAGES: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".sql": "sql"}
 _MOST_LABELS: Final = 10
 # Keys of a policy that are not documented where they stand, but once.
 _SHARED: Final = {"match", "exclude"}
