@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from webhook.errors import WorkerLost
 from webhook.evaluate.question import answers
@@ -20,7 +20,9 @@ from webhook.policy.loading import Policy
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally
 
-_EVALUATION: Final[ContextVar["Evaluation"]] = ContextVar("evaluation")  # of a worker process, set once at its start
+Result = TypeVar("Result")
+# What a worker process does with each part, set once at its start.
+_EVALUATION: Final[ContextVar[Callable[[Part], Any]]] = ContextVar("evaluation")
 _AHEAD: Final = 3  # parts per worker: the current one and two queued
 
 
@@ -90,7 +92,7 @@ def replay(
         progress(found.size)
 
 
-def in_order(evaluation: Evaluation, parts: Iterable[Part], workers: int) -> Iterator[Evaluated]:
+def in_order(evaluation: Callable[[Part], Result], parts: Iterable[Part], workers: int) -> Iterator[Result]:
     """Yield the result of each of `parts`, in order; only a few parts per worker are in memory.
 
     Raises:
@@ -101,7 +103,7 @@ def in_order(evaluation: Evaluation, parts: Iterable[Part], workers: int) -> Ite
         return
     # Compiled expressions cannot be pickled, so the workers are forks, which share the policy.
     pool = ProcessPoolExecutor(workers, get_context("fork"), _begin, (evaluation,))
-    pending: deque[Future[Evaluated]] = deque()
+    pending: deque[Future[Result]] = deque()
     try:
         _start(pool)
         for part in parts:
@@ -128,7 +130,7 @@ def _start(pool: ProcessPoolExecutor) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def _begin(evaluation: Evaluation) -> None:
+def _begin(evaluation: Callable[[Part], Any]) -> None:
     """Prepare a worker."""
     _EVALUATION.set(evaluation)
     Thread(target=_follow, daemon=True).start()
@@ -142,5 +144,5 @@ def _follow() -> None:
         os._exit(1)
 
 
-def _evaluate(part: Part) -> Evaluated:
+def _evaluate(part: Part) -> Any:
     return _EVALUATION.get()(part)

@@ -1,0 +1,252 @@
+"""What tags mean after recorded changes: at each change, at a time, and compared with a scan.
+
+    Search ──▶ Changes ──by time──▶ listed | as_of | compared ──▶ Outcome
+
+An image stream has two places for what a tag means: its source in the specification, and its newest image in the
+status, which a push or an import sets. Memory grows with the number of tags, and not with that of changes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Final
+
+from webhook.evaluate.history import DELETE, IMPORTS, MAPPINGS, STATUS, STREAMS, digest
+from webhook.evaluate.scan import Stored
+from webhook.model.decision import Finding, Mode
+from webhook.policy.match import EVERY, TagPattern, split
+from webhook.report.header import RuleLine, Warned
+from webhook.report.outcome import ALLOW, Origin, Outcome
+from webhook.resources.definition import CREATE
+
+UNRECORDED: Final = RuleLine(
+    "unrecorded", "history", str(Mode.WARN), "The tag points elsewhere than the last allowed change says."
+)
+_RACE: Final = timedelta(seconds=30)  # the API server stores a change within 13 s for all webhooks, or never
+_MOST: Final = 8  # sources that a tag may have; if there are more, they are unknown
+_NONE: Final = ""  # the source of a tag without one
+_time: Final = datetime.fromisoformat
+_UNPROVED: Final = "whether the import succeeded is not recorded"
+_KEPT: Final = "without a source, a tag keeps its last image"
+_GONE: Final = "removed with its image stream"
+_REFUSED: Final = "if the tag existed, the API server refused this"
+
+
+class Effect(Enum):
+    """What an allowed change sets: the source of a tag, its image, or more or less than that."""
+
+    SOURCE = auto()
+    IMAGE = auto()
+    IMPORT = auto()  # the image, and perhaps the source, if the import succeeds
+    PERHAPS = auto()  # perhaps every tag of the stream
+    STREAM = auto()  # removes the stream
+    NOTHING = auto()
+
+
+def effect(resource: str, operation: str, path: str) -> Effect:
+    """Return the effect of a change of the tag at `path` in an object of `resource`."""
+    if resource == STREAMS:
+        if operation == DELETE:
+            return Effect.STREAM
+        other = Effect.PERHAPS if path == "spec" else Effect.NOTHING
+        return Effect.SOURCE if path.startswith("spec.tags") else other
+    if resource == STATUS:
+        return Effect.IMAGE if path.endswith(".items[0]") or path == "status.tags" else Effect.NOTHING
+    if resource == IMPORTS:
+        return Effect.PERHAPS if path == "spec.repository" else Effect.IMPORT
+    return Effect.IMAGE if resource == MAPPINGS else Effect.SOURCE
+
+
+@dataclass(slots=True)
+class _Tag:
+    """What is known of a tag.
+
+    Attributes:
+        first: the first change that shows the old source, as if it had set it; None if there is none.
+        last: the allowed change that set what the tag means, None if unknown.
+        sources: the sources that it may have, None if unknown.
+        before: its sources before the last change, which may not be stored yet.
+        time: the time of the last change.
+        number: the number of the last change.
+    """
+
+    first: Outcome | None = None
+    last: Outcome | None = None
+    sources: frozenset[str] | None = None
+    before: frozenset[str] = frozenset()
+    time: str = ""
+    number: int = 0
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The tags of a stream; the changes that removed it, and that perhaps set every tag, with their numbers."""
+
+    tags: dict[str, _Tag] = field(default_factory=dict)
+    gone: tuple[int, Outcome | None] = (0, None)
+    perhaps: tuple[int, Outcome | None] = (0, None)
+
+
+class Meanings:
+    """What the tags of a pattern mean after the changes that were read."""
+
+    def __init__(self, pattern: TagPattern) -> None:
+        """Begin without knowledge of any tag."""
+        self._pattern = pattern
+        self._streams: dict[str, _Stream] = {}
+        self._number = 0
+
+    def listed(self, changes: Iterable[Outcome]) -> Iterator[Outcome]:
+        """Yield each change; a finding says that a tag pointed elsewhere than the last allowed change says."""
+        for outcome in changes:
+            findings = list(self.note(outcome))
+            yield outcome.with_notes((each, outcome.origin.mark) for each in findings) if findings else outcome
+
+    def as_of(self, changes: Iterable[Outcome], time: str) -> Iterator[Outcome]:
+        """Yield for each tag the change that set what it meant at `time`, by the names of the tags."""
+        later = self._until(changes, time)
+        for name in sorted({*self.names(), *later.names()}):
+            found = self._meaning(name) or later.known(name).first
+            if found is not None:
+                yield found
+
+    def compared(self, changes: Iterable[Outcome], time: str, scan: Stored) -> Iterator[Outcome]:
+        """Yield each tag as a scan of `time` found it; a finding says that the last allowed change says otherwise."""
+        later = self._until(changes, time)
+        for name in sorted({*self.names(), *scan.tags}):
+            recorded, known = self._meaning(name), self.known(name)
+            stored = scan.tags.get(name)
+            if recorded is None and stored is None:
+                continue
+            path, found = ("spec.tags", _NONE) if stored is None else stored
+            was = recorded.tags[0] if recorded is not None else {"to": None, "digest": ""}
+            pushed = path.startswith("status.")
+            wrong = known.sources is not None and (_NONE if pushed else found) not in known.sources
+            if stored is None:
+                wrong = wrong or was["to"] is not None
+            elif pushed and recorded is not None and recorded.resource == MAPPINGS:
+                wrong = wrong or "" != digest(found) != was["digest"] != ""
+            note, findings = "", list[Finding]()
+            if not wrong:
+                note = "no change of it is recorded" if recorded is None else ""
+            elif later.known(name).number:
+                note = "changed after the scan began; not compared"
+            elif stored is None and name.partition(":")[0] not in scan.streams:
+                note = "the scan has no other tag of this stream; not compared"
+            elif stored is None and not scan.complete:
+                note = "the scan lists only tags with findings; not compared (scan --verbose lists all)"
+            else:
+                findings.append(_elsewhere("spec.tags", found, was["to"] or "nothing"))
+            before = was["to"] if wrong else found or None
+            tag = {"path": path, "tag": name, "from": before, "to": found or None, "digest": digest(found)}
+            outcome = _only(recorded or Outcome(Origin(), ALLOW, namespace=split(name)[0]), tag, note)
+            yield outcome.with_notes((each, outcome.origin.mark) for each in findings) if findings else outcome
+
+    def _until(self, changes: Iterable[Outcome], time: str) -> "Meanings":
+        """Read the changes up to `time`, and return what the later ones show."""
+        later = Meanings(self._pattern)
+        for outcome in changes:
+            for _ in (self if outcome.time <= time else later).note(outcome):
+                pass
+        return later
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of the tags that were read."""
+        return (f"{stream}:{tag}" for stream, each in self._streams.items() for tag in each.tags)
+
+    def known(self, name: str) -> _Tag:
+        """Return what is known of a tag."""
+        stream, _, tag = name.partition(":")
+        of = self._streams.get(stream, _Stream())
+        return _settled(of, tag, of.tags.get(tag, _Tag()))
+
+    def _meaning(self, name: str) -> Outcome | None:
+        """Return the change that set what a tag means, None if no change shows it."""
+        known, of = self.known(name), self._streams.get(name.partition(":")[0], _Stream())
+        found = known.last or known.first
+        number, other = of.perhaps
+        if found is None or other is None or number <= known.number:
+            return found
+        return replace(found, message=f"an import of a whole repository at {other.time} may have changed it")
+
+    def note(self, outcome: Outcome) -> Iterator[Finding]:
+        """Take note of a change; yield a finding for each tag that pointed elsewhere."""
+        self._number += 1
+        for tag in outcome.tags:
+            namespace, stream, name = split(str(tag["tag"]))
+            what = effect(outcome.resource, outcome.operation, str(tag["path"]))
+            of = self._streams.setdefault(f"{namespace}/{stream}", _Stream())
+            allowed = outcome.verdict == ALLOW
+            if what is Effect.PERHAPS and allowed:
+                of.perhaps = self._number, outcome
+            if what in (Effect.SOURCE, Effect.IMAGE, Effect.IMPORT) or (what is Effect.STREAM and name != EVERY):
+                known = _settled(of, name, of.tags.setdefault(name, _Tag()))
+                if what in (Effect.SOURCE, Effect.STREAM) and outcome.operation != CREATE:
+                    yield from _observed(known, outcome, tag)
+                if allowed and what is not Effect.STREAM:
+                    _set(known, what, outcome, tag)
+                known.number = self._number
+            if what is Effect.STREAM and allowed:
+                of.gone = self._number, outcome
+
+
+def _settled(of: _Stream, name: str, known: _Tag) -> _Tag:
+    """Return what is known of a tag, after what happened to its whole stream since its own last change."""
+    number, outcome = of.gone
+    if outcome is not None and number >= known.number and (known.number or of.tags.get(name) is known):
+        stream = f"{outcome.namespace}/{outcome.name}"
+        gone = {"path": "", "tag": f"{stream}:{name}", "from": None, "to": None, "digest": ""}
+        known.last, known.number = replace(outcome, tags=(gone,), findings=(), marks=(), message=_GONE), number
+        known.sources, known.before, known.time = frozenset({_NONE}), frozenset(), outcome.time
+    if of.perhaps[1] is not None and of.perhaps[0] >= known.number:
+        known.sources = None
+    return known
+
+
+def _observed(known: _Tag, outcome: Outcome, tag: Mapping[str, str | None]) -> Iterator[Finding]:
+    """Note the old source in a review; yield a finding if the last allowed change says something else."""
+    found = tag["from"] or _NONE
+    note = f"the change of {outcome.time} shows it; who set it is not recorded"
+    seen = _only(outcome, {**tag, "to": tag["from"], "digest": digest(found)}, note)
+    seen = replace(seen, user="", time="", operation="", policy="", exemption=None)
+    known.first = known.first or seen
+    if known.sources is not None and found not in known.sources:
+        if found in known.before and _time(outcome.time) - _time(known.time) <= _RACE:
+            known.sources |= {found}
+            return
+        says = " or ".join(sorted(each or "nothing" for each in known.sources))
+        yield _elsewhere(str(tag["path"]), found, says)
+        known.last = seen
+    known.sources = frozenset({found})
+
+
+def _set(known: _Tag, what: Effect, outcome: Outcome, tag: Mapping[str, str | None]) -> None:
+    """Note what an allowed change sets."""
+    to, sources = tag["to"] or _NONE, known.sources or frozenset()
+    refused = what is Effect.SOURCE and outcome.operation == CREATE and any(sources)
+    same = False
+    if known.last is not None and not refused:
+        # An import of the same source is a scheduled one; a write of the same source sets something else.
+        was = {Effect.SOURCE: tag["from"], Effect.IMPORT: known.last.tags[0]["to"]}
+        same = what in was and to == (was[what] or _NONE)
+    if not same:
+        note = _UNPROVED if what is Effect.IMPORT else _REFUSED if refused else ""
+        note = _KEPT if what is Effect.SOURCE and not to else note
+        known.last, known.before, known.time = _only(outcome, tag, note), sources, outcome.time
+    if what is Effect.SOURCE:
+        known.sources = sources | {to} if refused else frozenset({to})
+    elif what is Effect.IMPORT and known.sources is not None:
+        known.sources = sources | {to} if len(sources) < _MOST else None
+
+
+def _only(outcome: Outcome, tag: Mapping[str, str | None], note: str) -> Outcome:
+    """Return a change of several tags as one of `tag` alone."""
+    return replace(outcome, tags=(tag,), findings=(), marks=(), message=note)
+
+
+def _elsewhere(path: str, found: str, says: str) -> Finding:
+    """Return the finding on a tag whose source is `found`, if the last allowed change `says` another."""
+    found = found or "nothing (to delete a tag calls no webhook)"
+    message = f"points to {found}, but the last allowed change says {says}; a change was not recorded, or not stored"
+    return Warned(UNRECORDED.name, Mode.WARN, message, path)
