@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
 from webhook.report.header import Header, RuleLine
+from webhook.report.html.charts import timeline
 from webhook.report.html.page import Listing, _embedded
-from webhook.report.html.timeline import timeline
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome
 from webhook.report.shape import writer
 from webhook.report.tally import Tally

@@ -58,7 +58,10 @@ def _outcomes(draw: st.DrawFn) -> Outcome:
         origin=Origin(draw(_TEXT), draw(_LINE), draw(_LINE)),
         verdict=draw(st.sampled_from([ALLOW, DENY, SKIP, ERROR])),
         before=draw(st.sampled_from(["", ALLOW, DENY])),
-        **{key: draw(_TEXT) for key in ("resource", "operation", "namespace", "name", "user", "time", "message", "policy")},
+        **{
+            key: draw(_TEXT)
+            for key in ("resource", "operation", "namespace", "name", "user", "time", "message", "policy")
+        },
         tags=tuple(draw(st.lists(_TAG, max_size=2))),
         findings=findings,
         marks=tuple(Mark(draw(_LINE), draw(_LINE)) for _ in findings),

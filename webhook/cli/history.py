@@ -15,7 +15,7 @@ from webhook.report.shape import LIMIT
 from webhook.text import counted
 
 if TYPE_CHECKING:
-    from webhook.evaluate.history import Changes, Search
+    from webhook.evaluate.changes import Changes, Search
     from webhook.evaluate.meanings import Meanings
     from webhook.evaluate.records import Remarks
     from webhook.evaluate.scan import Stored
@@ -67,10 +67,11 @@ def history(  # noqa: PLR0913 - one for each option
     Exit codes: 0 no findings, 1 a tag points elsewhere than the last allowed change says, 2 an input cannot be used.
     """
     from webhook.cli.reporting import nothing
-    from webhook.evaluate.history import Changes, Search
-    from webhook.evaluate.meanings import UNRECORDED, Meanings
+    from webhook.evaluate.changes import Changes, Search
+    from webhook.evaluate.meanings import Meanings
     from webhook.evaluate.records import Remarks
     from webhook.policy.match import TagPattern
+    from webhook.report.header import UNRECORDED
     from webhook.report.tally import Tally
 
     if (at or scan) and (since or until):
@@ -88,7 +89,7 @@ def history(  # noqa: PLR0913 - one for each option
         read = _search(files, Search(tags), workers, changes, remarks, wanted)
         tally.not_evaluated.update(remarks.counts)
         which = "scan" if stored else "at" if at else ""
-        found = _outcomes(changes, Meanings(tags), time, stored, (since, until))
+        found = _outcomes(changes, Meanings(), time, stored, (since, until))
         pieces = _table if wanted.format == "table" else wanted.writer
         write(pieces(_head(which, time), tally.counting(found), tally), wanted.output)
     except WorkerLost as error:
@@ -102,7 +103,7 @@ def history(  # noqa: PLR0913 - one for each option
         sys.exit(2)
     if not tally.evaluated:
         nothing(f"no change of {pattern} in {counted(read, 'line')}", failing=fail_on_empty)
-    sys.exit(wanted.code(found=bool(tally.rules[UNRECORDED.name])))
+    sys.exit(wanted.code(found=bool(tally.rules[UNRECORDED])))
 
 
 def _stamp(time: datetime | None) -> str:
@@ -150,7 +151,7 @@ def _search(
 
     files, read = expand(names, remarks.faults), 0
     with progress_of_files("history", files, wanted) as progress:
-        for found in in_order(search, cut(files, remarks.faults), workers):
+        for found in in_order(search, search.candidates(cut(files, remarks.faults)), workers):
             try:
                 changes.add(found.lines)
             except OSError as error:
@@ -164,11 +165,11 @@ def _search(
 def _head(which: str, time: str) -> "Header":
     """Return the header of the report: of the changes, or of the tags `at` a time or as a `scan` found them."""
     from webhook.cli.reporting import now, package_version
-    from webhook.evaluate.meanings import UNRECORDED
+    from webhook.evaluate.meanings import LINE
     from webhook.report.header import Header
 
-    command = f"history --{which} {time}" if which else "history"
-    return Header(command, "", "", package_version(), now(), (UNRECORDED,))
+    command = f"history --{which} {_shown(time)}" if which else "history"
+    return Header(command, "", "", package_version(), now(), (LINE,))
 
 
 def _outcomes(
@@ -190,6 +191,8 @@ def _outcomes(
 
 def _table(header: "Header", outcomes: "Iterable[Outcome]", tally: "Tally") -> Iterator[str]:
     """Yield a line for each tag of a change, the findings below it, and a summary."""
+    from webhook.report.header import UNRECORDED
+
     for outcome in outcomes:
         for tag in outcome.tags:
             yield f"{_line(outcome, tag, listing=not header.as_of)}\n"
@@ -199,8 +202,8 @@ def _table(header: "Header", outcomes: "Iterable[Outcome]", tally: "Tally") -> I
     if not tally.evaluated:
         return
     if header.as_of:
-        tags = counted(tally.evaluated, "tag")
-        yield f"{tags} as of {_shown(header.as_of)}: {tally.rules['unrecorded']:,} unrecorded\n"
+        found = f": {tally.rules[UNRECORDED]:,} unrecorded" if "--scan" in header.command else ""
+        yield f"{counted(tally.evaluated, 'tag')} as of {header.as_of}{found}\n"
         return
     allowed, denied = tally.verdicts["allow"], tally.verdicts["deny"]
     yield f"{counted(allowed + denied, 'change')}: {allowed:,} allowed, {denied:,} denied\n"

@@ -9,19 +9,19 @@ status, which a push or an import sets. Memory grows with the number of tags, an
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
-from webhook.evaluate.history import DELETE, IMPORTS, MAPPINGS, STATUS, STREAMS, digest
+from webhook.evaluate.changes import digest
 from webhook.evaluate.scan import Stored
 from webhook.model.decision import Finding, Mode
-from webhook.policy.match import EVERY, TagPattern, split
-from webhook.report.header import RuleLine, Warned
+from webhook.policy.match import EVERY, split
+from webhook.report.header import UNRECORDED, RuleLine, Warned
 from webhook.report.outcome import ALLOW, Origin, Outcome
+from webhook.resources.catalog import Effect, effect
 from webhook.resources.definition import CREATE
 
-UNRECORDED: Final = RuleLine(
-    "unrecorded", "history", str(Mode.WARN), "The tag points elsewhere than the last allowed change says."
+LINE: Final = RuleLine(
+    UNRECORDED, "history", str(Mode.WARN), "The tag points elsewhere than the last allowed change says."
 )
 _RACE: Final = timedelta(seconds=30)  # the API server stores a change within 13 s for all webhooks, or never
 _MOST: Final = 8  # sources that a tag may have; if there are more, they are unknown
@@ -33,29 +33,21 @@ _GONE: Final = "removed with its image stream"
 _REFUSED: Final = "if the tag existed, the API server refused this"
 
 
-class Effect(Enum):
-    """What an allowed change sets: the source of a tag, its image, or more or less than that."""
+class _Shown(NamedTuple):
+    """A tag of a change, and a remark; if it is `seen`, the change only shows what another has set."""
 
-    SOURCE = auto()
-    IMAGE = auto()
-    IMPORT = auto()  # the image, and perhaps the source, if the import succeeds
-    PERHAPS = auto()  # perhaps every tag of the stream
-    STREAM = auto()  # removes the stream
-    NOTHING = auto()
+    outcome: Outcome
+    tag: Mapping[str, str | None]
+    note: str = ""
+    seen: bool = False
 
-
-def effect(resource: str, operation: str, path: str) -> Effect:
-    """Return the effect of a change of the tag at `path` in an object of `resource`."""
-    if resource == STREAMS:
-        if operation == DELETE:
-            return Effect.STREAM
-        other = Effect.PERHAPS if path == "spec" else Effect.NOTHING
-        return Effect.SOURCE if path.startswith("spec.tags") else other
-    if resource == STATUS:
-        return Effect.IMAGE if path.endswith(".items[0]") or path == "status.tags" else Effect.NOTHING
-    if resource == IMPORTS:
-        return Effect.PERHAPS if path == "spec.repository" else Effect.IMPORT
-    return Effect.IMAGE if resource == MAPPINGS else Effect.SOURCE
+    def alone(self) -> Outcome:
+        """Return the change as one of this tag alone."""
+        found = replace(self.outcome, tags=(self.tag,), findings=(), marks=(), message=self.note)
+        if not self.seen:
+            return found
+        note = f"the change of {found.time} shows it; who set it is not recorded"
+        return replace(found, user="", time="", operation="", policy="", exemption=None, message=note)
 
 
 @dataclass(slots=True)
@@ -63,16 +55,18 @@ class _Tag:
     """What is known of a tag.
 
     Attributes:
-        first: the first change that shows the old source, as if it had set it; None if there is none.
+        first: the first change that shows the old source, None if there is none.
         last: the allowed change that set what the tag means, None if unknown.
+        pushed: whether that change set only the image.
         sources: the sources that it may have, None if unknown.
         before: its sources before the last change, which may not be stored yet.
         time: the time of the last change.
         number: the number of the last change.
     """
 
-    first: Outcome | None = None
-    last: Outcome | None = None
+    first: _Shown | None = None
+    last: _Shown | None = None
+    pushed: bool = False
     sources: frozenset[str] | None = None
     before: frozenset[str] = frozenset()
     time: str = ""
@@ -91,9 +85,8 @@ class _Stream:
 class Meanings:
     """What the tags of a pattern mean after the changes that were read."""
 
-    def __init__(self, pattern: TagPattern) -> None:
+    def __init__(self) -> None:
         """Begin without knowledge of any tag."""
-        self._pattern = pattern
         self._streams: dict[str, _Stream] = {}
         self._number = 0
 
@@ -107,25 +100,28 @@ class Meanings:
         """Yield for each tag the change that set what it meant at `time`, by the names of the tags."""
         later = self._until(changes, time)
         for name in sorted({*self.names(), *later.names()}):
-            found = self._meaning(name) or later.known(name).first
+            known, (number, other) = self.known(name), self._stream(name).perhaps
+            found = known.last or known.first or later.known(name).first
+            if found is not None and other is not None and number > known.number:
+                found = found._replace(note=f"an import of a whole repository at {other.time} may have changed it")
             if found is not None:
-                yield found
+                yield found.alone()
 
     def compared(self, changes: Iterable[Outcome], time: str, scan: Stored) -> Iterator[Outcome]:
         """Yield each tag as a scan of `time` found it; a finding says that the last allowed change says otherwise."""
         later = self._until(changes, time)
         for name in sorted({*self.names(), *scan.tags}):
-            recorded, known = self._meaning(name), self.known(name)
-            stored = scan.tags.get(name)
+            known, stored = self.known(name), scan.tags.get(name)
+            recorded = known.last or known.first
             if recorded is None and stored is None:
                 continue
             path, found = ("spec.tags", _NONE) if stored is None else stored
-            was = recorded.tags[0] if recorded is not None else {"to": None, "digest": ""}
+            was = recorded.tag if recorded is not None else {"to": None, "digest": ""}
             pushed = path.startswith("status.")
             wrong = known.sources is not None and (_NONE if pushed else found) not in known.sources
             if stored is None:
-                wrong = wrong or was["to"] is not None
-            elif pushed and recorded is not None and recorded.resource == MAPPINGS:
+                wrong = wrong or bool(was["to"])
+            elif pushed and known.pushed:
                 wrong = wrong or "" != digest(found) != was["digest"] != ""
             note, findings = "", list[Finding]()
             if not wrong:
@@ -140,12 +136,13 @@ class Meanings:
                 findings.append(_elsewhere("spec.tags", found, was["to"] or "nothing"))
             before = was["to"] if wrong else found or None
             tag = {"path": path, "tag": name, "from": before, "to": found or None, "digest": digest(found)}
-            outcome = _only(recorded or Outcome(Origin(), ALLOW, namespace=split(name)[0]), tag, note)
+            nothing = Outcome(Origin(), ALLOW, namespace=split(name)[0])
+            outcome = _Shown(recorded.outcome if recorded is not None else nothing, tag, note).alone()
             yield outcome.with_notes((each, outcome.origin.mark) for each in findings) if findings else outcome
 
     def _until(self, changes: Iterable[Outcome], time: str) -> "Meanings":
         """Read the changes up to `time`, and return what the later ones show."""
-        later = Meanings(self._pattern)
+        later = Meanings()
         for outcome in changes:
             for _ in (self if outcome.time <= time else later).note(outcome):
                 pass
@@ -157,18 +154,11 @@ class Meanings:
 
     def known(self, name: str) -> _Tag:
         """Return what is known of a tag."""
-        stream, _, tag = name.partition(":")
-        of = self._streams.get(stream, _Stream())
+        of, tag = self._stream(name), name.partition(":")[2]
         return _settled(of, tag, of.tags.get(tag, _Tag()))
 
-    def _meaning(self, name: str) -> Outcome | None:
-        """Return the change that set what a tag means, None if no change shows it."""
-        known, of = self.known(name), self._streams.get(name.partition(":")[0], _Stream())
-        found = known.last or known.first
-        number, other = of.perhaps
-        if found is None or other is None or number <= known.number:
-            return found
-        return replace(found, message=f"an import of a whole repository at {other.time} may have changed it")
+    def _stream(self, name: str) -> _Stream:
+        return self._streams.get(name.partition(":")[0], _Stream())
 
     def note(self, outcome: Outcome) -> Iterator[Finding]:
         """Take note of a change; yield a finding for each tag that pointed elsewhere."""
@@ -184,9 +174,10 @@ class Meanings:
                 known = _settled(of, name, of.tags.setdefault(name, _Tag()))
                 if what in (Effect.SOURCE, Effect.STREAM) and outcome.operation != CREATE:
                     yield from _observed(known, outcome, tag)
+                unsure = of.perhaps[0] > known.number and outcome.operation == CREATE  # it may exist, and be refused
                 if allowed and what is not Effect.STREAM:
                     _set(known, what, outcome, tag)
-                known.number = self._number
+                known.number, known.sources = self._number, None if unsure else known.sources
             if what is Effect.STREAM and allowed:
                 of.gone = self._number, outcome
 
@@ -197,7 +188,7 @@ def _settled(of: _Stream, name: str, known: _Tag) -> _Tag:
     if outcome is not None and number >= known.number and (known.number or of.tags.get(name) is known):
         stream = f"{outcome.namespace}/{outcome.name}"
         gone = {"path": "", "tag": f"{stream}:{name}", "from": None, "to": None, "digest": ""}
-        known.last, known.number = replace(outcome, tags=(gone,), findings=(), marks=(), message=_GONE), number
+        known.last, known.pushed, known.number = _Shown(outcome, gone, _GONE), False, number
         known.sources, known.before, known.time = frozenset({_NONE}), frozenset(), outcome.time
     if of.perhaps[1] is not None and of.perhaps[0] >= known.number:
         known.sources = None
@@ -207,17 +198,18 @@ def _settled(of: _Stream, name: str, known: _Tag) -> _Tag:
 def _observed(known: _Tag, outcome: Outcome, tag: Mapping[str, str | None]) -> Iterator[Finding]:
     """Note the old source in a review; yield a finding if the last allowed change says something else."""
     found = tag["from"] or _NONE
-    note = f"the change of {outcome.time} shows it; who set it is not recorded"
-    seen = _only(outcome, {**tag, "to": tag["from"], "digest": digest(found)}, note)
-    seen = replace(seen, user="", time="", operation="", policy="", exemption=None)
+    seen = _Shown(outcome, {**tag, "to": tag["from"], "digest": digest(found)}, seen=True)
     known.first = known.first or seen
-    if known.sources is not None and found not in known.sources:
+    if known.sources is None:
+        if known.last is not None and not known.pushed and (known.last.tag["to"] or _NONE) != found:
+            known.last = seen  # an import of a whole repository, or a change before
+    elif found not in known.sources:
         if found in known.before and _time(outcome.time) - _time(known.time) <= _RACE:
             known.sources |= {found}
             return
         says = " or ".join(sorted(each or "nothing" for each in known.sources))
         yield _elsewhere(str(tag["path"]), found, says)
-        known.last = seen
+        known.last, known.pushed = seen, False
     known.sources = frozenset({found})
 
 
@@ -228,25 +220,21 @@ def _set(known: _Tag, what: Effect, outcome: Outcome, tag: Mapping[str, str | No
     same = False
     if known.last is not None and not refused:
         # An import of the same source is a scheduled one; a write of the same source sets something else.
-        was = {Effect.SOURCE: tag["from"], Effect.IMPORT: known.last.tags[0]["to"]}
+        was = {Effect.SOURCE: tag["from"], Effect.IMPORT: known.last.tag["to"]}
         same = what in was and to == (was[what] or _NONE)
     if not same:
         note = _UNPROVED if what is Effect.IMPORT else _REFUSED if refused else ""
         note = _KEPT if what is Effect.SOURCE and not to else note
-        known.last, known.before, known.time = _only(outcome, tag, note), sources, outcome.time
+        known.last, known.pushed = _Shown(outcome, tag, note), what is Effect.IMAGE
+        known.before, known.time = sources, outcome.time
     if what is Effect.SOURCE:
         known.sources = sources | {to} if refused else frozenset({to})
     elif what is Effect.IMPORT and known.sources is not None:
         known.sources = sources | {to} if len(sources) < _MOST else None
 
 
-def _only(outcome: Outcome, tag: Mapping[str, str | None], note: str) -> Outcome:
-    """Return a change of several tags as one of `tag` alone."""
-    return replace(outcome, tags=(tag,), findings=(), marks=(), message=note)
-
-
 def _elsewhere(path: str, found: str, says: str) -> Finding:
     """Return the finding on a tag whose source is `found`, if the last allowed change `says` another."""
     found = found or "nothing (to delete a tag calls no webhook)"
     message = f"points to {found}, but the last allowed change says {says}; a change was not recorded, or not stored"
-    return Warned(UNRECORDED.name, Mode.WARN, message, path)
+    return Warned(UNRECORDED, Mode.WARN, message, path)

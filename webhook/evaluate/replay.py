@@ -20,9 +20,10 @@ from webhook.policy.loading import Policy
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally
 
+Given = TypeVar("Given")
 Result = TypeVar("Result")
 # What a worker process does with each part, set once at its start.
-_EVALUATION: Final[ContextVar[Callable[[Part], Any]]] = ContextVar("evaluation")
+_EVALUATION: Final[ContextVar[Callable[[Any], Any]]] = ContextVar("evaluation")
 _AHEAD: Final = 3  # parts per worker: the current one and two queued
 
 
@@ -92,7 +93,7 @@ def replay(
         progress(found.size)
 
 
-def in_order(evaluation: Callable[[Part], Result], parts: Iterable[Part], workers: int) -> Iterator[Result]:
+def in_order(evaluation: Callable[[Given], Result], parts: Iterable[Given], workers: int) -> Iterator[Result]:
     """Yield the result of each of `parts`, in order; only a few parts per worker are in memory.
 
     Raises:
@@ -130,7 +131,7 @@ def _start(pool: ProcessPoolExecutor) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def _begin(evaluation: Callable[[Part], Any]) -> None:
+def _begin(evaluation: Callable[[Any], Any]) -> None:
     """Prepare a worker."""
     _EVALUATION.set(evaluation)
     Thread(target=_follow, daemon=True).start()
@@ -144,5 +145,5 @@ def _follow() -> None:
         os._exit(1)
 
 
-def _evaluate(part: Part) -> Any:
+def _evaluate(part: Any) -> Any:
     return _EVALUATION.get()(part)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from webhook.policy.lint.reported import PolicyWarning
 
 VALIDATE: Final = "policy validate"
+UNRECORDED: Final = "unrecorded"  # the rule of a tag that points elsewhere than the last allowed change says
 INVALID: Final = "invalid-policy"  # the rule of every error in a validated policy
 
 

@@ -16,11 +16,12 @@ from webhook.audit.recorded import RecordedChange, read_change
 from webhook.documents.document import Mark
 from webhook.errors import MalformedRecord, MalformedReview, unexpected
 from webhook.evaluate.question import review_of
-from webhook.evaluate.records import LONGEST, OTHER, Part, Remarks
+from webhook.evaluate.records import LONGEST, OTHER, PART, Part, Remarks
 from webhook.model.decision import Finding, allow
 from webhook.policy.match import EVERY, TagPattern, split
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome
 from webhook.resources import catalog
+from webhook.resources.definition import DELETE
 from webhook.resources.parsing import mapping, text
 from webhook.text import printable
 
@@ -28,28 +29,33 @@ MUTATE: Final = "records of mutate, which decides nothing"
 DRY_RUN: Final = "dry runs"
 REPEATED: Final = "repeated records"
 INCOMPLETE: Final = "records that leave out tags, which may match"
-DELETE: Final = "DELETE"
-STREAMS: Final = "imagestreams"
-STATUS: Final = "imagestreams/status"
-IMPORTS: Final = "imagestreamimports"
-MAPPINGS: Final = "imagestreammappings"
 REAL: Final = "a dry run, which the API server carries out all the same"  # observed
-_ALWAYS_REAL: Final = (IMPORTS, MAPPINGS)
 _PLAIN: Final = "2026-01-02T03:04:05.678901Z"  # times of this form compare as strings
+_MOST_READ: Final = 64 * 2**20  # bytes of files, so that the progress of a search for few lines shows
 _RUN: Final = 32 * 2**20  # bytes of lines that are sorted in memory
 _MOST_RUNS: Final = 64  # temporary files that are open at the same time
 
 
 @dataclass(slots=True)
-class Matched:
-    """The result of one part.
+class Candidates:
+    """Lines of a file that may be records of matching tags.
 
     Attributes:
-        size: how many bytes of the file were read for the part.
-        read: how many lines it has.
-        lines: the changes of matching tags, each as a line that sorts by its time.
-        remarks: the records of matching tags that could not be used.
+        file: its name, `-` for standard input.
+        size: how many bytes of the stored file were read for them.
+        read: how many lines were read for them.
+        lines: the lines, with their numbers.
     """
+
+    file: str
+    size: int = 0
+    read: int = 0
+    lines: list[tuple[int, bytes]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Matched:
+    """The result of candidates: their `size` and `read`, the changes as lines that sort by time, and the remarks."""
 
     size: int
     read: int
@@ -59,15 +65,30 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Finds the changes of matching tags in parts of records."""
+    """Finds the changes of matching tags."""
 
     pattern: TagPattern
 
-    def __call__(self, part: Part) -> Matched:
-        """Find the changes in `part`; a line without the literal parts of the pattern is not decoded."""
-        found = Matched(part.size, part.data.count(b"\n") + (not part.data.endswith(b"\n")))
-        for number, line in self._candidates(part):
-            origin = Origin(part.file, number)
+    def candidates(self, parts: Iterable[Part]) -> Iterator[Candidates]:
+        """Yield the lines of `parts` that may match, so many at a time that their transfer costs little."""
+        found, held = Candidates(""), 0
+        for part in parts:
+            if found.read and (part.file != found.file or held >= PART or found.size >= _MOST_READ):
+                yield found
+                found, held = Candidates(""), 0
+            found.file = part.file
+            found.size += part.size
+            found.read += part.data.count(b"\n") + (not part.data.endswith(b"\n"))
+            for candidate in self._within(part):
+                found.lines.append(candidate)
+                held += len(candidate[1])
+        yield found
+
+    def __call__(self, candidates: Candidates) -> Matched:
+        """Find the changes in lines of records."""
+        found = Matched(candidates.size, candidates.read)
+        for number, line in candidates.lines:
+            origin = Origin(candidates.file, number)
             try:
                 if len(line) >= LONGEST:
                     raise MalformedRecord(f"expected a record of up to {LONGEST} bytes, got a longer line")  # noqa: TRY301 - as `read_line`
@@ -80,8 +101,8 @@ class Search:
                 found.remarks.failed(origin, printable(unexpected(error)))
         return found
 
-    def _candidates(self, part: Part) -> Iterator[tuple[int, bytes]]:
-        """Yield the lines that may match, with their numbers; memory is searched as bytes, which is fast."""
+    def _within(self, part: Part) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines that may match, with their numbers; others are not even split, let alone decoded."""
         literals, hints = self.pattern.literals, self.pattern.hints
         first = literals[0] if literals else b"{"
         data, number, at = part.data, part.line, 0
@@ -105,7 +126,7 @@ class Search:
             complete = False
         stream = _stream_of(change)
         kept = [tag for tag in every if self.pattern.matches(str(tag["tag"]), every=True)]
-        if not kept and change.resource == STREAMS and change.operation == DELETE:
+        if not kept and change.resource == catalog.STREAM.name and change.operation == DELETE:
             if not self.pattern.has_stream(change.namespace, stream):
                 return None
             kept = [{"path": "", "tag": f"{change.namespace}/{stream}:{EVERY}", "from": None, "to": None}]
@@ -113,7 +134,7 @@ class Search:
             remarks.leave(INCOMPLETE, origin)
         if not kept:
             return None
-        if change.webhook == "mutate" or (change.dry_run and change.resource not in _ALWAYS_REAL):
+        if change.webhook == "mutate" or (change.dry_run and change.resource not in catalog.CARRIED_OUT):
             remarks.leave(MUTATE if change.webhook == "mutate" else DRY_RUN, origin)
             return None
         findings = _about(change.findings, every, {str(tag["path"]) for tag in kept})
@@ -167,7 +188,7 @@ def digest(source: str) -> str:
 
 def _image(change: RecordedChange) -> str:
     """Return the digest of the image that a push names; only a record of level `request` has the object."""
-    if change.resource != MAPPINGS or change.request is None:
+    if change.resource != catalog.PUSH.name or change.request is None:
         return ""
     image = mapping(mapping(change.request.get("object")).get("image"))
     return text(mapping(image.get("metadata")).get("name"))
