@@ -125,7 +125,7 @@ def test_json_says_what_a_decision_says(head: Header) -> None:
                     "message": decision.findings[0].message, "existing": False, "reason": "FieldValueForbidden",
                 }
             ],
-            "patch": [], "exemption": None, "message": "", "findingsBefore": [], "patchBefore": [],
+            "patch": [], "exemption": None, "message": "", "policy": "", "findingsBefore": [], "patchBefore": [],
         }
     ]  # fmt: skip
     assert report["summary"] == {

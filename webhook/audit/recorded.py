@@ -10,6 +10,7 @@ import orjson
 from webhook.audit.chain import CHECKPOINT, DECISION, FORMAT, POLICY
 from webhook.errors import MalformedRecord
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
+from webhook.resources.parsing import mapping, text
 from webhook.text import escaped
 from webhook.values import exactly
 
@@ -74,6 +75,20 @@ class RecordedChange:
     exemption: Exemption | None
     policy: str
     request: Mapping[str, Any] | None
+
+    @property
+    def stream(self) -> str:
+        """The name of the image stream, "" if unknown; the deletion of a collection names only its tags."""
+        name = self.name or next((str(tag["tag"]).partition("/")[2] for tag in self.tags), "")
+        if not name:
+            name = text(mapping(mapping((self.request or {}).get("oldObject")).get("metadata")).get("name"))
+        return escaped(name.partition(":")[0])
+
+    @property
+    def image(self) -> str:
+        """The digest of the image of a push, "" if unknown; only a request has the object."""
+        image = mapping(mapping((self.request or {}).get("object")).get("image"))
+        return escaped(text(mapping(image.get("metadata")).get("name")))
 
 
 def read(line: bytes) -> Recorded | None:

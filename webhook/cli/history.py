@@ -84,14 +84,14 @@ def history(  # noqa: PLR0913 - one for each option
     except (MalformedGlob, ReportError) as error:
         fail(str(error))
     tally, remarks = Tally(), Remarks()
-    changes = Changes(tally.not_evaluated)
     try:
-        read = _search(files, Search(tags), workers, changes, remarks, wanted)
-        tally.not_evaluated.update(remarks.counts)
-        which = "scan" if stored else "at" if at else ""
-        found = _outcomes(changes, Meanings(), time, stored, (since, until))
-        pieces = _table if wanted.format == "table" else wanted.writer
-        write(pieces(_head(which, time), tally.counting(found), tally), wanted.output)
+        with Changes(tally.not_evaluated) as changes:
+            read = _search(files, Search(tags), workers, changes, remarks, wanted)
+            tally.not_evaluated.update(remarks.counts)
+            which = "scan" if stored else "at" if at else ""
+            found = _outcomes(changes, Meanings(), time, stored, (since, until))
+            pieces = _table if wanted.format == "table" else wanted.writer
+            write(pieces(_head(which, time), tally.counting(found), tally), wanted.output)
     except WorkerLost as error:
         fail(str(error))
     for line in (*remarks.faults, *remarks.lines):

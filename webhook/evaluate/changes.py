@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import merge
 from tempfile import TemporaryFile
-from typing import IO, Final
+from typing import IO, Final, Self
 
 import orjson
 
@@ -16,13 +16,12 @@ from webhook.audit.recorded import RecordedChange, read_change
 from webhook.documents.document import Mark
 from webhook.errors import MalformedRecord, MalformedReview, unexpected
 from webhook.evaluate.question import review_of
-from webhook.evaluate.records import LONGEST, OTHER, PART, Part, Remarks
+from webhook.evaluate.records import OTHER, PART, Part, Remarks
 from webhook.model.decision import Finding, allow
-from webhook.policy.match import EVERY, TagPattern, split
+from webhook.policy.match import EVERY, TagPattern
 from webhook.report.outcome import ALLOW, DENY, Origin, Outcome
 from webhook.resources import catalog
 from webhook.resources.definition import DELETE
-from webhook.resources.parsing import mapping, text
 from webhook.text import printable
 
 MUTATE: Final = "records of mutate, which decides nothing"
@@ -90,8 +89,6 @@ class Search:
         for number, line in candidates.lines:
             origin = Origin(candidates.file, number)
             try:
-                if len(line) >= LONGEST:
-                    raise MalformedRecord(f"expected a record of up to {LONGEST} bytes, got a longer line")  # noqa: TRY301 - as `read_line`
                 change = read_change(line)
                 if change is not None and (outcome := self._outcome(change, origin, found.remarks)) is not None:
                     found.lines.append(_encoded(change.uid, outcome))
@@ -124,19 +121,23 @@ class Search:
             every = tuple(recorded_tags(allow(catalog.changes(review, untouched=False))))
         elif change.tags_more:
             complete = False
-        stream = _stream_of(change)
+        stream = change.stream
         kept = [tag for tag in every if self.pattern.matches(str(tag["tag"]), every=True)]
         if not kept and change.resource == catalog.STREAM.name and change.operation == DELETE:
             if not self.pattern.has_stream(change.namespace, stream):
                 return None
             kept = [{"path": "", "tag": f"{change.namespace}/{stream}:{EVERY}", "from": None, "to": None}]
-        if not complete and self.pattern.has_stream(change.namespace, stream):
-            remarks.leave(INCOMPLETE, origin)
-        if not kept:
+        missing = not complete and self.pattern.has_stream(change.namespace, stream)
+        if not kept and not missing:
             return None
         if change.webhook == "mutate" or (change.dry_run and change.resource not in catalog.CARRIED_OUT):
             remarks.leave(MUTATE if change.webhook == "mutate" else DRY_RUN, origin)
             return None
+        if missing:
+            remarks.leave(INCOMPLETE, origin)
+        if not kept:
+            return None
+        image = change.image if change.resource == catalog.PUSH.name else ""
         findings = _about(change.findings, every, {str(tag["path"]) for tag in kept})
         return Outcome(
             origin,
@@ -147,21 +148,13 @@ class Search:
             stream if change.operation == DELETE else change.name,
             change.user,
             change.time if len(change.time) == len(_PLAIN) else stamp(datetime.fromisoformat(change.time)),
-            tags=tuple({**tag, "digest": digest(str(tag["to"] or "")) or _image(change)} for tag in kept),
+            tags=tuple({**tag, "digest": digest(str(tag["to"] or "")) or image} for tag in kept),
             findings=findings,
             marks=(Mark(origin.line),) * len(findings),
             exemption=change.exemption,
             message=REAL if change.dry_run else "",
             policy=change.policy,
         )
-
-
-def _stream_of(change: RecordedChange) -> str:
-    """Return the name of the image stream; the deletion of a collection does not name it, but its tags."""
-    name = change.name or next((split(str(tag["tag"]))[1] for tag in change.tags), "")
-    if not name:
-        name = text(mapping(mapping((change.request or {}).get("oldObject")).get("metadata")).get("name"))
-    return name.partition(":")[0]
 
 
 def _about(
@@ -186,14 +179,6 @@ def digest(source: str) -> str:
     return found if at and ":" in found and "/" not in found else ""
 
 
-def _image(change: RecordedChange) -> str:
-    """Return the digest of the image that a push names; only a record of level `request` has the object."""
-    if change.resource != catalog.PUSH.name or change.request is None:
-        return ""
-    image = mapping(mapping(change.request.get("object")).get("image"))
-    return text(mapping(image.get("metadata")).get("name"))
-
-
 def _encoded(uid: str, outcome: Outcome) -> bytes:
     """Return an outcome as a line that sorts by time and then, whatever the order of the files, in one way."""
     review = orjson.dumps([outcome.time, uid])
@@ -215,6 +200,15 @@ class Changes:
         self._lines: list[bytes] = []
         self._runs: list[IO[bytes]] = []
 
+    def __enter__(self) -> Self:
+        """Begin; the end of the block removes the temporary files."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the temporary files."""
+        for run in self._runs:
+            run.close()
+
     def add(self, lines: Iterable[bytes]) -> None:
         """Add changes as `Search` finds them, in any order.
 
@@ -228,7 +222,9 @@ class Changes:
             self._runs.append(_stored(sorted(self._lines)))
             self._lines, self._size = [], 0
             if len(self._runs) >= _MOST_RUNS:
-                self._runs = [_stored(merge(*self._runs))]
+                with self:
+                    merged = _stored(merge(*self._runs))
+                self._runs = [merged]
 
     def __iter__(self) -> Iterator[Outcome]:
         """Yield the changes by time; one that was recorded twice, as after a second delivery, is yielded once."""

@@ -55,7 +55,8 @@ class _Tag:
     """What is known of a tag.
 
     Attributes:
-        first: the first change that shows the old source, None if there is none.
+        first: the change that shows the source from before all changes, None if none does.
+        changed: whether the source may have changed since.
         last: the allowed change that set what the tag means, None if unknown.
         pushed: whether that change set only the image.
         sources: the sources that it may have, None if unknown.
@@ -65,6 +66,7 @@ class _Tag:
     """
 
     first: _Shown | None = None
+    changed: bool = False
     last: _Shown | None = None
     pushed: bool = False
     sources: frozenset[str] | None = None
@@ -163,13 +165,14 @@ class Meanings:
     def note(self, outcome: Outcome) -> Iterator[Finding]:
         """Take note of a change; yield a finding for each tag that pointed elsewhere."""
         self._number += 1
+        allowed = outcome.verdict == ALLOW
+        whole: list[tuple[Effect, _Stream]] = []
         for tag in outcome.tags:
             namespace, stream, name = split(str(tag["tag"]))
             what = effect(outcome.resource, outcome.operation, str(tag["path"]))
             of = self._streams.setdefault(f"{namespace}/{stream}", _Stream())
-            allowed = outcome.verdict == ALLOW
-            if what is Effect.PERHAPS and allowed:
-                of.perhaps = self._number, outcome
+            if what in (Effect.PERHAPS, Effect.STREAM):
+                whole.append((what, of))
             if what in (Effect.SOURCE, Effect.IMAGE, Effect.IMPORT) or (what is Effect.STREAM and name != EVERY):
                 known = _settled(of, name, of.tags.setdefault(name, _Tag()))
                 if what in (Effect.SOURCE, Effect.STREAM) and outcome.operation != CREATE:
@@ -178,8 +181,11 @@ class Meanings:
                 if allowed and what is not Effect.STREAM:
                     _set(known, what, outcome, tag)
                 known.number, known.sources = self._number, None if unsure else known.sources
-            if what is Effect.STREAM and allowed:
+        for what, of in whole if allowed else ():  # after its tags, whose old sources the change shows
+            if what is Effect.STREAM:
                 of.gone = self._number, outcome
+            else:
+                of.perhaps = self._number, outcome
 
 
 def _settled(of: _Stream, name: str, known: _Tag) -> _Tag:
@@ -189,9 +195,9 @@ def _settled(of: _Stream, name: str, known: _Tag) -> _Tag:
         stream = f"{outcome.namespace}/{outcome.name}"
         gone = {"path": "", "tag": f"{stream}:{name}", "from": None, "to": None, "digest": ""}
         known.last, known.pushed, known.number = _Shown(outcome, gone, _GONE), False, number
-        known.sources, known.before, known.time = frozenset({_NONE}), frozenset(), outcome.time
+        known.sources, known.before, known.time, known.changed = frozenset({_NONE}), frozenset(), outcome.time, True
     if of.perhaps[1] is not None and of.perhaps[0] >= known.number:
-        known.sources = None
+        known.sources, known.changed = None, True
     return known
 
 
@@ -199,7 +205,7 @@ def _observed(known: _Tag, outcome: Outcome, tag: Mapping[str, str | None]) -> I
     """Note the old source in a review; yield a finding if the last allowed change says something else."""
     found = tag["from"] or _NONE
     seen = _Shown(outcome, {**tag, "to": tag["from"], "digest": digest(found)}, seen=True)
-    known.first = known.first or seen
+    known.first, known.changed = known.first if known.changed else seen, True
     if known.sources is None:
         if known.last is not None and not known.pushed and (known.last.tag["to"] or _NONE) != found:
             known.last = seen  # an import of a whole repository, or a change before
@@ -226,7 +232,7 @@ def _set(known: _Tag, what: Effect, outcome: Outcome, tag: Mapping[str, str | No
         note = _UNPROVED if what is Effect.IMPORT else _REFUSED if refused else ""
         note = _KEPT if what is Effect.SOURCE and not to else note
         known.last, known.pushed = _Shown(outcome, tag, note), what is Effect.IMAGE
-        known.before, known.time = sources, outcome.time
+        known.before, known.time, known.changed = sources, outcome.time, known.changed or what is not Effect.IMAGE
     if what is Effect.SOURCE:
         known.sources = sources | {to} if refused else frozenset({to})
     elif what is Effect.IMPORT and known.sources is not None:
