@@ -46,7 +46,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """What a recorded decision changes, and who asked for it.
+    """The changes of a recorded decision, and the user who requested them.
 
     Attributes:
         webhook: `validate` or `mutate`.
@@ -163,7 +163,7 @@ def _decides(value: Any) -> bool:
     """Return whether `value` is the record of a decision, and not of a policy or a checkpoint.
 
     Raises:
-        MalformedRecord, KeyError, TypeError, ValueError, AttributeError: it is none of them.
+        MalformedRecord, KeyError, TypeError, ValueError, AttributeError: it is another value.
     """
     # The first versions wrote neither a format nor a kind, and only decisions.
     if value.get("format", FORMAT) != FORMAT:

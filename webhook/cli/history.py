@@ -60,9 +60,9 @@ def history(  # noqa: PLR0913 - one for each option
     standard input.
 
     Lists every change that validate decided, by time. A denied change did not happen. An allowed change is one that
-    this webhook allowed: another webhook or the API server may have refused it later, which no record says. To delete a
-    single tag calls no webhook. A finding `unrecorded` says that a tag pointed elsewhere than the last allowed change
-    says.
+    this webhook allowed: another webhook or the API server may have denied it later, which no record shows. The deletion
+    of a single tag calls no webhook. The finding `unrecorded` means that a tag points elsewhere than the last allowed
+    change says.
 
     Exit codes: 0 no findings, 1 a tag points elsewhere than the last allowed change says, 2 an input cannot be used.
     """

@@ -1,4 +1,4 @@
-"""What tags mean after recorded changes: at each change, at a time, and compared with a scan.
+"""The meaning of tags after recorded changes: at each change, at a time, and compared with a scan.
 
     Search ──▶ Changes ──by time──▶ listed | as_of | compared ──▶ Outcome
 
@@ -30,7 +30,7 @@ _time: Final = datetime.fromisoformat
 _UNPROVED: Final = "whether the import succeeded is not recorded"
 _KEPT: Final = "without a source, a tag keeps its last image"
 _GONE: Final = "removed with its image stream"
-_REFUSED: Final = "if the tag existed, the API server refused this"
+_DENIED: Final = "if the tag existed, the API server denied this"
 
 
 class _Shown(NamedTuple):
@@ -52,7 +52,7 @@ class _Shown(NamedTuple):
 
 @dataclass(slots=True)
 class _Tag:
-    """What is known of a tag.
+    """The knowledge about a tag.
 
     Attributes:
         first: the change that shows the source from before all changes, None if none does.
@@ -85,7 +85,7 @@ class _Stream:
 
 
 class Meanings:
-    """What the tags of a pattern mean after the changes that were read."""
+    """The meaning of tags after the changes that were read."""
 
     def __init__(self) -> None:
         """Begin without knowledge of any tag."""
@@ -177,7 +177,7 @@ class Meanings:
                 known = _settled(of, name, of.tags.setdefault(name, _Tag()))
                 if what in (Effect.SOURCE, Effect.STREAM) and outcome.operation != CREATE:
                     yield from _observed(known, outcome, tag)
-                unsure = of.perhaps[0] > known.number and outcome.operation == CREATE  # it may exist, and be refused
+                unsure = of.perhaps[0] > known.number and outcome.operation == CREATE  # it may exist, and be denied
                 if allowed and what is not Effect.STREAM:
                     _set(known, what, outcome, tag)
                 known.number, known.sources = self._number, None if unsure else known.sources
@@ -222,19 +222,19 @@ def _observed(known: _Tag, outcome: Outcome, tag: Mapping[str, str | None]) -> I
 def _set(known: _Tag, what: Effect, outcome: Outcome, tag: Mapping[str, str | None]) -> None:
     """Note what an allowed change sets."""
     to, sources = tag["to"] or _NONE, known.sources or frozenset()
-    refused = what is Effect.SOURCE and outcome.operation == CREATE and any(sources)
+    denied = what is Effect.SOURCE and outcome.operation == CREATE and any(sources)
     same = False
-    if known.last is not None and not refused:
+    if known.last is not None and not denied:
         # An import of the same source is a scheduled one; a write of the same source sets something else.
         was = {Effect.SOURCE: tag["from"], Effect.IMPORT: known.last.tag["to"]}
         same = what in was and to == (was[what] or _NONE)
     if not same:
-        note = _UNPROVED if what is Effect.IMPORT else _REFUSED if refused else ""
+        note = _UNPROVED if what is Effect.IMPORT else _DENIED if denied else ""
         note = _KEPT if what is Effect.SOURCE and not to else note
         known.last, known.pushed = _Shown(outcome, tag, note), what is Effect.IMAGE
         known.before, known.time, known.changed = sources, outcome.time, known.changed or what is not Effect.IMAGE
     if what is Effect.SOURCE:
-        known.sources = sources | {to} if refused else frozenset({to})
+        known.sources = sources | {to} if denied else frozenset({to})
     elif what is Effect.IMPORT and known.sources is not None:
         known.sources = sources | {to} if len(sources) < _MOST else None
 

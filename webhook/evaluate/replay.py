@@ -22,7 +22,7 @@ from webhook.report.tally import Tally
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
-# What a worker process does with each part, set once at its start.
+# Called by a worker process with each part; set once at its start.
 _EVALUATION: Final[ContextVar[Callable[[Any], Any]]] = ContextVar("evaluation")
 _AHEAD: Final = 3  # parts per worker: the current one and two queued
 

@@ -146,7 +146,7 @@ def _review(stream: Mapping[str, Any], time: datetime, *, is_stored: bool) -> Re
 
 @dataclass(slots=True)
 class Stored:
-    """What the report of a scan says about tags.
+    """The tags in the report of a scan.
 
     Attributes:
         tags: the path and the source of each tag that was selected, by name.

@@ -138,7 +138,7 @@ CARRIED: Final[frozenset[frozenset[TagField]]] = frozenset(
 
 
 class Effect(Enum):
-    """What an allowed change sets."""
+    """The effect of an allowed change."""
 
     SOURCE = auto()  # the source of the tag
     IMAGE = auto()  # its image alone
