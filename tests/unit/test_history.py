@@ -160,6 +160,23 @@ def test_what_is_not_listed(line: bytes, why: str) -> None:
     assert not others.counts
 
 
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda each: st.lists(each, max_size=2) | st.dictionaries(st.sampled_from(["path", "tag", "from", "tags", "name"]), each, max_size=3)
+)  # fmt: skip
+
+
+@examples(200)
+@given(st.sampled_from(sorted(json.loads(_set(_A, level="request")))), _VALUES, st.binary(max_size=20))
+def test_no_record_is_too_strange(name: str, value: Any, around: bytes) -> None:
+    """Whatever a line holds, it is listed, counted, or of another kind; it is never a failure of the webhook itself."""
+    changed = json.dumps({**json.loads(_set(_A, level="request")), name: value}).encode()
+    remarks = Remarks()
+    for line in (changed, around + changed, changed + around, around):
+        for outcome in _listed(line, remarks=remarks):
+            assert {str(tag["tag"]) for tag in outcome.tags}
+    assert remarks.faults == []
+
+
 def test_a_denial_is_listed_with_its_findings_alone() -> None:
     """A denied change shows the findings on matching tags, and not those on others."""
     both = stream_of(tag_of(docker("docker.io/a/b:1")), tag_of(docker("docker.io/a/c:1"), name="test"))

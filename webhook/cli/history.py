@@ -12,7 +12,7 @@ from webhook.cli.options import GivenPath, Moment, empty_option, period_options,
 from webhook.cli.output import Wanted, fail, format_options, progress_of_files, write
 from webhook.errors import MalformedGlob, ReportError, WorkerLost
 from webhook.report.shape import LIMIT
-from webhook.text import counted
+from webhook.text import counted, printable
 
 if TYPE_CHECKING:
     from webhook.evaluate.changes import Changes, Search
@@ -60,9 +60,9 @@ def history(  # noqa: PLR0913 - one for each option
     standard input.
 
     Lists every change that validate decided, by time. A denied change did not happen. An allowed change is one that
-    this webhook allowed: another webhook or the API server may have denied it later, which no record shows. The deletion
-    of a single tag calls no webhook. The finding `unrecorded` means that a tag points elsewhere than the last allowed
-    change says.
+    this webhook allowed: another webhook or the API server may have denied it later, which no record shows. The
+    deletion of a single tag calls no webhook. The finding `unrecorded` means that a tag points elsewhere than the last
+    allowed change says.
 
     Exit codes: 0 no findings, 1 a tag points elsewhere than the last allowed change says, 2 an input cannot be used.
     """
@@ -195,7 +195,7 @@ def _table(header: "Header", outcomes: "Iterable[Outcome]", tally: "Tally") -> I
 
     for outcome in outcomes:
         for tag in outcome.tags:
-            yield f"{_line(outcome, tag, listing=not header.as_of)}\n"
+            yield f"{_line(outcome, tag, header)}\n"
             if tag["digest"] and tag["digest"] not in (tag["to"] or ""):
                 yield f"  digest: {tag['digest']}\n"
         yield from (f"  {line}\n" for line in _details(outcome))
@@ -210,17 +210,19 @@ def _table(header: "Header", outcomes: "Iterable[Outcome]", tally: "Tally") -> I
     yield f"{LIMIT}\n"
 
 
-def _line(outcome: "Outcome", tag: "Mapping[str, str | None]", *, listing: bool) -> str:
+def _line(outcome: "Outcome", tag: "Mapping[str, str | None]", header: "Header") -> str:
+    """Return the line of a tag: its change, or what it means and the change that set it."""
     from webhook.report.table import GREEN, RED, RESET
 
     before, after = (tag[key] or "none" for key in ("from", "to"))
     policy, _, digest = outcome.policy.rpartition("@")
     by = f"{policy}@{digest[:_DIGEST]}" if digest else ""
     request = " ".join(filter(None, (outcome.operation, outcome.resource)))
-    facts = "; ".join(filter(None, (request, by, str(outcome.origin))))
-    if not listing:
-        since = f" since {_shown(outcome.time)} by {outcome.user}" if outcome.time else ""
-        return f"{tag['tag']}: {after}{since}{f' ({facts})' if outcome.time else ''}"
+    facts = "; ".join(filter(None, (request, by, printable(str(outcome.origin)))))
+    if header.as_of:
+        differs = "--scan" in header.command and before != after
+        since = f" since {_shown(outcome.time)} by {outcome.user} ({facts})" if outcome.time else ""
+        return f"{tag['tag']}: {after}{f'; recorded: {before}' if differs else ''}{since}"
     verdict = f"{GREEN}allowed{RESET}" if outcome.verdict == "allow" else f"{RED}denied{RESET}"
     change = f"{before} -> {after}" if before != after else f"stays {after}"
     return f"{_shown(outcome.time)} {outcome.user} {verdict} {tag['tag']}: {change} ({facts})"
