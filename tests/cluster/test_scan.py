@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.support import streams
 from tests.support.apiserver import ApiServer, Said
+from tests.support.builders import policy_of, review_of
+from tests.support.recording import recorded as record_of
 from tests.support.streams import report_of
 
+from webhook.cli.main import main
 from webhook.cluster.client import Cluster, connect
 from webhook.errors import ClusterError, ReportError
 from webhook.evaluate.streams import chunks, key_of
@@ -93,6 +97,39 @@ def test_the_order_is_the_same_however_it_is_read(scannable: ApiServer, scan: Sc
         name for name in (names[1], names[0], names[2]) for _ in range(2)
     ]  # fmt: skip
     streams.empty(scannable.kubeconfig, names)
+
+
+def test_a_scan_ends_a_history(scan: Scan, fresh: Callable[..., list[str]], tmp_path: Path) -> None:
+    """With --verbose the report lists every tag, so that a history finds one that points elsewhere, and one that is gone."""
+    (namespace,) = fresh(1, 3)
+    report = tmp_path / "now.json"
+    assert scan("--namespace", namespace, "--verbose", "--format", "json", "--output", report).code in (0, 1)
+    outcomes, tally = report_of(report.read_text())
+    tags = {outcome.title: outcome.tags[0]["to"] for outcome in outcomes if outcome.tags}
+    assert len(outcomes) == tally.evaluated
+    recorded = {
+        **tags,
+        next(iter(tags)): "DockerImage quay.io/acme/other:1",
+        f"{namespace}/app-0:gone": "DockerImage a:1",
+    }
+    policy = policy_of("spec: {rules: [{name: any, registries: {allow: ['**']}}]}")
+    lines = []
+    for name, to in recorded.items():
+        kind, _, source = str(to).partition(" ")
+        document = review_of({"kind": kind, "name": source}, namespace=namespace, name=name.partition("/")[2], uid=name)
+        lines.append(record_of(document, policy))
+    (tmp_path / "records.jsonl").write_bytes(b"\n".join(lines))
+    done = CliRunner().invoke(
+        main,
+        ["history", f"{namespace}/*:*", str(tmp_path / "records.jsonl"), "--scan", str(report), "--format", "json"],
+    )
+    found = json.loads(done.stdout)["outcomes"]
+    wrong = [each["tags"][0]["tag"] for each in found if each["findings"]]
+    assert (done.exit_code, len(found), wrong) == (
+        1,
+        len(recorded),
+        sorted([next(iter(tags)), f"{namespace}/app-0:gone"]),
+    )
 
 
 @pytest.mark.parametrize("token", [True, False], ids=["with-a-token", "from-the-start"])

@@ -100,6 +100,7 @@ def test_completion_imports_no_heavy_library(words: str, completion: str, tmp_pa
         (("test",), 0, _POLICY),
         (("replay", "empty.log"), 0, _POLICY),
         (("merge", "empty.log"), 2, _POLICY),
+        (("history", "prod/app:live", "empty.log"), 0, _POLICY),
         (("policy", "validate"), 0, _POLICY),
         (("policy", "schema"), 0, _POLICY),
         (("policy", "explain", "pin"), 0, _POLICY),

@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
 from webhook.report.header import Header, RuleLine
+from webhook.report.html.charts import timeline
 from webhook.report.html.page import Listing, _embedded
-from webhook.report.html.timeline import timeline
 from webhook.report.outcome import ALLOW, DENY, ERROR, SKIP, Origin, Outcome
 from webhook.report.shape import writer
 from webhook.report.tally import Tally
@@ -156,6 +156,50 @@ def test_without_a_script(show: Show, many: str) -> None:
     expect(page.get_by_text("The list needs JavaScript")).to_be_visible()
     expect(page.locator("#filters")).to_be_hidden()
     expect(page.locator("#table")).to_be_hidden()
+
+
+def test_a_history(show: Show) -> None:
+    """A history lists changes by time and names no policy of its own; a row says what became of the tag, and why."""
+    told: dict[str, Any] = {"policy": "platform@sha256:0", "before": "", "findings": (), "findings_before": ()}
+    night = Exemption("night", "an outage", "OPS-1")
+    tags = ({"path": "tag", "tag": "a/b:c", "from": "DockerImage a:1", "to": "DockerImage a:2", "digest": "sha256:1"},)
+    outcomes = [
+        _outcome(0, **told, verdict=ALLOW, tags=tags, exemption=night, message="as it is"),
+        _outcome(1, **(told | {"findings": (_finding(),)}), verdict=DENY),
+    ]
+    page = show(_written(outcomes, "history", {"dry runs": 2}))
+    assert page.locator("h1").inner_text() == "2 changes"
+    assert "policy" not in page.locator(".about").inner_text()
+    assert [text.split("\n") for text in page.locator(".figure").all_inner_texts()] == [
+        ["1", "denied"], ["1", "allowed"], ["0", "unrecorded"],
+    ]  # fmt: skip
+    assert page.locator(".lead .note").all_inner_texts() == [
+        "Not listed: dry runs: 2.",
+        "Allowed: by this webhook; no record says whether the API server stored the change.",
+    ]
+    assert page.locator("tr.row .pill").all_inner_texts() == ["allowed", "denied"]
+    assert page.locator("td[data-key=change]").first.inner_text() == "changes from DockerImage a:1 to DockerImage a:2"
+    page.locator("tr.row .open-row").first.click()
+    facts = page.locator("#detail dt, #detail dd").all_inner_texts()
+    found = dict(zip(facts[::2], facts[1::2], strict=True))
+    assert {key: found[key] for key in ("Digest", "Policy", "Exemption", "Ticket", "Remark")} == {
+        "Digest": "sha256:1", "Policy": "platform@sha256:0", "Exemption": "night: an outage", "Ticket": "OPS-1",
+        "Remark": "as it is",
+    }  # fmt: skip
+
+
+def test_a_time_of_a_history(show: Show) -> None:
+    """The tags at a time are counted as tags, those that differ first."""
+    told: dict[str, Any] = {"policy": "p@sha256:0", "before": "", "verdict": ALLOW, "findings_before": ()}
+    other = _finding("unrecorded", Mode.WARN, "points to nothing")
+    outcomes = [_outcome(0, **told, findings=()), _outcome(3, **told, findings=(other,))]
+    page = show(_written(outcomes, "history --scan 2026-01-02T03:04:05Z"))
+    assert page.locator("h1").inner_text() == "2 tags as of 2026-01-02 03:04 UTC"
+    assert [text.split("\n") for text in page.locator(".figure").all_inner_texts()] == [
+        ["2", "tags"],
+        ["1", "unrecorded"],
+    ]
+    assert _titles(page) == ["team-3/app:3", "team-0/app:0"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,9 @@ _FINDING = st.builds(
     Finding, _TEXT, st.sampled_from([Mode.ENFORCE, Mode.WARN, Mode.AUDIT]), _TEXT, _TEXT, st.booleans(),
     st.sampled_from(Reason),
 )  # fmt: skip
-_TAG = st.fixed_dictionaries({"path": _TEXT, "tag": _TEXT, "from": st.none() | _TEXT, "to": st.none() | _TEXT})
+_TAG = st.fixed_dictionaries(
+    {"path": _TEXT, "tag": _TEXT, "from": st.none() | _TEXT, "to": st.none() | _TEXT}, optional={"digest": _TEXT}
+)
 _VALUE = st.booleans() | _TEXT | st.dictionaries(_TEXT, _TEXT, max_size=2)
 
 
@@ -56,7 +58,10 @@ def _outcomes(draw: st.DrawFn) -> Outcome:
         origin=Origin(draw(_TEXT), draw(_LINE), draw(_LINE)),
         verdict=draw(st.sampled_from([ALLOW, DENY, SKIP, ERROR])),
         before=draw(st.sampled_from(["", ALLOW, DENY])),
-        **{key: draw(_TEXT) for key in ("resource", "operation", "namespace", "name", "user", "time", "message")},
+        **{
+            key: draw(_TEXT)
+            for key in ("resource", "operation", "namespace", "name", "user", "time", "message", "policy")
+        },
         tags=tuple(draw(st.lists(_TAG, max_size=2))),
         findings=findings,
         marks=tuple(Mark(draw(_LINE), draw(_LINE)) for _ in findings),
@@ -120,7 +125,7 @@ def test_json_says_what_a_decision_says(head: Header) -> None:
                     "message": decision.findings[0].message, "existing": False, "reason": "FieldValueForbidden",
                 }
             ],
-            "patch": [], "exemption": None, "message": "", "findingsBefore": [], "patchBefore": [],
+            "patch": [], "exemption": None, "message": "", "policy": "", "findingsBefore": [], "patchBefore": [],
         }
     ]  # fmt: skip
     assert report["summary"] == {

@@ -107,6 +107,7 @@ _COMMANDS: Final = {
     "merge": "webhook.cli.records:merge",
     "scan": "webhook.cli.scan:scan",
     "policy": "webhook.cli.main:policy",
+    "history": "webhook.cli.history:history",
     "records": "webhook.cli.records:records",
     "probe": "webhook.cli.installation:probe",
     "certs": "webhook.cli.installation:certs",

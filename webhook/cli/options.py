@@ -135,9 +135,11 @@ namespaces_option: Final = click.option("--namespace", "-n", "namespaces", multi
 selector_option: Final = click.option(
     "--selector", "-l", default="", help="Only image streams that match this label selector."
 )
-verbose_option: Final = click.option(
-    "--verbose", "-v", is_flag=True, help="In a table, also list objects without findings."
-)
+verbose_option: Final = click.option("--verbose", "-v", is_flag=True, help="Also list objects without findings.")
+workers_option: Final = click.option(
+    "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="one a core",
+    help="Number of processes.",
+)  # fmt: skip
 empty_option = click.option("--fail-on-empty", is_flag=True, help="Exit with 2 if nothing was evaluated.")
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial, wraps
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from webhook import __version__
-from webhook.cli.options import format_option, output_option, verbose_option
+from webhook.cli.options import Decorator, format_option, output_option, verbose_option
 from webhook.files import atomic
 from webhook.report.shape import FORMATS, Format, Shard, writer
 from webhook.text import printable
@@ -114,9 +115,13 @@ def report_options(command: Callable[..., None]) -> Callable[..., None]:
     return format_option(FORMATS)(output_option(verbose_option(warn(_with_wanted(command)))))
 
 
-def format_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options `--format` and `--output` to `command`, passed as one argument `wanted`."""
-    return format_option(FORMATS)(output_option(_with_wanted(command)))
+def format_options(formats: Iterable[str] = FORMATS) -> Decorator:
+    """Return the options `--format`, one of `formats`, and `--output`, passed as one argument `wanted`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        return format_option(formats)(output_option(_with_wanted(command)))
+
+    return decorate
 
 
 def _with_wanted(command: Callable[..., None]) -> Callable[..., None]:
@@ -136,6 +141,18 @@ def _with_wanted(command: Callable[..., None]) -> Callable[..., None]:
         "--exit-zero", is_flag=True, help="Exit with 0 despite findings, for a job that only reports."
     )
     return option(wrapped)
+
+
+@contextmanager
+def progress_of_files(label: str, files: Iterable[Path | None], wanted: Wanted) -> Iterator[Callable[[int], None]]:
+    """Yield a callback for the bytes done: a progress bar on a terminal, unless the report is written to it."""
+    size = sum(file.stat().st_size for file in files if file is not None and file.exists())
+    streams = wanted.output is None and wanted.format != "table" and sys.stdout.isatty()
+    if not size or streams or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=size, label=label, file=sys.stderr) as bar:
+        yield bar.update
 
 
 def now() -> str:

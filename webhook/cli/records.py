@@ -1,10 +1,9 @@
 """The commands that read records: `istag-webhook replay`, `merge` of its parts, and `records verify`."""
 
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,8 +20,9 @@ from webhook.cli.options import (
     policy_option,
     shard_option,
     verbose_option,
+    workers_option,
 )
-from webhook.cli.output import Wanted, end, fail, format_options, head, nothing, write
+from webhook.cli.output import Wanted, end, fail, format_options, head, nothing, progress_of_files, write
 from webhook.errors import CertificateError, Fault, MalformedGlob, PolicyError, ReportError, WorkerLost
 from webhook.report.shape import Shard, writer
 
@@ -41,13 +41,10 @@ _STANDARD_INPUT: Final = "-"
 @period_options
 @namespaces_option
 @click.option("--skip-dry-run", is_flag=True, help="Skip records of dry runs.")
-@click.option(
-    "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="one a core",
-    help="Number of processes.",
-)  # fmt: skip
+@workers_option
 @shard_option
 @empty_option
-@format_options
+@format_options()
 def replay(  # noqa: PLR0913 - one for each option
     files: tuple[str, ...],
     policies: tuple[Path, ...],
@@ -89,25 +86,13 @@ def replay(  # noqa: PLR0913 - one for each option
     found = expand(files, remarks.faults)
     try:
         with (
-            _progress(found, wanted) as progress,
+            progress_of_files("replay", found, wanted) as progress,
             closing(evaluate_again(found, evaluation, tally, remarks, workers, progress)) as outcomes,
         ):
             write(writer(wanted.format)(head("replay", policy, shard), outcomes, tally), wanted.output)
     except WorkerLost as error:
         fail(str(error))
     sys.exit(_ended(tally, remarks, shard, wanted, failing=fail_on_empty))
-
-
-@contextmanager
-def _progress(files: list[Path | None], wanted: Wanted) -> Iterator[Callable[[int], None]]:
-    """Yield a callback for the bytes done: a progress bar on a terminal, unless the report is written to it."""
-    size = sum(file.stat().st_size for file in files if file is not None and file.exists())
-    streams = wanted.output is None and wanted.format != "table" and sys.stdout.isatty()
-    if not size or streams or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with click.progressbar(length=size, label="replay", file=sys.stderr) as bar:
-        yield bar.update
 
 
 def _ended(tally: "Tally", remarks: "Remarks", shard: Shard, wanted: Wanted, *, failing: bool) -> int:
@@ -136,7 +121,7 @@ def _ended(tally: "Tally", remarks: "Remarks", shard: Shard, wanted: Wanted, *, 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=GivenPath())
-@format_options
+@format_options()
 @verbose_option
 def merge(files: tuple[Path, ...], wanted: Wanted) -> None:
     """Join the reports of a command's parts, in any format.

@@ -154,8 +154,7 @@ def _scan(  # noqa: PLR0913 - what, by what, when, and how
     if api and written:
         written.check()
         found = written_back(found, written, api, first, faults)
-    everything = wanted.verbose and wanted.format == "table"
-    listed = (outcome for outcome in found if outcome.findings or everything)
+    listed = (outcome for outcome in found if outcome.findings or wanted.verbose)
     # If the cluster cannot be read, there is no report, not even its header.
     write(wanted.writer(first, chain(tuple(islice(listed, 1)), listed), tally), wanted.output)
     if written:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from webhook.errors import WorkerLost
 from webhook.evaluate.question import answers
@@ -20,7 +20,10 @@ from webhook.policy.loading import Policy
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally
 
-_EVALUATION: Final[ContextVar["Evaluation"]] = ContextVar("evaluation")  # of a worker process, set once at its start
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+# Called by a worker process with each part; set once at its start.
+_EVALUATION: Final[ContextVar[Callable[[Any], Any]]] = ContextVar("evaluation")
 _AHEAD: Final = 3  # parts per worker: the current one and two queued
 
 
@@ -90,7 +93,7 @@ def replay(
         progress(found.size)
 
 
-def in_order(evaluation: Evaluation, parts: Iterable[Part], workers: int) -> Iterator[Evaluated]:
+def in_order(evaluation: Callable[[Given], Result], parts: Iterable[Given], workers: int) -> Iterator[Result]:
     """Yield the result of each of `parts`, in order; only a few parts per worker are in memory.
 
     Raises:
@@ -101,7 +104,7 @@ def in_order(evaluation: Evaluation, parts: Iterable[Part], workers: int) -> Ite
         return
     # Compiled expressions cannot be pickled, so the workers are forks, which share the policy.
     pool = ProcessPoolExecutor(workers, get_context("fork"), _begin, (evaluation,))
-    pending: deque[Future[Evaluated]] = deque()
+    pending: deque[Future[Result]] = deque()
     try:
         _start(pool)
         for part in parts:
@@ -128,7 +131,7 @@ def _start(pool: ProcessPoolExecutor) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def _begin(evaluation: Evaluation) -> None:
+def _begin(evaluation: Callable[[Any], Any]) -> None:
     """Prepare a worker."""
     _EVALUATION.set(evaluation)
     Thread(target=_follow, daemon=True).start()
@@ -142,5 +145,5 @@ def _follow() -> None:
         os._exit(1)
 
 
-def _evaluate(part: Part) -> Evaluated:
+def _evaluate(part: Any) -> Any:
     return _EVALUATION.get()(part)

@@ -1,8 +1,8 @@
 """A cluster as questions: each image stream as stored, and each of its tags, as if it were set now."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from http import HTTPStatus
@@ -17,7 +17,9 @@ from webhook.model.decision import Decision, Finding, Mode, PatchOp, allow, deny
 from webhook.model.review import Change, Review, User
 from webhook.model.tag import Image
 from webhook.policy.loading import Policy
+from webhook.policy.match import TagPattern
 from webhook.report.outcome import Origin, Outcome
+from webhook.report.tally import Tally
 from webhook.resources import catalog
 from webhook.resources.catalog import STREAM
 from webhook.resources.history import read_image
@@ -140,6 +142,41 @@ def _review(stream: Mapping[str, Any], time: datetime, *, is_stored: bool) -> Re
         time=time,
         request=request,
     )
+
+
+@dataclass(slots=True)
+class Stored:
+    """The tags in the report of a scan.
+
+    Attributes:
+        tags: the path and the source of each tag that was selected, by name.
+        streams: the streams of which the report lists a tag.
+        complete: whether the report lists every tag that was evaluated, and not only those with findings.
+    """
+
+    tags: dict[str, tuple[str, str]] = field(default_factory=dict)
+    streams: set[str] = field(default_factory=set)
+    complete: bool = False
+
+    def read(self, outcomes: Iterable[Outcome], tally: Tally, pattern: TagPattern) -> None:
+        """Read the outcomes of a report.
+
+        Args:
+            outcomes: the outcomes.
+            tally: the summary of the report, complete after the last outcome.
+            pattern: selects the tags to keep.
+        """
+        listed = 0
+        for outcome in outcomes:
+            listed += 1
+            for tag in outcome.tags:
+                name, path = str(tag["tag"]), str(tag["path"])
+                # Everything else is about the stream, such as the repository that it follows.
+                if path.startswith(("spec.tags[", "status.tags[")):
+                    self.streams.add(name.partition(":")[0])
+                    if pattern.matches(name):
+                        self.tags[name] = path, tag["to"] or ""
+        self.complete = listed >= tally.evaluated
 
 
 class Images:

@@ -1,10 +1,11 @@
-"""The match of an entry: the changes that it applies to."""
+"""The match of an entry: the changes that it applies to; and the pattern of tags in a command."""
 
 from dataclasses import dataclass, fields
 from typing import Final
 
 from marshmallow import ValidationError
 
+from webhook.errors import MalformedGlob
 from webhook.globs.alphabets import GROUP, NAMESPACE, STREAM, TAG, USER
 from webhook.globs.matching import Glob, any_matches
 from webhook.model.review import Change, TagChange, User
@@ -12,7 +13,9 @@ from webhook.resources.catalog import NAMES
 from webhook.schemas.containers import Items, Record
 from webhook.schemas.parameters import Choice
 from webhook.schemas.patterns import globs
+from webhook.text import quoted
 
+EVERY: Final = "*"  # the name of every tag of a stream, for a change that may set any
 _DOCS: Final = {
     "namespaces": "namespace of the tag",
     "streams": "image stream of the tag",
@@ -121,3 +124,55 @@ MATCH: Final = Record(
     docs={**_DOCS, "exclude": "changes to exclude; all of its conditions must hold"},
     needs=(*_KEYS, "exclude"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class TagPattern:
+    """A pattern of tags, `NAMESPACE/STREAM:TAG`; each part is a glob."""
+
+    namespace: Glob
+    stream: Glob
+    tag: Glob
+
+    @classmethod
+    def parse(cls, pattern: str) -> "TagPattern":
+        """Parse a pattern.
+
+        Raises:
+            MalformedGlob: it can match no tag; the message says why.
+        """
+        namespace, slash, rest = pattern.partition("/")
+        stream, colon, tag = rest.partition(":")
+        if not slash or not colon:
+            write = f"; for all tags of the stream write {quoted(f'{pattern}:*')}" if slash and stream else ""
+            raise MalformedGlob(f"expected NAMESPACE/STREAM:TAG such as prod/app:live, got {quoted(pattern)}{write}")
+        return cls(Glob.compile(namespace, NAMESPACE), Glob.compile(stream, STREAM), Glob.compile(tag, TAG))
+
+    def has_stream(self, namespace: str, stream: str) -> bool:
+        """Whether some tag of the stream may match."""
+        return self.namespace.matches(namespace) and self.stream.matches(stream)
+
+    def matches(self, name: str, *, every: bool = False) -> bool:
+        """Whether the tag called `name` matches, or one of `every` tag of its stream may."""
+        namespace, stream, tag = split(name)
+        return self.has_stream(namespace, stream) and ((every and tag == EVERY) or self.tag.matches(tag))
+
+    @property
+    def literals(self) -> tuple[bytes, ...]:
+        """Texts that are in every record of a matching tag, the longest first; JSON does not escape them."""
+        globs = (self.namespace, self.stream)
+        parts = (part for glob in globs for segment in glob.segments for part in segment if part)
+        return tuple(part.encode() for part in sorted(parts, key=len, reverse=True))
+
+    @property
+    def hints(self) -> tuple[bytes, ...]:
+        """Texts of which one is in every record of a matching tag, () if there are none."""
+        literal = max((part for segment in self.tag.segments for part in segment), key=len, default="")
+        return (literal.encode(), b":*", b"DELETE", b'"more"') if literal else ()
+
+
+def split(name: str) -> tuple[str, str, str]:
+    """Return namespace, stream and tag of `NAMESPACE/STREAM:TAG`; a tag may have a colon (observed)."""
+    namespace, _, rest = name.partition("/")
+    stream, _, tag = rest.partition(":")
+    return namespace, stream, tag

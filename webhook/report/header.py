@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from webhook.policy.lint.reported import PolicyWarning
 
 VALIDATE: Final = "policy validate"
+UNRECORDED: Final = "unrecorded"  # the rule of a tag that points elsewhere than the last allowed change says
 INVALID: Final = "invalid-policy"  # the rule of every error in a validated policy
 
 
@@ -74,7 +75,17 @@ class Header:
     @property
     def subject(self) -> str:
         """The unit that is counted: a tag as stored, or a change."""
-        return "tag" if self.command == "scan" else "change"
+        return "tag" if self.command == "scan" or self.as_of else "change"
+
+    @property
+    def tells(self) -> bool:
+        """Whether the command tells the history of tags, and evaluates nothing."""
+        return self.command.partition(" ")[0] == "history"
+
+    @property
+    def as_of(self) -> str:
+        """The time at which a history shows tags, "" if it lists changes."""
+        return self.command.rpartition(" ")[2] if self.tells and " " in self.command else ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON value that `of_json` reads."""

@@ -62,12 +62,13 @@ class Outcome:
         before: the verdict to compare with, "" without one.
         findings_before: the findings to compare with.
         patch_before: the patch to compare with.
-        tags: the changed tags: `path`, `tag`, `from`, `to`, as in records.
+        tags: the changed tags: `path`, `tag`, `from`, `to`, as in records; in a history `digest` too, "" if unknown.
         findings: the findings of the rules.
         marks: the line and column of each finding's field in the file.
         patch: the patch of the defaults.
         exemption: the exemption that was used.
-        message: why it was skipped or cannot be evaluated, "" otherwise.
+        message: why it was skipped or cannot be evaluated; in a history a remark; "" otherwise.
+        policy: in a history the policy that decided, such as `shipped@sha256:…`, "" otherwise.
     """
 
     origin: Origin
@@ -85,6 +86,7 @@ class Outcome:
     patch: tuple[PatchOp, ...] = ()
     exemption: Exemption | None = None
     message: str = ""
+    policy: str = ""
     findings_before: tuple[Finding, ...] = ()
     patch_before: tuple[PatchOp, ...] = ()
 
@@ -152,6 +154,7 @@ class Outcome:
             "patchBefore": [operation(op) for op in self.patch_before],
             "exemption": {key: getattr(self.exemption, key) for key in _EXEMPTION} if self.exemption else None,
             "message": self.message,
+            "policy": self.policy,
         }
 
     @classmethod
@@ -163,7 +166,7 @@ class Outcome:
         """
         if value["verdict"] not in _VERDICTS or value["before"] not in ("", ALLOW, DENY):
             raise ValueError("expected a verdict")
-        findings = exactly(list, value["findings"])
+        findings, exempt = exactly(list, value["findings"]), value["exemption"]
         return cls(
             origin=Origin(exactly(str, value["file"]), exactly(int, value["line"]), exactly(int, value["column"])),
             **{key: exactly(str, value[key]) for key in _TEXTS},
@@ -173,13 +176,13 @@ class Outcome:
             findings_before=tuple(_finding(each) for each in exactly(list, value["findingsBefore"])),
             patch=tuple(recorded.operation(each) for each in exactly(list, value["patch"])),
             patch_before=tuple(recorded.operation(each) for each in exactly(list, value["patchBefore"])),
-            exemption=_exemption(value["exemption"]),
+            exemption=Exemption(*(exactly(str, exempt[key]) for key in _EXEMPTION)) if exempt is not None else None,
         )
 
 
 _VERDICTS: Final = (ALLOW, DENY, SKIP, ERROR)
 _EXEMPTION: Final = ("name", "reason", "ticket")
-_TEXTS: Final = ("verdict", "before", "resource", "operation", "namespace", "name", "user", "time", "message")
+_TEXTS: Final = ("verdict", "before", "resource", "operation", "namespace", "name", "user", "time", "message", "policy")
 
 
 def _as_json(finding: Finding, mark: Mark) -> dict[str, Any]:
@@ -198,15 +201,12 @@ def _as_json(finding: Finding, mark: Mark) -> dict[str, Any]:
 def _tag(value: Any) -> Mapping[str, str | None]:
     found = exactly(dict, value)
     ends = {key: None if found[key] is None else exactly(str, found[key]) for key in ("from", "to")}
-    return {"path": exactly(str, found["path"]), "tag": exactly(str, found["tag"]), **ends}
+    digest = {"digest": exactly(str, found["digest"])} if "digest" in found else {}
+    return {"path": exactly(str, found["path"]), "tag": exactly(str, found["tag"]), **ends, **digest}
 
 
 def _finding(value: Any) -> Finding:
     return replace(recorded.finding(value), reason=Reason(value["reason"]))
-
-
-def _exemption(value: Any) -> Exemption | None:
-    return None if value is None else Exemption(*(exactly(str, value[key]) for key in _EXEMPTION))
 
 
 def outcome(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from webhook.report.tally import Tally
 
 
+# The limit of every record, which each history for people states.
+LIMIT: Final = "allowed: by this webhook; no record says whether the API server stored the change"
 SHARD: Final = re.compile(r"([0-9]{1,9})?/([1-9][0-9]{0,8})", re.ASCII)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from webhook.resources import (
     imagetags,
     parsing,
 )
-from webhook.resources.definition import Resource
+from webhook.resources.definition import DELETE, Resource
 from webhook.resources.history import Event, events
 from webhook.resources.imagestreams import NAME, tag_changes
 from webhook.resources.sides import REPOSITORY, Side, made_insecure, side_of, stream_change
@@ -127,10 +128,38 @@ KINDS: Final[Mapping[str, Resource]] = MappingProxyType(
 TAG: Final = imagestreamtags.RESOURCE
 STREAM: Final = imagestreams.RESOURCE
 IMPORT: Final = imagestreamimports.RESOURCE
+PUSH: Final = imagestreammappings.RESOURCE
+# The API server carries out a dry run of these (observed).
+CARRIED_OUT: Final = (IMPORT.name, PUSH.name)
 # The fields of a tag at each place.
 CARRIED: Final[frozenset[frozenset[TagField]]] = frozenset(
     (*(place.carries for resource in RESOURCES.values() for place in resource.places), *STORED_CARRIED)
 )
+
+
+class Effect(Enum):
+    """The effect of an allowed change."""
+
+    SOURCE = auto()  # the source of the tag
+    IMAGE = auto()  # its image alone
+    IMPORT = auto()  # its image, and perhaps its source, if the import succeeds
+    PERHAPS = auto()  # perhaps every tag of the stream
+    STREAM = auto()  # the stream is removed
+    NOTHING = auto()  # nothing that a tag means
+
+
+def effect(resource: str, operation: str, path: str) -> Effect:
+    """Return the effect of a change of the tag at `path` in an object of `resource`."""
+    if resource == STREAM.name:
+        if operation == DELETE:
+            return Effect.STREAM
+        other = Effect.PERHAPS if path == REPOSITORY.path else Effect.NOTHING
+        return Effect.SOURCE if path.startswith("spec.tags") else other
+    if resource == imagestreamstatus.NAME:
+        return Effect.IMAGE if path.endswith(".items[0]") or path == "status.tags" else Effect.NOTHING
+    if resource == IMPORT.name:
+        return Effect.PERHAPS if path == "spec.repository" else Effect.IMPORT
+    return Effect.IMAGE if resource == PUSH.name else Effect.SOURCE
 
 
 def changes(review: Review, *, untouched: bool = True) -> tuple[Change, ...]:

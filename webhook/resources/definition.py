@@ -16,6 +16,7 @@ from webhook.schemas.schema import Document
 
 CREATE: Final = "CREATE"
 UPDATE: Final = "UPDATE"
+DELETE: Final = "DELETE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,15 @@ const MODES = { enforce: "denied", warn: "warning", audit: "recorded" };
 /** Return all that is known of a row. */
 function details(row) {
   const facts = [
-    ...(row.tags ?? []).map((tag) => [tag.tag, moved(tag)]),
+    ...(row.tags ?? []).flatMap((tag) => [[tag.tag, moved(tag)], ["Digest", tag.digest]]),
     ["Requested by", row.user],
     ["Request", [row.operation, row.resource].filter(Boolean).join(" ")],
     ["Time", row.time ? `${row.time.slice(0, 19).replace("T", " ")} UTC` : ""],
     ["Read from", row.file ? row.place : ""],
+    ["Policy", row.policy],
     ["Exemption", row.exemption ? [row.exemption.name, row.exemption.reason].filter(Boolean).join(": ") : ""],
-    ["Reason", row.message],
+    ["Ticket", row.exemption?.ticket],
+    [has("policy") ? "Remark" : "Reason", row.message],
   ].filter((fact) => fact[1]);
   const link = make("a", "", "Link to this change");
   link.href = address({ row: row.id });

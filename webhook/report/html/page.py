@@ -5,8 +5,7 @@ that cannot end its script element. The page's script shows, sorts and filters t
 """
 
 from base64 import b64encode
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -17,9 +16,10 @@ import orjson
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from webhook.model.decision import Mode
-from webhook.report.header import Header
-from webhook.report.html.timeline import Timeline, timeline
+from webhook.report.header import UNRECORDED, Header
+from webhook.report.html.charts import Chart, Sort, Timeline, chart, timeline
 from webhook.report.outcome import ALLOW, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED, SKIP, Outcome
+from webhook.report.shape import LIMIT
 from webhook.report.tally import Tally
 from webhook.text import counted
 
@@ -29,13 +29,11 @@ _ESCAPES: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029
 MOST: Final = 10_000
 _WITH_FINDINGS: Final = "findings"  # allowed, with a finding in warn or audit mode
 _RANKS: Final = (NEWLY_DENIED, DENY, ERROR, NEWLY_ALLOWED, NEWLY_COMPLETED, _WITH_FINDINGS, SKIP, ALLOW)
-_MOST_BARS: Final = 8
-_MOST_MORE: Final = 200  # bars shown on request
 
 
 def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator[str]:
     """Yield the page."""
-    listing = Listing()
+    listing = Listing(ranked=not header.tells or bool(header.as_of))
     for outcome in outcomes:
         listing.add(outcome)
     style, script = _text("page.css"), "\n".join(map(_text, _SCRIPTS))
@@ -44,6 +42,7 @@ def write(header: Header, outcomes: Iterable[Outcome], tally: Tally) -> Iterator
         .get_template("page.html")
         .generate(
             header=header,
+            limit=LIMIT,
             summary=summary(header, tally),
             listing=listing,
             rows=_embedded(listing.rows()),
@@ -76,16 +75,16 @@ def _digest(text: str) -> str:
 
 
 class Listing:
-    """The listed changes: by rank, and within a rank in the order of their arrival."""
+    """The listed changes: by rank, unless they are not `ranked`, and within a rank in the order of their arrival."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most, self._total, self._kept = most, 0, 0
+    def __init__(self, most: int = MOST, *, ranked: bool = True) -> None:
+        self._most, self._total, self._kept, self._ranked = most, 0, 0, ranked
         self._ranks: dict[str, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
 
     def add(self, outcome: Outcome) -> None:
         """List `outcome`, and drop the last change of the lowest rank if the list is full."""
         self._total += 1
-        self._ranks[_rank(outcome)].append(row(outcome))
+        self._ranks[_rank(outcome) if self._ranked else ALLOW].append(row(outcome))
         if self._kept < self._most:
             self._kept += 1
         else:
@@ -120,50 +119,11 @@ def row(outcome: Outcome) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sort:
-    """A sort of result: the key of its count, its label, and its tone in the style."""
-
-    key: str
-    name: str
-    tone: str
-
-
-@dataclass(frozen=True, slots=True)
 class Figure:
     """A number of the headline."""
 
     count: int
     sort: Sort
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A name, and how many of each sort it has.
-
-    Attributes:
-        parts: sorts, their counts, and the start and length of each in percent of the longest bar.
-    """
-
-    name: str
-    total: int
-    parts: tuple[tuple[Sort, int, float, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Bars, the longest first.
-
-    Attributes:
-        filter: the page's filter that a bar sets.
-        more: the bars shown on request.
-        left_out: how many names have no bar.
-    """
-
-    title: str
-    filter: str
-    bars: tuple[Bar, ...]
-    more: tuple[Bar, ...]
-    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,22 +149,25 @@ _OTHERS: Final = (Sort(SKIP, "skipped", "plain"), Sort(ERROR, "cannot be evaluat
 
 def summary(header: Header, tally: Tally) -> Summary:
     """Return the summary of a report."""
-    sorts = _CHANGED if header.compares else _JUDGED[:1]
+    sorts = _CHANGED if header.compares else _JUDGED if header.tells else _JUDGED[:1]
     if header.compares:
         figures = [Figure(tally.changes[sort.key], sort) for sort in _CHANGED]
         figures.append(Figure(tally.evaluated, Sort("", "evaluated", "plain")))
-        rules = _chart("Rules", "rule", tally.reasons, sorts)
+        rules = chart("Rules", "rule", tally.reasons, sorts)
     else:
         figures = [Figure(tally.verdicts[sort.key], sort) for sort in _JUDGED]
-        figures.append(Figure(tally.modes[Mode.WARN], Sort("", "warnings", "warn")))
+        if header.as_of:
+            figures = [Figure(tally.evaluated, Sort("", "tags", "plain"))]
+        warned = tally.rules[UNRECORDED] if header.tells else tally.modes[Mode.WARN]
+        figures.append(Figure(warned, Sort("", UNRECORDED if header.tells else "warnings", "warn")))
         figures += [Figure(tally.verdicts[sort.key], sort) for sort in _OTHERS if tally.verdicts[sort.key]]
         modes = {rule.name: rule.mode for rule in header.rules}
         found = {rule: {modes.get(rule, str(Mode.WARN)): count} for rule, count in tally.rules.items()}
-        rules = _chart("Rules", "rule", found, [Sort(mode, "findings", mode) for mode in Mode])
+        rules = chart("Rules", "rule", found, [Sort(mode, "findings", mode) for mode in Mode])
     charts = (
         rules,
-        _chart("Namespaces", "namespace", tally.namespaces, sorts),
-        _chart("Users", "user", tally.users, sorts),
+        chart("Namespaces", "namespace", tally.namespaces, sorts),
+        chart("Users", "user", tally.users, sorts),
     )
     return Summary(
         _headline(header, tally),
@@ -212,11 +175,14 @@ def summary(header: Header, tally: Tally) -> Summary:
         tuple(f"{why}: {count:,}" for why, count in sorted(tally.not_evaluated.items()) if count),
         sorts,
         timeline(tally.hours, [(sort.key, sort.name, sort.tone) for sort in sorts]) if tally.hours else None,
-        tuple(chart for chart in charts if chart.bars),
+        tuple(each for each in charts if each.bars),
     )
 
 
 def _headline(header: Header, tally: Tally) -> str:
+    if header.tells:
+        when = f" as of {header.as_of[:16].replace('T', ' ')} UTC" if header.as_of else ""
+        return f"{counted(tally.evaluated, header.subject)}{when}"
     if not tally.evaluated:
         return "Nothing was evaluated"
     if not header.compares:
@@ -229,21 +195,3 @@ def _headline(header: Header, tally: Tally) -> str:
         return " and ".join(parts)
     completed = tally.changes[NEWLY_COMPLETED]
     return f"{counted(completed, header.subject)} would be mutated differently" if completed else "Nothing would change"
-
-
-def _chart(title: str, which: str, groups: Mapping[str, Mapping[str, int]], sorts: Iterable[Sort]) -> Chart:
-    """Return the bars of the groups that have any of `sorts`."""
-    totals = Counter({name: sum(counts.get(sort.key, 0) for sort in sorts) for name, counts in groups.items()})
-    ranked = sorted(((name, count) for name, count in totals.items() if count), key=lambda each: (-each[1], each[0]))
-    longest = ranked[0][1] if ranked else 1
-    bars = []
-    for name, total in ranked[: _MOST_BARS + _MOST_MORE]:
-        parts, start = [], 0.0
-        for sort in sorts:
-            count = groups[name].get(sort.key, 0)
-            if count:
-                share = 100 * count / longest
-                parts.append((sort, count, round(start, 3), round(share, 3)))
-                start += share
-        bars.append(Bar(name, total, tuple(parts)))
-    return Chart(title, which, tuple(bars[:_MOST_BARS]), tuple(bars[_MOST_BARS:]), len(ranked) - len(bars))

@@ -8,11 +8,17 @@ const has = (name) => rows.some((row) => row[name]);
 const COLUMNS = [
   { key: "result", name: "Result", order: (row) => ORDER.indexOf(row.result), cell: result },
   { key: "tag", name: "Tag", order: (row) => row.title.toLowerCase(), cell: tag },
+  { key: "change", name: "Change", order: changes, cell: (row) => breakable(changes(row)) },
   { key: "rules", name: "Rules", order: (row) => row.rules.join("\n").toLowerCase(), cell: ruleNames },
   { key: "user", name: "User", order: (row) => (row.user ?? "").toLowerCase(), cell: (row) => breakable(row.user ?? "") },
   { key: "time", name: "Time", fixed: true, order: (row) => row.time ?? "", cell: (row) => (row.time ?? "").slice(0, 19).replace("T", " ") },
   { key: "place", name: "Where", order: (row) => [row.file ?? "", row.line ?? 0, row.place], cell: (row) => breakable(row.place) },
-].filter((column) => !["user", "time"].includes(column.key) || has(column.key));
+].filter(({ key }) => (["user", "time"].includes(key) ? has(key) : key !== "change" || has("policy")));
+
+/** Return what becomes of the tags of a row, in words. */
+function changes(row) {
+  return (row.tags ?? []).map(moved).join("; ");
+}
 
 /** Return the rules of a row, those that do not deny in a quieter colour. */
 function ruleNames(row) {

@@ -1,7 +1,7 @@
-"""A chart over time: changes per hour, day, week or month, depending on the period."""
+"""The charts of a page: over time (per hour, day, week or month, depending on the period), and bars."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -14,6 +14,8 @@ _MOST: Final = 96  # bars
 _LABELS: Final = 6
 _GAP: Final = 0.28  # of a bar's share, up to 4 units
 _WIDEST: Final = 64  # units: the maximum width of a bar
+_MOST_BARS: Final = 8
+_MOST_MORE: Final = 200  # bars shown on request
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +171,60 @@ _UNITS: Final = {
     "week": timedelta(weeks=1),
     "month": timedelta(days=31),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A sort of result: the key of its count, its label, and its tone in the style."""
+
+    key: str
+    name: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A name, and how many of each sort it has.
+
+    Attributes:
+        parts: sorts, their counts, and the start and length of each in percent of the longest bar.
+    """
+
+    name: str
+    total: int
+    parts: tuple[tuple[Sort, int, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars, the longest first.
+
+    Attributes:
+        filter: the page's filter that a bar sets.
+        more: the bars shown on request.
+        left_out: how many names have no bar.
+    """
+
+    title: str
+    filter: str
+    bars: tuple[Bar, ...]
+    more: tuple[Bar, ...]
+    left_out: int
+
+
+def chart(title: str, which: str, groups: Mapping[str, Mapping[str, int]], sorts: Iterable[Sort]) -> Chart:
+    """Return the bars of the groups that have any of `sorts`."""
+    totals = Counter({name: sum(counts.get(sort.key, 0) for sort in sorts) for name, counts in groups.items()})
+    ranked = sorted(((name, count) for name, count in totals.items() if count), key=lambda each: (-each[1], each[0]))
+    longest = ranked[0][1] if ranked else 1
+    bars = []
+    for name, total in ranked[: _MOST_BARS + _MOST_MORE]:
+        parts, start = [], 0.0
+        for sort in sorts:
+            count = groups[name].get(sort.key, 0)
+            if count:
+                share = 100 * count / longest
+                parts.append((sort, count, round(start, 3), round(share, 3)))
+                start += share
+        bars.append(Bar(name, total, tuple(parts)))
+    return Chart(title, which, tuple(bars[:_MOST_BARS]), tuple(bars[_MOST_BARS:]), len(ranked) - len(bars))
