@@ -36,7 +36,7 @@ coverage: .venv/dev  ## test everything and measure what is covered, at least 95
 	$(BIN)/pytest $(PARALLEL) --hypothesis-profile thorough --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 test-unit: .venv/dev  ## run the unit tests alone, in less than a minute: fewer examples, no coverage, nothing that is slow
-	$(BIN)/pytest tests/unit --numprocesses 2 --dist worksteal -m 'not slow' $(PYTEST_ARGS)
+	$(BIN)/pytest tests/unit --numprocesses 2 --dist worksteal -m 'not slow' --hypothesis-profile brief $(PYTEST_ARGS)
 
 lint: .venv/dev  ## check format, lint rules, types, layers, wording and workflows
 	$(BIN)/ruff format --check .

@@ -25,6 +25,7 @@ from webhook.service.metrics import Metrics
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
+settings.register_profile("brief", settings.get_profile("quick"), max_examples=10)  # of `make test-unit`
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.register_profile("fuzz", settings.get_profile("quick"), max_examples=3_400)  # ten thousand sequences
 settings.load_profile("quick")
