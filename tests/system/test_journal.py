@@ -249,6 +249,47 @@ def test_a_reader_that_sleeps_is_not_waited_for(capfd: pytest.CaptureFixture[str
         assert _drain(reader) == b'\n{"after":1}\n{"after":2}\n'
 
 
+def test_lines_that_a_pipe_has_no_place_for(capfd: pytest.CaptureFixture[str]) -> None:
+    """Of lines that are written together a full pipe gets whole ones only, so that nothing else lands within one."""
+    with capfd.disabled(), _pipe_as_output() as reader:
+        journal = Journal("-", SharedMutex.make(), patience=0.2)
+        entries = [journal.add(b"x" * 900) for _ in range(100)]
+        lost = 0
+        for entry in entries:
+            try:
+                journal.settle(entry)
+            except RecordFailed as error:
+                assert str(error) == "standard output: its reader did not accept the line within 0.2 s"
+                lost += 1
+        assert 0 < lost < 100
+        assert _drain(reader) == (b"x" * 900 + b"\n") * (100 - lost)
+
+
+def test_what_another_thread_took(tmp_path: Path) -> None:
+    """A line that another thread takes, and could not write in time, is never taken for written."""
+    mutex = SharedMutex.make()
+    path = tmp_path / "records.jsonl"
+    journal = Journal(str(path), mutex, patience=0.05)
+    entries = [journal.add(b"%d" % number) for number in range(3)]
+    caught: list[str] = []
+
+    def settle() -> None:
+        try:
+            journal.settle(entries[0])
+        except RecordFailed as error:
+            caught.append(str(error))
+
+    with mutex.taken(time.monotonic() + 1):
+        thread = threading.Thread(target=settle)
+        thread.start()
+        thread.join()
+    for entry in entries:
+        with pytest.raises(RecordFailed, match=r"another writer held the lock for too long$"):
+            journal.settle(entry)
+    assert len(caught) == 1
+    assert path.read_bytes() == b""
+
+
 def _repeat(journal: Journal, line: bytes) -> None:
     for _ in range(2**10):
         journal.write(line)
@@ -471,9 +512,7 @@ def test_lines_that_are_written_together(tmp_path: Path, room: int) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes().count(b"\n") == 6 - lost
-    assert [entry.error is None for entry in entries] == sorted(
-        (entry.error is None for entry in entries), reverse=True
-    )
+    assert [not entry.failure for entry in entries] == sorted((not entry.failure for entry in entries), reverse=True)
     journal.write(line)
     journal.checkpoint(end=True)
     verification, data = Verification(Keys(public)), path.read_bytes()

@@ -15,7 +15,7 @@ from webhook.text import printable
 
 STANDARD_OUTPUT: Final = "-"
 _STDOUT: Final = 1
-_WHOLE: Final = select.PIPE_BUF  # bytes that a pipe with space accepts without blocking
+_WHOLE: Final = select.PIPE_BUF  # bytes that a pipe accepts atomically
 _FLAGS: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -98,11 +98,11 @@ class Destination:
         self._unread = False
         return maybe
 
-    def put(self, data: bytes, deadline: float) -> tuple[int, RecordFailed | None]:
+    def put(self, data: bytes, deadline: float) -> tuple[int, str]:
         """Write `data` until a time on the monotonic clock.
 
         Returns:
-            The number of bytes that were written, and why the others were not.
+            The number of bytes that were written, and why the others were not, "" if all were.
         """
         written = 0
         try:
@@ -110,8 +110,8 @@ class Destination:
             while written < len(data):
                 written += self._some(memoryview(data)[written:], deadline)
         except OSError as error:
-            return written, self.failed(error)
-        return written, None
+            return written, str(self.failed(error))
+        return written, ""
 
     def failed(self, error: Exception) -> RecordFailed:
         """Return an error that names the destination."""
@@ -123,9 +123,8 @@ class Destination:
             return os.write(self._descriptor, rest)  # a short write if the disk is nearly full
         if self._descriptor == _STDOUT:  # shared with other processes, and blocking
             self._wait(deadline)
-            rest = rest[:_WHOLE]
         try:
-            return os.write(self._descriptor, rest)
+            return os.write(self._descriptor, _portion(rest))
         except BlockingIOError:
             self._wait(deadline)
             return 0
@@ -134,6 +133,13 @@ class Destination:
         """Wait until the pipe accepts PIPE_BUF bytes, which Linux reports as POLLOUT."""
         if self._poll is not None and not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1_000):
             raise TimeoutError(f"its reader did not accept the line within {self._patience:g} s")
+
+
+def _portion(rest: bytes | memoryview) -> bytes | memoryview:
+    """Return the lines that a pipe accepts whole or not at all, the beginning of a line that is longer than that."""
+    if len(rest) <= _WHOLE:
+        return rest
+    return rest[: bytes(rest[:_WHOLE]).rfind(b"\n") + 1 or _WHOLE]
 
 
 def _standard_output() -> int:
@@ -152,7 +158,10 @@ def _standard_output() -> int:
 
 def _unended(descriptor: int, *, default: bool) -> bool:
     """Return whether the last line of a regular file has no newline, `default` if the file cannot be read."""
-    size = os.fstat(descriptor).st_size
+    try:
+        size = os.fstat(descriptor).st_size
+    except OSError:
+        return default
     try:
         with Path(f"/proc/self/fd/{descriptor}").open("rb", buffering=0) as reader:
             reader.seek(max(0, size - 1))

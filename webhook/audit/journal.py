@@ -19,14 +19,13 @@ class Entry:
     Attributes:
         line: the line without its newline.
         settled: whether it was written, or could not be.
-        error: why it could not be written.
+        failure: why it could not be written, "" if it was.
     """
 
-    __slots__ = ("error", "line", "settled")
+    __slots__ = ("failure", "line", "settled")
 
     def __init__(self, line: bytes) -> None:
-        self.line, self.settled = line, False
-        self.error: RecordFailed | None = None
+        self.line, self.settled, self.failure = line, False, ""
 
 
 class Journal:
@@ -64,15 +63,18 @@ class Journal:
         Raises:
             RecordFailed: the line could not be written completely within the patience.
         """
+        failure = "another thread failed to write the line"  # if it took the entry, and has not settled it
         if not entry.settled:
             try:
                 with self._locked() as deadline:
                     self._write(self._taken(), deadline)
             except RecordFailed as error:  # another writer holds the lock
-                entry.error = error
-                self._fail(self._taken(), error)
-        if entry.error is not None:
-            raise entry.error
+                failure = str(error)
+                self._fail(self._taken(), failure)
+        if entry.settled:
+            failure = entry.failure
+        if failure:
+            raise RecordFailed(failure)
 
     def write(self, line: bytes) -> None:
         """Write `line`, given without a newline; after the call, the kernel has all of it.
@@ -91,13 +93,14 @@ class Journal:
         if (chain := self._chain) is None:
             return
         with self._locked() as deadline:
+            self._write(self._taken(), deadline)
             if (line := chain.checkpoint(end=end)) is not None:
                 self._destination.follow()
                 written, failed = self._put(line + b"\n", deadline)
                 if written >= len(line):
                     chain.advance(line)
-                if failed is not None:
-                    raise failed
+                if failed:
+                    raise RecordFailed(failed)
                 chain.checked()
 
     def reopen(self) -> None:
@@ -145,32 +148,35 @@ class Journal:
         try:
             self._destination.follow()
         except (OSError, RecordFailed) as error:
-            self._fail(entries, error if isinstance(error, RecordFailed) else self._destination.failed(error))
+            self._fail(entries, str(error if isinstance(error, RecordFailed) else self._destination.failed(error)))
             return
         position = None
         if chain is not None:
             position, lines = chain.position, chain.extend(lines)
-        written, failed = self._put(b"\n".join((*lines, b"")), deadline)
-        if failed is not None:
-            ends = list(accumulate(len(line) + 1 for line in lines))
-            if chain is not None and position is not None:
-                # The next writer ends a line that lacks only its newline, so that the line counts.
-                chain.back(position, lines[: bisect_right(ends, written + 1)])
-            self._fail(entries[bisect_right(ends, written) :], failed)
-        for entry in entries:
-            entry.settled = True
+        written, failed = 0, "the line was not written"  # if an error interrupts it
+        try:
+            written, failed = self._put(b"\n".join((*lines, b"")), deadline)
+        finally:
+            if failed:
+                ends = list(accumulate(len(line) + 1 for line in lines))
+                if chain is not None and position is not None:
+                    # The next writer ends a line that lacks only its newline, so that the line counts.
+                    chain.back(position, lines[: bisect_right(ends, written + 1)])
+                self._fail(entries[bisect_right(ends, written) :], failed)
+            for entry in entries:
+                entry.settled = True
 
-    def _fail(self, entries: list[Entry], error: RecordFailed) -> None:
+    def _fail(self, entries: list[Entry], failure: str) -> None:
         for entry in entries:
-            entry.error, entry.settled = error, True
+            entry.failure, entry.settled = failure, True
         if self._chain is not None:
             self._chain.failed += len(entries)
 
-    def _put(self, data: bytes, deadline: float) -> tuple[int, RecordFailed | None]:
+    def _put(self, data: bytes, deadline: float) -> tuple[int, str]:
         """Write lines, and note for the next writer whether the last one is complete.
 
         Returns:
-            The number of bytes that were written, and why the others were not.
+            The number of bytes that were written, and why the others were not, "" if all were.
         """
         mutex = self._mutex
         torn = self._destination.torn(maybe=mutex.torn)

@@ -91,6 +91,7 @@ class AdmissionQueue:
         ends = now + min(max(_LEAST_SECONDS, now - self._since), _MOST_SECONDS)
         try:
             self._reply()
+            now = loop.time()
             while self._waiting and now < ends:
                 together = min(ends, now + _TOGETHER_SECONDS)
                 while self._waiting and now < together:
@@ -99,6 +100,7 @@ class AdmissionQueue:
                     asking.evaluate(admitted=now - arrived <= self._patience)
                     now = loop.time()
                 self._reply()
+                now = loop.time()
         finally:  # an error in one request must not stop the others
             self._since = now
             self._scheduled = False

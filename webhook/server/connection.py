@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from webhook.server.http import Reader
 from webhook.server.state import GOODBYE_SECONDS, REQUEST_SECONDS, Port, State, Stateful
-from webhook.server.wsgi import BUSY, Answer, Call, Environ, ProtocolError, Request, encoded, environment, failure
+from webhook.server.wsgi import BUSY, FAILED, Answer, Call, ProtocolError, Request, encoded, environment, failure
 
 _PENDING_BYTES: Final = 2**14  # of further requests that a client may send before it has its answer
 _RESTED_SECONDS: Final = 1.0  # after this idle time a connection frees its caches
@@ -19,20 +19,19 @@ class Connection(Stateful, asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_call", "_common", "_paused", "_peer", "_pending", "_port", "_reader", "_request", "_stuck", "_transport",
+        "_common", "_found", "_paused", "_peer", "_pending", "_port", "_reader", "_request", "_stuck", "_transport",
     )  # fmt: skip
 
     scheme = "http"
 
     def __init__(self, port: Port, state: State = State.HEAD) -> None:
         super().__init__(state, port.clock)
-        self._port = port
+        self._port, self._peer = port, ""
         self._transport: Any = None
-        self._peer = ""
         self._reader: Reader | None = None
         self._request: Request | None = None  # the request in evaluation
-        self._call: Call | None = None  # its evaluation
-        self._common: Environ | None = None
+        self._found: Call | Answer = FAILED  # its answer
+        self._common: dict[str, Any] | None = None
         self._pending: bytearray | None = None  # plain bytes that follow it
         self._paused = False  # reading is paused, because too many bytes are pending
         self._stuck = False  # writing is paused, because the client does not read
@@ -186,30 +185,35 @@ class Connection(Stateful, asyncio.BufferedProtocol):
             return
         if not admitted:
             port.shed()
+            self._found = BUSY
             return
         if self._common is None:
             self._common = environment(self.scheme, self._transport.get_extra_info("sockname"), self._peer)
-        self._call = Call(port.app, request, self._common)
+        self._found = Call(port.app, request, self._common)
 
     def reply(self) -> None:
         """Send the answer of the app; an answer whose client has disconnected is only completed."""
-        call, self._call = self._call, None
-        found = BUSY if call is None else call.answer()
+        found, self._found = self._found, FAILED
+        answer = found.answer() if isinstance(found, Call) else found
         if self._request is not None:
-            self._answer(found, self._request)
-            self._go_on()
+            try:
+                self._answer(answer, self._request)
+                self._go_on()
+            except Exception:
+                self.abort()  # nothing else would end the connection
+                raise
 
     def _answer(self, found: Answer, request: Request | None) -> None:
         """Send the answer to a request; None means that the bytes were not a valid request."""
         port, self._request = self._port, None
-        date = port.dates.now()
         if request is None:
-            self._write(encoded(found, date, close=True))
+            self._write(encoded(found, port.dates.now(), close=True))
             self.close(REQUEST_SECONDS)
             return
         port.queue.release(request.held)
         close = port.ending or not request.keep_alive or request.too_large
-        self._write(encoded(found, date, version=request.version, head=request.method == "HEAD", close=close))
+        head = request.method == "HEAD"
+        self._write(encoded(found, port.dates.now(), version=request.version, head=head, close=close))
         if close:
             self.close(REQUEST_SECONDS)
         elif self._stuck:
@@ -222,10 +226,9 @@ class Connection(Stateful, asyncio.BufferedProtocol):
         if self._pending is None and (self._reader is None or not self._reader.ready):
             return
         data, self._pending = self._pending or bytearray(), None
-        at = self._parse(data, 0, len(data))
+        del data[: self._parse(data, 0, len(data))]
         if self.state is State.CLOSING:
             return
-        del data[:at]
         self._pending = data or None
         if len(data) <= _PENDING_BYTES:
             self._resume()

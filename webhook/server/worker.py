@@ -108,6 +108,7 @@ class Worker(Base):  # type: ignore[misc]
         await self._until(loop.time() + GOODBYE_SECONDS, self._idle_closed)
         for port in self._ports:
             port.kept.abort()
+        await asyncio.sleep(0)  # requests that are evaluated get their records
         ticking.cancel()
         await loop.shutdown_default_executor()  # a periodic check in progress may still use what `end` closes
         served.end()
