@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import merge
+from itertools import chain
 from tempfile import TemporaryFile
 from typing import IO, Final, Self
 
@@ -32,7 +33,7 @@ REAL: Final = "a dry run, which the API server carries out anyway"  # observed
 _PLAIN: Final = "2026-01-02T03:04:05.678901Z"  # times of this form compare as strings
 _MOST_READ: Final = 64 * 2**20  # bytes of files, so that the progress of a search for few lines shows
 _RUN: Final = 32 * 2**20  # bytes of lines that are sorted in memory
-_MOST_RUNS: Final = 64  # temporary files that are open at the same time
+_MOST_RUNS: Final = 64  # temporary files of one size, which are then merged
 
 
 @dataclass(slots=True)
@@ -189,16 +190,11 @@ def _encoded(uid: str, outcome: Outcome) -> bytes:
 class Changes:
     """Changes sorted by time in bounded memory: sorted runs in temporary files are merged at the end."""
 
-    def __init__(self, not_listed: Counter[str], run: int = _RUN) -> None:
-        """Begin without changes.
-
-        Args:
-            not_listed: counts what is left out, by reason.
-            run: bytes to sort in memory.
-        """
-        self._not_listed, self._run, self._size = not_listed, run, 0
+    def __init__(self, not_listed: Counter[str], run: int = _RUN, most: int = _MOST_RUNS) -> None:
+        """Begin without changes; `run` bytes are sorted in memory, and `not_listed` counts the others by their reason."""
+        self._not_listed, self._run, self._most, self._size = not_listed, run, most, 0
         self._lines: list[bytes] = []
-        self._runs: list[IO[bytes]] = []
+        self._runs: list[list[IO[bytes]]] = []  # by size: each is merged from as many of the one before
 
     def __enter__(self) -> Self:
         """Begin; the end of the block removes the temporary files."""
@@ -206,32 +202,39 @@ class Changes:
 
     def __exit__(self, *_: object) -> None:
         """Remove the temporary files."""
-        for run in self._runs:
+        for run in chain.from_iterable(self._runs):
             run.close()
 
-    def add(self, lines: Iterable[bytes]) -> None:
+    def add(self, lines: list[bytes]) -> None:
         """Add changes as `Search` finds them, in any order.
 
         Raises:
             OSError: a temporary file cannot be written.
         """
-        for line in lines:
-            self._lines.append(line)
-            self._size += len(line)
+        self._lines += lines
+        self._size += sum(map(len, lines))
         if self._size >= self._run:
-            self._runs.append(_stored(sorted(self._lines)))
+            self._keep(_stored(sorted(self._lines)))
             self._lines, self._size = [], 0
-            if len(self._runs) >= _MOST_RUNS:
-                with self:
-                    merged = _stored(merge(*self._runs))
-                self._runs = [merged]
+
+    def _keep(self, run: IO[bytes]) -> None:
+        """Keep a run, and merge those of one size if they are many: a line is written once for each size."""
+        for runs in self._runs:
+            runs.append(run)
+            if len(runs) < self._most:
+                return
+            run = _stored(merge(*runs))
+            while runs:
+                runs.pop().close()
+        self._runs.append([run])
 
     def __iter__(self) -> Iterator[Outcome]:
         """Yield the changes by time; one that was recorded twice, as after a second delivery, is yielded once."""
-        for run in self._runs:
+        runs = list(chain.from_iterable(self._runs))
+        for run in runs:
             run.seek(0)
         last = b""
-        for line in merge(*self._runs, sorted(self._lines)):
+        for line in merge(*runs, sorted(self._lines)):
             review, _, body = line.split(b"\t", 2)
             if review == last:
                 self._not_listed[REPEATED] += 1
