@@ -6,7 +6,7 @@ A generated part of a page begins with one of these comments and ends with `<!--
 - `<!-- file PATH -->`: the text of a file of the repository
 - `<!-- reference NAME -->`: what the function NAME of this module returns
 
-`python tools/reference.py` updates all pages; `tests/test_docs.py` fails if one is out of date.
+`python -m tools.reference` updates all pages; `tests/unit/test_docs.py` fails if one is out of date.
 """
 
 import contextlib

@@ -191,7 +191,7 @@ class Changes:
     """Changes sorted by time in bounded memory: sorted runs in temporary files are merged at the end."""
 
     def __init__(self, not_listed: Counter[str], run: int = _RUN, most: int = _MOST_RUNS) -> None:
-        """Begin without changes; `run` bytes are sorted in memory, and `not_listed` counts the others by their reason."""
+        """Begin; `run` bytes are sorted in memory, and `not_listed` counts what is left out, by its reason."""
         self._not_listed, self._run, self._most, self._size = not_listed, run, most, 0
         self._lines: list[bytes] = []
         self._runs: list[list[IO[bytes]]] = []  # by size: each is merged from as many of the one before
