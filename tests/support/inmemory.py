@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 from wsgiref.types import WSGIApplication
 
-from webhook.server.capacity import AdmissionQueue
-from webhook.server.secured import SecuredConnection
-from webhook.server.state import Port
-from webhook.server.tls import Buffers, HandshakeQueue
+from webhook.server.capacity import AdmissionQueue, HandshakeQueue
+from webhook.server.state import Buffers, Port
+from webhook.server.tls import SecuredConnection
 
 _LARGEST: Final = 7 * 2**20
 _NAMES: Final = {"peername": ("127.0.0.1", 40_000), "sockname": ("127.0.0.1", 8_443)}

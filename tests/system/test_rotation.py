@@ -22,7 +22,8 @@ from tests.support.serving import PATIENCE, Server, mount, serving, until
 
 from webhook.certs.serving import Serving
 from webhook.errors import CertificateError
-from webhook.server.tls import HandshakeQueue, Handshakes
+from webhook.server.capacity import HandshakeQueue
+from webhook.server.tls import Handshakes
 
 _REVIEW = json.dumps(review_of(docker("quay.io/acme/app@sha256:" + "a" * 64))).encode()
 _HOST = "istag-webhook.istag-webhook.svc"

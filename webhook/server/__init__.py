@@ -4,10 +4,9 @@ Each worker runs one event loop. In a turn of the loop it reads what clients sen
 after the other, and then sends their answers. The modules, from the bottom:
 
 - `wsgi` and `http`: the call of an app, and the parser of requests with its limits.
-- `tls`: encryption in memory, and the schedule of handshakes.
-- `capacity`: when to evaluate a request, and which connections to keep.
+- `capacity`: when to evaluate a request or continue a handshake, and which connections to keep.
 - `state`: the states of a connection with their timeouts, and what the connections of a port share.
-- `connection` and `secured`: one connection, plain or with TLS.
+- `connection` and `tls`: one connection, plain or with TLS.
 - `worker` and `application`: a gunicorn worker, and gunicorn around it.
 
 The server uses only these parts of the libraries:

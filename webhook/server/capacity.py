@@ -1,4 +1,4 @@
-"""How much a server takes: when to evaluate a request, and which connections to keep."""
+"""How much a server takes: when to evaluate a request or continue a handshake, and which connections to keep."""
 
 import asyncio
 from collections import deque
@@ -110,6 +110,44 @@ class AdmissionQueue:
     def _reply(self) -> None:
         while self._evaluated:
             self._evaluated.popleft().reply()
+
+
+# A handshake costs as much as several reviews; each turn of the loop continues at least one.
+_TURN_SECONDS: Final = 0.005
+
+
+class Handshaking(Protocol):
+    """A connection with an incomplete handshake."""
+
+    def shake(self) -> None:
+        """Continue the handshake."""
+
+
+class HandshakeQueue:
+    """Continues handshakes that have received data, a few in each turn of the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: dict[Handshaking, None] = {}
+
+    def add(self, connection: Handshaking) -> None:
+        """Queue a connection to continue its handshake."""
+        if not self._waiting:
+            self._loop.call_soon(self._turn)
+        self._waiting[connection] = None
+
+    def _turn(self) -> None:
+        ends = self._loop.time() + _TURN_SECONDS
+        try:
+            while self._waiting:
+                connection = next(iter(self._waiting))
+                del self._waiting[connection]
+                connection.shake()
+                if self._loop.time() >= ends:
+                    break
+        finally:
+            if self._waiting:
+                self._loop.call_soon(self._turn)
 
 
 _CONNECTIONS: Final = 1_000  # ten times the need of several API servers with all their reviews

@@ -12,12 +12,12 @@ from ssl import SSLContext, SSLError
 from typing import Final
 from wsgiref.types import WSGIApplication
 
-from webhook.server.capacity import AdmissionQueue, Kept
-from webhook.server.tls import Buffers, HandshakeQueue
+from webhook.server.capacity import AdmissionQueue, HandshakeQueue, Kept
 from webhook.server.wsgi import Dates
 
 REQUEST_SECONDS: Final = 10.0
 GOODBYE_SECONDS: Final = 1.0  # for an idle client to close its side of the connection
+PLAIN_BYTES: Final = 2**14  # the maximum content of a TLS record (RFC 8446, section 5.1)
 # When the server stops, a new connection has this time to send something; after that it counts as idle.
 _YOUNG_SECONDS: Final = 3.0
 
@@ -100,6 +100,16 @@ class Stateful:
         if self.state in (State.HANDSHAKE, State.HEAD) and not self.received:
             return self._clock() >= self.since + _YOUNG_SECONDS
         return self.state in (State.IDLE, State.CLOSING)
+
+
+class Buffers:
+    """The read buffers that all connections of a loop share; each consumes its data before the next one reads."""
+
+    def __init__(self) -> None:
+        self.read = bytearray(2**16)
+        self.read_view = memoryview(self.read)
+        self.plain = bytearray(PLAIN_BYTES)
+        self.plain_view = memoryview(self.plain)
 
 
 @dataclass(slots=True)

@@ -1,29 +1,21 @@
-"""TLS in memory over a plain transport, and the order in which handshakes proceed."""
+"""A connection of the TLS port: TLS in memory over a plain transport, and the log of failed handshakes."""
 
-import asyncio
 import logging
 import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from ssl import SSLError
-from typing import Final, Protocol
+from typing import Final
+
+from webhook.server.connection import Connection
+from webhook.server.state import PLAIN_BYTES, Port, State
 
 _SLICE: Final = 2**14  # the largest record; a BIO never shrinks, so it gets no more at once
-PLAIN_BYTES: Final = 2**14  # the maximum content of a record (RFC 8446, section 5.1)
 _HANDSHAKE: Final = 22  # the content type of a handshake record
 _HEADER_BYTES: Final = 5
 _HANDSHAKE_BYTES: Final = 2**17  # OpenSSL accepts certificate chains of 100 KiB
-
-
-class Buffers:
-    """The read buffers that all connections of a loop share; each consumes its data before the next one reads."""
-
-    def __init__(self) -> None:
-        self.read = bytearray(2**16)
-        self.read_view = memoryview(self.read)
-        self.plain = bytearray(PLAIN_BYTES)
-        self.plain_view = memoryview(self.plain)
+_SECONDS: Final = 10.0  # between two log lines of one worker, because any client can cause failures at any rate
 
 
 def whole(hello: bytes) -> bool:
@@ -109,43 +101,90 @@ class Tls:
         return self._outgoing.read()
 
 
-# A handshake costs as much as several reviews; each turn of the loop continues at least one.
-_TURN_SECONDS: Final = 0.005
-_SECONDS: Final = 10.0  # between two log lines of one worker, because any client can cause failures at any rate
+class SecuredConnection(Connection):
+    """A TLS connection, registered before its handshake.
 
+    TLS needs about 50 KiB during the handshake. It is only set up after the client has sent its first record. Until
+    then, a slow or silent client costs no more than its socket and the bytes that it sent.
+    """
 
-class Handshaking(Protocol):
-    """A connection with an incomplete handshake."""
+    __slots__ = ("_hello", "_tls")
+
+    scheme = "https"
+
+    def __init__(self, port: Port) -> None:
+        super().__init__(port, State.HANDSHAKE)
+        self._tls: Tls | None = None
+        self._hello = b""  # the first record, while it is incomplete
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Discard the connection and its data."""
+        super().connection_lost(exc)
+        self._tls = None
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Process received bytes."""
+        port = self._port
+        if self.state is State.CLOSING:
+            return
+        data = port.buffers.read_view[:nbytes]
+        if self._tls is None:
+            self.received = True
+            self._hello += data
+            if not whole(self._hello):
+                return
+            data, self._hello = memoryview(self._hello), b""
+            self._tls = Tls(port.context())
+        if self._tls.established:
+            for piece in self._tls.slices(data):
+                self._tls.write(piece)
+                self._decrypt(self._tls)
+        elif self._tls.take(data):
+            self.received = True
+            port.handshakes.add(self)
+        else:
+            self.abort()
 
     def shake(self) -> None:
-        """Continue the handshake."""
-
-
-class HandshakeQueue:
-    """Continues handshakes that have received data, a few in each turn of the loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: dict[Handshaking, None] = {}
-
-    def add(self, connection: Handshaking) -> None:
-        """Queue a connection to continue its handshake."""
-        if not self._waiting:
-            self._loop.call_soon(self._turn)
-        self._waiting[connection] = None
-
-    def _turn(self) -> None:
-        ends = self._loop.time() + _TURN_SECONDS
+        """Continue the handshake, when the queue calls this connection."""
+        tls = self._tls
+        if self.state is not State.HANDSHAKE or tls is None:
+            return
         try:
-            while self._waiting:
-                connection = next(iter(self._waiting))
-                del self._waiting[connection]
-                connection.shake()
-                if self._loop.time() >= ends:
-                    break
-        finally:
-            if self._waiting:
-                self._loop.call_soon(self._turn)
+            complete = tls.shake()
+        except SSLError as error:
+            self._port.failed(self._peer, error)
+            self._send(tls.outgoing())  # the alert, which tells the client the reason
+            self.close()
+            return
+        self._send(tls.outgoing())
+        self.since, self.received = self._port.clock(), False
+        if complete:
+            self.enter(State.HEAD)
+            self._decrypt(tls)
+
+    def _decrypt(self, tls: Tls) -> None:
+        buffers = self._port.buffers
+        try:
+            while self.state is not State.CLOSING and (size := tls.read(buffers.plain_view)) >= 0:
+                if size == 0:
+                    self.close()
+                    self._transport.close()
+                    return
+                self._received(buffers.plain, size)
+        except SSLError:
+            self._send(tls.outgoing())
+            self.close()
+            return
+        self._send(tls.outgoing())
+
+    def _goodbye(self) -> None:
+        if self._tls is not None and self._tls.established:
+            self._send(self._tls.goodbye())
+
+    def _write(self, data: bytes) -> None:
+        if self._tls is not None:
+            self._send(self._tls.encrypt(data))
 
 
 class Handshakes:

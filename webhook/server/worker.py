@@ -15,11 +15,10 @@ from wsgiref.types import WSGIApplication
 
 from gunicorn.workers.base import Worker as Base
 
-from webhook.server.capacity import AdmissionQueue
+from webhook.server.capacity import AdmissionQueue, HandshakeQueue
 from webhook.server.connection import Connection
-from webhook.server.secured import SecuredConnection
-from webhook.server.state import GOODBYE_SECONDS, Listener, Port
-from webhook.server.tls import Buffers, HandshakeQueue, Handshakes
+from webhook.server.state import GOODBYE_SECONDS, Buffers, Listener, Port
+from webhook.server.tls import Handshakes, SecuredConnection
 from webhook.settings import Settings
 
 _BEAT_SECONDS: Final = 1.0
