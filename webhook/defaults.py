@@ -10,9 +10,8 @@ from webhook.model.review import TagChange
 from webhook.model.tag import NOTHING, SourceKind, TagReference
 from webhook.resources import parsing
 from webhook.resources.objects import IMPORT_MODE, REFERENCE_POLICY
-from webhook.schemas.containers import Record
+from webhook.schemas.containers import Record, TextMap
 from webhook.schemas.parameters import Bool, Choice
-from webhook.schemas.patterns import TextMap
 
 KEEP: Final = "istag-webhook/keep"
 

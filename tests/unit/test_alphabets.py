@@ -34,8 +34,8 @@ from webhook.globs.matching import Glob, ReferenceGlob
 from webhook.policy.entries import KINDS
 from webhook.reference import STREAM as STREAM_GRAMMAR
 from webhook.reference import TAG as TAG_GRAMMAR
-from webhook.schemas.parameters import Parameter
-from webhook.schemas.patterns import GlobMap, GlobText, NameText, ReferenceGlobText
+from webhook.schemas.containers import GlobMap
+from webhook.schemas.parameters import GlobText, NameText, Parameter, ReferenceGlobText
 
 _ALL = {name: each for name, each in vars(alphabets).items() if isinstance(each, Alphabet)} | {"REFERENCE": REFERENCE}
 _REGEX = "it is a regular expression, and patterns are globs"

@@ -17,9 +17,8 @@ from webhook.model.tag import SourceKind
 from webhook.policy.entries import API_VERSION, Name
 from webhook.policy.loading import TEST_KIND
 from webhook.resources.catalog import RESOURCES, TAG
-from webhook.schemas.containers import Items, Record, parse
+from webhook.schemas.containers import Items, Record, TextMap, parse
 from webhook.schemas.parameters import Bool, Choice, Object, Parameter, Schema, Sentence, Text
-from webhook.schemas.patterns import TextMap
 from webhook.schemas.times import Instant
 
 SUFFIXES: Final = tuple(f"{mark}.{form}" for mark in (".test", "_test") for form in ("yaml", "yml", "json"))

@@ -22,9 +22,8 @@ from webhook.rules.policies import ImportPolicy, LookupPolicy, ReferencePolicy
 from webhook.rules.schedule import Schedule
 from webhook.rules.source import CrossNamespace, Pin, Registries, SourceKinds
 from webhook.rules.tags import Annotations, Immutable, TagLimit, TagName
-from webhook.schemas.containers import Record
-from webhook.schemas.parameters import Choice, Parameter, Schema, Sentence
-from webhook.schemas.patterns import NameText, globs
+from webhook.schemas.containers import Record, globs
+from webhook.schemas.parameters import Choice, NameText, Parameter, Schema, Sentence
 from webhook.schemas.times import PERIOD, PERIOD_DOCS, Period, period
 
 KINDS: Final[tuple[type[Rule], ...]] = (

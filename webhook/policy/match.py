@@ -10,9 +10,8 @@ from webhook.globs.alphabets import GROUP, NAMESPACE, STREAM, TAG, USER
 from webhook.globs.matching import Glob, any_matches
 from webhook.model.review import Change, TagChange, User
 from webhook.resources.catalog import NAMES
-from webhook.schemas.containers import Items, Record
+from webhook.schemas.containers import Items, Record, globs
 from webhook.schemas.parameters import Choice
-from webhook.schemas.patterns import globs
 from webhook.text import quoted
 
 EVERY: Final = "*"  # the name of every tag of a stream, for a change that may set any

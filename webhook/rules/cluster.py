@@ -9,8 +9,8 @@ from webhook.globs.matching import Glob, any_matches
 from webhook.model.review import Change, Reason, TagChange, TagField
 from webhook.rules.base import EvaluationContext, Rule, Violation, listed, parameter
 from webhook.rules.vocabulary import Inexpressible, Terms
+from webhook.schemas.containers import GlobMap, globs
 from webhook.schemas.parameters import Bool, Count, Quantity
-from webhook.schemas.patterns import GlobMap, globs
 from webhook.text import counted, quoted
 
 

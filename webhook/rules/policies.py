@@ -10,9 +10,8 @@ from webhook.model.tag import SourceKind
 from webhook.resources.cel import all_of, literal, negated
 from webhook.rules.base import EvaluationContext, Rule, Violation, docker_image, listed, parameter, unreadable_image
 from webhook.rules.vocabulary import Denial, Subject, Terms, quote
-from webhook.schemas.containers import Items
+from webhook.schemas.containers import Items, reference_globs
 from webhook.schemas.parameters import Bool, Choice
-from webhook.schemas.patterns import reference_globs
 from webhook.text import quoted
 
 

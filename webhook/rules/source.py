@@ -12,9 +12,8 @@ from webhook.reference import INTERNAL_REGISTRIES, ImageReference, is_internal
 from webhook.resources.cel import all_of, any_of, literal, matches, negated
 from webhook.rules.base import EvaluationContext, Rule, Violation, docker_image, listed, parameter, unreadable_image
 from webhook.rules.vocabulary import Denial, Subject, Terms, quote, value
-from webhook.schemas.containers import Items
+from webhook.schemas.containers import Items, globs, reference_globs
 from webhook.schemas.parameters import Bool, Choice
-from webhook.schemas.patterns import globs, reference_globs
 from webhook.text import quoted
 
 _SOURCE: Final = frozenset({TagField.SOURCE})

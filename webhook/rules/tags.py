@@ -12,8 +12,8 @@ from webhook.reference import TAG as GRAMMAR
 from webhook.resources.cel import all_of, literal, matches, negated
 from webhook.rules.base import EvaluationContext, Rule, Violation, listed, parameter
 from webhook.rules.vocabulary import EACH, Denial, Subject, Terms, quote, value
+from webhook.schemas.containers import GlobMap, globs
 from webhook.schemas.parameters import Bool, Choice, Count
-from webhook.schemas.patterns import GlobMap, globs
 from webhook.text import quoted
 
 _WHOLE_REPOSITORY: Final = "the change sets every tag of the repository, whose names are unknown"

@@ -9,7 +9,10 @@ from marshmallow import Schema as MarshmallowSchema
 
 from webhook.documents.document import Document
 from webhook.errors import Fault
-from webhook.schemas.parameters import Parameter, Schema, shown
+from webhook.globs.alphabet import Alphabet
+from webhook.globs.alphabets import TEXT
+from webhook.globs.matching import Glob
+from webhook.schemas.parameters import GlobText, Parameter, ReferenceGlobText, Schema, shown
 from webhook.text import nearest
 
 _MOST_SUGGESTED: Final = 20  # unknown keys that get a suggestion, because the search is slow
@@ -136,6 +139,75 @@ class Record(Parameter):
         if self._one_of:
             schema["oneOf"] = [{"required": [key]} for key in self._one_of]
         return schema
+
+
+class GlobMap(Parameter):
+    """A map of names to the globs that their values must match."""
+
+    expected = "a non-empty map of names to globs"
+
+    def __init__(self, names: Alphabet) -> None:
+        super().__init__()
+        self._names = names
+
+    def read(self, value: Any) -> tuple[tuple[str, Glob], ...]:
+        """Return the pairs."""
+        if not isinstance(value, dict) or not value:
+            raise self.wrong(value)
+        globs, errors = GlobText(TEXT), dict[str, Any]()
+        read: list[tuple[str, Glob]] = []
+        for name, item in value.items():
+            if fault := self._names.fault_of_name(str(name)):
+                errors[str(name)] = [fault]
+                continue
+            try:
+                read.append((str(name), globs.read(item)))
+            except ValidationError as error:
+                errors[str(name)] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return tuple(read)
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": self._names.expression_of_name},
+            "additionalProperties": GlobText(TEXT).schema(),
+        }
+
+
+class TextMap(Parameter):
+    """A map of names to strings."""
+
+    expected = "a non-empty map of names to strings"
+
+    def read(self, value: Any) -> tuple[tuple[str, str], ...]:
+        """Return the pairs."""
+        if not isinstance(value, dict) or not value:
+            raise self.wrong(value)
+        if errors := {
+            str(name): [f"expected a string, got {shown(item)}; quote it"]
+            for name, item in value.items()
+            if not isinstance(item, str)
+        }:
+            raise ValidationError(errors)
+        return tuple((str(name), item) for name, item in value.items())
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
+
+
+def globs(alphabet: Alphabet) -> Items:
+    """Return a parameter for a list of globs for the values of one kind."""
+    return Items(GlobText(alphabet))
+
+
+def reference_globs() -> Items:
+    """Return a parameter for a list of globs of image references."""
+    return Items(ReferenceGlobText())
 
 
 def parse(parameter: Parameter, document: Document) -> tuple[Any, list[Fault]]:

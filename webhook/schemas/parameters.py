@@ -1,12 +1,16 @@
-"""Scalar values of a policy."""
+"""Scalar values of a policy, globs and names among them."""
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final
 
 from marshmallow import ValidationError, fields
 
+from webhook.errors import MalformedGlob
+from webhook.globs.alphabet import Alphabet
+from webhook.globs.alphabets import REFERENCE
+from webhook.globs.matching import Glob, ReferenceGlob
 from webhook.text import cut, nearest, quoted
 
 _QUANTITY: Final = re.compile(r"([0-9]{1,12})(Ki|Mi|Gi|Ti|k|M|G|T)?")
@@ -53,25 +57,51 @@ class Parameter(fields.Field[Any]):
         """Return the JSON Schema of the value."""
         raise NotImplementedError
 
-    def wrong(self, value: Any) -> ValidationError:
-        """Return the error for an invalid `value`."""
-        return ValidationError(f"expected {self.expected}, got {shown(value)}")
+    def wrong(self, value: Any, known: Iterable[str] = ()) -> ValidationError:
+        """Return the error for an invalid `value`, with the word of `known` that is most like it."""
+        meant = nearest(value, known) if isinstance(value, str) else ""
+        sentence = f"expected {self.expected}, got {shown(value)}"
+        return ValidationError(f"{sentence}; did you mean {meant}?" if meant else sentence)
 
 
-class Bool(Parameter):
-    """true or false."""
+class _Typed(Parameter):
+    """Any value of one type.
 
-    expected = "true or false"
+    Attributes:
+        of: the type.
+        named: the name of the type in a JSON Schema.
+    """
 
-    def read(self, value: Any) -> bool:
-        """Return the boolean."""
-        if not isinstance(value, bool):
+    of: ClassVar[type]
+    named: ClassVar[str]
+
+    def read(self, value: Any) -> Any:
+        """Return the value."""
+        if not isinstance(value, self.of):
             raise self.wrong(value)
         return value
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
-        return {"type": "boolean"}
+        return {"type": self.named}
+
+
+class Bool(_Typed):
+    """true or false."""
+
+    expected, of, named = "true or false", bool, "boolean"
+
+
+class Text(_Typed):
+    """Any string."""
+
+    expected, of, named = "a string", str, "string"
+
+
+class Object(_Typed):
+    """A map with any keys."""
+
+    expected, of, named = "a map", dict, "object"
 
 
 class Count(Parameter):
@@ -126,38 +156,6 @@ class Sentence(Parameter):
         return {"type": "string", "minLength": 1, "pattern": r"^[^\n]*$"}
 
 
-class Text(Parameter):
-    """Any string."""
-
-    expected = "a string"
-
-    def read(self, value: Any) -> str:
-        """Return the string."""
-        if not isinstance(value, str):
-            raise self.wrong(value)
-        return value
-
-    def schema(self) -> Schema:
-        """Return the JSON Schema."""
-        return {"type": "string"}
-
-
-class Object(Parameter):
-    """A map with any keys."""
-
-    expected = "a map"
-
-    def read(self, value: Any) -> Mapping[str, Any]:
-        """Return the map."""
-        if not isinstance(value, dict):
-            raise self.wrong(value)
-        return value
-
-    def schema(self) -> Schema:
-        """Return the JSON Schema."""
-        return {"type": "object"}
-
-
 class Anything(Parameter):
     """Any value."""
 
@@ -181,15 +179,65 @@ class Choice(Parameter):
     def read(self, value: Any) -> str:
         """Return the word."""
         if not isinstance(value, str) or value not in self._choices:
-            raise self.wrong(value)
+            raise self.wrong(value, self._choices)
         return value
-
-    def wrong(self, value: Any) -> ValidationError:
-        """Return the error for an invalid value, with the nearest word."""
-        meant = nearest(value, self._choices) if isinstance(value, str) else ""
-        sentence = f"expected {self.expected}, got {shown(value)}"
-        return ValidationError(f"{sentence}; did you mean {meant}?" if meant else sentence)
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
         return {"enum": list(self._choices)}
+
+
+class GlobText(Text):
+    """A glob for the values of one kind."""
+
+    expected = "one glob"
+
+    def __init__(self, alphabet: Alphabet) -> None:
+        super().__init__()
+        self._alphabet = alphabet
+
+    def read(self, value: Any) -> Any:
+        """Return the glob."""
+        try:
+            return self._compiled(super().read(value))
+        except MalformedGlob as error:
+            raise ValidationError(str(error)) from None
+
+    def _compiled(self, text: str) -> Glob | ReferenceGlob:
+        return Glob.compile(text, self._alphabet)
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {"type": "string", "minLength": 1, "pattern": self._alphabet.expression}
+
+
+class ReferenceGlobText(GlobText):
+    """A glob of image references: a registry, or a registry and a path."""
+
+    expected = "one glob such as quay.io/acme/**"
+
+    def __init__(self) -> None:
+        super().__init__(REFERENCE)
+
+    def _compiled(self, text: str) -> ReferenceGlob:
+        return ReferenceGlob.compile(text)
+
+
+class NameText(Text):
+    """The name of one value of a kind, without wildcards."""
+
+    def __init__(self, names: Alphabet) -> None:
+        self.expected = f"the name of one {names.noun}"
+        super().__init__()
+        self._names = names
+
+    def read(self, value: Any) -> str:
+        """Return the name."""
+        name: str = super().read(value)
+        if fault := self._names.fault_of_name(name):
+            raise ValidationError(fault)
+        return name
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema."""
+        return {"type": "string", "pattern": self._names.expression_of_name}

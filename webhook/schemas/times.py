@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError
 
-from webhook.schemas.parameters import Parameter, Schema, shown
-from webhook.text import nearest
+from webhook.schemas.parameters import Parameter, Schema
 
 # A date, or RFC 3339 with or without seconds and offset.
 _FORM: Final = re.compile(
@@ -91,9 +90,7 @@ class Zone(Parameter):
         """Return the zone."""
         if isinstance(value, str) and value in _zones():
             return ZoneInfo(value)
-        meant = nearest(value, sorted(_zones())) if isinstance(value, str) else ""
-        sentence = f"expected {self.expected}, got {shown(value)}"
-        raise ValidationError(f"{sentence}; did you mean {meant}?" if meant else sentence)
+        raise self.wrong(value, sorted(_zones()))
 
     def schema(self) -> Schema:
         """Return the JSON Schema."""
