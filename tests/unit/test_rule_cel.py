@@ -36,7 +36,7 @@ from webhook.resources import catalog
 from webhook.rules.base import Rule
 from webhook.rules.vocabulary import Inexpressible
 from webhook.vap.export import Exported, export
-from webhook.vap.selecting import AS_IT_WAS, TO_BE
+from webhook.vap.findings import AS_IT_WAS, TO_BE
 
 _APP, _OLD, _HUB = docker("quay.io/acme/app:1"), docker("quay.io/acme/app:0"), docker("nginx")
 _INSECURE = {"openshift.io/image.insecureRepository": "true"}

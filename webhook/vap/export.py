@@ -1,20 +1,19 @@
-"""Assembles ValidatingAdmissionPolicies and their bindings from a policy."""
+"""Assembles ValidatingAdmissionPolicies and their bindings from the rules and exemptions of a policy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from webhook.model.decision import Mode
-from webhook.policy.entries import RuleEntry, resources
+from webhook.policy.entries import ExemptionEntry, RuleEntry, resources
 from webhook.policy.loading import Policy
 from webhook.resources.catalog import RESOURCES
-from webhook.resources.cel import all_of, any_of, negated
+from webhook.resources.cel import all_of, any_of, literal, matches, negated
 from webhook.resources.objects import GROUP, VERSION
 from webhook.rules.schedule import NO_CLOCK
 from webhook.rules.vocabulary import Inexpressible
-from webhook.vap.findings import Half, findings
-from webhook.vap.selecting import EXPORTED, exempt_changes, exempt_user, is_simple, request_conditions
-from webhook.vap.variables import needed
+from webhook.vap.findings import EVERY, USER, Half, findings, in_groups, of_request, request_conditions
+from webhook.vap.variables import EXPORTED, needed, tag
 
 SUFFIX: Final = "istag-webhook.io"
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
@@ -123,8 +122,8 @@ def _documents(policy: Policy, entry: RuleEntry, part: _Part, failure_policy: st
         return
     name = f"{entry.name}.{'existing.' if part.half is Half.EXISTING else ''}{SUFFIX}"
     lasting = [each for each in policy.exemptions if each.period is None]
-    simple = [each for each in lasting if is_simple(each)]
-    looking = {each.name: all_of((exempt_user(each), exempt_changes(each))) for each in lasting if each not in simple}
+    simple = [each for each in lasting if _is_simple(each)]
+    looking = {each.name: all_of((_exempt_user(each), _exempt_changes(each))) for each in lasting if each not in simple}
     holds = "size(variables.findings) == 0"
     given = {"findings": part.findings}
     if looking:
@@ -132,7 +131,7 @@ def _documents(policy: Policy, entry: RuleEntry, part: _Part, failure_policy: st
         holds = f"variables.exempt || {holds}"
     conditions = [
         *request_conditions(entry.match),
-        *((f"not-exempt-{each.name}", negated(exempt_user(each))) for each in simple),
+        *((f"not-exempt-{each.name}", negated(_exempt_user(each))) for each in simple),
     ]
     metadata = {
         "name": name,
@@ -178,3 +177,67 @@ def _documents(policy: Policy, entry: RuleEntry, part: _Part, failure_policy: st
         "metadata": metadata,
         "spec": {"policyName": name, "validationActions": [_ACTIONS[part.mode]]},
     }
+
+
+def _is_simple(entry: ExemptionEntry) -> bool:
+    """Whether the request alone determines that an exemption applies."""
+    return not (entry.annotation or entry.match.only.tags or (entry.match.exclude and entry.match.exclude.tags))
+
+
+def _exempt_user(entry: ExemptionEntry) -> str:
+    """Return whether an exemption may apply to the request itself."""
+    asked = any_of(
+        (
+            *([matches(USER, entry.users)] if entry.users else ()),
+            *([in_groups(entry.groups)] if entry.groups else ()),
+        )
+    )
+    return all_of((asked, *(condition for _, condition in request_conditions(entry.match))))
+
+
+def _exempt_changes(entry: ExemptionEntry) -> str:
+    """Return whether an exemption applies to every change of the request, and each has the required reason."""
+
+    def holds(t: str, given: str) -> str:
+        parts = []
+        if entry.match.only.tags:
+            parts.append(matches(f"{t}.name", entry.match.only.tags))
+        if entry.match.exclude is not None and entry.match.exclude.tags:
+            excluded = any_of((f"{t}.every", matches(f"{t}.name", entry.match.exclude.tags)))
+            parts.append(negated(all_of((*of_request(entry.match.exclude), excluded))))
+        if entry.annotation:
+            parts.append(given)
+        return all_of(parts)
+
+    on_stream = _given_on_stream(entry.annotation)
+    removed = "false" if entry.annotation else holds("w", "")
+    stream = "false" if entry.match.only.tags else "true"
+    if entry.annotation and stream == "true":
+        stream = on_stream
+    return all_of(
+        (
+            f"variables.changed.all(t, {holds('t', f't.every ? {on_stream} : {_given(entry.annotation)}')})",
+            f"variables.removed.all(w, {removed})",
+            any_of(("!variables.streamChanged", stream)),
+            any_of(("!variables.madeInsecure", holds(EVERY, on_stream))),
+        )
+    )
+
+
+def _given_on_stream(name: str) -> str:
+    """Return whether the object has a new annotation that is not blank."""
+    key, found, before = literal(name), "variables.annotations", "variables.annotationsBefore"
+    return (
+        f'({key} in {found} && {found}[{key}].trim() != "" && '
+        f"!({key} in {before} && {before}[{key}].trim() == {found}[{key}].trim()))"
+    )
+
+
+def _given(name: str) -> str:
+    """Return whether the tag `t` has a new annotation that is not blank."""
+    key, now, before = literal(name), tag("t").annotations, tag("w").annotations
+    same = f"w.name == t.name && w.every == t.every && {before.has(key)}"
+    return (
+        f'({now.has(key)} && {now.value(key)}.trim() != "" && '
+        f"!variables.before.exists(w, {same} && {before.value(key)}.trim() == {now.value(key)}.trim()))"
+    )

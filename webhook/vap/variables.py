@@ -1,14 +1,27 @@
-"""The variables of a ValidatingAdmissionPolicy, each before its use, among them parsed image references."""
+"""The variables of a ValidatingAdmissionPolicy, each before its use, and the names of a tag in one of them."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from webhook.registry import ALIASES, CLUSTER_DOMAIN, DEFAULT_PORT, DOCKER_HUB, LIBRARY, LOCALHOST, SERVICE
-from webhook.resources.cel import TagReader, got, is_insecure, literal, record
+from webhook.resources.catalog import RESOURCES
+from webhook.resources.cel import Cel, TagReader, got, is_insecure, literal, of_resources, record
 from webhook.resources.parsing import INSECURE_REPOSITORY
-from webhook.vap.selecting import CHANGED, EXPORTED, NAME
+from webhook.rules.vocabulary import Annotations, Tag
 
+# The resources whose tags CEL can read.
+EXPORTED: Final[Mapping[str, Cel]] = MappingProxyType(
+    {name: resource.cel for name, resource in RESOURCES.items() if isinstance(resource.cel, Cel)}
+)
+# The resources whose reviews have data on the stream as a whole.
+OF_STREAMS: Final = of_resources(tuple(name for name in EXPORTED if RESOURCES[name].streams))
+# The name in the request is empty if the API server has yet to generate it (`generateName`).
+NAME: Final = (
+    'has(request.name) && request.name != "" ? request.name : '
+    f"{got('object', 'metadata', 'name', default=got('object', 'metadata', 'generateName'))}"
+)
 _LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 # OpenShift's own parser rejects IPv6 addresses, so none gets here; they would not be parsed.
 _IPV6: Final = r"\[[0-9a-f:]+\]"
@@ -81,6 +94,50 @@ def images(tags: str) -> str:
     return f'{tags}.filter(t, t.from.kind == "DockerImage").map(t,\n{opened}\n{image}' + ")[0]" * len(lets) + ")"
 
 
+def tag(of: str) -> Tag:
+    """Return the names of the tag `of`: a variable, or an expression for one of `variables.tags`."""
+    source = f"{of}.from"
+    return Tag(
+        name=f"{of}.name",
+        path=f"{of}.path",
+        fields={
+            "name": f"{of}.nameField",
+            "from.name": f"{of}.fromField",
+            "from.kind": f'{of}.fromField.replace(".from.name", ".from.kind")',
+            "importPolicy.insecure": f"{of}.insecureField",
+        },
+        every=f"{of}.every",
+        kind=f"{source}.kind",
+        source=f"{source}.name",
+        source_namespace=f"{source}.namespace",
+        written=(f'{source}.kind + " " + ({source}.namespace == "" ? "" : {source}.namespace + "/") + {source}.name'),
+        insecure=f"{of}.insecure",
+        scheduled=f"{of}.scheduled",
+        import_mode=f"{of}.importMode",
+        reference_policy=f"{of}.referencePolicy",
+        reference=f"{of}.reference",
+        annotations=Annotations(f"{of}.annotations[0]", f"{of}.annotations[1]"),
+    )
+
+
+# Variables for exemptions by tag: the changed tags, the removed tags, and whether the stream itself changes.
+_LOOKUP: Final = f"({{0}} != null && {got('{0}', 'spec', 'lookupPolicy', 'local', default='false')} == true)"
+CHANGED: Final = {
+    "removed": (
+        f"{of_resources(tuple(name for name, cel in EXPORTED.items() if cel.removed))} ? "
+        "variables.before.filter(w, !w.every && !variables.tags.exists(t, t.name == w.name)) : []"
+    ),
+    "touched": (f"{OF_STREAMS} ? variables.tags.filter(t, !variables.before.exists(w, w == t)) : variables.tags"),
+    "lookup": (f"{OF_STREAMS} && {_LOOKUP.format('object')} != {_LOOKUP.format('oldObject')}"),
+    "madeInsecure": (
+        f"{OF_STREAMS} && {is_insecure('variables.annotations')} && !{is_insecure('variables.annotationsBefore')}"
+    ),
+    "nothing": (
+        "size(variables.touched) + size(variables.removed) == 0 && !variables.lookup && !variables.madeInsecure"
+    ),
+    "changed": "variables.nothing ? variables.tags : variables.touched",
+    "streamChanged": f"{OF_STREAMS} && (variables.lookup || variables.nothing)",
+}
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _USED: Final = re.compile(r"\bvariables\.([A-Za-z]+)")
 _HELD: Final = f'["{INSECURE_REPOSITORY}"]'
