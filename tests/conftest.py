@@ -19,7 +19,8 @@ from tests.support.builders import Lines, policy_of, review_of
 from tests.support.paths import DATA, ROOT
 from tests.support.rendered import MANIFESTS, OVERLAYS, Document, Kustomize
 
-from webhook.policy.loading import Policy, load
+from webhook.policy.loading import load
+from webhook.policy.policy import Policy
 from webhook.service.app import Service, create_app
 from webhook.service.metrics import Metrics
 

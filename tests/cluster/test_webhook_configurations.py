@@ -15,7 +15,7 @@ from tests.support.overlays import MATCH_CONDITIONS, applied
 
 from webhook.admission import engine
 from webhook.admission.codec import decode
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 
 _KINDS = pytest.mark.parametrize("kind", [VALIDATING, MUTATING])

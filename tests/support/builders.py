@@ -14,7 +14,8 @@ from tests.support.paths import DATA
 from webhook.admission.codec import decode
 from webhook.audit.journal import Entry
 from webhook.model.review import Review
-from webhook.policy.loading import Policy, load, schema
+from webhook.policy.loading import load, schema
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 
 DIGEST = "sha256:" + "a" * 64

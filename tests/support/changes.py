@@ -13,7 +13,7 @@ from tests.support.builders import (
 from webhook.admission import engine
 from webhook.model.decision import Decision
 from webhook.model.review import Change, TagChange
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 
 INSECURE = "openshift.io/image.insecureRepository"

@@ -15,7 +15,7 @@ from tests.support.builders import NOW, policy_of
 
 from webhook.admission import codec, engine
 from webhook.model.decision import Mode
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 
 HOME = "app"

@@ -10,7 +10,7 @@ from tests.support.builders import REVIEWS, decoded
 
 from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -18,7 +18,8 @@ from webhook.evaluate.check import Old, Sender, check
 from webhook.evaluate.records import Part
 from webhook.evaluate.replay import Evaluation
 from webhook.model.review import User
-from webhook.policy.loading import Policy, load
+from webhook.policy.loading import load
+from webhook.policy.policy import Policy
 from webhook.report import json as as_json
 from webhook.report.header import header
 from webhook.report.outcome import Outcome

@@ -27,7 +27,7 @@ from webhook.audit.journal import Journal
 from webhook.audit.record import Context, policy_record, record, tags
 from webhook.errors import RecordFailed
 from webhook.files import SharedMutex
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 
 BEGIN: Final = datetime(2026, 11, 20, tzinfo=UTC)

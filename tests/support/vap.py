@@ -16,7 +16,7 @@ from cel import stdlib
 from webhook.admission import engine
 from webhook.model.decision import Mode
 from webhook.model.review import Review
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.vap.export import Exported
 
 Variables = tuple[tuple[str, str], ...]  # names and expressions; each reads only those before it

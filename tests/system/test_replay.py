@@ -27,7 +27,7 @@ from webhook.cli.main import main
 from webhook.documents.inputs import expand
 from webhook.evaluate.records import Part, cut
 from webhook.evaluate.replay import Evaluation
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.report.outcome import NEWLY_ALLOWED, NEWLY_COMPLETED, NEWLY_DENIED
 from webhook.report.shape import FORMATS
 

@@ -30,7 +30,8 @@ from webhook.audit.journal import Entry
 from webhook.errors import RecordFailed
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
 from webhook.model.review import Reason
-from webhook.policy.loading import Policy, load
+from webhook.policy.loading import load
+from webhook.policy.policy import Policy
 from webhook.service.app import LARGEST, Service, create_app
 from webhook.service.metrics import Metrics
 

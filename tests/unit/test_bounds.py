@@ -17,7 +17,7 @@ from webhook.audit.recorded import read
 from webhook.evaluate.records import Part
 from webhook.evaluate.replay import Evaluation
 from webhook.model.decision import Decision
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.text import joined
 
 _TIME = datetime(2026, 1, 1, tzinfo=UTC)

@@ -26,7 +26,7 @@ from webhook.admission import engine
 from webhook.audit.record import tags as recorded
 from webhook.evaluate.scan import evaluated
 from webhook.model.decision import Mode
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 
 _OTHER = "sha256:" + "b" * 64
 _INTERNAL = "image-registry.openshift-image-registry.svc:5000"

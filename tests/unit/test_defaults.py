@@ -14,7 +14,7 @@ from webhook.admission import engine
 from webhook.admission.codec import operation
 from webhook.defaults import patched_document
 from webhook.model.decision import PatchOp
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.schemas.tag import ImageStreamTag, NewImageStreamTag
 
 _APP = docker("quay.io/acme/app:1")

@@ -17,7 +17,8 @@ from tests.support.sentences import UNREADABLE
 from webhook.admission import engine
 from webhook.admission.codec import decode
 from webhook.audit.record import Context, record, tags
-from webhook.policy.loading import Policy, load
+from webhook.policy.loading import load
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 
 

@@ -11,7 +11,7 @@ from tests.support.builders import NOW, REVIEWS
 from webhook.admission import engine
 from webhook.admission.codec import decode, encode
 from webhook.audit.record import annotations, tags
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 
 _FILES = sorted(path for path in REVIEWS.glob("*.json") if not path.name.endswith(".expected.json"))

@@ -45,8 +45,8 @@ from webhook.evaluate.question import review_of as review_at
 from webhook.evaluate.records import OTHER, Part, Remarks
 from webhook.evaluate.scan import Stored, evaluated
 from webhook.model.decision import allow
-from webhook.policy.loading import Policy
 from webhook.policy.match import TagPattern
+from webhook.policy.policy import Policy
 from webhook.report.header import UNRECORDED, Header
 from webhook.report.json import write
 from webhook.report.outcome import Outcome

@@ -60,7 +60,7 @@ def test_importing_does_nothing() -> None:
 _PACKAGE = _ROOT / "webhook"
 _MODULES = sorted(path for path in _PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 _LONGEST, _SHORTEST = 250, 30  # lines
-_MOST_MODULES = 138  # in rooms: 135, and 3 of the record that proves itself, of time and of history
+_MOST_MODULES = 137  # in rooms: 135, and 2 of the record that proves itself, of time and of history
 _SHORT: dict[str, str] = {}  # modules under 30 lines, and why
 # Modules that share a name, and the thing of which they are two sides.
 _TWO_SIDES = {
@@ -68,6 +68,7 @@ _TWO_SIDES = {
     "diff": "a command, and what it evaluates",
     "fix": "a command, and what it evaluates",
     "history": "the history of a tag, as records and as the API tell it",
+    "policy": "the commands about a policy, and the policy",
     "records": "a command, and what it reads",
     "scan": "a command, and what it evaluates",
     "tag": "a tag as a value, and as the API writes it",

@@ -17,8 +17,7 @@ from tests.support.sentences import UNREADABLE
 from webhook.admission import engine
 from webhook.errors import PolicyError
 from webhook.model.decision import Mode
-from webhook.policy.loading import load, schema, shipped
-from webhook.policy.sources import PolicySource
+from webhook.policy.loading import PolicySource, load, schema, shipped
 
 _RULE = "{name: a, registries: {allow: [quay.io]}}"
 

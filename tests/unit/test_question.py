@@ -20,7 +20,7 @@ from webhook.evaluate.replay import Evaluation
 from webhook.evaluate.test import ask
 from webhook.model.decision import Decision
 from webhook.model.review import Review
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.report.outcome import ERROR, Origin, Outcome
 
 _VALIDATED = sorted(REVIEWS.glob("*validate.json"))

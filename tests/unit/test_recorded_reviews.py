@@ -17,7 +17,8 @@ from tests.support.builders import NOW
 
 from webhook.admission import codec, engine
 from webhook.model.decision import Decision, Mode
-from webhook.policy.loading import Policy, load
+from webhook.policy.loading import load
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 
 HOOKS = {"mutate": engine.mutate, "validate": engine.validate}

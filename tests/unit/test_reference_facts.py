@@ -13,7 +13,7 @@ from tests.support.sentences import LOWERCASE
 
 from webhook.admission import engine
 from webhook.errors import AmbiguousReference, MalformedReference
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.reference import ImageReference
 
 # Names and what the distribution project's parser makes of them (distribution/reference, its tests of Parse and of

@@ -9,7 +9,7 @@ from tests.support.builders import decoded, docker, policy_of, review_of
 from tests.support.vap import Evaluator
 
 from webhook.admission import engine
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.reference import INTERNAL_REGISTRIES, ImageReference, is_internal
 from webhook.vap.export import export
 

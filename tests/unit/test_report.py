@@ -25,7 +25,7 @@ from webhook.documents.document import Mark
 from webhook.errors import ReportError
 from webhook.model.decision import Exemption, Finding, Mode, PatchOp
 from webhook.model.review import Reason
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.report import table
 from webhook.report.header import Header, header
 from webhook.report.json import read

@@ -31,7 +31,7 @@ from tests.unit.test_rules import ROWS, Row, document_of, kind_of
 from webhook.cli.main import main
 from webhook.model.review import Review
 from webhook.policy.entries import KINDS
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 from webhook.rules.base import Rule
 from webhook.rules.vocabulary import Inexpressible

@@ -13,7 +13,8 @@ from tests.openshift.wire import encode_stream
 from tests.support.builders import HEAD
 
 from webhook.evaluate.fix import AT_ONCE, Fix, followers, why_imported
-from webhook.policy.loading import Policy, load
+from webhook.policy.loading import load
+from webhook.policy.policy import Policy
 
 _JSON: Final = "application/json-patch+json"
 _NAMES: Final = ("a", "b", "c", "d")

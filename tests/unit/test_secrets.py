@@ -23,7 +23,7 @@ from tests.support.builders import (
 from webhook.admission import engine
 from webhook.audit.record import Context, record, tags
 from webhook.evaluate.question import review_of as recorded_review
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.redaction import redacted
 
 _SECRET = "hunter2"  # noqa: S105 - it stands for one

@@ -10,7 +10,7 @@ from tests.support.builders import NOW, REVIEWS, decoded, docker, stream_of, tag
 from webhook.admission import engine
 from webhook.evaluate.question import request_of, review_of
 from webhook.model.review import User
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources.catalog import KINDS, RESOURCES
 
 _VALIDATED = sorted(REVIEWS.glob("*validate.json"))

@@ -44,7 +44,8 @@ from webhook.cli.main import main
 from webhook.errors import MalformedGlob, MalformedReference
 from webhook.globs.alphabets import TEXT
 from webhook.globs.matching import Glob, ReferenceGlob, any_matches
-from webhook.policy.loading import Policy, load
+from webhook.policy.loading import load
+from webhook.policy.policy import Policy
 from webhook.reference import ImageReference
 from webhook.resources import catalog
 from webhook.resources.cel import matches, reference_matches

@@ -23,7 +23,8 @@ from webhook.certs.signing import Keys, make, signer
 from webhook.evaluate.records import Part, Remarks, Selection, questions
 from webhook.evaluate.runs import NOTE, UNPROVEN, Found
 from webhook.evaluate.verify import Verification
-from webhook.policy.loading import Policy, load
+from webhook.policy.loading import load
+from webhook.policy.policy import Policy
 
 _DIGEST: Final = load().digest
 Files = list[list[bytes]]

@@ -8,7 +8,7 @@ from webhook.globs.matching import any_matches
 from webhook.model.decision import Decision, Exemption, Finding, Findings, Mode, allow, deny, patched
 from webhook.model.review import Change, Reason, Review, TagChange
 from webhook.policy.entries import ExemptionEntry, RuleEntry
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources.catalog import RESOURCES
 from webhook.resources.objects import PROBE, PROBE_RULE
 from webhook.rules.base import EvaluationContext, Violation

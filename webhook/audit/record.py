@@ -14,7 +14,7 @@ from webhook.audit.chain import DECISION, FORMAT, POLICY, stamp
 from webhook.model.decision import Decision, Finding
 from webhook.model.review import Review, StreamChange
 from webhook.model.tag import TagReference
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.redaction import redacted
 from webhook.text import cut, escaped, joined, printable
 

@@ -17,8 +17,8 @@ from webhook.text import printable
 
 if TYPE_CHECKING:
     from webhook.evaluate.diff import Counts, Pair
-    from webhook.policy.difference import Difference
-    from webhook.policy.loading import Policy
+    from webhook.policy.located import Difference
+    from webhook.policy.policy import Policy
     from webhook.report.outcome import Outcome
 
 _CLUSTER: Final = "cluster"
@@ -74,9 +74,8 @@ def diff(  # noqa: PLR0913 - one for each option
     from webhook.evaluate.diff import Counts, compare, compare_cluster, compare_records, sort_out
     from webhook.evaluate.records import Remarks, Selection, moment
     from webhook.model.review import User
-    from webhook.policy.difference import differences, ignored
     from webhook.policy.loading import load
-    from webhook.policy.sources import located
+    from webhook.policy.located import differences, ignored, located
 
     remarks, counts = Remarks(), Counts()
     try:

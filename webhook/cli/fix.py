@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from webhook.evaluate.fix import Fix, Setting, TagFix
     from webhook.evaluate.rollout import Pace
     from webhook.evaluate.streams import Progress, Selection
-    from webhook.policy.loading import Policy
+    from webhook.policy.policy import Policy
 
 _BATCH: Final = 10  # tags
 _PAUSE: Final = 30  # seconds

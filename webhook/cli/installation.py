@@ -20,7 +20,7 @@ from webhook.errors import CertificateError, ClusterError, PolicyError
 
 if TYPE_CHECKING:
     from webhook.evaluate.probe import Probed
-    from webhook.policy.loading import Policy
+    from webhook.policy.policy import Policy
 
 
 class _Certs(click.Group):

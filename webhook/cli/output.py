@@ -19,7 +19,7 @@ from webhook.report.shape import FORMATS, Format, Shard, writer
 from webhook.text import printable
 
 if TYPE_CHECKING:
-    from webhook.policy.loading import Policy
+    from webhook.policy.policy import Policy
     from webhook.report.header import Header
     from webhook.report.outcome import Outcome
     from webhook.report.tally import Tally

@@ -20,7 +20,7 @@ from webhook.text import counted, nearest, quoted
 
 if TYPE_CHECKING:
     from webhook.policy.lint.reported import Linted
-    from webhook.policy.loading import Policy
+    from webhook.policy.policy import Policy
     from webhook.report.outcome import Outcome
 
 _TABLE: Final = "table"
@@ -202,7 +202,7 @@ def _explanations(text: str, policy: "Policy", time: datetime) -> Iterator[str]:
     from webhook.admission.engine import PROBE_EXPLAINED
     from webhook.policy.explain import RuleMessage, explained, explained_rule, kinds, read_message
     from webhook.policy.lint.catalogue import explained_warning, mentioned
-    from webhook.policy.sources import located
+    from webhook.policy.located import located
     from webhook.resources.objects import PROBE_RULE
 
     rules = {entry.name: entry for entry in policy.rules}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from webhook.cluster.client import Cluster
     from webhook.evaluate.rollout import Pace
     from webhook.evaluate.streams import Progress, Selection
-    from webhook.policy.loading import Policy
+    from webhook.policy.policy import Policy
     from webhook.report.outcome import Outcome
     from webhook.report.tally import Tally
 

@@ -14,8 +14,7 @@ from webhook.documents.inputs import InputFile
 from webhook.errors import Fault
 from webhook.evaluate.expected import EXPECT, Expected
 from webhook.model.tag import SourceKind
-from webhook.policy.entries import API_VERSION, Name
-from webhook.policy.loading import TEST_KIND
+from webhook.policy.entries import API_VERSION, TEST_KIND, Name
 from webhook.resources.catalog import RESOURCES, TAG
 from webhook.schemas.containers import Items, Record, TextMap, parse
 from webhook.schemas.parameters import Bool, Choice, Object, Parameter, Schema, Sentence, Text

@@ -15,7 +15,7 @@ from webhook.evaluate.question import API_VERSION, Item, Question, Source, answe
 from webhook.evaluate.writes import Write
 from webhook.model.decision import Finding, Mode
 from webhook.model.review import User
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.report.header import Warned
 from webhook.report.outcome import ERROR, SKIP, Origin, Outcome
 from webhook.resources.catalog import KINDS, RESOURCES

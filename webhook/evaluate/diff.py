@@ -18,7 +18,7 @@ from webhook.evaluate.records import Remarks, Selection, begins, cut, questions
 from webhook.evaluate.streams import Selection as Streams
 from webhook.evaluate.streams import streams
 from webhook.model.decision import Finding, Mode
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.report.outcome import DENY, ERROR, SKIP, Outcome
 
 _RECORD: Final = re.compile(rb'[^\n]*"webhook": ?"(?:validate|mutate)"')

@@ -14,7 +14,7 @@ from webhook.admission.codec import operation
 from webhook.evaluate.scan import completion
 from webhook.model.decision import PatchOp
 from webhook.model.tag import SourceKind
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources.catalog import digests
 from webhook.resources.parsing import items, mapping, text
 

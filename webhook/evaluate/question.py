@@ -19,7 +19,7 @@ from webhook.documents.document import Mark
 from webhook.errors import unexpected
 from webhook.model.decision import Decision, Finding, PatchOp
 from webhook.model.review import Review, User
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.report.outcome import ALLOW, DENY, ERROR, Origin, Outcome, outcome
 from webhook.resources.catalog import KINDS, RESOURCES
 from webhook.resources.objects import GROUP, VERSION

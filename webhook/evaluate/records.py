@@ -20,7 +20,7 @@ from webhook.evaluate.question import Question, review_of
 from webhook.globs.matching import Glob, any_matches
 from webhook.model.decision import Decision
 from webhook.model.review import Review
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.report.outcome import Origin
 from webhook.report.shape import Shard
 from webhook.text import printable

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from webhook.errors import WorkerLost
 from webhook.evaluate.question import answers
 from webhook.evaluate.records import Part, Remarks, Selection, cut, questions
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.report.outcome import ERROR, Outcome
 from webhook.report.tally import Tally
 

@@ -15,7 +15,7 @@ from webhook.cluster.client import JSON_PATCH, Cluster
 from webhook.errors import ClusterError
 from webhook.evaluate.fix import Fix
 from webhook.evaluate.streams import STREAMS
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 
 _TRIES: Final = 5  # as often as client-go's RetryOnConflict
 _OVERTAKEN: Final = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)

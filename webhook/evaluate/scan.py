@@ -16,8 +16,8 @@ from webhook.evaluate.streams import Progress, Selection, key_of, streams
 from webhook.model.decision import Decision, Finding, Mode, PatchOp, allow, deny
 from webhook.model.review import Change, Review, User
 from webhook.model.tag import Image
-from webhook.policy.loading import Policy
 from webhook.policy.match import TagPattern
+from webhook.policy.policy import Policy
 from webhook.report.outcome import Origin, Outcome
 from webhook.report.tally import Tally
 from webhook.resources import catalog

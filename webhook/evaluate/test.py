@@ -17,8 +17,9 @@ from webhook.evaluate.cases import SUFFIXES, Case, Suite, load
 from webhook.evaluate.expected import SAME, Row, compare
 from webhook.evaluate.question import API_VERSION, Question, answer, request_of, review_of
 from webhook.model.review import Review, User
-from webhook.policy.loading import TEST_KIND, Policy
+from webhook.policy.entries import TEST_KIND
 from webhook.policy.loading import load as load_policy
+from webhook.policy.policy import Policy
 from webhook.report.outcome import ERROR, Origin, Outcome
 from webhook.resources.catalog import KINDS, RESOURCES
 from webhook.rules.cluster import Schema

@@ -1,4 +1,4 @@
-"""All rule kinds, in the order in which a policy lists them."""
+"""The entries of a policy document: all rule kinds in their order, and how a rule, default or exemption is written."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from webhook.rules.policies import ImportPolicy, LookupPolicy, ReferencePolicy
 from webhook.rules.schedule import Schedule
 from webhook.rules.source import CrossNamespace, Pin, Registries, SourceKinds
 from webhook.rules.tags import Annotations, Immutable, TagLimit, TagName
-from webhook.schemas.containers import Record, globs
+from webhook.schemas.containers import Items, Record, globs
 from webhook.schemas.parameters import Choice, NameText, Parameter, Schema, Sentence
 from webhook.schemas.times import PERIOD, PERIOD_DOCS, Period, period
 
@@ -51,6 +51,7 @@ KINDS: Final[tuple[type[Rule], ...]] = (
 
 API_VERSION: Final = "istag-webhook/v1"
 KIND: Final = "ImageTagPolicy"
+TEST_KIND: Final = "ImageTagPolicyTest"
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _BY_KIND: Final[Mapping[str, type[Rule]]] = {kind.kind: kind for kind in KINDS}
 
@@ -88,6 +89,11 @@ class ExemptionEntry:
     match: Match = Match()
     ticket: str = ""
     period: Period | None = None
+
+
+def is_test(value: Any) -> bool:
+    """Whether a document is a policy test, which may be in the same files and is not part of the policy."""
+    return isinstance(value, dict) and value.get("kind") == TEST_KIND
 
 
 class Name(Parameter):
@@ -209,3 +215,4 @@ EXEMPTION: Final = Record(
     },
     needs=("users", "groups"),
 )
+SPEC: Final = {"exemptions": Items(EXEMPTION), "defaults": Items(DEFAULT), "rules": Items(RULE)}

@@ -1,8 +1,8 @@
-"""Loads policy documents into a frozen Policy, or reports every error with its file, line and path."""
+"""Loads policy files into a frozen Policy, and again if they change, or reports every error with its place."""
 
 import json
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -12,26 +12,15 @@ from webhook.documents import yaml
 from webhook.documents.document import Document
 from webhook.documents.inputs import STANDARD_INPUT, SUFFIXES, walk
 from webhook.errors import Fault, PolicyError
-from webhook.model.decision import Mode
-from webhook.policy.entries import (
-    API_VERSION,
-    DEFAULT,
-    EXEMPTION,
-    KIND,
-    RULE,
-    DefaultEntry,
-    ExemptionEntry,
-    Name,
-    RuleEntry,
-)
-from webhook.policy.index import RuleIndex
+from webhook.files import Signature, signature
+from webhook.policy.entries import API_VERSION, KIND, SPEC, Name, is_test
 from webhook.policy.lint.catalogue import WarningName
+from webhook.policy.policy import IMPLIED, Policy, RuleIndex
 from webhook.rules.cluster import Schema
 from webhook.schemas.containers import Items, Record, parse
 from webhook.schemas.parameters import Choice
 from webhook.text import quoted
 
-SPEC: Final = {"exemptions": Items(EXEMPTION), "defaults": Items(DEFAULT), "rules": Items(RULE)}
 POLICY: Final = Record(
     {
         "apiVersion": Choice(API_VERSION, required=True),
@@ -50,52 +39,7 @@ POLICY: Final = Record(
 
 
 SHIPPED: Final = "default.yaml"
-TEST_KIND: Final = "ImageTagPolicyTest"
 _LARGEST: Final = 8 * 2**20  # bytes; a ConfigMap holds one MiB
-_IMPLIED: Final = RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT)  # for a policy without a rule of that kind
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A policy, ready to evaluate.
-
-    Attributes:
-        name: the names of its documents, joined by commas.
-        digest: SHA-256 of its canonical form, `sha256:` and 64 hexadecimal digits.
-        canonical: its documents as a JSON list with sorted keys, in ASCII and without spaces.
-        ignore: the names of the warnings to ignore.
-        index: its rules, indexed by what they evaluate.
-        texts: the names and texts of its files.
-    """
-
-    name: str
-    digest: str
-    exemptions: tuple[ExemptionEntry, ...]
-    defaults: tuple[DefaultEntry, ...]
-    rules: tuple[RuleEntry, ...]
-    ignore: tuple[str, ...]
-    index: RuleIndex = field(repr=False, compare=False)
-    texts: tuple[tuple[str, str], ...] = field(repr=False, compare=False)
-    canonical: str = field(repr=False, compare=False)
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.digest[:19]}"  # enough of the digest for a person to compare
-
-    @property
-    def written(self) -> tuple[RuleEntry, ...]:
-        """The rules in its documents, without the built-in rule `schema`."""
-        return tuple(entry for entry in self.rules if entry.rule is not _IMPLIED.rule)
-
-    def for_stored_streams(self) -> "Policy":
-        """Return the policy for a scan of stored streams.
-
-        A scan evaluates every rule in its own `mode`, because `existing` only limits what an unrelated edit reports.
-        Exemptions do not apply, because they exempt the user of a request, and a scan has none. Those that end are
-        kept, because a scan names them if a tag still violates the policy after their end.
-        """
-        rules = tuple(replace(entry, existing=entry.mode) for entry in self.rules)
-        ending = tuple(each for each in self.exemptions if each.period is not None and each.period.end is not None)
-        return replace(self, exemptions=ending, rules=rules, index=RuleIndex.of(rules))
 
 
 def load(*paths: Path) -> Policy:
@@ -122,7 +66,7 @@ def load(*paths: Path) -> Policy:
     entries = {part: tuple(chain.from_iterable(spec.get(part, ()) for _, _, spec in parsed)) for part in SPEC}
     rules = entries["rules"]
     if not any(isinstance(entry.rule, Schema) for entry in rules):
-        rules = (_IMPLIED, *rules)
+        rules = (IMPLIED, *rules)
     canonical = _canonical([document.value for document in documents])
     return Policy(
         ",".join(dict.fromkeys(name for _, name, _ in parsed)),
@@ -135,11 +79,6 @@ def load(*paths: Path) -> Policy:
         tuple(texts),
         canonical,
     )
-
-
-def is_test(value: Any) -> bool:
-    """Whether a document is a policy test, which may be in the same files and is not part of the policy."""
-    return isinstance(value, dict) and value.get("kind") == TEST_KIND
 
 
 def shipped() -> str:
@@ -240,3 +179,50 @@ def _duplicates(documents: list[Document]) -> list[Fault]:
 
 def _canonical(values: list[Any]) -> str:
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+
+
+class PolicySource:
+    """The last valid policy of some files; thread-safe."""
+
+    def __init__(self, *paths: Path) -> None:
+        """Load the policy.
+
+        Raises:
+            PolicyError: with every fault.
+        """
+        self._paths = paths
+        self._signature = self._sign()
+        self._current = load(*paths)
+        self._rejected = False
+
+    @property
+    def current(self) -> Policy:
+        """The last valid policy."""
+        return self._current
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the files contain an invalid policy, so that an older policy is in use."""
+        return self._rejected
+
+    def refresh(self) -> bool:
+        """Reload the policy if its files changed; return whether there is a new policy.
+
+        Raises:
+            PolicyError: with every fault, once for each change; the last valid policy stays in use.
+        """
+        found = self._sign()
+        if found == self._signature:
+            return False
+        self._signature = found
+        before = self._current.digest
+        self._rejected = True
+        self._current = load(*self._paths)
+        self._rejected = False
+        return self._current.digest != before
+
+    def _sign(self) -> Signature:
+        try:
+            return signature(sources(*self._paths))
+        except OSError as error:
+            return ((str(error),),)

@@ -20,7 +20,7 @@ from webhook.audit.record import MOST, Context, annotations, record, tags
 from webhook.errors import MalformedReview, RecordFailed
 from webhook.model.decision import Decision
 from webhook.model.review import Review
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources import catalog
 from webhook.service.lean import JSON, Deferred, Lean
 from webhook.service.metrics import CONTENT_TYPE, Metrics

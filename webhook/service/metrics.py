@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from webhook.model.decision import Decision
 from webhook.model.review import Review
 from webhook.policy.lint.catalogue import names
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.service.instruments import BUCKETS, ENDS, POLICY, RESULTS, Instruments
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from webhook.model.decision import Mode
 from webhook.policy.entries import ExemptionEntry, RuleEntry, resources
-from webhook.policy.loading import Policy
+from webhook.policy.policy import Policy
 from webhook.resources.catalog import RESOURCES
 from webhook.resources.cel import all_of, any_of, literal, matches, negated
 from webhook.resources.objects import GROUP, VERSION

@@ -9,8 +9,8 @@ from typing import Final
 from webhook.errors import Fault
 from webhook.policy.lint.catalogue import lints
 from webhook.policy.lint.warning import Hit, PolicyView
-from webhook.policy.loading import Policy
-from webhook.policy.sources import Located, documents, located
+from webhook.policy.located import Located, documents, located
+from webhook.policy.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)

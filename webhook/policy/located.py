@@ -1,19 +1,101 @@
-"""Compares two policies, entry by entry."""
+"""The entries of a policy as written: the place of each, and the differences between those of two policies."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from textwrap import dedent
 from typing import Any, Final
 
+from webhook.documents import yaml
+from webhook.documents.document import Document, split
+from webhook.errors import Fault
 from webhook.model.decision import Mode
-from webhook.policy.loading import SPEC
-from webhook.policy.sources import Located
+from webhook.policy.entries import SPEC, is_test
+from webhook.policy.policy import Policy
 
 # The values of the keys that an entry omits.
 _LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {
     "rules": {"mode": str(Mode.ENFORCE), "existing": str(Mode.AUDIT)},
 }
 _ORDERED: Final = frozenset({"defaults", "exemptions"})  # the first matching entry wins
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An entry of a policy, and its place.
+
+    Attributes:
+        part: `exemptions`, `defaults` or `rules`.
+        name: the name of the entry.
+        file: the name of the file.
+        line: its first line, from 1.
+        column: its column in that line, from 1.
+        path: its JSON path in the document, such as `spec.rules[2]`.
+        value: the entry as plain values.
+        source: its lines in the file, without common indentation.
+        document: the document of the entry.
+    """
+
+    part: str
+    name: str
+    file: str
+    line: int
+    column: int
+    path: str
+    value: Mapping[str, Any]
+    source: str
+    document: Document = field(repr=False, compare=False)
+
+    def fault(self, below: str, message: str) -> Fault:
+        """Return a fault at the path `below` in the entry, "" for the entry as a whole."""
+        return self.document.fault(".".join(part for part in (self.path, below) if part), message)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+def located(policy: Policy) -> tuple[Located, ...]:
+    """Return every entry of `policy`, in order."""
+    return tuple(entry for file, text in policy.texts for entry in _of_file(yaml.read(file, text)[0], split(text)))
+
+
+def documents(policy: Policy) -> Iterator[Document]:
+    """Yield every document of `policy`, in order."""
+    for file, text in policy.texts:
+        yield from (each for each in yaml.read(file, text)[0] if not is_test(each.value))
+
+
+def _of_file(documents: list[Document], lines: list[str]) -> Iterator[Located]:
+    starts = sorted({each.line(path) for each in documents for path in _paths(each.value)})
+    for document in documents:
+        if is_test(document.value):
+            continue
+        for part in SPEC:
+            for index, value in enumerate(document.value["spec"].get(part, ())):
+                path = f"spec.{part}[{index}]"
+                mark = document.mark(path)
+                source = _source(lines, mark.line, starts) or yaml.dump([value])
+                yield Located(part, value["name"], document.where, *mark, path, value, source, document)
+
+
+def _paths(value: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the paths at which an entry can end: another entry, a part, another key of the document."""
+    yield from ("", *value)
+    spec = {} if is_test(value) else value["spec"]
+    for part in spec:
+        yield f"spec.{part}"
+        yield from (f"spec.{part}[{index}]" for index in range(len(spec[part])))
+
+
+def _source(lines: list[str], first: int, starts: list[int]) -> str:
+    """Return the lines of the entry that begins on the line `first`, "" if it shares the line with others."""
+    following = bisect_right(starts, first)
+    last = (starts[following] if following < len(starts) else len(lines) + 1) - 1
+    taken = lines[first - 1 : last]
+    while len(taken) > 1 and (taken[-1].lstrip().startswith(("#", "---")) or not taken[-1].strip()):
+        taken.pop()
+    return dedent("\n".join(taken)) if taken[0].lstrip().startswith("- ") else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,18 @@
-"""Indexes the rules of a policy by what they evaluate, so that a review only meets the rules that apply to it."""
+"""A policy, ready to evaluate: its entries, and an index of its rules, so that a review only meets those that apply."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from webhook.globs.matching import Index
 from webhook.model.decision import Mode
 from webhook.model.review import Change, TagChange, TagField, User
-from webhook.policy.entries import RuleEntry
+from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
 from webhook.policy.match import Match
 from webhook.resources.catalog import CARRIED
+from webhook.rules.cluster import Schema
+
+IMPLIED: Final = RuleEntry("schema", Schema(), Mode.ENFORCE, Mode.AUDIT)  # for a policy without a rule of that kind
 
 # Rules with the same match, which is evaluated once for all of them.
 Group = tuple[Match, tuple[RuleEntry, ...]]
@@ -93,3 +97,46 @@ class RuleIndex:
 def applies_to_untouched(entry: RuleEntry) -> bool:
     """Whether `entry` evaluates tags without changes."""
     return entry.rule.evaluates_untouched and (entry.existing is not Mode.IGNORE or entry.rule.reads_review)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy, ready to evaluate.
+
+    Attributes:
+        name: the names of its documents, joined by commas.
+        digest: SHA-256 of its canonical form, `sha256:` and 64 hexadecimal digits.
+        canonical: its documents as a JSON list with sorted keys, in ASCII and without spaces.
+        ignore: the names of the warnings to ignore.
+        index: its rules, indexed by what they evaluate.
+        texts: the names and texts of its files.
+    """
+
+    name: str
+    digest: str
+    exemptions: tuple[ExemptionEntry, ...]
+    defaults: tuple[DefaultEntry, ...]
+    rules: tuple[RuleEntry, ...]
+    ignore: tuple[str, ...]
+    index: RuleIndex = field(repr=False, compare=False)
+    texts: tuple[tuple[str, str], ...] = field(repr=False, compare=False)
+    canonical: str = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.digest[:19]}"  # enough of the digest for a person to compare
+
+    @property
+    def written(self) -> tuple[RuleEntry, ...]:
+        """The rules in its documents, without the built-in rule `schema`."""
+        return tuple(entry for entry in self.rules if entry.rule is not IMPLIED.rule)
+
+    def for_stored_streams(self) -> "Policy":
+        """Return the policy for a scan of stored streams.
+
+        A scan evaluates every rule in its own `mode`, because `existing` only limits what an unrelated edit reports.
+        Exemptions do not apply, because they exempt the user of a request, and a scan has none. Those that end are
+        kept, because a scan names them if a tag still violates the policy after their end.
+        """
+        rules = tuple(replace(entry, existing=entry.mode) for entry in self.rules)
+        ending = tuple(each for each in self.exemptions if each.period is not None and each.period.end is not None)
+        return replace(self, exemptions=ending, rules=rules, index=RuleIndex.of(rules))
