@@ -31,7 +31,7 @@ from webhook.errors import MalformedGlob, MalformedReference, MalformedReview, P
 from webhook.globs.alphabet import Alphabet
 from webhook.globs.alphabets import TEXT
 from webhook.globs.matching import Glob, Index, ReferenceGlob
-from webhook.policy.lint.reported import lint
+from webhook.policy.lint.checks import lint
 from webhook.policy.loading import load
 from webhook.reference import ImageReference
 from webhook.registry import canonical_registry, joined

@@ -60,7 +60,7 @@ def test_importing_does_nothing() -> None:
 _PACKAGE = _ROOT / "webhook"
 _MODULES = sorted(path for path in _PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 _LONGEST, _SHORTEST = 250, 30  # lines
-_MOST_MODULES = 137  # in rooms: 135, and 2 of the record that proves itself, of time and of history
+_MOST_MODULES = 136  # in rooms: 135, and 1 of the record that proves itself, of time and of history
 _SHORT: dict[str, str] = {}  # modules under 30 lines, and why
 # Modules that share a name, and the thing of which they are two sides.
 _TWO_SIDES = {

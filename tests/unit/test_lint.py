@@ -32,8 +32,7 @@ from webhook.cli.main import main
 from webhook.globs.alphabets import TAG
 from webhook.globs.matching import Glob
 from webhook.model.review import TagChange, User
-from webhook.policy.lint.catalogue import lints, names
-from webhook.policy.lint.reported import PolicyWarning, lint
+from webhook.policy.lint.checks import PolicyWarning, lint, lints, names
 from webhook.policy.lint.warning import covers, overlap
 from webhook.policy.loading import load
 from webhook.policy.match import Match, Selector

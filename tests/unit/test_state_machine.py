@@ -26,7 +26,7 @@ from tests.support.builders import NOW
 from tests.support.examples import examples
 from tests.support.guarded import APP, EVIL, HOME, IMPORTER, LIB, PLAIN, PUSHER, REASON, TEST, Fact, Webhooks
 
-from webhook.policy.lint.reported import lint
+from webhook.policy.lint.checks import lint
 
 STREAMS = st.sampled_from(["a", "b"])
 TAGS = st.sampled_from(["v1", "live", "prod"])

@@ -11,7 +11,7 @@ from tests.support.builders import HEAD
 from tests.unit.test_report import SARIF
 
 from webhook.cli.main import main
-from webhook.policy.lint.catalogue import names
+from webhook.policy.lint.checks import names
 
 _WARNED = (
     HEAD + "spec:\n  rules:\n    - name: signed\n      existing: audit\n      signatures: {}\n"

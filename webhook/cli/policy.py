@@ -19,7 +19,7 @@ from webhook.report.shape import writer
 from webhook.text import counted, nearest, quoted
 
 if TYPE_CHECKING:
-    from webhook.policy.lint.reported import Linted
+    from webhook.policy.lint.checks import Linted
     from webhook.policy.policy import Policy
     from webhook.report.outcome import Outcome
 
@@ -50,7 +50,7 @@ def validate(paths: tuple[Path, ...], format_: str, output: Path | None, *, fail
 
     Exit codes: 0 the policy is valid, 1 there are warnings and --fail-on-warn is given, 2 the policy is invalid.
     """
-    from webhook.policy.lint.reported import lint
+    from webhook.policy.lint.checks import lint
     from webhook.policy.loading import load
     from webhook.report.header import invalid, validated
 
@@ -165,7 +165,7 @@ def explain(  # noqa: PLR0913 - one for each option
     Exit codes: 0 explained, 2 the text names nothing known, or the policy cannot be used.
     """
     from webhook.policy import explain as about
-    from webhook.policy.lint.catalogue import warnings_table, warnings_text
+    from webhook.policy.lint.checks import warnings_table, warnings_text
     from webhook.policy.loading import load, shipped
 
     if show_shipped:
@@ -201,7 +201,7 @@ def _explanations(text: str, policy: "Policy", time: datetime) -> Iterator[str]:
     """Yield a text for each rule or kind in `text` as of `time`; unknown ones are printed to standard error."""
     from webhook.admission.engine import PROBE_EXPLAINED
     from webhook.policy.explain import RuleMessage, explained, explained_rule, kinds, read_message
-    from webhook.policy.lint.catalogue import explained_warning, mentioned
+    from webhook.policy.lint.checks import explained_warning, mentioned
     from webhook.policy.located import located
     from webhook.resources.objects import PROBE_RULE
 
@@ -232,7 +232,7 @@ def _explanations(text: str, policy: "Policy", time: datetime) -> Iterator[str]:
 def _unknown(text: str, policy: "Policy") -> str:
     """Return the error for a text that names nothing known."""
     from webhook.policy.explain import kinds
-    from webhook.policy.lint.catalogue import names
+    from webhook.policy.lint.checks import names
 
     rules = [entry.name for entry in policy.rules]
     meant = nearest(text, (*rules, *kinds(), *names()))

@@ -14,7 +14,7 @@ from webhook.documents.inputs import STANDARD_INPUT, SUFFIXES, walk
 from webhook.errors import Fault, PolicyError
 from webhook.files import Signature, signature
 from webhook.policy.entries import API_VERSION, KIND, SPEC, Name, is_test
-from webhook.policy.lint.catalogue import WarningName
+from webhook.policy.lint.checks import WarningName
 from webhook.policy.policy import IMPLIED, Policy, RuleIndex
 from webhook.rules.cluster import Schema
 from webhook.schemas.containers import Items, Record, parse

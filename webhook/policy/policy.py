@@ -1,7 +1,8 @@
-"""A policy, ready to evaluate: its entries, and an index of its rules, so that a review only meets those that apply."""
+"""A policy, ready to evaluate by an index of its rules, or to check for warnings by its entries as written."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from webhook.globs.matching import Index
@@ -140,3 +141,27 @@ class Policy:
         rules = tuple(replace(entry, existing=entry.mode) for entry in self.rules)
         ending = tuple(each for each in self.exemptions if each.period is not None and each.period.end is not None)
         return replace(self, exemptions=ending, rules=rules, index=RuleIndex.of(rules))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """The entries of a policy as written in its files, without the built-in rule `schema`.
+
+    Attributes:
+        exemptions: the exemptions, in order.
+        defaults: the defaults, in order.
+        rules: the rules, in order.
+        keys: the keys of each entry in its file, by the name of the entry.
+        time: when the policy is checked, timezone-aware.
+    """
+
+    exemptions: tuple[ExemptionEntry, ...]
+    defaults: tuple[DefaultEntry, ...]
+    rules: tuple[RuleEntry, ...]
+    keys: Mapping[str, Collection[str]]
+    time: datetime
+
+    @property
+    def enforced(self) -> tuple[RuleEntry, ...]:
+        """The rules in mode `enforce`."""
+        return tuple(entry for entry in self.rules if entry.mode is Mode.ENFORCE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from webhook.documents.document import Mark
 from webhook.errors import Fault
 from webhook.model.decision import Finding, Mode
-from webhook.policy.lint.catalogue import lints
+from webhook.policy.lint.checks import lints
 from webhook.policy.located import located
 from webhook.policy.policy import Policy
 from webhook.report.outcome import ALLOW, DENY, ERROR, Origin, Outcome
@@ -16,7 +16,7 @@ from webhook.report.shape import Shard
 from webhook.values import exactly
 
 if TYPE_CHECKING:
-    from webhook.policy.lint.reported import PolicyWarning
+    from webhook.policy.lint.checks import PolicyWarning
 
 VALIDATE: Final = "policy validate"
 UNRECORDED: Final = "unrecorded"  # the rule of a tag that points elsewhere than the last allowed change says

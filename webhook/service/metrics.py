@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from webhook.model.decision import Decision
 from webhook.model.review import Review
-from webhook.policy.lint.catalogue import names
+from webhook.policy.lint.checks import names
 from webhook.policy.policy import Policy
 from webhook.service.instruments import BUCKETS, ENDS, POLICY, RESULTS, Instruments
 

@@ -17,7 +17,7 @@ from webhook.certs.serving import Serving
 from webhook.certs.signing import signer as signer_of
 from webhook.errors import CertificateError, Fault, InputError, PolicyError, RecordFailed, SettingsError
 from webhook.files import SharedMutex
-from webhook.policy.lint.reported import log_warnings, warnings_of
+from webhook.policy.lint.checks import log_warnings, warnings_of
 from webhook.policy.loading import PolicySource
 from webhook.policy.policy import Policy
 from webhook.settings import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Settings, is_dual_stack, meant, unavailable, unknown

@@ -11,8 +11,9 @@ from webhook.model.review import TagField
 from webhook.model.tag import SourceKind
 from webhook.policy.entries import RuleEntry
 from webhook.policy.lint.exemptions import is_reserved
-from webhook.policy.lint.warning import OTHER, STREAM, Example, Hit, Lint, PolicyView, covers, example, narrows, widest
+from webhook.policy.lint.warning import OTHER, STREAM, Example, Hit, Lint, covers, example, narrows, widest
 from webhook.policy.match import Match, Selector
+from webhook.policy.policy import PolicyView
 from webhook.rules.base import Rule
 from webhook.rules.expression import Expression
 from webhook.rules.policies import ReferencePolicy

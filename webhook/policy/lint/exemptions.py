@@ -8,8 +8,9 @@ from typing import ClassVar, Final
 
 from webhook.globs.matching import Glob, any_matches
 from webhook.policy.entries import ExemptionEntry, RuleEntry, resources
-from webhook.policy.lint.warning import Hit, Lint, PolicyView, covers, selects_all
+from webhook.policy.lint.warning import Hit, Lint, covers, selects_all
 from webhook.policy.match import Match, Selector
+from webhook.policy.policy import PolicyView
 from webhook.resources.catalog import IMPORT
 from webhook.rules.cluster import Schema
 from webhook.rules.policies import ImportPolicy

@@ -10,8 +10,9 @@ from webhook.model.decision import Mode
 from webhook.model.review import TagField
 from webhook.model.tag import SourceKind
 from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
-from webhook.policy.lint.warning import Hit, Lint, PolicyView, covers, example, of_object, overlap, selects_all, widest
+from webhook.policy.lint.warning import Hit, Lint, covers, example, of_object, overlap, selects_all, widest
 from webhook.policy.match import Match
+from webhook.policy.policy import PolicyView
 from webhook.resources.objects import IMPORT_MODE
 from webhook.rules.base import Rule
 from webhook.rules.expression import Expression

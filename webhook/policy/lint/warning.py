@@ -1,43 +1,18 @@
 """The base of all warnings, and their tools: which matches overlap, and example reviews."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from webhook.globs.matching import Glob
-from webhook.model.decision import Mode
 from webhook.model.review import Review, TagChange, User
-from webhook.policy.entries import DefaultEntry, ExemptionEntry, RuleEntry
 from webhook.policy.match import Match, Selector
+from webhook.policy.policy import PolicyView
 from webhook.resources.catalog import NAMES, TAG, changes
 from webhook.resources.objects import made
 from webhook.rules.base import EvaluationContext, Rule
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyView:
-    """The entries of a policy as written in its files, without the built-in rule `schema`.
-
-    Attributes:
-        exemptions: the exemptions, in order.
-        defaults: the defaults, in order.
-        rules: the rules, in order.
-        keys: the keys of each entry in its file, by the name of the entry.
-        time: when the policy is checked, timezone-aware.
-    """
-
-    exemptions: tuple[ExemptionEntry, ...]
-    defaults: tuple[DefaultEntry, ...]
-    rules: tuple[RuleEntry, ...]
-    keys: Mapping[str, Collection[str]]
-    time: datetime
-
-    @property
-    def enforced(self) -> tuple[RuleEntry, ...]:
-        """The rules in mode `enforce`."""
-        return tuple(entry for entry in self.rules if entry.mode is Mode.ENFORCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from typing import ClassVar, Final
 from webhook.model.decision import Mode
 from webhook.model.tag import SourceKind
 from webhook.policy.entries import KINDS, RuleEntry, resources
-from webhook.policy.lint.warning import OTHER, Hit, Lint, PolicyView, example, narrows
+from webhook.policy.lint.warning import OTHER, Hit, Lint, example, narrows
 from webhook.policy.match import Selector
+from webhook.policy.policy import PolicyView
 from webhook.resources.catalog import NAMES
 from webhook.rules.source import Registries
 from webhook.rules.tags import Immutable
