@@ -50,7 +50,7 @@ def _warnings(name: str, spec: str) -> list[PolicyWarning]:
 
 
 def test_each_warning_is_listed_by_its_name() -> None:
-    """The catalogue, which imports no check to know the names, has the names of the checks."""
+    """The list, which imports no check to know the names, has the names of the checks."""
     assert names() == [each.name for each in lints()]
 
 
