@@ -1,14 +1,15 @@
-"""Fields and documents that validate in microseconds and report errors as marshmallow does.
+"""Documents that validate in microseconds and report errors as marshmallow does.
 
 A marshmallow schema takes about ten microseconds for each nested object, and almost every document that the webhook
-receives is valid. Therefore each field has a fast path, `accepts`, and marshmallow loads only the documents that fail
-it, to produce the errors. Tests prove that `Document.accepts` and `Document.validate` agree, and
-`python -m tools.bench schemas` measures the difference. Both use the fields of the schema.
+receives is valid. Therefore each schema generates a function, `accepts`, from its fields, and marshmallow loads only
+the documents that it rejects, to produce the errors. Tests prove that `Document.accepts` and `Document.validate` agree,
+and `python -m tools.bench schemas` measures the difference.
 
 As in the API server's decoder, null is the zero value of every type: a required key may have the value null.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from textwrap import indent
 from typing import Any, ClassVar, Final
 
 from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
@@ -35,7 +36,7 @@ class Part(Checked):
     def __init__(self, document: "Document", *, required: bool = False, data_key: str | None = None) -> None:
         super().__init__(required=required, data_key=data_key)
         self.document = document
-        self.accepts = document.accepts  # type: ignore[method-assign]
+        self.accepts = document.accepts  # type: ignore[method-assign, assignment]
 
     def errors(self, value: Any) -> Any:
         """Return the errors of the document for `value`."""
@@ -50,16 +51,7 @@ class Parts(Checked):
     def __init__(self, document: "Document", *, required: bool = False) -> None:
         super().__init__(required=required)
         self.document = document
-
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is a list, and the document accepts each element."""
-        if value.__class__ is not list:
-            return False
-        accepts = self.document.accepts
-        for item in value:  # noqa: SIM110 - a generator costs as much as an element
-            if not accepts(item):
-                return False
-        return True
+        self.accepts = document.acceptance(many=True)  # type: ignore[method-assign, assignment]
 
     def errors(self, value: Any) -> Any:
         """Return the errors of the rejected elements by index, up to a limit."""
@@ -84,6 +76,7 @@ class Document(Schema):
         unchecked: the API's fields whose values are not validated.
         names: all fields of the API type.
         below: the documents of the fields that are objects or lists of objects.
+        accepts: returns whether a value is an object that `validate` finds valid.
     """
 
     unchecked: ClassVar[tuple[str, ...]] = ()
@@ -107,7 +100,7 @@ class Document(Schema):
             for name, field in self.load_fields.items()
             if isinstance(field, Part | Parts)
         }
-        self._contradictable = type(self).contradictions is not Document.contradictions
+        self.accepts = self.acceptance(many=False)
 
     def contradictions(self, document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         """Yield a path below `document` and a message for each violation that spans fields.
@@ -117,19 +110,36 @@ class Document(Schema):
         del document
         return ()
 
-    def accepts(self, value: Any) -> bool:
-        """Whether `value` is an object that `validate` finds valid."""
-        if value.__class__ is not dict:
-            return False
-        get = value.get
-        for key, required, whole, accepts in self._checked:
-            found = get(key, _MISSING)
-            if found is _MISSING:
-                if required:
-                    return False
-            elif found is not None and found.__class__ is not whole and not accepts(found):
-                return False
-        return not self._contradictable or next(iter(self.contradictions(value)), None) is None
+    def acceptance(self, *, many: bool) -> Callable[[Any], bool]:
+        """Generate the function that returns whether a value is valid.
+
+        It has one statement for each field instead of a loop over the fields, and thus takes half the time.
+
+        Args:
+            many: whether the value is a list of objects of this document, and not one object.
+        """
+        scope: dict[str, Any] = {"missing": _MISSING, "contradictions": self.contradictions}
+        lines = ["if value.__class__ is not dict: return False", "get = value.get"]
+        for number, (key, required, whole, accepts) in enumerate(self._checked):
+            scope |= {f"whole{number}": whole, f"accepts{number}": accepts}
+            wrong = f"not accepts{number}(found)"
+            if required:
+                lines.append(f"found = get({key!r}, missing)")
+                wrong = f"(found is missing or {wrong})"
+            else:
+                lines.append(f"found = get({key!r})")
+            lines.append(f"if found.__class__ is not whole{number} and found is not None and {wrong}: return False")
+        if type(self).contradictions is not Document.contradictions:
+            lines.append("for _ in contradictions(value): return False")
+        checks = "\n".join(lines)
+        if many:
+            loop = f"if values.__class__ is not list: return False\nfor value in values:\n{indent(checks, ' ')}"
+            source = f"def accepts(values):\n{indent(loop, ' ')}\n return True"
+        else:
+            source = f"def accepts(value):\n{indent(checks, ' ')}\n return True"
+        exec(source, scope)  # noqa: S102 - the source holds only the names of our fields
+        generated: Callable[[Any], bool] = scope["accepts"]
+        return generated
 
     @validates_schema(skip_on_field_errors=True)
     def _contradicts(self, data: dict[str, Any], **_kwargs: Any) -> None:

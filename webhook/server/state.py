@@ -181,7 +181,7 @@ class Listener:
         self._open = False
         if self._resumes is not None:
             self._resumes.cancel()
-        self._loop.remove_reader(self._socket)
+        self._loop.remove_reader(self._socket.fileno())
         with suppress(OSError):  # ends with BlockingIOError when the queue is empty
             while True:
                 self._connect(self._socket.accept()[0])
@@ -190,10 +190,10 @@ class Listener:
 
     def _resume(self) -> None:
         self._resumes = None
-        self._loop.add_reader(self._socket, self._accept)
+        self._loop.add_reader(self._socket.fileno(), self._accept)
 
     def _pause(self, seconds: float) -> None:
-        self._loop.remove_reader(self._socket)
+        self._loop.remove_reader(self._socket.fileno())
         self._resumes = self._loop.call_later(seconds, self._resume)
 
     def _accept(self) -> None:
