@@ -24,6 +24,7 @@ class Found:
         late: milliseconds that the load itself was behind at most; what is above that is not the server's.
         asked: how often readiness was asked.
         not_ready: how often the answer was not 200, or did not come in time.
+        timed_from: when the requests are due whose latencies are noted.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -31,11 +32,13 @@ class Found:
     late: float = 0.0
     asked: int = 0
     not_ready: int = 0
+    timed_from: float = 0.0
 
     def note(self, outcome: str, due: float) -> None:
         """Note how the request ended that was due then."""
         self.outcomes[outcome] += 1
-        self.latencies.setdefault(outcome, []).append((time.perf_counter() - due) * 1_000)
+        if due >= self.timed_from:
+            self.latencies.setdefault(outcome, []).append((time.perf_counter() - due) * 1_000)
 
     def percentile(self, outcome: str, share: float) -> float:
         """Return a percentile of the latencies of an outcome, 0 without any."""
@@ -148,7 +151,14 @@ class _Connection(asyncio.Protocol):
 
 
 async def send(
-    port: int, context: ssl.SSLContext, request: bytes, rate: float, seconds: float, *, management_port: int = 0
+    port: int,
+    context: ssl.SSLContext,
+    request: bytes,
+    rate: float,
+    seconds: float,
+    *,
+    lead: float = 0.0,
+    management_port: int = 0,
 ) -> Found:
     """Send `request` at `rate` a second for `seconds`, each on an idle connection or a new one, up to a bound.
 
@@ -158,13 +168,14 @@ async def send(
         request: head and body.
         rate: requests a second.
         seconds: how long.
+        lead: seconds before that, in which connections are made and latencies are not noted.
         management_port: where readiness is asked meanwhile; 0 for a server that has none.
     """
-    found = Found()
+    started = time.perf_counter()
+    found = Found(timed_from=started + lead)
     load = _Load(port, context, request, found)
     asking = asyncio.create_task(_readiness(management_port, found)) if management_port else None
-    started = time.perf_counter()
-    for number in range(int(rate * seconds)):
+    for number in range(int(rate * (lead + seconds))):
         due = started + number / rate
         if (wait := due - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
