@@ -62,7 +62,6 @@ bench: .venv/dev bench-cluster bench-instructions  ## measure a review next to a
 	$(BIN)/python -m tests.support.assets
 	$(BIN)/python -m tools.bench measure
 	$(BIN)/python -m tools.bench policies
-	$(BIN)/python -m tools.bench schemas
 	$(BIN)/python -m tools.bench streams
 	$(BIN)/python -m tools.bench replay
 	$(BIN)/python -m tools.bench scan

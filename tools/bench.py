@@ -353,65 +353,6 @@ def policies() -> None:
         click.echo(f"| {count:,} | {_fastest(lambda policy=policy: engine.validate(review, policy)):,.1f} |")  # type: ignore[misc]
 
 
-_CHECKED: Final = {
-    "`oc tag`": "A03-oc-tag-docker-existing-tag.2-validate",
-    "a push": "E02-push-mapping-full-image.2-validate",
-    "`oc edit is`": "D05-edit-imagestream-spec-tags.2-validate",
-}
-
-
-@main.command()
-def schemas() -> None:
-    """Print what a review costs whose objects are accepted field by field, and by marshmallow's own load."""
-    click.echo("| review | generated us | by marshmallow us | saves |")
-    click.echo("|---|--:|--:|--:|")
-    found = [
-        json.loads(
-            subprocess.run(
-                [sys.executable, "-m", "tools.bench", "accepting", by], stdout=subprocess.PIPE, check=True
-            ).stdout
-        )
-        for by in ("generated", "marshmallow")
-    ]
-    for what, quick, slow in zip(_CHECKED, *found, strict=True):
-        click.echo(f"| {what} | {quick:,.0f} | {slow:,.0f} | {1 - quick / slow:.0%} |")
-
-
-@main.command(hidden=True)
-@click.argument("by", type=click.Choice(["generated", "marshmallow"]))
-def accepting(by: str) -> None:
-    """Print the microseconds of a review of each sort, from bytes to bytes."""
-    from tests.support.builders import NOW  # noqa: PLC0415 - the tests' own
-
-    from webhook.schemas.schema import Document  # noqa: PLC0415 - before the schemas are made
-
-    if by == "marshmallow":
-        Document.acceptance = by_marshmallow  # type: ignore[method-assign, assignment]
-    from webhook.admission import engine  # noqa: PLC0415 - as above
-    from webhook.admission.codec import decode, encode  # noqa: PLC0415 - as above
-    from webhook.policy.loading import load  # noqa: PLC0415 - as above
-    from webhook.resources import catalog  # noqa: PLC0415 - as above
-
-    shipped = load()
-
-    def answered(body: bytes) -> bytes:
-        review = decode(body, catalog.RESOURCES, NOW)
-        return encode(review, engine.validate(review, shipped), {})
-
-    bodies = [json.loads((_REVIEWS / f"{name}.json").read_bytes()) for name in _CHECKED.values()]
-    written = [json.dumps(document, separators=(",", ":")).encode() for document in bodies]
-    click.echo(json.dumps([_fastest(lambda body=body: answered(body)) for body in written]))  # type: ignore[misc]
-
-
-def by_marshmallow(schema: Any, *, many: bool) -> Callable[[Any], bool]:
-    """Return the function that accepts what marshmallow itself loads, in the place of `Document.acceptance`."""
-
-    def loads(value: Any) -> bool:
-        return isinstance(value, dict) and not schema.validate(value)
-
-    return (lambda values: isinstance(values, list) and all(map(loads, values))) if many else loads
-
-
 @main.command()
 def streams() -> None:
     """Print what an edit of a stream costs by its tags: one is changed, the others are left as they were."""

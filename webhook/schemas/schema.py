@@ -3,7 +3,7 @@
 A marshmallow schema takes about ten microseconds for each nested object, and almost every document that the webhook
 receives is valid. Therefore each schema generates a function, `accepts`, from its fields, and marshmallow loads only
 the documents that it rejects, to produce the errors. Tests prove that `Document.accepts` and `Document.validate` agree,
-and `python -m tools.bench schemas` measures the difference.
+and `make bench-optimisations` measures the difference.
 
 As in the API server's decoder, null is the zero value of every type: a required key may have the value null.
 """
