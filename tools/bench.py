@@ -11,7 +11,6 @@ import math
 import os
 import platform
 import resource
-import socket
 import ssl
 import statistics
 import subprocess
@@ -39,8 +38,6 @@ from webhook.certs.serving import Serving
 from webhook.server.application import run
 from webhook.server.worker import Served
 from webhook.settings import Settings
-
-_REVIEWS: Final = DATA / "reviews"
 
 _COMPARED: Final = "`oc tag`, validating call"  # what all workers are compared by
 _TWENTY: Final = DATA / "policies" / "twenty.yaml"
@@ -302,12 +299,6 @@ def measure(rounds: int, seconds: float, workers: tuple[str, ...]) -> None:
                         f"| {found.percentile(0.5):.1f} | {found.percentile(0.99):.1f} "
                         f"| {statistics.median(cpu for cpu in found.cpu if not math.isnan(cpu)):.3f} | {ratio} |"
                     )
-
-
-def _free() -> int:
-    """Return a port that is currently unused."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def _fastest(call: Callable[[], object], seconds: float = 0.5) -> float:

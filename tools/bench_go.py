@@ -262,7 +262,7 @@ def main(rounds: int, length: float, tools: Path, *, write: bool) -> None:
     date = time.strftime("%Y-%m-%d", time.gmtime())
     lines = [
         (
-            f"{figures.machine()}; {rounds} rounds of {length:g} s; TLS, keep-alive, {bench.CONNECTIONS} connections, "
+            f"{figures.machine()}; {rounds} rounds of {length:g} s, {_MORE} times as many for new connections and the 99th percentile; TLS, keep-alive, {bench.CONNECTIONS} connections, "
             f"one core each, {date}:"
         ),
         "",

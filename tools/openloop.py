@@ -24,7 +24,7 @@ class Found:
         late: milliseconds that the load itself was behind at most; what is above that is not the server's.
         asked: how often readiness was asked.
         not_ready: how often the answer was not 200, or did not come in time.
-        timed_from: when the requests are due whose latencies are noted.
+        timed_from: when the first request is due whose latency is noted.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)

@@ -29,7 +29,7 @@ from webhook.audit.record import MOST, Context, annotations, record, tags
 from webhook.documents.reading import read
 from webhook.errors import PolicyError
 from webhook.policy.loading import load
-from webhook.policy.located import located
+from webhook.policy.written import located
 from webhook.report import json as report
 from webhook.report.header import header
 from webhook.report.outcome import Origin, outcome

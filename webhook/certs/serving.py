@@ -52,7 +52,8 @@ class Serving:
     def context(self) -> ssl.SSLContext:
         """The current context; read this property for each connection.
 
-        A context only resumes its own sessions (TLS 1.2 and 1.3), so after a renewal every client authenticates again.
+        After a renewal every client authenticates again: TLS 1.3 resumes no session, and TLS 1.2 only those of the same
+        context.
         """
         return self._context
 
@@ -98,7 +99,9 @@ class Serving:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(_CIPHERS)
         context.set_alpn_protocols(["http/1.1"])
-        context.num_tickets = 0  # a ticket takes a tenth of a handshake, and API servers do not resume sessions
+        context.num_tickets = (
+            0  # of TLS 1.3: a ticket takes a tenth of a handshake, and API servers do not resume sessions
+        )
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
         if self._client_ca is not None:
             _trust(context, self._client_ca, faults)

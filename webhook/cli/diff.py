@@ -17,8 +17,8 @@ from webhook.text import printable
 
 if TYPE_CHECKING:
     from webhook.evaluate.diff import Counts, Pair
-    from webhook.policy.located import Difference
     from webhook.policy.policy import Policy
+    from webhook.policy.written import Difference
     from webhook.report.outcome import Outcome
 
 _CLUSTER: Final = "cluster"
@@ -75,7 +75,7 @@ def diff(  # noqa: PLR0913 - one for each option
     from webhook.evaluate.records import Remarks, Selection, moment
     from webhook.model.review import User
     from webhook.policy.loading import load
-    from webhook.policy.located import differences, ignored, located
+    from webhook.policy.written import differences, ignored, located
 
     remarks, counts = Remarks(), Counts()
     try:

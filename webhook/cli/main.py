@@ -99,9 +99,9 @@ def _development(ctx: click.Context, settings: Settings) -> Settings:
 _HELP: Final = ["-h", "--help"]
 _GARBAGE: Final = 50_000  # objects
 _COMMANDS: Final = {
-    "init": "webhook.cli.repository:init",
+    "init": "webhook.cli.local:init",
     "serve": "webhook.cli.main:serve",
-    "check": "webhook.cli.repository:check",
+    "check": "webhook.cli.local:check",
     "test": "webhook.cli.test:test",
     "replay": "webhook.cli.records:replay",
     "merge": "webhook.cli.records:merge",

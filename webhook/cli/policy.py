@@ -202,7 +202,7 @@ def _explanations(text: str, policy: "Policy", time: datetime) -> Iterator[str]:
     from webhook.admission.engine import PROBE_EXPLAINED
     from webhook.policy.explain import RuleMessage, explained, explained_rule, kinds, read_message
     from webhook.policy.lint.checks import explained_warning, mentioned
-    from webhook.policy.located import located
+    from webhook.policy.written import located
     from webhook.resources.objects import PROBE_RULE
 
     rules = {entry.name: entry for entry in policy.rules}

@@ -10,8 +10,8 @@ from typing import Final
 from webhook.model.decision import Mode
 from webhook.model.review import TagField
 from webhook.policy.entries import KINDS, RuleEntry, evaluated
-from webhook.policy.located import Located
 from webhook.policy.policy import Policy
+from webhook.policy.written import Located
 from webhook.resources.catalog import RESOURCES
 from webhook.resources.definition import Resource, Row
 from webhook.resources.parsing import SOURCE

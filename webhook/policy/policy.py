@@ -1,4 +1,4 @@
-"""A policy, ready to evaluate by an index of its rules, or to check for warnings by its entries as written."""
+"""A policy: its rules indexed for the evaluation, and its entries as written for the checks."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -143,7 +143,7 @@ class Policy:
         return replace(self, exemptions=ending, rules=rules, index=RuleIndex.of(rules))
 
 
-# A named tuple, because every command that loads a policy makes this class, ten times as fast as a dataclass.
+# A named tuple, as in `policy.written`.
 class PolicyView(NamedTuple):
     """The entries of a policy as written in its files, without the built-in rule `schema`.
 

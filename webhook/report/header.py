@@ -9,8 +9,8 @@ from webhook.documents.document import Mark
 from webhook.errors import Fault
 from webhook.model.decision import Finding, Mode
 from webhook.policy.lint.checks import lints
-from webhook.policy.located import located
 from webhook.policy.policy import Policy
+from webhook.policy.written import located
 from webhook.report.outcome import ALLOW, DENY, ERROR, Origin, Outcome
 from webhook.report.shape import Shard
 from webhook.values import exactly

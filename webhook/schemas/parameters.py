@@ -1,4 +1,4 @@
-"""Scalar values of a policy, globs and names among them."""
+"""The base of all values of a policy, and those that are neither lists nor records: scalars, globs, names."""
 
 import json
 import re

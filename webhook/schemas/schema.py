@@ -133,7 +133,7 @@ class Document(Schema):
             source = f"def accepts(values):\n{indent(loop, ' ')}\n return True"
         else:
             source = f"def accepts(value):\n{indent(checks, ' ')}\n return True"
-        exec(source, scope)  # noqa: S102 - the source holds only the names of our fields
+        exec(compile(source, f"<{type(self).__name__}>", "exec"), scope)  # noqa: S102 - the source holds only the names of our fields
         generated: Callable[[Any], bool] = scope["accepts"]
         return generated
 

@@ -113,7 +113,7 @@ class AdmissionQueue:
 
 
 # A handshake costs as much as several reviews; each turn of the loop continues at least one.
-_TURN_SECONDS: Final = 0.005
+_HANDSHAKE_SECONDS: Final = 0.005
 
 
 class Handshaking(Protocol):
@@ -137,7 +137,7 @@ class HandshakeQueue:
         self._waiting[connection] = None
 
     def _turn(self) -> None:
-        ends = self._loop.time() + _TURN_SECONDS
+        ends = self._loop.time() + _HANDSHAKE_SECONDS
         try:
             while self._waiting:
                 connection = next(iter(self._waiting))

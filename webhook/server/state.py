@@ -17,7 +17,7 @@ from webhook.server.wsgi import Dates
 
 REQUEST_SECONDS: Final = 10.0
 GOODBYE_SECONDS: Final = 1.0  # for an idle client to close its side of the connection
-PLAIN_BYTES: Final = 2**14  # the maximum content of a TLS record (RFC 8446, section 5.1)
+RECORD_BYTES: Final = 2**14  # the maximum content of a TLS record (RFC 8446, section 5.1)
 # When the server stops, a new connection has this time to send something; after that it counts as idle.
 _YOUNG_SECONDS: Final = 3.0
 
@@ -108,7 +108,7 @@ class Buffers:
     def __init__(self) -> None:
         self.read = bytearray(2**16)
         self.read_view = memoryview(self.read)
-        self.plain = bytearray(PLAIN_BYTES)
+        self.plain = bytearray(RECORD_BYTES)
         self.plain_view = memoryview(self.plain)
 
 

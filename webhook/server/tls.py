@@ -9,13 +9,13 @@ from ssl import SSLError
 from typing import Final
 
 from webhook.server.connection import Connection
-from webhook.server.state import PLAIN_BYTES, Port, State
+from webhook.server.state import RECORD_BYTES, Port, State
 
 _SLICE: Final = 2**14  # the largest record; a BIO never shrinks, so it gets no more at once
 _HANDSHAKE: Final = 22  # the content type of a handshake record
 _HEADER_BYTES: Final = 5
 _HANDSHAKE_BYTES: Final = 2**17  # OpenSSL accepts certificate chains of 100 KiB
-_SECONDS: Final = 10.0  # between two log lines of one worker, because any client can cause failures at any rate
+_LOG_SECONDS: Final = 10.0  # between two log lines of one worker, because any client can cause failures at any rate
 
 
 def whole(hello: bytes) -> bool:
@@ -23,7 +23,7 @@ def whole(hello: bytes) -> bool:
     if hello[0] != _HANDSHAKE:
         return True
     size = int.from_bytes(hello[3:_HEADER_BYTES])
-    return len(hello) >= _HEADER_BYTES and (size > PLAIN_BYTES or len(hello) >= _HEADER_BYTES + size)
+    return len(hello) >= _HEADER_BYTES and (size > RECORD_BYTES or len(hello) >= _HEADER_BYTES + size)
 
 
 class Tls:
@@ -81,7 +81,7 @@ class Tls:
         if not self._incoming.pending and not self._object.pending():
             return -1
         try:
-            return self._object.read(PLAIN_BYTES, into)  # type: ignore[return-value] # an int, with a buffer
+            return self._object.read(RECORD_BYTES, into)  # type: ignore[return-value] # an int, with a buffer
         except ssl.SSLWantReadError:
             return -1
 
@@ -206,7 +206,7 @@ class Handshakes:
         if self._clock() < self._quiet_until:
             self._suppressed += 1
             return
-        self._quiet_until = self._clock() + _SECONDS
+        self._quiet_until = self._clock() + _LOG_SECONDS
         reason = str(error).partition(" (_ssl.c")[0]
         extra = {"peer": peer, "reason": reason, "suppressed": self._suppressed}
         self._log.warning("TLS handshake failed", extra=extra)

@@ -1,4 +1,4 @@
-"""The variables of a ValidatingAdmissionPolicy, each before its use, and the names of a tag in one of them."""
+"""The variables of a ValidatingAdmissionPolicy, each before its use, and how a tag in them is named."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from webhook.errors import Fault
-from webhook.policy.located import Located, documents, located
 from webhook.policy.policy import Policy, PolicyView
+from webhook.policy.written import Located, documents, located
 from webhook.schemas.parameters import Choice
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def warnings_text() -> str:
     return "\n\n".join(explained_warning(lint.name) for lint in lints())
 
 
-# Named tuples, because every command that loads a policy makes these classes, ten times as fast as dataclasses.
+# Named tuples, as in `policy.written`.
 class PolicyWarning(NamedTuple):
     """One warning about a policy.
 

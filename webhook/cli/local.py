@@ -1,4 +1,4 @@
-"""The commands for files in a repository, without a server: `istag-webhook init` starts it, `check` evaluates it."""
+"""`istag-webhook init` and `check`: write a first policy, and evaluate reviews and manifests without a server."""
 
 import os
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _GIT: Final = ".git"
 _NONE: Final = "none"
 _CI: Final = ("github", "gitlab", "shell", _NONE)
+_WRITES: Final = ("replace", "apply", "server-side-apply")
 
 
 @click.command()
@@ -127,9 +128,6 @@ def _next(answers: "Answers", directory: Path, job: "Job | None") -> list[str]:
         f"  istag-webhook test {escaped(paths[1])}",
         *([job.next] if job else ()),
     ]
-
-
-_WRITES: Final = ("replace", "apply", "server-side-apply")
 
 
 def _parameters(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:

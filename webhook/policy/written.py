@@ -1,4 +1,4 @@
-"""The entries of a policy as written: the place of each, and the differences between those of two policies."""
+"""The entries of a policy as written: where each is, and how those of two policies differ."""
 
 import json
 from bisect import bisect_right
@@ -98,7 +98,7 @@ def _source(lines: list[str], first: int, starts: list[int]) -> str:
     return dedent("\n".join(taken)) if taken[0].lstrip().startswith("- ") else ""
 
 
-# Named tuples, because every command that loads a policy makes these classes, ten times as fast as dataclasses.
+# Named tuples: every command that loads a policy creates these classes, and a dataclass takes eight times as long.
 class Changed(NamedTuple):
     """A changed value of an entry.
 
