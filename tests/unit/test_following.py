@@ -4,14 +4,23 @@ from typing import Any
 
 import pytest
 from tests.support.builders import DIGEST, decoded, import_review, policy_of, stream_of, stream_review
-from tests.support.vap import Evaluator
+from tests.support.vap import Evaluator, agreed
 
 from webhook.admission import engine
+from webhook.policy.policy import Policy
 from webhook.vap.export import export
 
 CHECKED = "openshift.io/image.dockerRepositoryCheck"
 DONE = {"annotations": {CHECKED: "2026-01-01T00:00:00Z"}}
 FIXED = policy_of("spec: {rules: [{name: fixed, match: {tags: ['v*']}, immutable: {}}]}\n")
+WRITTEN = policy_of(
+    "spec: {rules: [{name: written, match: {tags: ['v*']}, expression: {validations: [{"
+    "expression: 'request.userInfo.username == \"release\"'}]}}]}\n"
+)
+EXEMPT = policy_of(
+    "spec: {exemptions: [{name: everyone, users: ['*'], match: {tags: [live]}}],"
+    " rules: [{name: fixed, match: {tags: ['v*']}, immutable: {}}]}\n"
+)
 SECURE = policy_of("spec: {rules: [{name: secure, importPolicy: {insecure: false}}]}\n")
 
 
@@ -25,6 +34,7 @@ def following(*tags: dict[str, Any], metadata: dict[str, Any] | None = None) -> 
     return stream_of(*tags, metadata=metadata, dockerImageRepository="quay.io/a/b")
 
 
+BARE = {"name": "v1", "importPolicy": {"importMode": "Legacy"}}
 OWN, THEIRS, FREE = tag("v1", "quay.io/a/c:1"), tag("v1", "quay.io/a/b:v1"), tag("live", "quay.io/a/c:1")
 
 
@@ -37,6 +47,8 @@ OWN, THEIRS, FREE = tag("v1", "quay.io/a/c:1"), tag("v1", "quay.io/a/b:v1"), tag
         pytest.param(following(OWN), stream_of(), True, id="followed-with-a-new-tag"),
         pytest.param(following(OWN), stream_of(OWN), True, id="followed-over-a-tag"),
         pytest.param(following(THEIRS), stream_of(THEIRS), False, id="followed-over-the-tag-that-it-sets"),
+        pytest.param(following(BARE), stream_of(OWN), True, id="followed-over-a-tag-that-loses-its-source"),
+        pytest.param(following(BARE), stream_of(), False, id="followed-with-a-new-tag-without-a-source"),
         pytest.param(following(OWN), following(), True, id="a-new-tag-before-the-import"),
         pytest.param(following(OWN), following(OWN), False, id="nothing-changes-before-the-import"),
         pytest.param(following(OWN, metadata=DONE), following(metadata=DONE), False, id="a-new-tag-after-the-import"),
@@ -45,10 +57,19 @@ OWN, THEIRS, FREE = tag("v1", "quay.io/a/c:1"), tag("v1", "quay.io/a/b:v1"), tag
     ],
 )  # fmt: skip
 def test_an_immutable_tag_and_the_next_import_of_a_repository(new: Any, old: Any, *, denied: bool) -> None:
-    """A change after which the followed repository will overwrite an immutable tag is denied, exported too."""
-    review = decoded(stream_review(new, old))
+    """A change after which the followed repository will overwrite an immutable tag is denied, by the same words exported."""
+    review, exported = decoded(stream_review(new, old)), export(FIXED)
     assert engine.validate(review, FIXED).allowed is not denied
-    assert bool(Evaluator(export(FIXED).documents).decide(review.request)) is denied
+    assert bool(agreed(review, FIXED, exported, Evaluator(exported.documents))) is denied
+
+
+@pytest.mark.parametrize("policy", [WRITTEN, EXEMPT], ids=["an-expression", "an-exemption"])
+def test_the_next_import_of_a_repository_is_a_change_of_the_tag(policy: Policy) -> None:
+    """An expression applies to a tag that the import will overwrite, and an exemption must cover it, exported too."""
+    review = decoded(stream_review(following(OWN, FREE), following(OWN, metadata=DONE)))
+    exported = export(policy)
+    assert not engine.validate(review, policy).allowed
+    assert agreed(review, policy, exported, Evaluator(exported.documents))
 
 
 def test_the_status_can_forget_an_import_too() -> None:

@@ -136,6 +136,35 @@ _STREAMS = st.builds(
 )  # fmt: skip
 
 
+_CHECKED = "openshift.io/image.dockerRepositoryCheck"
+_FOLLOWED = "quay.io/acme/app"
+# Streams whose repository is imported again, or for the first time, over tags with and without a source.
+_FOLLOWING = st.builds(
+    lambda named, annotations, repository: stream_of(
+        *({**tag, "name": name} for name, tag in named.items()), metadata={"annotations": annotations},
+        **({"dockerImageRepository": repository} if repository else {}),
+    ),
+    st.dictionaries(
+        st.sampled_from(["live", "v1", "xa"]),
+        st.one_of(_TAGS, st.sampled_from([tag_of(None), *(tag_of(docker(f"{_FOLLOWED}:{name}")) for name in ("live", "v1"))])),
+        max_size=3,
+    ),
+    st.dictionaries(st.sampled_from([_CHECKED, "frozen", "owner", _INSECURE]), st.sampled_from(["true", "x"]), max_size=3),
+    st.sampled_from(["", _FOLLOWED, _FOLLOWED, "acme/evil"]),
+)  # fmt: skip
+_PULLED = st.dictionaries(
+    st.sampled_from(["live", "v1", "zz"]), st.sampled_from([f"{_FOLLOWED}@{DIGEST}", f"quay.io/b@{DIGEST}"]), max_size=2
+)
+
+
+def _with_history(stream: dict[str, Any], pulled: dict[str, str]) -> dict[str, Any]:
+    tags = [
+        {"tag": name, "items": [{"created": "2026-01-01T00:00:00Z", "dockerImageReference": reference, "image": DIGEST, "generation": 1}]}
+        for name, reference in pulled.items()
+    ]  # fmt: skip
+    return {**stream, "status": {**stream["status"], **({"tags": tags} if tags else {})}}
+
+
 def _istag_review(tag: Any, old: Any, name: str, metadata: Any, who: Any) -> dict[str, Any]:
     def istag(found: Any) -> dict[str, Any]:
         return istag_of(found, name, metadata={**metadata, "name": name})
@@ -164,7 +193,11 @@ _REVIEWS = st.one_of(
     st.builds(_istag_review, st.shared(_TAGS, key="t"), st.shared(_TAGS, key="t"), _NAMED, _METADATA, _WHO),
     st.builds(_itag_review, st.none() | _TAGS, _OLD, _NAMED, _METADATA, _WHO),
     st.builds(lambda new, old, kept, who: stream_review(_edited(old, new, kept), old, **who), _STREAMS, _STREAMS, st.integers(0, 4), _WHO),
-    st.builds(lambda new, who: stream_review(new, **who), _STREAMS, _WHO),
+    st.builds(lambda new, who: stream_review(new, **who), _STREAMS | _FOLLOWING, _WHO),
+    st.builds(
+        lambda new, old, pulled, kept, who: stream_review(_edited(old, new, kept), _with_history(old, pulled), **who),
+        _FOLLOWING, _FOLLOWING, _PULLED, st.integers(0, 3), _WHO,
+    ),
     st.builds(lambda new, who: stream_review(new, new, **who), _STREAMS, _WHO),
     st.builds(
         lambda images, repository, wanted, who: import_review(

@@ -208,7 +208,7 @@ def _overwritten_in_cel() -> str:
     new, old = (got(side, "spec", "dockerImageRepository") for side in ("object", "oldObject"))
     checked, was = (_is_checked(GIVEN[side]) for side in ("object", "oldObject"))
     follows = f'request.resource.resource == {literal(NAME)} && object != null && {new} != ""'
-    sent = 'variables.tags.filter(w, !w.every && w.from.kind != "")'
+    sent = "variables.tags.filter(w, !w.every)"
     there = 'variables.tags.exists(n, n.name == {} && !n.every && n.from.kind != "")'.format
     kept = f"variables.before.filter(w, !w.every && !{there('w.name')})"
     tags, items = (
@@ -222,11 +222,11 @@ def _overwritten_in_cel() -> str:
     event = record(name="s.tag", every="false", **{"from": source})
     known = f'variables.before.exists(w, w.name == s.tag && w.from.kind != "") || {there("s.tag")}'
     more = f"(oldObject == null ? [] : {tags}.filter(s, {items} && !({known})).map(s, {event}))"
-    changed = f"{sent}.filter(w, !variables.before.exists(o, o.name == w.name && o.from == w.from))"
+    stripped = 'w.from.kind == "" && variables.before.exists(o, o.name == w.name && o.from.kind != "")'
+    all_of_them = f"{sent}.filter(w, !({stripped})) +\n{kept} +\n{more}"
     return (
-        f"!({follows}) ? [] :\n"
-        f"oldObject == null || {new} != {old} || ({was} && !{checked}) ?\n{sent} +\n{kept} +\n{more} :\n"
-        f"{checked} ? [] : {changed}"
+        f"!({follows}) ? [] :\noldObject == null || {new} != {old} || ({was} && !{checked}) ?\n{all_of_them} :\n"
+        f"{checked} ? [] : {sent}.filter(w, !variables.before.exists(o, o.name == w.name && o.from == w.from))"
     )
 
 

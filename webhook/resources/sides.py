@@ -179,13 +179,16 @@ def overwritten(review: Review, name: str, new: Side, old: Side, *, changed: boo
         old: the old stream.
         changed: whether the repository is another one; else it is imported again if the annotation is removed.
     """
-    given, olds = new.given(old), by_name(old.tags)
+    given, olds, tags = new.given(old), by_name(old.tags), by_name(new.tags)
     changed = changed or (old.checked and not new.checked)
     if not new.repository or (new.checked and not changed):
         return
-    found = {tag: events[0].reference for tag, events in _events(review, name) if events} if changed else {}
-    for tag, (_, value) in {**(olds if changed else {}), **by_name(new.tags)}.items():
-        if changed or value.get("from") != olds.get(tag, (0, NOTHING))[1].get("from"):
+    found: dict[str, TagReference] = {}
+    if changed:  # it sets every tag; one that is sent without a source had its old one
+        tags = olds | {tag: each for tag, each in tags.items() if each[1].get("from") or tag not in olds}
+        found = {tag: events[0].reference for tag, events in _events(review, name) if events}
+    for tag, (_, value) in tags.items():
+        if changed or tag not in olds or parsing.source(value.get("from")) != parsing.source(olds[tag][1].get("from")):
             found[tag] = new.tag(value, REPOSITORY.path) if value.get("from") else found.get(tag, TagReference())
     for tag, was in found.items():
         after, before = new.followed(given, tag), replace(was, annotations=NOTHING)

@@ -152,6 +152,8 @@ class Expression(Rule):
             untrue = terms.untrue(each.expression)
             yield Denial(untrue, literal("metadata.annotations"), each.message, Subject.EVERY_TAG)
         for each in self.validations:
+            yield Denial(terms.untrue(each.expression), literal("spec"), each.message, Subject.OVERWRITTEN)
+        for each in self.validations:
             yield Denial(terms.untrue(each.expression), terms.tag.path, each.message)
 
     @classmethod

@@ -128,7 +128,7 @@ class Immutable(Rule):
         points, before = f'{tag.kind} != ""', quote(tag.written)
         yield Denial(points, terms.removed_field, self._removed(name, before), Subject.REMOVED, introduced=True)
         kind = SourceKind.DOCKER_IMAGE
-        other = all_of((points, negated(f'{tag.kind} == "{kind}" && {tag.source} == {terms.followed}')))
+        other = all_of((points, negated(terms.follows)))
         moved = self._moved(name, before, f'"{kind} {value(terms.followed)}"')
         yield Denial(other, terms.followed_field, moved, Subject.OVERWRITTEN, introduced=True)
 

@@ -177,6 +177,7 @@ class Terms:
         old_unknown: whether the request lacks the old tag.
         removed_field: the JSON path of removed tags.
         followed: the name of the source that the followed repository gives to the tag.
+        follows: whether that is the source of the tag already.
         followed_field: the JSON path of the followed repository.
         past: the variable with the old object; "" for the new object.
     """
@@ -191,6 +192,7 @@ class Terms:
     old_unknown: str
     removed_field: str
     followed: str
+    follows: str
     followed_field: str
     past: str = ""
 

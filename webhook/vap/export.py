@@ -218,6 +218,7 @@ def _exempt_changes(entry: ExemptionEntry) -> str:
         (
             f"variables.changed.all(t, {holds('t', f't.every ? {on_stream} : {_given(entry.annotation)}')})",
             f"variables.removed.all(w, {removed})",
+            f"variables.overwritten.all(t, {holds('t', on_stream)})",
             any_of(("!variables.streamChanged", stream)),
             any_of(("!variables.madeInsecure", holds(EVERY, on_stream))),
         )

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from webhook.globs.matching import Glob
+from webhook.model.tag import SourceKind
 from webhook.policy.entries import RuleEntry
 from webhook.policy.match import Match, Selector
 from webhook.resources.catalog import RESOURCES
@@ -64,8 +65,9 @@ def _terms(variable: str, image: str, of: str, past: str = "") -> Terms:
         f"variables.before.filter(w, !{variable}.every && w.name == {variable}.name && w.every == {variable}.every && "
         f'w.from.kind != "" && w.from != {variable}.from)'
     )
+    of_tag, followed = tag(variable), f'{_REPOSITORY} + ":" + {variable}.name'
     return Terms(
-        tag=tag(variable),
+        tag=of_tag,
         image=_image(image),
         stream=_stream(of),
         namespace="request.namespace",
@@ -74,7 +76,8 @@ def _terms(variable: str, image: str, of: str, past: str = "") -> Terms:
         rides=f"variables.images.exists(y, y.of == {variable} && y.valid && size({_riders('y')}) > 0)",
         old_unknown=of_resources(tuple(name for name in EXPORTED if not RESOURCES[name].says_old)),
         removed_field=_removed_field(),
-        followed=f'{_REPOSITORY} + ":" + {variable}.name',
+        followed=followed,
+        follows=f'({of_tag.kind} == "{SourceKind.DOCKER_IMAGE}" && {of_tag.source} == {followed})',
         followed_field=literal("spec.dockerImageRepository"),
         past=past,
     )
@@ -196,7 +199,11 @@ def _of_tags(match: Match, denial: Denial, was: Denial, half: Half, named: str) 
             f"{_message(was)} == {_message(denial)}",
         )
     )
-    before = () if denial.introduced else _in_half(half, f"variables.{found.before}.exists(w, {same})")
+    if denial.subject is Subject.OVERWRITTEN:  # the list has the old source of each tag
+        existed = all_of(("oldObject != null", TO_BE.follows, was.wrong))
+    else:
+        existed = f"variables.{found.before}.exists(w, {same})"
+    before = () if denial.introduced else _in_half(half, existed)
     wrong = all_of((denial.wrong, *before))
     selected, listed = tag_condition(match, found.of), f"variables.{found.name}"
     message = _message(denial, named)
