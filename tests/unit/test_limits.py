@@ -77,7 +77,12 @@ def test_the_largest(name: str, tmp_path: Path) -> None:
         pytest.param({"x": [{}] * MOST_CONTAINERS}, "at most 100,000 objects and lists, got 100,", id="objects"),
         pytest.param({"x": "{" * MOST_CONTAINERS}, "at most 100,000 objects and lists, got 100,", id="in-a-string"),
         pytest.param({"x": [1] * MOST_VALUES}, "at most 400,000 values, got 400,", id="elements"),
-        pytest.param({f"{n}": 1 for n in range(MOST_VALUES)}, "at most 400,000 values, got 400,", id="members"),
+        pytest.param(
+            {f"{n}": 1 for n in range(MOST_VALUES)},
+            "at most 400,000 values, got 400,",
+            id="members",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_too_large(document: dict[str, Any], sentence: str, client: Callable[[str], FlaskClient]) -> None:

@@ -19,6 +19,7 @@ def _code(shown: str) -> int:
     return int(f"0x{shown[2:]}", 0)
 
 
+@pytest.mark.slow
 def test_every_code_point() -> None:
     """Every control, format, separator, surrogate, private and unassigned code point is escaped, but for the space."""
     for code in range(sys.maxunicode + 1):

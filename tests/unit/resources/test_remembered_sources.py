@@ -3,6 +3,7 @@
 import gc
 import tracemalloc
 
+import pytest
 from tests.support.builders import (
     decoded,
     docker,
@@ -38,6 +39,7 @@ def test_sources_are_parsed_once() -> None:
     assert first.reference is second.reference
 
 
+@pytest.mark.slow
 def test_sources_that_are_remembered() -> None:
     """A parsed source stays in memory if it is short; long ones do not fill it."""
     policy = policy_of(ANY % "audit")
