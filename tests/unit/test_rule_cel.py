@@ -33,8 +33,9 @@ from webhook.model.review import Review
 from webhook.policy.entries import KINDS
 from webhook.policy.policy import Policy
 from webhook.resources import catalog
+from webhook.resources.sides import OVERWRITTEN
 from webhook.rules.base import Rule
-from webhook.rules.vocabulary import Inexpressible
+from webhook.rules.vocabulary import Inexpressible, Subject
 from webhook.vap.export import Exported, export
 from webhook.vap.findings import AS_IT_WAS, TO_BE
 
@@ -140,6 +141,19 @@ def reviews() -> dict[str, Review]:
     different = {json.dumps(document): name for name, document in documents.items()}
     found = {name: decoded(documents[name]) for name in different.values()}
     return {name: review for name, review in found.items() if not any(each.faults for each in catalog.changes(review))}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in KINDS if kind.evaluates_tags and kind.reads <= OVERWRITTEN.carries],
+    ids=lambda kind: kind.kind,
+)
+def test_an_export_sees_the_next_import_of_a_repository(kind: type[Rule]) -> None:
+    """A rule kind that evaluates a tag which only that import overwrites denies it in CEL too, or cannot be exported."""
+    for entry in _policy(kind).rules:
+        denials = entry.rule.cel(TO_BE)
+        if entry.name != "schema" and not isinstance(denials, Inexpressible):
+            assert Subject.OVERWRITTEN in {denial.subject for denial in denials}, entry.name
 
 
 @pytest.mark.parametrize("exempt", [False, True], ids=["", "exempt"])

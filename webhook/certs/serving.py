@@ -99,9 +99,8 @@ class Serving:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(_CIPHERS)
         context.set_alpn_protocols(["http/1.1"])
-        context.num_tickets = (
-            0  # of TLS 1.3: a ticket takes a tenth of a handshake, and API servers do not resume sessions
-        )
+        # TLS 1.3: a ticket takes a tenth of a handshake, and API servers do not resume sessions.
+        context.num_tickets = 0
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
         if self._client_ca is not None:
             _trust(context, self._client_ca, faults)

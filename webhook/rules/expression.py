@@ -148,13 +148,13 @@ class Expression(Rule):
         return next(map(Inexpressible, reasons), None) or self._denials(terms)
 
     def _denials(self, terms: Terms) -> Iterator[Denial]:
-        for each in self.validations:
-            untrue = terms.untrue(each.expression)
-            yield Denial(untrue, literal("metadata.annotations"), each.message, Subject.EVERY_TAG)
-        for each in self.validations:
-            yield Denial(terms.untrue(each.expression), literal("spec"), each.message, Subject.OVERWRITTEN)
-        for each in self.validations:
-            yield Denial(terms.untrue(each.expression), terms.tag.path, each.message)
+        for path, subject in (
+            (literal("metadata.annotations"), Subject.EVERY_TAG),
+            (literal("spec"), Subject.OVERWRITTEN),
+            (terms.tag.path, Subject.TAG),
+        ):
+            for each in self.validations:
+                yield Denial(terms.untrue(each.expression), path, each.message, subject)
 
     @classmethod
     def variables(cls) -> list[tuple[str, str, str]]:
